@@ -1,0 +1,1 @@
+"""allpay: design all-pay auctions and contests by simulation."""

@@ -1,0 +1,293 @@
+"""The game that bidders play under a mechanism: their number, values, cost and risk attitude, and the bids allowed.
+
+Exact expected payoffs of this game are in `payoffs`; its equilibria on continuous bids in `theory`.
+"""
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from allpay.errors import AllpayError, one_of
+from allpay.mechanism import Mechanism, mechanism
+
+Array = NDArray[np.float64]
+
+
+class Distribution(Protocol):
+    """A distribution of values, given by its quantile function. Any object with this method will do."""
+
+    def quantile(self, q: ArrayLike) -> Array:
+        """The value at each quantile `q` in [0, 1], same shape; nondecreasing, ≥ 0, finite."""
+        ...
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """Values uniform on [low, high]."""
+
+    low: float = 0.0
+    high: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and 0 <= self.low < self.high):
+            raise AllpayError(f"uniform values need 0 ≤ low < high: got low {self.low:g}, high {self.high:g}")
+
+    def quantile(self, q: ArrayLike) -> Array:
+        return self.low + (self.high - self.low) * np.asarray(q, float)
+
+
+@dataclass(frozen=True)
+class Power:
+    """Values on [0, 1] with distribution function F(v) = v^exponent."""
+
+    exponent: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.exponent) and self.exponent > 0):
+            raise AllpayError(f"power values need an exponent above 0: got {self.exponent:g}")
+
+    def quantile(self, q: ArrayLike) -> Array:
+        return np.asarray(q, float) ** (1.0 / self.exponent)
+
+
+@dataclass(frozen=True)
+class Beta:
+    """Values on [0, 1] with the Beta(a, b) distribution."""
+
+    a: float
+    b: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.a) and math.isfinite(self.b) and self.a > 0 and self.b > 0):
+            raise AllpayError(f"beta values need a > 0 and b > 0: got a {self.a:g}, b {self.b:g}")
+
+    def quantile(self, q: ArrayLike) -> Array:
+        from scipy.special import betaincinv
+
+        return betaincinv(self.a, self.b, np.asarray(q, float))
+
+
+@dataclass(frozen=True)
+class Discrete:
+    """Values that are each of `points` (nondecreasing, ≥ 0) with equal probability."""
+
+    points: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "points", tuple(float(p) for p in self.points))
+        ordered = all(x <= y for x, y in zip(self.points, self.points[1:], strict=False))
+        if not self.points or not ordered or not all(math.isfinite(p) and p >= 0 for p in self.points):
+            raise AllpayError(f"discrete values must be finite, ≥ 0 and nondecreasing: got {list(self.points)}")
+
+    def quantile(self, q: ArrayLike) -> Array:
+        last = len(self.points) - 1
+        index = np.clip(np.floor(np.asarray(q, float) * len(self.points)), 0, last).astype(int)
+        return np.asarray(self.points)[index]
+
+
+def integers(low: int, high: int) -> Discrete:
+    """Each whole number from low to high with equal probability.
+
+    >>> integers(0, 9).points[-1]
+    9.0
+    """
+    return Discrete(tuple(range(int(low), int(high) + 1)))
+
+
+DISTRIBUTIONS: dict[str, Callable[..., Distribution]] = {
+    "uniform": Uniform,
+    "power": Power,
+    "beta": Beta,
+    "integers": integers,
+}
+
+
+def distribution(text: str) -> Distribution:
+    """The distribution that a text names: `uniform(0,1)`, `power(2)`, `beta(2,5)`, `integers(0,9)`.
+
+    Raises:
+        AllpayError: if the name is unknown or the numbers do not fit it.
+
+    >>> distribution("beta(2,5)")
+    Beta(a=2.0, b=5.0)
+    """
+    match = re.fullmatch(r"\s*([a-z-]+)\s*(?:\(([^()]*)\))?\s*", text)
+    if not match:
+        raise AllpayError(f"cannot read the distribution {text!r}: write it as uniform(0,1) or beta(2,5)")
+    name = one_of("distribution", match[1], DISTRIBUTIONS)
+    try:
+        numbers = [float(x) for x in match[2].split(",")] if match[2] else []
+        return DISTRIBUTIONS[name](*numbers)
+    except AllpayError:
+        raise
+    except (TypeError, ValueError):
+        raise AllpayError(f"the numbers of {text!r} do not fit the distribution {name!r}") from None
+
+
+@dataclass(frozen=True)
+class Private:
+    """Each bidder draws its own value, independently, from one distribution.
+
+    Attributes:
+        distribution: of one bidder's value.
+        levels: how many values a bidder can have on the grid, V: the quantiles (j+½)/V, each with probability 1/V.
+    """
+
+    distribution: Distribution = field(default_factory=Uniform)
+    levels: int = 64
+
+    def __post_init__(self) -> None:
+        if self.levels < 1:
+            raise AllpayError(f"value levels must be at least 1: got {self.levels}")
+
+    def grid(self) -> Array:
+        values = np.asarray(self.distribution.quantile((np.arange(self.levels) + 0.5) / self.levels), float)
+        if not (np.all(np.isfinite(values)) and np.all(values >= 0) and np.all(np.diff(values) >= 0)):
+            raise AllpayError(f"the quantile function of {self.distribution} must be finite, ≥ 0 and nondecreasing")
+        return values
+
+    @property
+    def highest(self) -> float:
+        """The highest value that the distribution allows."""
+        top = float(np.asarray(self.distribution.quantile(1.0)))
+        return top if math.isfinite(top) else float(self.grid()[-1])
+
+
+@dataclass(frozen=True)
+class Common:
+    """The prize is worth the same, `value`, to every bidder, and all know it (complete information)."""
+
+    value: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.value) and self.value > 0):
+            raise AllpayError(f"a common value must be above 0: got {self.value:g}")
+
+    def grid(self) -> Array:
+        return np.array([self.value])
+
+    @property
+    def highest(self) -> float:
+        return self.value
+
+
+@dataclass(frozen=True)
+class Game:
+    """Bidders with values bid on a grid under a mechanism.
+
+    A bidder of value v, bid b and rank k has the money payoff z = v·a_k − p_k·b^cost_power, and the utility z, or
+    (1 − e^{−ρz})/ρ with constant absolute risk aversion ρ = risk_aversion > 0.
+
+    Attributes:
+        mechanism: what each rank wins and pays.
+        values: private or common.
+        cost_power: p of the cost b^p that a paid bid b is to its bidder; revenue counts b.
+        risk_aversion: ρ ≥ 0, per unit of money.
+        bid_levels: how many bids are allowed, K: equally spaced from 0 to max_bid.
+        max_bid: the cap on bids; without it, the bid above which bidding 0 is at least as good at every rank.
+        overbidding: whether a bid may exceed the bidder's own value.
+
+    Raises:
+        AllpayError: if a number is out of its bounds, or no cap is given where every bid can be rational.
+    """
+
+    mechanism: Mechanism
+    values: Private | Common = field(default_factory=Private)
+    cost_power: float = 1.0
+    risk_aversion: float = 0.0
+    bid_levels: int = 101
+    max_bid: float | None = None
+    overbidding: bool = True
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.cost_power) and self.cost_power > 0):
+            raise AllpayError(f"cost power must be above 0: got {self.cost_power:g}")
+        if not (math.isfinite(self.risk_aversion) and self.risk_aversion >= 0):
+            raise AllpayError(f"risk aversion must be at least 0: got {self.risk_aversion:g}")
+        if self.bid_levels < 2:
+            raise AllpayError(f"bid levels must be at least 2: got {self.bid_levels}")
+        if self.max_bid is not None and not (math.isfinite(self.max_bid) and self.max_bid > 0):
+            raise AllpayError(f"max bid must be above 0: got {self.max_bid:g}")
+        if self.max_bid is None and not math.isfinite(undominated_bid(self)):
+            raise AllpayError("a rank that wins more than the last pays nothing, so any bid can be rational: give max_bid")
+
+    @property
+    def bidders(self) -> int:
+        """n, how many bid."""
+        return self.mechanism.bidders
+
+    @cached_property
+    def value_grid(self) -> Array:
+        """`[values]` the values a bidder can have, each equally likely."""
+        return self.values.grid()
+
+    @cached_property
+    def bid_grid(self) -> Array:
+        """`[bids]` the bids allowed, from 0 up."""
+        return np.linspace(0.0, self.top_bid, self.bid_levels)
+
+    @cached_property
+    def costs(self) -> Array:
+        """`[bids]` what each bid costs its bidder when it is paid in full."""
+        return self.bid_grid**self.cost_power
+
+    @cached_property
+    def allowed(self) -> NDArray[np.int64]:
+        """`[values]` how many bids, from 0 up, a bidder of each value may make."""
+        if self.overbidding:
+            return np.full(len(self.value_grid), self.bid_levels)
+        return np.searchsorted(self.bid_grid, self.value_grid * (1 + 1e-12), side="right")
+
+    @property
+    def top_bid(self) -> float:
+        """The highest bid of the grid."""
+        return undominated_bid(self) if self.max_bid is None else float(self.max_bid)
+
+    @property
+    def capped(self) -> bool:
+        """Whether a cap keeps bidders from bids that could be rational."""
+        return self.max_bid is not None and self.max_bid < undominated_bid(self)
+
+    def utility(self, money: ArrayLike) -> Array:
+        """Utility of a money payoff, any shape: itself, or (1 − e^{−ρz})/ρ."""
+        z = np.asarray(money, float)
+        return z if self.risk_aversion == 0 else -np.expm1(-self.risk_aversion * z) / self.risk_aversion
+
+
+def game(
+    rule: str,
+    weights: float | Sequence[float],
+    bidders: int | None = None,
+    *,
+    values: str | Private | Common = "private",
+    **options: Any,
+) -> Game:
+    """A game in one line: `mechanism(rule, weights, bidders)` played for private uniform or common values.
+
+    Other options are the fields of `Game`.
+
+    >>> game("prizes", 0.8, bidders=3, values="common").bid_levels
+    101
+    """
+    if isinstance(values, str):
+        values = Common() if one_of("kind of values", values, ("private", "common")) == "common" else Private()
+    return Game(mechanism(rule, weights, bidders), values, **options)
+
+
+def undominated_bid(game: Game) -> float:
+    """The bid above which every rank is worth no more than the last rank at bid 0, for the highest value; ∞ if none is.
+
+    From v·a_k − p_k·c(b) ≥ v·a_n: c(b) = v·max_k (a_k − a_n)/p_k.
+    """
+    a, p = game.mechanism.prizes, game.mechanism.payments
+    gains = [(a_k - a[-1], p_k) for a_k, p_k in zip(a, p, strict=True) if a_k > a[-1]]
+    if not gains:
+        return 1.0  # equal prizes: nobody has a reason to bid, and any grid will do
+    cost = game.values.highest * max(gain / p_k if p_k > 0 else math.inf for gain, p_k in gains)
+    return cost ** (1.0 / game.cost_power)

@@ -1,0 +1,136 @@
+"""Rank-order mechanisms: what each rank wins, and what fraction of its bid it pays. Nothing about who bids or how."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from allpay.errors import AllpayError, one_of
+
+RULES = ("prizes", "payments")
+"""What a design's weights set: how the prize is split, or who pays how much of its bid."""
+
+SUM_TOLERANCE = 1e-6
+"""How far the sum of typed weights may be from 1."""
+
+
+@dataclass(frozen=True)
+class Mechanism:
+    """Bids are sorted, ties broken uniformly at random; the bidder of rank k wins `prizes[k]` and pays `payments[k]`·bid.
+
+    Attributes:
+        prizes: `[bidders]` share of the item that each rank wins, highest bid first; nonincreasing, ≥ 0.
+        payments: `[bidders]` fraction of its own bid that each rank pays, in [0, 1].
+
+    Raises:
+        AllpayError: if a number is not finite, out of its bounds or out of order, or the lengths differ or are below 2.
+    """
+
+    prizes: tuple[float, ...]
+    payments: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "prizes", tuple(float(a) for a in self.prizes))
+        object.__setattr__(self, "payments", tuple(float(p) for p in self.payments))
+        check_bidders(len(self.prizes))
+        if len(self.payments) != len(self.prizes):
+            raise AllpayError(
+                f"prizes and payments must have one number per rank: got {len(self.prizes)} and {len(self.payments)}"
+            )
+        _check_finite("prizes", self.prizes)
+        _check_finite("payments", self.payments)
+        _check_ordered("prizes", self.prizes)
+        for k, p in enumerate(self.payments, start=1):
+            if p > 1:
+                raise AllpayError(f"payments must lie in [0, 1]: got {p:g} at position {k}")
+
+    @property
+    def bidders(self) -> int:
+        """How many bidders it ranks, n."""
+        return len(self.prizes)
+
+
+def mechanism(rule: str, weights: float | Sequence[float], bidders: int | None = None) -> Mechanism:
+    """The mechanism that a rule makes of a design's weights.
+
+    Args:
+        rule: `prizes` (every bidder pays its bid, the weights split the prize; Gemp et al. 2022) or
+            `payments` (the highest bidder wins the item, the weights are the fractions of their bids that ranks pay).
+        weights: w for (w, 1−w, 0, …), or one weight per rank from the highest bid down (missing ones are 0);
+            nonincreasing, ≥ 0, of sum 1.
+        bidders: n; without it, as many as there are weights, at least 3 when `weights` is one number.
+
+    Raises:
+        AllpayError: if the rule is unknown or the weights are not such a vector.
+
+    >>> mechanism("prizes", 0.8, bidders=3).prizes
+    (0.8, 0.2, 0.0)
+    """
+    one_of("rule", rule, RULES)
+    full = complete_weights(weights, bidders)
+    n = len(full)
+    if rule == "prizes":
+        return Mechanism(prizes=full, payments=(1.0,) * n)
+    return Mechanism(prizes=(1.0,) + (0.0,) * (n - 1), payments=full)
+
+
+def first_price(bidders: int) -> Mechanism:
+    """The highest bidder wins the item and pays its bid."""
+    check_bidders(bidders)
+    return mechanism("payments", (1.0,), bidders)
+
+
+def all_pay(bidders: int) -> Mechanism:
+    """The highest bidder wins the item and everyone pays its bid."""
+    check_bidders(bidders)
+    return mechanism("prizes", (1.0,), bidders)
+
+
+def complete_weights(weights: float | Sequence[float], bidders: int | None = None) -> tuple[float, ...]:
+    """The weight of every rank, `[bidders]`: w is (w, 1−w, 0, …), a shorter vector is filled up with zeros.
+
+    Raises:
+        AllpayError: if a weight is not finite or negative, they increase, do not sum to 1, or are more than the bidders.
+    """
+    given: tuple[float, ...]
+    if isinstance(weights, (int, float)):
+        w = float(weights)
+        _check_finite("weights", (w,))
+        if w > 1:
+            raise AllpayError(f"one weight w stands for (w, 1−w, 0, …) and must be at most 1: got {w:g}")
+        given = (w, round(1.0 - w, 15))
+        bidders = 3 if bidders is None else bidders
+    else:
+        given = tuple(float(w) for w in weights)
+    if bidders is None:
+        bidders = max(len(given), 2)
+    check_bidders(bidders)
+    if len(given) > bidders:
+        raise AllpayError(f"too many weights: got {len(given)} for {bidders} bidders; give at most one per bidder")
+    _check_finite("weights", given)
+    _check_ordered("weights", given)
+    total = math.fsum(given)
+    if abs(total - 1.0) > SUM_TOLERANCE:
+        raise AllpayError(f"weights must sum to 1: {', '.join(f'{w:g}' for w in given)} sum to {total:g}")
+    return given + (0.0,) * (bidders - len(given))
+
+
+def check_bidders(bidders: int) -> None:
+    """Raise AllpayError unless there are at least two bidders."""
+    if bidders < 2:
+        raise AllpayError(f"an auction needs at least 2 bidders: got {bidders}")
+
+
+def _check_finite(what: str, numbers: Sequence[float]) -> None:
+    for k, x in enumerate(numbers, start=1):
+        if not math.isfinite(x):
+            raise AllpayError(f"{what} must be finite numbers: got {x} at position {k}")
+        if x < 0:
+            raise AllpayError(f"{what} must not be negative: got {x:g} at position {k}")
+
+
+def _check_ordered(what: str, numbers: Sequence[float]) -> None:
+    for k in range(1, len(numbers)):
+        if numbers[k] > numbers[k - 1] + 1e-12:
+            raise AllpayError(
+                f"{what} must be nonincreasing: got {numbers[k - 1]:g} before {numbers[k]:g} (positions {k}, {k + 1})"
+            )
