@@ -215,7 +215,9 @@ class Game:
         if self.max_bid is not None and not (math.isfinite(self.max_bid) and self.max_bid > 0):
             raise AllpayError(f"max bid must be above 0: got {self.max_bid:g}")
         if self.max_bid is None and not math.isfinite(undominated_bid(self)):
-            raise AllpayError("a rank that wins more than the last pays nothing, so any bid can be rational: give max_bid")
+            raise AllpayError(
+                "a rank that wins more than the last pays nothing, so any bid can be rational: give max_bid"
+            )
 
     @property
     def bidders(self) -> int:
