@@ -100,11 +100,21 @@ def integers(low: int, high: int) -> Discrete:
     return Discrete(tuple(range(int(low), int(high) + 1)))
 
 
+def steps(low: float, high: float, count: float) -> Discrete:
+    """`count` values equally spaced from low to high, each with equal probability.
+
+    >>> steps(0, 1, 3).points
+    (0.0, 0.5, 1.0)
+    """
+    return Discrete(tuple(np.linspace(low, high, int(count))))
+
+
 DISTRIBUTIONS: dict[str, Callable[..., Distribution]] = {
     "uniform": Uniform,
     "power": Power,
     "beta": Beta,
     "integers": integers,
+    "steps": steps,
 }
 
 
@@ -190,7 +200,8 @@ class Game:
         cost_power: p of the cost b^p that a paid bid b is to its bidder; revenue counts b.
         risk_aversion: ρ ≥ 0, per unit of money.
         bid_levels: how many bids are allowed, K: equally spaced from 0 to max_bid.
-        max_bid: the cap on bids; without it, the bid above which bidding 0 is at least as good at every rank.
+        max_bid: the cap on bids; without it, the highest value where overbidding is not allowed, else the bid above
+            which bidding 0 is at least as good at every rank.
         overbidding: whether a bid may exceed the bidder's own value.
 
     Raises:
@@ -214,7 +225,7 @@ class Game:
             raise AllpayError(f"bid levels must be at least 2: got {self.bid_levels}")
         if self.max_bid is not None and not (math.isfinite(self.max_bid) and self.max_bid > 0):
             raise AllpayError(f"max bid must be above 0: got {self.max_bid:g}")
-        if self.max_bid is None and not math.isfinite(undominated_bid(self)):
+        if not math.isfinite(self.top_bid):
             raise AllpayError(
                 "a rank that wins more than the last pays nothing, so any bid can be rational: give max_bid"
             )
@@ -249,17 +260,30 @@ class Game:
     @property
     def top_bid(self) -> float:
         """The highest bid of the grid."""
-        return undominated_bid(self) if self.max_bid is None else float(self.max_bid)
-
-    @property
-    def capped(self) -> bool:
-        """Whether a cap keeps bidders from bids that could be rational."""
-        return self.max_bid is not None and self.max_bid < undominated_bid(self)
+        if self.max_bid is not None:
+            return float(self.max_bid)
+        return undominated_bid(self) if self.overbidding else self.values.highest
 
     def utility(self, money: ArrayLike) -> Array:
         """Utility of a money payoff, any shape: itself, or (1 − e^{−ρz})/ρ."""
         z = np.asarray(money, float)
         return z if self.risk_aversion == 0 else -np.expm1(-self.risk_aversion * z) / self.risk_aversion
+
+
+@dataclass(frozen=True)
+class Setting:
+    """All of a game but its mechanism: what stays the same while designs vary. Fields are those of `Game`."""
+
+    values: Private | Common = field(default_factory=Private)
+    cost_power: float = 1.0
+    risk_aversion: float = 0.0
+    bid_levels: int = 101
+    max_bid: float | None = None
+    overbidding: bool = True
+
+    def game(self, mechanism: Mechanism) -> Game:
+        """This setting under a mechanism."""
+        return Game(mechanism, **vars(self))
 
 
 def game(

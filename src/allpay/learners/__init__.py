@@ -1,0 +1,29 @@
+"""The ways to learn how to bid, by name. One learner, one file."""
+
+from collections.abc import Callable
+from typing import Any
+
+from allpay.errors import AllpayError, one_of
+from allpay.learners.base import Learner, learn, run_seeds
+from allpay.learners.epsilon_greedy import EpsilonGreedy
+from allpay.learners.fictitious_play import FictitiousPlay
+
+LEARNERS: dict[str, Callable[..., Learner]] = {kind.name: kind for kind in (FictitiousPlay, EpsilonGreedy)}
+
+
+def learner(name: str, **hyperparameters: Any) -> Learner:
+    """The learner of that name; hyperparameters are the fields of its class, None leaves the default.
+
+    Raises:
+        AllpayError: if there is no such learner, or it has no such hyperparameter or not of this size.
+    """
+    kind = LEARNERS[one_of("learner", name, LEARNERS)]
+    given = {key: value for key, value in hyperparameters.items() if value is not None}
+    try:
+        return kind(**given)
+    except TypeError:
+        known = ", ".join(kind.__dataclass_fields__)  # type: ignore[attr-defined]
+        raise AllpayError(f"{name} has no such option among {', '.join(given)}: it has {known}") from None
+
+
+__all__ = ["LEARNERS", "EpsilonGreedy", "FictitiousPlay", "Learner", "learn", "learner", "run_seeds"]

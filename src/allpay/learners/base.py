@@ -7,13 +7,13 @@ that releases the interpreter lock. What a run computes cannot depend on the bat
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from allpay.errors import AllpayError
-from allpay.game import Game
+from allpay.game import Game, Setting
 from allpay.outcome import Outcome
 
 Seeds = NDArray[np.uint64]
@@ -26,10 +26,11 @@ CHECKPOINTS = 32
 class Learner(Protocol):
     """A way to learn how to bid: hyperparameters as fields of a frozen dataclass, and one method."""
 
-    @property
-    def name(self) -> str:
-        """The name that the command line and the tables use."""
-        ...
+    name: ClassVar[str]
+    """The name that the command line and the tables use."""
+
+    setting: ClassVar[Setting]
+    """The setting that it is given where the user asks for no other."""
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
         """Let bidders learn in every game.

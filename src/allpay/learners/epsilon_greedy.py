@@ -6,13 +6,14 @@ loop per run (Numba: 20–30 times what the same loop does as a JAX scan, see `b
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numba import njit, uint64
 
 from allpay.auction import GOLDEN, bid_key, high_index, low_index, rank_of, word
 from allpay.errors import AllpayError
-from allpay.game import Array, Game
+from allpay.game import Array, Game, Private, Setting
 from allpay.learners.base import CHECKPOINTS, Seeds, each_run
 from allpay.outcome import TOLERANCE, Outcome, fields_of
 from allpay.payoffs import evaluate, exploitability
@@ -48,7 +49,8 @@ class EpsilonGreedy:
     tail: int = 50_000
     tolerance: float | None = None
 
-    name = "epsilon-greedy"
+    name: ClassVar[str] = "epsilon-greedy"
+    setting: ClassVar[Setting] = Setting(Private(levels=10), bid_levels=10, overbidding=False)
 
     def __post_init__(self) -> None:
         if self.iterations < 1:

@@ -5,13 +5,14 @@ All bidders share one belief, so this is the symmetric form; payoffs are exact, 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numba import njit
 
 from allpay.auction import play
 from allpay.errors import AllpayError
-from allpay.game import Game
+from allpay.game import Game, Setting
 from allpay.learners.base import CHECKPOINTS, Seeds, each_run
 from allpay.outcome import TOLERANCE, Outcome, fields_of, stake
 from allpay.payoffs import best_responses, evaluate, fill_cdf, quadrature, regret, terms, tie_averages
@@ -38,7 +39,8 @@ class FictitiousPlay:
     tolerance: float | None = None
     auctions: int = 50_000
 
-    name = "fictitious-play"
+    name: ClassVar[str] = "fictitious-play"
+    setting: ClassVar[Setting] = Setting()
 
     def __post_init__(self) -> None:
         if self.iterations < 1:
