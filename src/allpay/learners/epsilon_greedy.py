@@ -157,7 +157,7 @@ def _epsilon_greedy(  # type: ignore[no-untyped-def]
         stop = start if t < start < stop else stop
         record = exploration + (checkpoint + 1) * (iterations - exploration) // len(greedy)
         stop = min(stop, max(record, t + 1))
-        threshold = uint64(epsilon * 2.0**32)
+        threshold = uint64(epsilon * 2.0**32)  # type: ignore[call-overload]
         paid = top = 0.0
         for _ in range(t, stop):
             highest_bid = 0
