@@ -32,6 +32,9 @@ class Learner(Protocol):
     setting: ClassVar[Setting]
     """The setting that it is given where the user asks for no other."""
 
+    continuous: ClassVar[bool]
+    """Whether the bid grid stands for continuous bids, and can be refined, or is a part of the bidders' world."""
+
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
         """Let bidders learn in every game.
 

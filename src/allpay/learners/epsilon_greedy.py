@@ -51,6 +51,7 @@ class EpsilonGreedy:
 
     name: ClassVar[str] = "epsilon-greedy"
     setting: ClassVar[Setting] = Setting(Private(levels=10), bid_levels=10, overbidding=False)
+    continuous: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.iterations < 1:

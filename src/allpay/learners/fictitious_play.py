@@ -41,6 +41,7 @@ class FictitiousPlay:
 
     name: ClassVar[str] = "fictitious-play"
     setting: ClassVar[Setting] = Setting()
+    continuous: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.iterations < 1:

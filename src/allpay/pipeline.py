@@ -1,0 +1,202 @@
+"""The whole way from a study to a design: sweep, surrogate, ascent, honest optimum, and the checks by simulation and theory."""
+
+import math
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from allpay.ascent import candidates
+from allpay.errors import AllpayError
+from allpay.game import Array, Private, Setting
+from allpay.learners import run_seeds
+from allpay.optimum import Optimum, find_optimum
+from allpay.outcome import Outcome
+from allpay.study.study import CHECKING, TRAINING, DesignSpace, Study
+from allpay.study.sweep import Sweep, run
+from allpay.surrogate import FEWEST_DESIGNS, Surrogate, fit_surrogate
+from allpay.theory import equilibrium
+
+REFINED_DESIGNS = 5
+"""On how many designs the bid grid is refined to see what it hides."""
+
+
+class Reporter(Protocol):
+    """Who is told how far long work is. Each stage is entered once; `advance` gets the part done and the whole."""
+
+    def stage(self, what: str) -> AbstractContextManager[object]: ...
+
+    def advance(self, done: int, total: int) -> None: ...
+
+
+class Silent:
+    """A reporter that says nothing."""
+
+    def stage(self, what: str) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def advance(self, done: int, total: int) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over independent rounds.
+
+    Attributes:
+        rounds: `[rounds]` the value in each.
+    """
+
+    rounds: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        return float(np.mean(self.rounds))
+
+    @property
+    def stderr(self) -> float:
+        """Standard error of the mean; NaN for one round."""
+        return float(np.std(self.rounds, ddof=1) / math.sqrt(len(self.rounds))) if len(self.rounds) > 1 else math.nan
+
+
+@dataclass(frozen=True)
+class ExactBest:
+    """The best design by the closed-form equilibrium.
+
+    Attributes:
+        weights: `[bidders]` the design.
+        value: the objective in its equilibrium.
+        flat: whether all designs that have an equilibrium are worth the same, so that none is best.
+        fraction: the share of the designs looked at that have a symmetric equilibrium; the others cannot be compared.
+    """
+
+    weights: tuple[float, ...]
+    value: float
+    flat: bool
+    fraction: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a study says about the best design.
+
+    Attributes:
+        sweep: the study and all its rounds.
+        surrogate: the ensemble fitted to them.
+        optimum: the best design by the ensemble, with its uncertainty.
+        resolution: what the bid and value grids leave open, in units of the objective; 0 where they are part of the game.
+        checked: the objective at the best design, in fresh rounds with seeds not used before.
+        check: the outcome of these rounds.
+        exact: the objective of the equilibrium at the best design; None where there is no closed form.
+        exact_best: the best design by theory; None where there is no closed form for any.
+        seconds: how long it took.
+    """
+
+    sweep: Sweep
+    surrogate: Surrogate
+    optimum: Optimum
+    resolution: float
+    checked: Estimate
+    check: Outcome
+    exact: float | None
+    exact_best: ExactBest | None
+    seconds: float
+
+
+def design(study: Study, folder: Path | str | None = None, reporter: Reporter | None = None) -> Result:
+    """Find the best design of a study.
+
+    Args:
+        study: what to run; at least five designs.
+        folder: where finished batches are kept, see `allpay.study.run`.
+        reporter: is told how far it is.
+
+    Raises:
+        AllpayError: if the study has too few designs to fit, or the folder cannot be used.
+    """
+    if study.samples < FEWEST_DESIGNS:
+        raise AllpayError(f"a surrogate needs at least {FEWEST_DESIGNS} designs to fit: got samples {study.samples}")
+    reporter = reporter or Silent()
+    start = time.perf_counter()
+    with reporter.stage(f"{study.space.rule}, {study.learner.name}: bidders learn"):
+        sweep = run(study, folder, reporter.advance)
+    with reporter.stage(f"{study.space.rule}, {study.learner.name}: fitting, ascending, checking"):
+        surrogate = fit_surrogate(sweep.weights, sweep.values(), seed=study.seed)
+        resolution = grid_resolution(sweep)
+        space = study.space
+        optimum = find_optimum(
+            surrogate, space.bidders, space.dimension, resolution=resolution, objective=study.objective, seed=study.seed
+        )
+        check = study.learner.learn([study.game(optimum.weights)], run_seeds(study.seed, 1, study.rounds, CHECKING))
+        checked = Estimate(tuple(objective_of(check, study.objective)[0].tolist()))
+        assert study.setting is not None
+        exact = equilibrium(study.game(optimum.weights))
+        exact_best = best_in_theory(space, study.setting, study.objective)
+    return Result(
+        sweep=sweep,
+        surrogate=surrogate,
+        optimum=optimum,
+        resolution=resolution,
+        checked=checked,
+        check=check,
+        exact=None if exact is None else float(getattr(exact, study.objective.replace("-", "_"))),
+        exact_best=exact_best,
+        seconds=time.perf_counter() - start,
+    )
+
+
+def objective_of(outcome: Outcome, objective: str) -> Array:
+    """`[designs, rounds]` the objective of an outcome."""
+    return outcome.highest_bid if objective == "highest-bid" else outcome.revenue
+
+
+def grid_resolution(sweep: Sweep) -> float:
+    """What the grids leave open, in units of the objective: how far it can be off because bids and values are discrete.
+
+    A few designs are learned again with steps half as wide. An error of first order in the step is twice the change that
+    this makes, and the comparison of two designs can be wrong by as much: the largest such error among them is returned.
+    It is 0 for learners whose grid is a part of their game.
+    """
+    study = sweep.study
+    setting = study.setting
+    if setting is None or not study.learner.continuous:
+        return 0.0
+    values = setting.values
+    finer = replace(
+        study,
+        setting=replace(
+            setting,
+            bid_levels=2 * setting.bid_levels - 1,
+            values=replace(values, levels=2 * values.levels) if isinstance(values, Private) else values,
+        ),
+    )
+    order = np.argsort(sweep.weights[:, 0])
+    chosen = order[np.linspace(0, len(order) - 1, min(REFINED_DESIGNS, len(order))).astype(int)]
+    seeds = run_seeds(study.seed, chosen.tolist(), min(study.rounds, 3), TRAINING)
+    refined = study.learner.learn([finer.game(study.designs[d]) for d in chosen], seeds)
+    coarse = sweep.values()[chosen, : seeds.shape[1]]
+    return 2.0 * float(np.abs(objective_of(refined, study.objective).mean(axis=1) - coarse.mean(axis=1)).max())
+
+
+def exact_values(
+    space: DesignSpace, setting: Setting, objective: str, designs: Sequence[Sequence[float]] | Array
+) -> Array:
+    """`[designs]` the objective in the symmetric equilibrium of each design; NaN where there is none."""
+    found = [equilibrium(setting.game(space.mechanism(list(w)))) for w in designs]
+    return np.array([math.nan if e is None else getattr(e, objective.replace("-", "_")) for e in found])
+
+
+def best_in_theory(space: DesignSpace, setting: Setting, objective: str) -> ExactBest | None:
+    """The design whose symmetric equilibrium is best, by the exact objective; None where no design has one."""
+    looked_at = candidates(space.bidders, space.dimension, count=101)
+    values = exact_values(space, setting, objective, looked_at)
+    known = np.isfinite(values)
+    if not known.any():
+        return None
+    best, value = looked_at[np.nanargmax(values)], float(np.nanmax(values))
+    flat = value - float(np.nanmin(values)) <= 1e-6 * abs(value)
+    return ExactBest(tuple(best.tolist()), value, flat, float(known.mean()))

@@ -1,0 +1,6 @@
+"""Many designs, many rounds: what a study is, how it runs, and the folder it is kept in."""
+
+from allpay.study.study import OBJECTIVES, DesignSpace, Study
+from allpay.study.sweep import Sweep, run
+
+__all__ = ["OBJECTIVES", "DesignSpace", "Study", "Sweep", "run"]
