@@ -1,0 +1,198 @@
+"""Mirror ascent on the ordered simplex {w_1 ≥ … ≥ w_m ≥ 0, Σw = 1}: its coordinates, uniform samples, candidates.
+
+What is ascended is given as a function of the weights; this file knows no network, no game and no theory.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from allpay.errors import AllpayError
+
+Array = NDArray[np.float64]
+ValueAndGradient = Callable[[Array], tuple[ArrayLike, ArrayLike]]
+"""Weights `[points, n]` to the objective `[points]` and its gradient in the weights `[points, n]`."""
+
+FLOOR = -60.0
+"""The lowest logarithm of a coordinate: e^−60 is 0 to every purpose, and the ascent can still come back from it."""
+
+
+@dataclass(frozen=True)
+class Ascent:
+    """Where mirror ascent came to.
+
+    Attributes:
+        weights: `[n]` the best weights over all starts.
+        value: the objective there.
+        all_weights: `[starts, n]` where each start ended.
+        all_values: `[starts]` the objective there; −inf where it is not defined.
+        converged: `[starts]` whether no step improved any more, before the iterations ran out.
+        iterations: steps taken.
+    """
+
+    weights: Array
+    value: float
+    all_weights: Array
+    all_values: Array
+    converged: NDArray[np.bool_]
+    iterations: int
+
+
+def mirror_ascent(
+    value_and_gradient: ValueAndGradient,
+    starts: ArrayLike,
+    *,
+    ranks: int | None = None,
+    iterations: int = 1000,
+    tolerance: float = 1e-12,
+) -> Ascent:
+    """Maximise over the ordered simplex by exponentiated gradient steps from many starts at once.
+
+    With w = λ·U for the vertices u_k = (1/k, …, 1/k, 0, …) as the rows of U, the ordered simplex is the plain simplex of λ.
+    There the step of mirror ascent with the entropy as mirror map is λ ← λ·exp(η U∇f(w)) / Z: w stays ordered exactly, and
+    no projection is needed. Each start has its own step size η, halved until the step gains at least a tenth of what
+    the gradient promises (Armijo's rule), so that no start ever falls, and fitted to the curvature met after each success.
+
+    A start where the objective is NaN counts as −inf and stays where it is.
+
+    Args:
+        value_and_gradient: the objective and its gradient in the weights, for `[starts, n]` weights.
+        starts: `[starts, n]` weights to begin from; any zero coordinate is first moved inside by 10⁻⁴.
+        ranks: m, how many ranks may carry weight; n without it.
+        iterations: most steps to take.
+        tolerance: a start has converged when the linear model promises less than this times the scale of the values.
+
+    Raises:
+        AllpayError: if a start is not on the ordered simplex, or the objective is NaN at every start.
+
+    References:
+        Kivinen and Warmuth (1997), Exponentiated gradient versus gradient descent for linear predictors.
+        Beck and Teboulle (2003), Mirror descent and nonlinear projected subgradient methods for convex optimization.
+    """
+    starts = np.atleast_2d(np.asarray(starts, float))
+    n = starts.shape[1]
+    m = n if ranks is None else ranks
+    u = vertices(n, m)
+    inside = (1 - 1e-4) * to_vertices(starts, m) + 1e-4 / m
+    logs = np.log(inside)
+    value, slope = _evaluate(value_and_gradient, inside @ u, u)
+    if not np.any(np.isfinite(value)):
+        raise AllpayError(f"the objective is not defined at any of the {len(starts)} starts: give starts where it is")
+    spread = np.ptp(slope, axis=1)
+    rate = 1.0 / np.where(spread > 0, spread, 1.0)
+    done = ~np.isfinite(value)
+    taken = 0
+    for taken in range(1, iterations + 1):  # noqa: B007 (reported)
+        lam = np.exp(logs)
+        gap = slope.max(axis=1) - np.sum(lam * slope, axis=1)  # what the linear model still promises (Frank and Wolfe)
+        done |= (gap <= tolerance * np.maximum(np.abs(value), 1e-3)) | (rate * spread < 1e-12)
+        if done.all():
+            break
+        tried_logs = _normalised(logs + rate[:, None] * (slope - slope.max(axis=1, keepdims=True)))
+        tried = np.exp(tried_logs)
+        tried_value, tried_slope = _evaluate(value_and_gradient, tried @ u, u)
+        moved, slope_before = tried_logs - logs, slope
+        better = ~done & (tried_value >= value + 0.1 * np.sum(slope * (tried - lam), axis=1))
+        logs = np.where(better[:, None], tried_logs, logs)
+        slope = np.where(better[:, None], tried_slope, slope)
+        value = np.where(better, tried_value, value)
+        spread = np.ptp(slope, axis=1)
+        rate = np.where(better, _next_rate(rate, lam, tried, moved, tried_slope - slope_before), 0.5 * rate)
+        rate = np.minimum(
+            rate, 1e4 / np.where(spread > 0, spread, 1.0)
+        )  # a step that leaves one vertex is as good as any longer
+    weights = from_vertices(np.exp(logs), n)
+    best = int(np.argmax(value))
+    return Ascent(weights[best], float(value[best]), weights, value, done & np.isfinite(value), taken)
+
+
+def vertices(n: int, m: int) -> Array:
+    """`[m, n]` the corners of the ordered simplex: row k is (1/k, …, 1/k, 0, …)."""
+    if not 1 <= m <= n:
+        raise AllpayError(f"between 1 and {n} of {n} ranks can carry weight: got {m}")
+    return np.tril(np.ones((m, n))) / np.arange(1, m + 1)[:, None]
+
+
+def to_vertices(weights: ArrayLike, m: int | None = None) -> Array:
+    """Coordinates λ on the simplex, `[..., m]`, with weights = λ·U: λ_k = k (w_k − w_{k+1}).
+
+    Raises:
+        AllpayError: if the weights `[..., n]` increase, are negative, do not sum to 1, or lie on more than m ranks.
+    """
+    w = np.asarray(weights, float)
+    n = w.shape[-1]
+    m = n if m is None else m
+    vertices(n, m)
+    lam = np.arange(1, n + 1) * -np.diff(w, axis=-1, append=0.0)
+    if not (np.all(lam >= -1e-6) and np.all(np.abs(lam[..., m:]) <= 1e-6) and np.all(np.abs(w.sum(-1) - 1) <= 1e-6)):
+        raise AllpayError(
+            f"weights must be nonincreasing, ≥ 0, of sum 1 and 0 after the first {m} ranks: got {w.tolist()}"
+        )
+    lam = np.maximum(lam[..., :m], 0.0)
+    return lam / lam.sum(axis=-1, keepdims=True)
+
+
+def from_vertices(coordinates: ArrayLike, n: int) -> Array:
+    """The weights `[..., n]` of coordinates λ `[..., m]` on the simplex; nonincreasing without a rounding error."""
+    lam = np.asarray(coordinates, float)
+    m = lam.shape[-1]
+    vertices(n, m)
+    weights = np.zeros((*lam.shape[:-1], n))
+    # summed from the last rank up, each weight is the next one plus a number ≥ 0
+    weights[..., :m] = np.cumsum((lam / np.arange(1, m + 1))[..., ::-1], axis=-1)[..., ::-1]
+    return weights
+
+
+def sample_ordered_simplex(count: int, n: int, m: int, rng: np.random.Generator) -> Array:
+    """`[count, n]` weights uniform on the ordered simplex of the first m ranks: a flat Dirichlet draw, sorted.
+
+    For n = 3 and m = 2 the first weight is uniform on [½, 1].
+
+    Raises:
+        AllpayError: if m is not in 1 … n.
+    """
+    vertices(n, m)
+    weights = np.zeros((count, n))
+    weights[:, :m] = np.sort(rng.dirichlet(np.ones(m), size=count), axis=1)[:, ::-1]
+    return weights
+
+
+def candidates(n: int, m: int, count: int = 501, seed: int = 0) -> Array:
+    """`[count, n]` weights that cover the ordered simplex: a grid for m = 2, otherwise its corners and a uniform sample.
+
+    Raises:
+        AllpayError: if m is not in 1 … n.
+    """
+    corners = vertices(n, m)
+    if m == 1:
+        return corners
+    if m == 2:
+        part = np.linspace(0.0, 1.0, max(count, 2))
+        return from_vertices(np.stack([part, 1 - part], axis=1), n)
+    return np.concatenate([corners, sample_ordered_simplex(max(count - m, 0), n, m, np.random.default_rng(seed))])
+
+
+def _next_rate(rate: Array, old: Array, new: Array, moved: Array, bent: Array) -> Array:
+    """The step size `[starts]` that fits the curvature met on the last step, in the metric of the entropy.
+
+    Barzilai and Borwein's (1988) ⟨Δ log λ, Δλ⟩ / −⟨Δ∇f, Δλ⟩, at most fivefold more or less than the last one.
+    """
+    curvature = -np.sum(bent * (new - old), axis=1)
+    fitted = np.sum(moved * (new - old), axis=1) / np.where(curvature > 0, curvature, 1.0)
+    return np.clip(np.where(curvature > 0, fitted, np.inf), rate / 5, rate * 5)
+
+
+def _normalised(logs: Array) -> Array:
+    """Logarithms of coordinates, shifted so that the coordinates sum to 1."""
+    logs = np.maximum(logs - logs.max(axis=1, keepdims=True), FLOOR)
+    return logs - np.log(np.sum(np.exp(logs), axis=1, keepdims=True))
+
+
+def _evaluate(value_and_gradient: ValueAndGradient, weights: Array, u: Array) -> tuple[Array, Array]:
+    """The objective `[starts]`, −inf where undefined, and its gradient in λ `[starts, m]`, 0 there: ∇_λ f = U ∇_w f."""
+    value, gradient = (np.asarray(a, float) for a in value_and_gradient(weights))
+    slope = gradient @ u.T
+    defined = np.isfinite(value) & np.all(np.isfinite(slope), axis=1)
+    return np.where(defined, value, -np.inf), np.where(defined[:, None], slope, 0.0)
