@@ -136,7 +136,7 @@ def distribution(text: str) -> Distribution:
         return DISTRIBUTIONS[name](*numbers)
     except AllpayError:
         raise
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise AllpayError(f"the numbers of {text!r} do not fit the distribution {name!r}") from None
 
 
@@ -225,6 +225,8 @@ class Game:
             raise AllpayError(f"bid levels must be at least 2: got {self.bid_levels}")
         if self.max_bid is not None and not (math.isfinite(self.max_bid) and self.max_bid > 0):
             raise AllpayError(f"max bid must be above 0: got {self.max_bid:g}")
+        if not self.values.highest > 0:
+            raise AllpayError("no value is above 0: nobody has anything to win")
         if not math.isfinite(self.top_bid):
             raise AllpayError(
                 "a rank that wins more than the last pays nothing, so any bid can be rational: give max_bid"

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 from allpay.errors import AllpayError, one_of
 
@@ -92,7 +93,7 @@ def complete_weights(weights: float | Sequence[float], bidders: int | None = Non
         AllpayError: if a weight is not finite or negative, they increase, do not sum to 1, or are more than the bidders.
     """
     given: tuple[float, ...]
-    if isinstance(weights, (int, float)):
+    if isinstance(weights, (int, float, Real)):  # NumPy's numbers are Real, but not all are floats
         w = float(weights)
         _check_finite("weights", (w,))
         if w > 1:

@@ -1,0 +1,131 @@
+"""The order of the floors: no module imports from a higher one, and `import allpay` costs nothing."""
+
+import ast
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import allpay
+
+SOURCE = Path(allpay.__file__).parent
+
+FLOORS = [
+    {"errors"},
+    {"mechanism", "game", "payoffs"},
+    {"auction", "theory"},
+    {"outcome", "learners"},
+    {"study"},
+    {"surrogate", "ascent", "optimum", "pipeline"},
+    {"report"},
+    {"cli", "adapters"},
+]
+"""The rooms of each floor, the ground floor first."""
+
+ROOT = {"", "__init__", "__main__"}
+"""The package itself: it may lead anywhere, but only from within functions."""
+
+ONLY = {
+    "surrogate": {"errors", "game"},
+    "ascent": {"errors", "game"},
+    "optimum": {"errors", "game", "surrogate", "ascent"},
+}
+"""Rooms that know numbers, not auctions: all that they may import."""
+
+ACCEPTED = {("study.study", "ascent")}
+"""Upward imports that are known and to be removed: designs are drawn by a function that lives beside the ascent."""
+
+
+@cache
+def modules() -> dict[str, str]:
+    """The source of every module, by its dotted name below allpay."""
+    names = {
+        path: path.relative_to(SOURCE).with_suffix("").as_posix().replace("/", ".") for path in SOURCE.rglob("*.py")
+    }
+    return {name: path.read_text(encoding="utf-8") for path, name in names.items()}
+
+
+def floor(room: str) -> int:
+    for number, rooms in enumerate(FLOORS):
+        if room in rooms:
+            return number
+    raise AssertionError(f"allpay.{room} has no floor: add it to FLOORS in {Path(__file__).name}")
+
+
+def rooms_imported(tree: ast.AST, package: list[str]) -> set[str]:
+    """The rooms of allpay that a module imports, wherever in it; package is its own, as `["allpay", "learners"]`."""
+    found = set()
+    for node in ast.walk(tree):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            origin = ".".join([*base, *([node.module] if node.module else [])])
+            names = [f"{origin}.{alias.name}" if origin == "allpay" else origin for alias in node.names]
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "allpay" and len(parts) > 1:
+                found.add(parts[1])
+    return found
+
+
+def at_import(source: str) -> ast.Module:
+    """What runs when a module is imported: all but the bodies of its functions, and what only type checkers read."""
+
+    class Prune(ast.NodeTransformer):
+        def visit_FunctionDef(self, node):
+            return None
+
+        visit_AsyncFunctionDef = visit_FunctionDef
+
+        def visit_If(self, node):
+            return None if "TYPE_CHECKING" in ast.unparse(node.test) else self.generic_visit(node)
+
+    return Prune().visit(ast.parse(source))
+
+
+@pytest.mark.parametrize("name", sorted(modules()))
+def test_imports_run_downwards(name):
+    room, package = name.split(".")[0], ["allpay", *name.split(".")[:-1]]
+    if room in ROOT:
+        assert not rooms_imported(at_import(modules()[name]), package), "the package itself imports rooms at once"
+        return
+    for other in rooms_imported(ast.parse(modules()[name]), package) - ROOT:
+        down = floor(other) <= floor(room) or (name, other) in ACCEPTED
+        assert down, f"allpay.{name} imports allpay.{other}, which is on a higher floor"
+        assert other in ONLY.get(room, {other}) or other == room, f"allpay.{name} may not import allpay.{other}"
+
+
+def test_the_checker_sees_every_form_of_import():
+    source = """
+import allpay.cli
+from allpay import study
+from allpay.report.figure import draw
+from .base import learn
+from ..surrogate import Surrogate
+from .. import optimum
+import numpy
+def f():
+    from allpay.ascent import ascend
+"""
+    every = {"cli", "study", "report", "learners", "surrogate", "optimum"}
+    assert rooms_imported(ast.parse(source), ["allpay", "learners"]) == every | {"ascent"}
+    assert rooms_imported(at_import(source), ["allpay", "learners"]) == every
+
+
+def test_rooms_that_exist_have_one_floor_each():
+    rooms = [room for rooms in FLOORS for room in rooms]
+    assert len(rooms) == len(set(rooms))
+    for name in modules():
+        room = name.split(".")[0]
+        assert room in ROOT or floor(room) >= 0
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    heavy = "jax numba matplotlib polars scipy equinox optax".split()
+    code = f"import sys, allpay; print([m for m in {heavy!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
