@@ -8,6 +8,7 @@ Notation: q is the quantile of a bidder's value (of its mixture, where values ar
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -15,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from allpay.errors import AllpayError
+from allpay.errors import AllpayError, one_of
 from allpay.game import Array, Common, Discrete, Distribution, Game
+from allpay.mechanism import RULES
 
 OBJECTIVES = ("revenue", "highest-bid")
 """What a designer can want most of: the sum of payments, or the expected highest bid."""
@@ -28,6 +30,11 @@ _TINY = 1e-300  # stands for a probability of 0 where its logarithm is taken, wh
 _NODES = 16  # Gauss–Legendre nodes in each panel
 _STEP = 5.0  # most that ln Π or ln S may change within a panel: 16 nodes then integrate to about 1e-10
 _END = 1e-6  # length of the first and the last panel
+
+_ATOMS = (
+    "values that occur with positive probability have no equilibrium in increasing bids: "
+    "use a continuous distribution, or a common value"
+)
 
 
 # Public ---------------------------------------------------------------------------------------------------------------
@@ -99,6 +106,83 @@ def why_no_equilibrium(game: Game) -> str | None:
     return found if isinstance(found, str) else None
 
 
+def design_objective(game: Game, rule: str, objective: str = "revenue") -> Callable[[ArrayLike], tuple[Array, Array]]:
+    """Revenue or highest bid at equilibrium, with its gradient, as a function of a design's weights.
+
+    What does not depend on the weights is computed here, once. The function returned takes weights `[..., n]` and gives
+    values `[...]` and gradients `[..., n]`, both NaN where `equilibrium` finds none. The weights are taken as n free
+    numbers: they need not sum to 1, and the gradient is that of n separate changes. On the boundary of the designs it
+    can be very large: with convex costs the first bit of a low prize moves the lowest bids without bound.
+
+    Args:
+        game: who bids; of its mechanism only the number of bidders counts.
+        rule: `prizes` or `payments`, what the weights set; as in `mechanism`.
+        objective: `revenue` or `highest-bid`.
+
+    Raises:
+        AllpayError: if rule or objective are unknown, if no design has an equilibrium since values have atoms, or for
+            `payments` with private values and risk aversion, where the equilibrium is known only through a differential
+            equation. The function returned raises it unless it is given n finite numbers ≥ 0.
+
+    >>> from allpay.game import game
+    >>> value, gradient = design_objective(game("prizes", 1.0, 3), "prizes")([0.8, 0.2, 0])
+    >>> round(float(value), 9), gradient.round(9)
+    (0.4, array([ 0.5,  0. , -0.5]))
+    """
+    one_of("rule", rule, RULES)
+    one_of("objective", objective, OBJECTIVES)
+    n, free_prizes = game.bidders, rule == "prizes"
+    value = _common_value(game)
+    if value is None and _has_atoms(_distribution(game)):
+        raise AllpayError(_ATOMS)
+    if value is None and game.risk_aversion > 0 and not free_prizes:
+        raise AllpayError(
+            "no exact gradient for payments with private values and risk aversion: take differences of `equilibrium`"
+        )
+    alone = np.eye(n)[0]
+    # where S may vanish at 0, bids are a ratio of two numbers as small as q^{n−1}, to be resolved at their own scale
+    edges = _base_edges(n) if free_prizes or value is not None else _panels(_Ranks.from_arrays(alone, alone)).edges
+    q, weight = _in_panels(edges)
+    chance = rank_probabilities(n, q.ravel())
+    respond = _responses(game, value, edges, q, chance)
+    weight = n * weight.ravel()
+    values = _values(_distribution(game), q.ravel()) if value is None else value
+
+    def one(w: Array) -> tuple[float, Array]:
+        prizes, payments = (w, np.ones(n)) if free_prizes else (alone, w)
+        paid = chance @ payments
+        cost, pull_back = respond(prizes, payments, paid)
+        bid = np.maximum(cost, 0.0) ** (1.0 / game.cost_power)
+        if (
+            np.min(np.diff(cost, prepend=0.0)) < -1e-9 * np.max(cost)
+            or (game.max_bid is not None and bid[-1] > game.max_bid * (1 + 1e-6))
+            or (not game.overbidding and np.any(bid > values * (1 + 1e-9)))
+        ):
+            return np.nan, np.full(n, np.nan)
+        at_zero = 1.0 if game.cost_power == 1 else 0.0
+        slope = np.where(cost > 0, bid / (game.cost_power * np.where(cost > 0, cost, 1.0)), at_zero)
+        counted = weight * (paid if objective == "revenue" else q.ravel() ** (n - 1))
+        by_prizes, by_payments = pull_back(counted * slope)
+        if free_prizes:
+            return float(counted @ bid), by_prizes
+        return float(counted @ bid), by_payments + ((weight * bid) @ chance if objective == "revenue" else 0.0)
+
+    def value_and_gradient(weights: ArrayLike) -> tuple[Array, Array]:
+        w = np.asarray(weights, float)
+        if w.ndim == 0 or w.shape[-1] != n or not (np.all(np.isfinite(w)) and np.all(w >= 0)):
+            raise AllpayError(f"weights must be {n} finite numbers ≥ 0, one per rank: got {w.tolist()}")
+        results = [one(row) for row in w.reshape(-1, n)]
+        values = np.array([r[0] for r in results]).reshape(w.shape[:-1])
+        return values, np.array([r[1] for r in results]).reshape(w.shape)
+
+    return value_and_gradient
+
+
+def value_and_gradient(game: Game, rule: str, weights: ArrayLike, objective: str = "revenue") -> tuple[Array, Array]:
+    """`design_objective(game, rule, objective)(weights)`: to evaluate many designs, call that once instead."""
+    return design_objective(game, rule, objective)(weights)
+
+
 def rank_probabilities(n: int, q: Any, xp: Any = np) -> Any:
     """P_k(q) = C(n−1, k−1) q^{n−k} (1−q)^{k−1}: how likely rank k is when each rival is beaten with probability q.
 
@@ -156,12 +240,7 @@ def _solve(game: Game) -> "Equilibrium | str":
         return fault
     value = _common_value(game)
     if value is None and _has_atoms(_distribution(game)):
-        return (
-            "values that occur with positive probability have no equilibrium in increasing bids: "
-            "use a continuous distribution, or a common value"
-        )
-    if value == 0:
-        return _nobody_bids(game)
+        return _ATOMS
     panels = _panels(ranks)
     found = _private_cost(game, ranks, panels) if value is None else _common_cost(value, game, ranks, panels)
     if isinstance(found, str):
@@ -336,11 +415,8 @@ def _risk_neutral_cost(
     half = np.diff(edges)[:, None] / 2
     partial = half * ((values * rate * grown) @ rule.integrate.T)
     whole = half[:, 0] * ((values * rate * grown) @ rule.weights)
-    # in the first panel Π − a_n is a power of q, and v̄(q) = ∫₀^∞ v(q·e^{−t/power}) e^{−t} dt
-    power = ranks.n - 1 - int(np.max(np.nonzero(ranks.gains)[0]))
-    t, laguerre = np.polynomial.laguerre.laggauss(_NODES)
-    start = np.append(q[0], edges[1])[:, None] * np.exp(-t / power)
-    average = np.asarray(given.quantile(start), float) @ laguerre
+    # in the first panel Π − a_n is a power of q
+    average = _mean_under_power(given, np.append(q[0], edges[1]), ranks.n - 1 - int(np.max(np.nonzero(ranks.gains)[0])))
     mean = np.empty_like(edges)
     mean[:2] = lowest, average[-1]
     for i in range(1, len(whole)):
@@ -349,6 +425,15 @@ def _risk_neutral_cost(
     below[0] = average[:-1]
     below[1:] = mean[1:-1, None] * np.exp(log_edge[1:-1, None] - odds.log_gain[1:]) + partial[1:] / grown[1:]
     return below * np.exp(odds.log_gain - odds.log_paid), first, float(mean[-1] * ranks.gains[0] / ranks.paid[0])
+
+
+def _mean_under_power(given: Distribution, q: Array, power: int) -> Array:
+    """The mean value below quantiles `q` weighted by d(q^power): ∫₀^∞ v(q·e^{−t/power}) e^{−t} dt by Gauss–Laguerre.
+
+    It converges fast for quantile functions that start as any power of q.
+    """
+    t, weights = np.polynomial.laguerre.laggauss(_NODES)
+    return np.asarray(given.quantile(q[:, None] * np.exp(-t / power)), float) @ weights
 
 
 def _averse_all_pay_cost(values: Array, rho: float, ranks: "_Ranks", panels: "_Panels") -> _Cost:
@@ -362,7 +447,7 @@ def _averse_all_pay_cost(values: Array, rho: float, ranks: "_Ranks", panels: "_P
     drop = -loss[..., 1:] * np.expm1(-rho * values[..., None] * (ranks.gains[:-1] - ranks.gains[1:]))
     places = ranks.n - np.arange(1, top + 1)
     slope = np.sum(relative[..., :top] * places * drop, -1) / (panels.q * np.sum(relative * loss, -1))
-    cost, last = panels.cumulative(slope / (rho * ranks.paid[0]))
+    cost, last = _cumulative(panels.edges, slope / (rho * ranks.paid[0]))
     return cost, 0.0, last
 
 
@@ -425,6 +510,100 @@ def _gain_of_deviating(game: Game, ranks: "_Ranks", panels: "_Panels", values: A
         money = value * ranks.prizes - c[:, None] * ranks.paid
         certain[i] = -np.log(np.sum(chance * np.exp(-game.risk_aversion * money), -1)) / game.risk_aversion
     return float(np.max(certain - np.diag(certain)[:, None]))
+
+
+# Costs of bids as a function of the design, with derivatives ------------------------------------------------------------
+
+_PullBack = Callable[[Array], tuple[Array, Array]]
+"""From dJ/dc at the nodes `[nodes]` to dJ/da and dJ/dp, each `[n]`, for a number J that depends on all the costs."""
+
+_Respond = Callable[[Array, Array, Array], tuple[Array, _PullBack]]
+"""From prizes `[n]`, payments `[n]` and S at the nodes to the costs of the bids there, and their derivative."""
+
+
+def _responses(game: Game, value: float | None, edges: Array, q: Array, chance: Array) -> _Respond:
+    rho = game.risk_aversion
+    if value is not None:
+        return _common_response(value, rho, chance)
+    given = _distribution(game)
+    values = _values(given, q)
+    if rho > 0:
+        return _averse_response(values.ravel(), rho, edges, q.ravel(), chance)
+    return _private_response(given, values, edges, q, chance)
+
+
+def _common_response(value: float, rho: float, chance: Array) -> _Respond:
+    """By the implicit function theorem, with P_k tilted by e^{−ρ(v(a_k − a_n) − p_k c)} if bidders are risk-averse."""
+
+    def respond(prizes: Array, payments: Array, paid: Array) -> tuple[Array, _PullBack]:
+        gains = value * (prizes - prizes[-1])
+        cost = _ratio(chance @ gains, paid)
+        tilted = chance
+        if rho > 0:
+            cost = _indifferent(chance, gains, payments, rho, cost)
+            tilted = chance * np.exp(rho * (cost[:, None] * payments - gains))
+
+        def pull_back(by_cost: Array) -> tuple[Array, Array]:
+            push = _ratio(by_cost, tilted @ payments)
+            by_prizes = value * (push @ tilted)
+            by_prizes[-1] = -by_prizes[:-1].sum()
+            return by_prizes, -(push * cost) @ tilted
+
+        return cost, pull_back
+
+    return respond
+
+
+def _private_response(given: Distribution, values: Array, edges: Array, q: Array, chance: Array) -> _Respond:
+    """c S = Σ_k (a_k − a_{k+1}) L_k with L_k(q) = ∫₀^q v(t) (n−k) P_k(t)/t dt: linear in the prizes."""
+    n = chance.shape[1]
+    places = n - np.arange(1, n)
+    density = (values / q)[..., None] * places * chance[:, :-1].reshape(*q.shape, n - 1)
+    parts = np.stack([_cumulative(edges, density[..., k])[0] for k in range(n - 1)], -1)  # [panels, nodes, n − 1]
+    means = np.stack([_mean_under_power(given, q[0], m) for m in places], -1)
+    parts[0] = means * np.cumsum(chance[:_NODES, :-1], -1)  # ∫₀^q (n−k) P_k(t)/t dt = Σ_{j≤k} P_j(q)
+    parts = np.maximum(parts, 0.0).reshape(-1, n - 1)
+
+    def respond(prizes: Array, payments: Array, paid: Array) -> tuple[Array, _PullBack]:
+        cost = _ratio(parts @ (prizes[:-1] - prizes[1:]), paid)
+
+        def pull_back(by_cost: Array) -> tuple[Array, Array]:
+            push = _ratio(by_cost, paid)
+            by_falls = push @ parts
+            return np.append(by_falls, 0.0) - np.append(0.0, by_falls), -(push * cost) @ chance
+
+        return cost, pull_back
+
+    return respond
+
+
+def _averse_response(values: Array, rho: float, edges: Array, q: Array, chance: Array) -> _Respond:
+    """Every bidder pays its bid: c = ∫₀^q f with f = Σ_k (n−k) P_k (x_{k+1} − x_k) / (ρ t M), x_k = e^{−ρ v a_k}."""
+    n = chance.shape[1]
+    rises = chance * (n - np.arange(1, n + 1))  # (n−k) P_k
+    shape = (len(edges) - 1, _NODES)
+
+    def respond(prizes: Array, payments: Array, paid: Array) -> tuple[Array, _PullBack]:
+        loss = np.exp(-rho * values[:, None] * (prizes - prizes[-1]))
+        mean = np.sum(chance * loss, -1)
+        slope = np.sum(rises[:, :-1] * np.diff(loss, axis=-1), -1) / (rho * q * mean)
+        cost = _cumulative(edges, slope.reshape(shape))[0].ravel()
+
+        def pull_back(by_cost: Array) -> tuple[Array, Array]:
+            by_slope = _cumulative_back(edges, by_cost.reshape(shape)).ravel()
+            before = np.concatenate([np.zeros((len(q), 1)), rises[:, :-1]], -1)  # (n−k+1) P_{k−1}
+            by_loss = (before - rises) / (rho * q)[:, None] - slope[:, None] * chance
+            by_prizes = (by_slope / mean) @ (by_loss * loss * (-rho * values[:, None]))
+            return by_prizes, np.zeros(n)
+
+        return cost, pull_back
+
+    return respond
+
+
+def _ratio(x: Array, y: Array) -> Array:
+    """x/y, and 0 where y is next to nothing: such nodes carry no weight in revenue or the highest bid."""
+    return np.where(y > 1e-280, x / np.maximum(y, 1e-280), 0.0)
 
 
 # Ranks and their odds -------------------------------------------------------------------------------------------------
@@ -558,11 +737,19 @@ class _Panels:
     odds: _Odds
     log_gain_at_edges: Array
 
-    def cumulative(self, f: Array) -> tuple[Array, float]:
-        """∫₀^q f at the nodes, and over all of [0, 1]; `f` is `[panels, nodes]`."""
-        half, rule = np.diff(self.edges)[:, None] / 2, _rule()
-        whole = np.concatenate([[0.0], np.cumsum(half[:, 0] * (f @ rule.weights))])
-        return whole[:-1, None] + half * (f @ rule.integrate.T), float(whole[-1])
+
+def _cumulative(edges: Array, f: Array) -> tuple[Array, float]:
+    """∫₀^q f at the nodes of panels, and over all of [0, 1]; `f` is `[panels, nodes]`."""
+    half, rule = np.diff(edges)[:, None] / 2, _rule()
+    whole = np.concatenate([[0.0], np.cumsum(half[:, 0] * (f @ rule.weights))])
+    return whole[:-1, None] + half * (f @ rule.integrate.T), float(whole[-1])
+
+
+def _cumulative_back(edges: Array, g: Array) -> Array:
+    """The transpose of `_cumulative`: dJ/df where g = dJ/d(∫₀^q f), both `[panels, nodes]`."""
+    half, rule = np.diff(edges)[:, None] / 2, _rule()
+    later = np.append(np.cumsum(g.sum(-1)[::-1])[::-1][1:], 0.0)
+    return half * (later[:, None] * rule.weights + g @ rule.integrate)
 
 
 def _base_edges(n: int) -> Array:
