@@ -94,6 +94,14 @@ class Outcome:
         )
 
     @property
+    def sentence(self) -> str:
+        """What the verdicts say, for the user."""
+        found = self.verdicts.ravel()
+        counts = {verdict: int(np.sum(found == verdict.value)) for verdict in Verdict}
+        text = " ".join(f"{k} of {len(found)} rounds {v.value}. {v.sentence}" for v, k in counts.items() if k)
+        return f"{text} (Tolerance: {self.tolerance:g} of the top prize.)"
+
+    @property
     def asymmetry(self) -> Array:
         """`[designs, rounds]` how far the bidders' mean bids lie apart, highest minus lowest, relative to the top bid."""
         grids = np.stack([game.bid_grid for game in self.games])

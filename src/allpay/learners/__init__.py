@@ -1,5 +1,6 @@
 """The ways to learn how to bid, by name. One learner, one file."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -19,11 +20,11 @@ def learner(name: str, **hyperparameters: Any) -> Learner:
     """
     kind = LEARNERS[one_of("learner", name, LEARNERS)]
     given = {key: value for key, value in hyperparameters.items() if value is not None}
-    try:
-        return kind(**given)
-    except TypeError:
-        known = ", ".join(kind.__dataclass_fields__)  # type: ignore[attr-defined]
-        raise AllpayError(f"{name} has no such option among {', '.join(given)}: it has {known}") from None
+    known = [f.name for f in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    for key in given:
+        if key not in known:
+            raise AllpayError(f"{name} has no option {key!r}: it has {', '.join(known)}")
+    return kind(**given)
 
 
 __all__ = ["LEARNERS", "EpsilonGreedy", "FictitiousPlay", "Learner", "learn", "learner", "run_seeds"]

@@ -1,0 +1,518 @@
+"""The command line: a thin layer over the library's calls. What a command computes is imported when it runs.
+
+Results go to stdout, as text or with --json as one JSON object; progress and errors go to stderr.
+"""
+
+import functools
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from allpay.errors import AllpayError, one_of
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from allpay.game import Setting
+    from allpay.learners import Learner
+    from allpay.pipeline import Result
+
+app = typer.Typer(
+    name="allpay",
+    no_args_is_help=True,
+    invoke_without_command=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Design all-pay auctions and contests by simulation: bidders learn under many designs, a network learns what the "
+    "designs bring, mirror ascent finds the best one, and fresh simulation and theory check it.",
+)
+
+BAD_INPUT, INTERRUPTED = 2, 130
+
+GAME, LEARNING, STUDY = "Who bids, for what, and how", "Learning", "Study"
+
+Weights = Annotated[
+    str, typer.Option(help="w for (w, 1−w, 0, …), or a weight per rank: 0.5,0.3,0.2", show_default=False)
+]
+Rule = Annotated[
+    str,
+    typer.Option(
+        help="what the weights set: [b]prizes[/b], the split of the prize while every bidder pays its bid; "
+        "[b]payments[/b], the fraction of its bid that each rank pays while the highest wins"
+    ),
+]
+LearnerName = Annotated[
+    str,
+    typer.Option("--learner", help="how bidders learn: fictitious-play or epsilon-greedy", rich_help_panel=LEARNING),
+]
+Bidders = Annotated[
+    int | None, typer.Option(help="how many bid; 3, or as many as weights are given", rich_help_panel=GAME)
+]
+Values = Annotated[str, typer.Option(help="private or common values", rich_help_panel=GAME)]
+DistributionText = Annotated[
+    str | None,
+    typer.Option(
+        "--distribution",
+        help="of private values: uniform(0,1), power(2), beta(2,5), integers(0,9)",
+        show_default="uniform(0,1)",
+        rich_help_panel=GAME,
+    ),
+]
+ValueLevels = Annotated[
+    int | None, typer.Option(help="how many values a bidder can have", show_default="by learner", rich_help_panel=GAME)
+]
+BidLevels = Annotated[
+    int | None, typer.Option(help="how many bids there are", show_default="by learner", rich_help_panel=GAME)
+]
+MaxBid = Annotated[
+    float | None,
+    typer.Option(help="the highest bid", show_default="the highest that can be rational", rich_help_panel=GAME),
+]
+Overbidding = Annotated[
+    bool | None,
+    typer.Option(
+        "--overbidding/--no-overbidding",
+        help="whether a bid may exceed the bidder's value",
+        show_default="by learner",
+        rich_help_panel=GAME,
+    ),
+]
+CostPower = Annotated[float, typer.Option(help="p of the cost b^p of a paid bid b", rich_help_panel=GAME)]
+RiskAversion = Annotated[float, typer.Option(help="constant absolute risk aversion ρ of bidders", rich_help_panel=GAME)]
+Rounds = Annotated[int, typer.Option(help="independent rounds of learning under each design", rich_help_panel=LEARNING)]
+Iterations = Annotated[
+    int | None,
+    typer.Option(
+        help="iterations, or auctions, of learning in a round", show_default="by learner", rich_help_panel=LEARNING
+    ),
+]
+Exploration = Annotated[
+    int | None,
+    typer.Option(
+        help="auctions in which bids are random (epsilon-greedy)", show_default="400000", rich_help_panel=LEARNING
+    ),
+]
+Tolerance = Annotated[
+    float | None,
+    typer.Option(
+        help="exploitability, as a part of the top prize, at which a round counts as converged; "
+        "fictitious play stops there",
+        show_default="0.01, and no stop",
+        rich_help_panel=LEARNING,
+    ),
+]
+Samples = Annotated[int, typer.Option(help="how many designs are drawn", rich_help_panel=STUDY)]
+Objective = Annotated[
+    str, typer.Option(help="what the design is chosen for: revenue or highest-bid", rich_help_panel=STUDY)
+]
+Seed = Annotated[int, typer.Option(help="same seed, same result")]
+AsJson = Annotated[bool, typer.Option("--json", help="one JSON object on stdout")]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        help="folder for rounds, figure and summary; one that holds some of the same study is gone on with",
+        show_default="nothing is kept",
+        rich_help_panel=STUDY,
+    ),
+]
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+
+def command(function: Command) -> Command:
+    """Register a command whose bad input ends in one line on stderr and a nonzero status, with nothing lost."""
+
+    @functools.wraps(function)
+    def wrapped(*args: Any, **options: Any) -> None:
+        try:
+            function(*args, **options)
+            sys.stdout.flush()
+        except AllpayError as error:
+            fail(str(error), BAD_INPUT)
+        except KeyboardInterrupt:
+            out = options.get("out")
+            kept = f"; what is finished is kept in {out}, and the same command goes on from there" if out else ""
+            fail(f"stopped{kept}", INTERRUPTED)
+        except BrokenPipeError:  # the reader of a pipe has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+
+    app.command()(wrapped)
+    return function
+
+
+def fail(message: str, status: int) -> None:
+    """End the program with one line."""
+    typer.echo(f"allpay: {message}", err=True)
+    raise typer.Exit(status)
+
+
+@app.callback()
+def program(
+    version: Annotated[bool, typer.Option("--version", help="say which version this is")] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as version_of
+
+        typer.echo(f"allpay {version_of('allpay')}")
+        raise typer.Exit
+
+
+@command
+def simulate(
+    weights: Weights,
+    rule: Rule = "prizes",
+    learner: LearnerName = "fictitious-play",
+    bidders: Bidders = None,
+    values: Values = "private",
+    distribution: DistributionText = None,
+    value_levels: ValueLevels = None,
+    bid_levels: BidLevels = None,
+    max_bid: MaxBid = None,
+    overbidding: Overbidding = None,
+    cost_power: CostPower = 1.0,
+    risk_aversion: RiskAversion = 0.0,
+    rounds: Rounds = 10,
+    iterations: Iterations = None,
+    exploration: Exploration = None,
+    tolerance: Tolerance = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Let bidders learn under one design, and say what it brings."""
+    from allpay.learners import learn
+    from allpay.learners import learner as named
+    from allpay.mechanism import mechanism
+    from allpay.pipeline import Estimate
+    from allpay.theory import equilibrium, why_no_equilibrium
+
+    rules = mechanism(rule, parse_weights(weights), bidders)
+    bidding = named(learner, iterations=iterations, exploration=exploration, tolerance=tolerance)
+    setting = setting_of(
+        bidding, values, distribution, value_levels, bid_levels, max_bid, overbidding, cost_power, risk_aversion
+    )
+    game = setting.game(rules)
+    start = time.perf_counter()
+    outcome = learn(game, bidding, rounds, seed)
+    seconds = time.perf_counter() - start
+    exact = equilibrium(game)
+    estimates = {
+        name: Estimate(tuple(getattr(outcome, name)[0].tolist()))
+        for name in ("revenue", "highest_bid", "exploitability", "realised_revenue", "realised_highest_bid")
+    }
+    if as_json:
+        print_json(
+            {
+                "weights": rules.prizes if rule == "prizes" else rules.payments,
+                "rule": rule,
+                "learner": learner,
+                **{name: {"mean": e.mean, "stderr": e.stderr, "rounds": e.rounds} for name, e in estimates.items()},
+                "converged": bool(outcome.converged.all()),
+                "verdicts": outcome.verdicts[0].tolist(),
+                "sentence": outcome.sentence,
+                "equilibrium": None if exact is None else {"revenue": exact.revenue, "highest_bid": exact.highest_bid},
+                "auctions": outcome.auctions,
+                "iterations": outcome.iterations[0].tolist(),
+                "seed": seed,
+                "seconds": seconds,
+            }
+        )
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    names = {
+        "revenue": "revenue",
+        "realised_revenue": "realised",
+        "highest_bid": "highest bid",
+        "exploitability": "exploitability",
+    }
+    for heading in ("round", *names.values(), "verdict"):
+        table.add_column(heading, justify="left" if heading == "verdict" else "right")
+    for r in range(rounds):
+        table.add_row(str(r + 1), *(f"{estimates[n].rounds[r]:.4f}" for n in names), outcome.verdicts[0, r])
+    table.add_section()
+    table.add_row("mean", *(f"{estimates[n].mean:.4f}" for n in names), style="bold")
+    table.add_row("± s.e.", *("–" if rounds == 1 else f"{estimates[n].stderr:.4f}" for n in names))
+    if exact is not None:
+        table.add_row("theory", f"{exact.revenue:.4f}", "", f"{exact.highest_bid:.4f}", "0")
+    shares = ", ".join(f"{w:.4g}" for w in (rules.prizes if rule == "prizes" else rules.payments))
+    console = Console(highlight=False)
+    console.print(f"{rule} ({shares}), {game.bidders} bidders, {values} values, {learner}, {seconds:.1f} s\n")
+    console.print(table)
+    console.print(f"\n{outcome.sentence}", soft_wrap=True)
+    if exact is None:
+        console.print(f"No equilibrium to compare with: {why_no_equilibrium(game)}", soft_wrap=True)
+
+
+@command
+def design(
+    rule: Rule = "prizes",
+    learner: LearnerName = "fictitious-play",
+    bidders: Bidders = None,
+    values: Values = "private",
+    distribution: DistributionText = None,
+    value_levels: ValueLevels = None,
+    bid_levels: BidLevels = None,
+    max_bid: MaxBid = None,
+    overbidding: Overbidding = None,
+    cost_power: CostPower = 1.0,
+    risk_aversion: RiskAversion = 0.0,
+    samples: Samples = 50,
+    rounds: Rounds = 10,
+    objective: Objective = "revenue",
+    iterations: Iterations = None,
+    exploration: Exploration = None,
+    tolerance: Tolerance = None,
+    out: Out = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Find the best design: sample designs, let bidders learn, fit a network, ascend it, check the answer."""
+    from allpay.learners import learner as named
+    from allpay.pipeline import design as find_design
+    from allpay.report.summary import summarise
+    from allpay.study import DesignSpace, Study
+
+    bidding = named(learner, iterations=iterations, exploration=exploration, tolerance=tolerance)
+    study = Study(
+        DesignSpace(rule, 3 if bidders is None else bidders),
+        bidding,
+        setting_of(
+            bidding, values, distribution, value_levels, bid_levels, max_bid, overbidding, cost_power, risk_aversion
+        ),
+        samples=samples,
+        rounds=rounds,
+        objective=objective,
+        seed=seed,
+    )
+    study.game(study.designs[0])  # what the options get wrong is said before anything is computed or written
+    with reporting() as reporter:
+        result = find_design(study, out, reporter)
+        files = [] if out is None else write_results([result], out, reporter)
+    if as_json:
+        print_json({**result_values(result), "files": files})
+    else:
+        typer.echo(summarise(result))
+        if files:
+            typer.echo(f"\nWritten to {out}: " + ", ".join(Path(f).name for f in files))
+
+
+@command
+def reproduce(
+    out: Annotated[Path, typer.Option(help="folder for the rounds, the figure and the summary")] = Path(
+        "allpay-reproduce"
+    ),
+    samples: Samples = 50,
+    rounds: Rounds = 10,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Run the experiment: three bidders, weights (w, 1−w, 0), both rules, both learners, one figure."""
+    from allpay.learners import LEARNERS
+    from allpay.mechanism import RULES
+    from allpay.pipeline import design as find_design
+    from allpay.report.summary import summarise_all
+    from allpay.study import DesignSpace, Study
+
+    start = time.perf_counter()
+    results = []
+    with reporting() as reporter:
+        for rule in RULES:
+            for name, kind in LEARNERS.items():
+                study = Study(DesignSpace(rule), kind(), samples=samples, rounds=rounds, seed=seed)
+                results.append(find_design(study, out / rule / name, reporter))
+        files = write_results(results, out, reporter)
+    seconds = time.perf_counter() - start
+    if as_json:
+        print_json({"results": [result_values(r) for r in results], "seconds": seconds, "files": files})
+    else:
+        typer.echo(summarise_all(results))
+        typer.echo(f"\n{seconds:.0f} s. Written to {out}: " + ", ".join(Path(f).name for f in files))
+
+
+def parse_weights(text: str) -> float | list[float]:
+    """One number, or several with commas between."""
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        raise AllpayError(
+            f"cannot read the weights {text!r}: write w as 0.8, or a weight per rank as 0.5,0.3,0.2"
+        ) from None
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
+def setting_of(
+    learner: "Learner",
+    values: str,
+    distribution_text: str | None,
+    value_levels: int | None,
+    bid_levels: int | None,
+    max_bid: float | None,
+    overbidding: bool | None,
+    cost_power: float,
+    risk_aversion: float,
+) -> "Setting":
+    """The learner's usual setting, with what the options change."""
+    from allpay.game import Common, Discrete, Private, distribution
+
+    usual = learner.setting
+    bidder_values: Private | Common = usual.values
+    if one_of("kind of values", values, ("private", "common")) == "common":
+        for name, option in (("--distribution", distribution_text), ("--value-levels", value_levels)):
+            if option is not None:
+                raise AllpayError(
+                    f"{name} {option} says how private values are drawn: leave it out with --values common"
+                )
+        bidder_values = Common()
+    else:
+        assert isinstance(bidder_values, Private)
+        if distribution_text is not None:
+            drawn = distribution(distribution_text)
+            levels = len(drawn.points) if isinstance(drawn, Discrete) else bidder_values.levels
+            bidder_values = Private(drawn, levels)
+        if value_levels is not None:
+            bidder_values = replace(bidder_values, levels=value_levels)
+    changes: dict[str, Any] = {"bid_levels": bid_levels, "max_bid": max_bid, "overbidding": overbidding}
+    return replace(
+        usual,
+        values=bidder_values,
+        cost_power=cost_power,
+        risk_aversion=risk_aversion,
+        **{key: value for key, value in changes.items() if value is not None},
+    )
+
+
+def result_values(result: "Result") -> dict[str, Any]:
+    """What `--json` gives of a result."""
+    study, best = result.sweep.study, result.optimum
+    return {
+        "rule": study.space.rule,
+        "learner": study.learner.name,
+        "objective": study.objective,
+        "best": {"weights": best.weights, "value": best.value, "low": best.low, "high": best.high},
+        "interval": best.interval[0] if study.space.dimension == 2 else best.interval,
+        "flat": best.flat,
+        "sentence": best.sentence,
+        "confidence": best.confidence,
+        "resolution": result.resolution,
+        "checked": {"mean": result.checked.mean, "stderr": result.checked.stderr, "rounds": result.checked.rounds},
+        "surrogate": {"r2": result.surrogate.r2, "rmse": result.surrogate.rmse},
+        "equilibrium": result.exact,
+        "equilibrium_best": None if result.exact_best is None else vars(result.exact_best),
+        "verdicts": result.sweep.verdicts,
+        "samples": study.samples,
+        "rounds": study.rounds,
+        "seed": study.seed,
+        "seconds": result.seconds,
+    }
+
+
+def write_results(results: "list[Result]", out: Path, reporter: Any) -> list[str]:
+    """The table of all rounds, the figure, the summary and the values, into a folder; the files that were written."""
+    import polars as pl
+
+    from allpay.report.figures import draw_designs
+    from allpay.report.summary import summarise, summarise_all
+    from allpay.study.store import write
+    from allpay.study.study import versions
+
+    with reporter.stage("writing figure and tables"):
+        rounds = pl.concat(
+            [
+                r.sweep.table.select(
+                    pl.lit(r.sweep.study.space.rule).alias("rule"),
+                    pl.lit(r.sweep.study.learner.name).alias("learner"),
+                    pl.all(),
+                )
+                for r in results
+            ]
+        )
+        text = summarise_all(results) if len(results) > 1 else summarise(results[0])
+        values = {
+            "versions": versions(),
+            "results": [{**result_values(r), "specification": r.sweep.study.specification()} for r in results],
+        }
+        write(out / "rounds.parquet", rounds.write_parquet)
+        write(out / "rounds.csv", rounds.write_csv)
+        write(out / "summary.txt", lambda file: file.write(f"{text}\n".encode()))
+        write(out / "result.json", lambda file: file.write(json.dumps(plain(values), indent=2).encode()))
+        figures = draw_designs(results, out / "figure.png")
+    return [str(out / name) for name in ("summary.txt", "rounds.parquet", "rounds.csv", "result.json")] + [
+        str(path) for path in figures
+    ]
+
+
+def print_json(values: Mapping[str, Any]) -> None:
+    """One JSON object on stdout; what is not a number is null."""
+    print(json.dumps(plain(values), allow_nan=False))
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON takes it."""
+    if isinstance(value, Mapping):
+        return {key: plain(v) for key, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+class Bars:
+    """Tells on stderr how far long work is: a bar for each stage, with the time that is left."""
+
+    def __init__(self, progress: "Progress") -> None:
+        self.progress = progress
+        self.task: Any = None
+
+    @contextmanager
+    def stage(self, what: str) -> Iterator[None]:
+        self.task = self.progress.add_task(what, total=None)
+        yield
+        total = self.progress.tasks[self.task].total or 1
+        self.progress.update(self.task, total=total, completed=total)
+
+    def advance(self, done: int, total: int) -> None:
+        self.progress.update(self.task, completed=done, total=total)
+
+
+@contextmanager
+def reporting() -> Iterator[Bars]:
+    """Progress bars on stderr while it is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+    from rich.progress import TimeElapsedColumn as Elapsed
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    console = Console(stderr=True)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("designs"),
+        Elapsed(),
+        Remaining(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        yield Bars(progress)
+
+
+def main() -> None:
+    """The program `allpay`."""
+    app()
+
+
+if __name__ == "__main__":
+    main()
