@@ -1,1 +1,63 @@
-"""allpay: design all-pay auctions and contests by simulation."""
+"""allpay: design all-pay auctions and contests by simulation.
+
+    import allpay
+
+    game = allpay.Game.from_weights("prizes", 0.8, bidders=3)
+    outcome = allpay.learn(game, allpay.FictitiousPlay(), rounds=10, seed=0)
+    result = allpay.design(allpay.Study(allpay.DesignSpace("prizes"), samples=50, rounds=10))
+
+Names are loaded when they are first used, so that importing the package is quick.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from allpay.errors import AllpayError as AllpayError
+    from allpay.game import Beta as Beta
+    from allpay.game import Common as Common
+    from allpay.game import Discrete as Discrete
+    from allpay.game import Game as Game
+    from allpay.game import Power as Power
+    from allpay.game import Private as Private
+    from allpay.game import Setting as Setting
+    from allpay.game import Uniform as Uniform
+    from allpay.game import integers as integers
+    from allpay.learners import EpsilonGreedy as EpsilonGreedy
+    from allpay.learners import FictitiousPlay as FictitiousPlay
+    from allpay.learners import learn as learn
+    from allpay.mechanism import Mechanism as Mechanism
+    from allpay.mechanism import all_pay as all_pay
+    from allpay.mechanism import first_price as first_price
+    from allpay.outcome import Outcome as Outcome
+    from allpay.payoffs import evaluate as evaluate
+    from allpay.payoffs import expected_payoffs as expected_payoffs
+    from allpay.pipeline import design as design
+    from allpay.study import DesignSpace as DesignSpace
+    from allpay.study import Study as Study
+    from allpay.theory import equilibrium as equilibrium
+
+_HOMES = {
+    "allpay.errors": ("AllpayError",),
+    "allpay.mechanism": ("Mechanism", "all_pay", "first_price"),
+    "allpay.game": (*("Beta", "Common", "Discrete", "Game", "Power", "Private", "Setting", "Uniform", "integers"),),
+    "allpay.payoffs": ("evaluate", "expected_payoffs"),
+    "allpay.theory": ("equilibrium",),
+    "allpay.outcome": ("Outcome",),
+    "allpay.learners": ("EpsilonGreedy", "FictitiousPlay", "learn"),
+    "allpay.study": ("DesignSpace", "Study"),
+    "allpay.pipeline": ("design",),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [*_HOME]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'allpay' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

@@ -191,11 +191,11 @@ def simulate(
     """Let bidders learn under one design, and say what it brings."""
     from allpay.learners import learn
     from allpay.learners import learner as named
-    from allpay.mechanism import mechanism
+    from allpay.mechanism import Mechanism
     from allpay.pipeline import Estimate
     from allpay.theory import equilibrium, why_no_equilibrium
 
-    rules = mechanism(rule, parse_weights(weights), bidders)
+    rules = Mechanism.from_weights(rule, parse_weights(weights), bidders)
     bidding = named(learner, iterations=iterations, exploration=exploration, tolerance=tolerance)
     setting = setting_of(
         bidding, values, distribution, value_levels, bid_levels, max_bid, overbidding, cost_power, risk_aversion

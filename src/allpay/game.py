@@ -8,13 +8,13 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from allpay.errors import AllpayError, one_of
-from allpay.mechanism import Mechanism, mechanism
+from allpay.mechanism import Mechanism
 
 Array = NDArray[np.float64]
 
@@ -232,6 +232,28 @@ class Game:
                 "a rank that wins more than the last pays nothing, so any bid can be rational: give max_bid"
             )
 
+    @classmethod
+    def from_weights(
+        cls,
+        rule: str,
+        weights: float | Sequence[float],
+        bidders: int | None = None,
+        *,
+        values: str | Private | Common = "private",
+        **options: Any,
+    ) -> Self:
+        """A game in one line: `Mechanism.from_weights(rule, weights, bidders)` for `private` (uniform) or `common` values.
+
+        Other options are the fields of `Game`.
+
+        >>> Game.from_weights("prizes", 0.8, bidders=3, values="common").bid_levels
+        101
+        """
+        if isinstance(values, str):
+            one_of("kind of values", values, ("private", "common"))
+            values = Common() if values == "common" else Private()
+        return cls(Mechanism.from_weights(rule, weights, bidders), values, **options)
+
     @property
     def bidders(self) -> int:
         """n, how many bid."""
@@ -288,24 +310,7 @@ class Setting:
         return Game(mechanism, **vars(self))
 
 
-def game(
-    rule: str,
-    weights: float | Sequence[float],
-    bidders: int | None = None,
-    *,
-    values: str | Private | Common = "private",
-    **options: Any,
-) -> Game:
-    """A game in one line: `mechanism(rule, weights, bidders)` played for private uniform or common values.
-
-    Other options are the fields of `Game`.
-
-    >>> game("prizes", 0.8, bidders=3, values="common").bid_levels
-    101
-    """
-    if isinstance(values, str):
-        values = Common() if one_of("kind of values", values, ("private", "common")) == "common" else Private()
-    return Game(mechanism(rule, weights, bidders), values, **options)
+game = Game.from_weights
 
 
 def undominated_bid(game: Game) -> float:

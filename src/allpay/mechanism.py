@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
+from typing import Self
 
 from allpay.errors import AllpayError, one_of
 
@@ -44,46 +45,49 @@ class Mechanism:
             if p > 1:
                 raise AllpayError(f"payments must lie in [0, 1]: got {p:g} at position {k}")
 
+    @classmethod
+    def from_weights(cls, rule: str, weights: float | Sequence[float], bidders: int | None = None) -> Self:
+        """The mechanism that a rule makes of a design's weights.
+
+        Args:
+            rule: `prizes` (every bidder pays its bid, the weights split the prize; Gemp et al. 2022) or
+                `payments` (the highest bidder wins the item, the weights are the fractions of their bids that ranks pay).
+            weights: w for (w, 1−w, 0, …), or one weight per rank from the highest bid down (missing ones are 0);
+                nonincreasing, ≥ 0, of sum 1.
+            bidders: n; without it, as many as there are weights, at least 3 when `weights` is one number.
+
+        Raises:
+            AllpayError: if the rule is unknown or the weights are not such a vector.
+
+        >>> Mechanism.from_weights("prizes", 0.8, bidders=3).prizes
+        (0.8, 0.2, 0.0)
+        """
+        one_of("rule", rule, RULES)
+        full = complete_weights(weights, bidders)
+        n = len(full)
+        if rule == "prizes":
+            return cls(prizes=full, payments=(1.0,) * n)
+        return cls(prizes=(1.0,) + (0.0,) * (n - 1), payments=full)
+
     @property
     def bidders(self) -> int:
         """How many bidders it ranks, n."""
         return len(self.prizes)
 
 
-def mechanism(rule: str, weights: float | Sequence[float], bidders: int | None = None) -> Mechanism:
-    """The mechanism that a rule makes of a design's weights.
-
-    Args:
-        rule: `prizes` (every bidder pays its bid, the weights split the prize; Gemp et al. 2022) or
-            `payments` (the highest bidder wins the item, the weights are the fractions of their bids that ranks pay).
-        weights: w for (w, 1−w, 0, …), or one weight per rank from the highest bid down (missing ones are 0);
-            nonincreasing, ≥ 0, of sum 1.
-        bidders: n; without it, as many as there are weights, at least 3 when `weights` is one number.
-
-    Raises:
-        AllpayError: if the rule is unknown or the weights are not such a vector.
-
-    >>> mechanism("prizes", 0.8, bidders=3).prizes
-    (0.8, 0.2, 0.0)
-    """
-    one_of("rule", rule, RULES)
-    full = complete_weights(weights, bidders)
-    n = len(full)
-    if rule == "prizes":
-        return Mechanism(prizes=full, payments=(1.0,) * n)
-    return Mechanism(prizes=(1.0,) + (0.0,) * (n - 1), payments=full)
+mechanism = Mechanism.from_weights
 
 
 def first_price(bidders: int) -> Mechanism:
     """The highest bidder wins the item and pays its bid."""
     check_bidders(bidders)
-    return mechanism("payments", (1.0,), bidders)
+    return Mechanism.from_weights("payments", (1.0,), bidders)
 
 
 def all_pay(bidders: int) -> Mechanism:
     """The highest bidder wins the item and everyone pays its bid."""
     check_bidders(bidders)
-    return mechanism("prizes", (1.0,), bidders)
+    return Mechanism.from_weights("prizes", (1.0,), bidders)
 
 
 def complete_weights(weights: float | Sequence[float], bidders: int | None = None) -> tuple[float, ...]:

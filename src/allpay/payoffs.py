@@ -210,7 +210,7 @@ class Evaluation:
     payoff: Array
 
 
-def payoffs(game: Game, mass: Array) -> Array:
+def expected_payoffs(game: Game, mass: Array) -> Array:
     """Exact expected utility `[values, bids]` of every bid of the grid against rivals who bid with probabilities `mass`.
 
     Args:
@@ -243,6 +243,9 @@ def _averages(game: Game, parts: Terms, mass: Array) -> Array:
     rule = quadrature(game.bidders, exact=True)
     tie_averages_against(parts.coefficients, cdfs, rule.nodes, rule.weights, out)
     return out
+
+
+payoffs = expected_payoffs
 
 
 def evaluate(game: Game, strategy: Array) -> Evaluation:

@@ -39,7 +39,7 @@ class Store:
 
     def write_batch(self, index: int, table: pl.DataFrame) -> None:
         """Keep the table of a finished batch."""
-        write(self._batch(index), lambda file: table.write_parquet(file))
+        write(self._batch(index), table.write_parquet)
 
     def _batch(self, index: int) -> Path:
         return self.folder / "batches" / f"batch-{index:05d}.parquet"

@@ -14,7 +14,7 @@ from allpay.ascent import sample_ordered_simplex
 from allpay.errors import AllpayError, one_of
 from allpay.game import Array, Game, Setting
 from allpay.learners import FictitiousPlay, Learner
-from allpay.mechanism import RULES, Mechanism, check_bidders, mechanism
+from allpay.mechanism import RULES, Mechanism, check_bidders
 
 OBJECTIVES = ("revenue", "highest-bid")
 """What a design can be chosen for: the expected sum of payments, or the expected highest bid."""
@@ -56,7 +56,7 @@ class DesignSpace:
 
     def mechanism(self, weights: float | Sequence[float]) -> Mechanism:
         """The mechanism of a design."""
-        return mechanism(self.rule, weights, self.bidders)
+        return Mechanism.from_weights(self.rule, weights, self.bidders)
 
     def sample(self, count: int, seed: int) -> Array:
         """`[count, bidders]` designs, uniform on the space; a longer sample begins with the shorter one."""

@@ -1,0 +1,88 @@
+"""Epsilon-greedy bidders under one payment rule (w, 1−w, 0): integer values and bids, explored first, then played greedily.
+
+    python deep_mind_example.py --weights 0.8
+
+A thin script on the library: `allpay simulate` has all of its options and more.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+try:
+    import numpy as np
+
+    from allpay import AllpayError, EpsilonGreedy, Mechanism, Private, Setting, integers, learn
+except ModuleNotFoundError:  # not this Python's package: use the one that `make` has set up, if it is there
+    python = Path(__file__).resolve().parent.parent / ".venv" / "bin" / "python"
+    if not python.exists() or Path(sys.prefix) == python.parent.parent:
+        sys.exit(
+            "allpay is not installed for this Python: run `make setup` in the folder above, then this command again"
+        )
+    os.execv(python, [str(python), *sys.argv])
+
+
+def easy_signal_setting(args: argparse.Namespace) -> tuple[EpsilonGreedy, Setting]:
+    """The bidders and what they bid for: here the exploration, the number of auctions and the grids can be changed."""
+    bidders = EpsilonGreedy(
+        iterations=args.iterations,
+        exploration=args.exploration,
+        halving=args.halving,
+        tail=args.tail,
+    )
+    setting = Setting(
+        values=Private(integers(0, args.value_levels - 1), levels=args.value_levels),
+        bid_levels=args.bid_levels,
+        max_bid=args.bid_levels - 1 if args.max_bid is None else args.max_bid,
+        overbidding=args.overbidding,
+        cost_power=args.cost_power,
+    )
+    return bidders, setting
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--weights", type=float, required=True, help="w of the payment rule (w, 1−w, 0)")
+    parser.add_argument("--round", "--rounds", type=int, default=10, dest="rounds", help="independent rounds")
+    parser.add_argument("--rule", default="payments", help="payments or prizes")
+    parser.add_argument("--bidders", type=int, default=3)
+    parser.add_argument("--iterations", type=int, default=2_000_000, help="auctions in a round")
+    parser.add_argument("--exploration", type=int, default=400_000, help="auctions that explore")
+    parser.add_argument("--halving", type=int, default=10_000, help="auctions after which epsilon halves")
+    parser.add_argument("--tail", type=int, default=50_000, help="the last auctions, over which revenue is averaged")
+    parser.add_argument("--value-levels", type=int, default=10, help="values are 0, 1, … up to one less")
+    parser.add_argument("--bid-levels", type=int, default=10, help="how many bids, from 0 to the highest")
+    parser.add_argument(
+        "--max-bid", type=float, default=None, help="the highest bid; one less than bid-levels if not given"
+    )
+    parser.add_argument("--overbidding", action=argparse.BooleanOptionalAction, default=False)
+    parser.add_argument("--cost-power", type=float, default=1.0)
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = arguments()
+    bidders, setting = easy_signal_setting(args)
+    game = setting.game(Mechanism.from_weights(args.rule, args.weights, args.bidders))
+    outcome = learn(game, bidders, args.rounds, args.seed)
+    print("round  revenue (last auctions)  of what was learned  exploitability  verdict")
+    columns = (outcome.realised_revenue, outcome.revenue, outcome.exploitability, outcome.verdicts)
+    for r, (realised, learned, gain, verdict) in enumerate(zip(*(c[0] for c in columns), strict=True), start=1):
+        print(f"{r:5d}  {realised:23.4f}  {learned:19.4f}  {gain:14.4f}  {verdict}")
+    mean = outcome.realised_revenue.mean()
+    error = np.std(outcome.realised_revenue, ddof=1) / np.sqrt(args.rounds) if args.rounds > 1 else float("nan")
+    print(
+        f"\nrevenue {mean:.4f} ± {error:.4f} (mean of the last {bidders.tail:,} auctions, standard error over rounds)"
+    )
+    print(outcome.sentence)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except AllpayError as error:
+        sys.exit(f"deep_mind_example.py: {error}")
+    except KeyboardInterrupt:
+        sys.exit("deep_mind_example.py: stopped")
