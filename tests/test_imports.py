@@ -125,7 +125,7 @@ def test_rooms_that_exist_have_one_floor_each():
 
 
 def test_importing_the_package_loads_nothing_heavy():
-    heavy = "jax numba matplotlib polars scipy equinox optax".split()
+    heavy = ["jax", "numba", "matplotlib", "polars", "scipy", "equinox", "optax"]
     code = f"import sys, allpay; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -56,7 +56,9 @@ class EpsilonGreedy:
     def __post_init__(self) -> None:
         if self.iterations < 1:
             raise AllpayError(f"iterations must be at least 1: got {self.iterations}")
-        if not 0 <= self.exploration < self.iterations:
+        if self.exploration < 0:
+            raise AllpayError(f"exploration must not be negative: got {self.exploration}")
+        if self.exploration >= self.iterations:
             raise AllpayError(
                 f"exploration must be shorter than the run: got {self.exploration} of {self.iterations} auctions"
             )
@@ -145,7 +147,7 @@ def _epsilon_greedy(  # type: ignore[no-untyped-def]
                     estimate[i, v, b] /= count[i, v, b]
                     if restart:
                         count[i, v, b] = 1.0
-            best[i, v], runner_up[i, v] = _two_best(estimate[i, v, : allowed[v]])
+            best[i, v], runner_up[i, v] = _two_best(estimate[i, v, : allowed[v]], best[i, v])
 
     revenue = highest = 0.0
     start = iterations - tail
@@ -186,7 +188,7 @@ def _epsilon_greedy(  # type: ignore[no-untyped-def]
                 estimate[i, v, b] = new
                 if b == best[i, v]:
                     if new < runner_up[i, v]:
-                        best[i, v], runner_up[i, v] = _two_best(estimate[i, v, : allowed[v]])
+                        best[i, v], runner_up[i, v] = _two_best(estimate[i, v, : allowed[v]], best[i, v])
                 elif new > estimate[i, v, best[i, v]]:
                     runner_up[i, v] = estimate[i, v, best[i, v]]
                     best[i, v] = b
@@ -207,15 +209,18 @@ def _epsilon_greedy(  # type: ignore[no-untyped-def]
 
 
 @njit(inline="always")
-def _two_best(row):  # type: ignore[no-untyped-def]
-    """The index of the largest number of a row, the first among equals, and the second largest number."""
-    best = 0
-    first, second = row[0], -np.inf
-    for b in range(1, len(row)):
+def _two_best(row, best):  # type: ignore[no-untyped-def]
+    """The index of the largest number of a row, and the second largest number.
+
+    Among equals `best` stays, else it is the first: what a bidder plays never depends on how old a runner-up is.
+    """
+    first, second = row[best], -np.inf
+    start = best
+    for b in range(len(row)):
         if row[b] > first:
             second = first
             first = row[b]
             best = b
-        elif row[b] > second:
+        elif row[b] > second and b != start:
             second = row[b]
     return best, second

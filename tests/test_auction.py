@@ -1,0 +1,144 @@
+"""Sampled auctions against the exact engine, ties, and the random stream against its reference."""
+
+import itertools
+
+import numpy as np
+import pytest
+from numba import njit, uint64
+from scipy import stats
+
+from allpay.auction import GOLDEN, bid_key, high_index, low_index, play, rank_of, word
+from allpay.game import Common, Game, Private, integers
+from allpay.mechanism import Mechanism
+from allpay.payoffs import evaluate
+
+MASK = 2**64 - 1
+
+
+def stream(seed: int, count: int) -> list[int]:
+    """The first words of a SplitMix64 stream."""
+    return [int(word(np.uint64((seed + t * int(GOLDEN)) & MASK))) for t in range(1, count + 1)]
+
+
+def test_the_stream_is_splitmix64():
+    """The reference output for seed 1234567 that accompanies the published algorithm."""
+    assert stream(1234567, 5) == [
+        6457827717110365317,
+        3203168211198807973,
+        9817491932198370423,
+        4593380528125082431,
+        16408922859458223821,
+    ]
+
+
+@pytest.mark.parametrize("index", [high_index, low_index])
+@pytest.mark.parametrize("size", [1, 3, 10, 101])
+def test_indices_are_uniform(index, size):
+    draws = np.array([index(np.uint64(w), size) for w in stream(2**40 + size, 30_000)])
+    counts = np.bincount(draws, minlength=size)
+    assert len(counts) == size
+    if size > 1:
+        assert stats.chisquare(counts).pvalue > 1e-3
+
+
+def test_the_two_halves_of_a_word_are_independent():
+    words = [np.uint64(w) for w in stream(5, 30_000)]
+    table = np.zeros((6, 6))
+    for w in words:
+        table[high_index(w, 6), low_index(w, 6)] += 1
+    assert stats.chisquare(table.ravel()).pvalue > 1e-3
+
+
+def test_indices_reach_both_ends():
+    top, none = np.uint64(MASK), np.uint64(0)
+    for index in (high_index, low_index):
+        assert index(none, 10) == 0
+        assert index(top, 10) == 9
+    assert high_index(np.uint64(0xFFFFFFFF), 10) == 0  # the lower half has no say
+    assert low_index(np.uint64(0xFFFFFFFF << 32), 10) == 0
+
+
+@njit
+def ranks(bids, auctions, state):
+    """`[auctions, bidders]` the rank of each bidder where the bids are always the same."""
+    n = len(bids)
+    out = np.empty((auctions, n), np.int64)
+    keys = np.empty(n, np.int64)
+    for t in range(auctions):
+        for i in range(n):
+            state += uint64(GOLDEN)
+            keys[i] = bid_key(bids[i], word(state), i, n)
+        for i in range(n):
+            out[t, i] = rank_of(i, keys, n)
+    return out
+
+
+@pytest.mark.parametrize("bids", [(1, 1), (1, 1, 1), (0, 2, 2), (2, 0, 0), (2, 2, 0, 2)])
+def test_ties_are_broken_into_every_order_equally_often(bids):
+    found = ranks(np.array(bids), 30_000, np.uint64(11))
+    assert np.all(np.sort(found, axis=1) == np.arange(len(bids)))
+    assert np.all(np.diff(np.take_along_axis(np.array([bids] * len(found)), np.argsort(found), axis=1)) <= 0)
+    orders = [
+        order
+        for order in itertools.permutations(range(len(bids)))
+        if all((bids[i] <= bids[j]) or (order[i] < order[j]) for i in range(len(bids)) for j in range(len(bids)))
+    ]
+    counts = [(found == order).all(axis=1).sum() for order in orders]
+    assert sum(counts) == len(found)
+    assert stats.chisquare(counts).pvalue > 1e-3
+
+
+def test_bids_outrank_any_tie_break():
+    most, none = np.uint64(MASK), np.uint64(0)
+    assert bid_key(3, most, 6, 7) < bid_key(4, none, 0, 7)
+    assert bid_key(10_000, most, 999, 1000) < bid_key(10_001, none, 0, 1000)
+
+
+def random_case(rng, bidders, private, symmetric):
+    """A game on a coarse grid, where ties abound, and a random profile with gaps."""
+    mechanism = Mechanism(tuple(np.sort(rng.random(bidders))[::-1]), tuple(rng.random(bidders)))
+    values = Private(levels=3) if private else Common()
+    g = Game(mechanism, values, bid_levels=5, max_bid=2.0)
+    strategy = rng.random((1 if symmetric else bidders, len(g.value_grid), 5))
+    strategy *= rng.random(strategy.shape) < 0.6
+    strategy[..., rng.integers(5)] += 0.05
+    return g, strategy / strategy.sum(axis=-1, keepdims=True)
+
+
+@pytest.mark.parametrize("bidders", [2, 3, 5])
+@pytest.mark.parametrize("private", [True, False], ids=["private", "common"])
+@pytest.mark.parametrize("symmetric", [True, False], ids=["alike", "each its own"])
+def test_sampled_auctions_agree_with_the_exact_engine(bidders, private, symmetric):
+    for seed in range(3):
+        g, strategy = random_case(
+            np.random.default_rng([bidders, private, symmetric, seed]), bidders, private, symmetric
+        )
+        exact, sampled = evaluate(g, strategy), play(g, strategy, 200_000, seed)
+        for found, expected in ((sampled.revenue, exact.revenue), (sampled.highest_bid, exact.highest_bid)):
+            error = found.std() / np.sqrt(len(found))
+            assert abs(found.mean() - expected) <= 4 * error + 1e-12
+
+
+def test_the_same_seed_gives_the_same_bits():
+    g, strategy = random_case(np.random.default_rng(0), 3, True, False)
+    one, again, other = play(g, strategy, 1000, 5), play(g, strategy, 1000, 5), play(g, strategy, 1000, 6)
+    np.testing.assert_array_equal(one.revenue, again.revenue)
+    np.testing.assert_array_equal(one.highest_bid, again.highest_bid)
+    assert np.any(one.revenue != other.revenue)
+    np.testing.assert_array_equal(play(g, strategy, 100, 5).revenue, one.revenue[:100])
+
+
+def test_the_largest_seed_is_a_seed():
+    g, strategy = random_case(np.random.default_rng(0), 3, True, False)
+    assert len(play(g, strategy, 10, MASK).revenue) == 10
+
+
+def test_a_bid_of_probability_zero_is_never_made():
+    g = Game(Mechanism((1, 0), (1, 1)), Private(integers(0, 9), levels=10), bid_levels=10, overbidding=False)
+    truthful = np.eye(10)[None] * (1 - 1e-12)  # rows that fall short of 1 by rounding
+    found = play(g, truthful, 50_000, 3)
+    assert np.all(found.highest_bid <= found.revenue)
+    assert found.revenue.mean() == pytest.approx(9.0, abs=4 * found.revenue.std() / np.sqrt(50_000))
+    thirds = np.zeros((1, 10, 10))
+    thirds[:, :, [0]] = 1.0
+    assert play(g, thirds, 10_000, 4).revenue.max() == 0.0
