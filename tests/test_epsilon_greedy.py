@@ -9,9 +9,9 @@ import pytest
 from allpay.errors import AllpayError
 from allpay.game import Common, Game, Private, integers
 from allpay.learners import EpsilonGreedy, learn, run_seeds
-from allpay.mechanism import Mechanism, all_pay, mechanism
+from allpay.mechanism import Mechanism, all_pay
 from allpay.outcome import Verdict
-from allpay.payoffs import exploitability, payoffs
+from allpay.payoffs import expected_payoffs, exploitability
 
 MASK = 2**64 - 1
 
@@ -22,7 +22,7 @@ SEED_MD = Private(integers(0, 9), levels=10)
 def integer_game(rule, w, **options) -> Game:
     """Values and bids 0…9, no bid above the value."""
     options = {"bid_levels": 10, "overbidding": False} | options
-    return Game(mechanism(rule, w, 3), SEED_MD, **options)
+    return Game(Mechanism.from_weights(rule, w, 3), SEED_MD, **options)
 
 
 class Stream:
@@ -123,8 +123,11 @@ def plain(g: Game, learner: EpsilonGreedy, seed: int):
     [
         (integer_game("payments", 0.8), {}),
         (integer_game("prizes", 0.6), {"restart": False}),
-        (Game(mechanism("prizes", (0.5, 0.3, 0.2), 3), Private(levels=3), bid_levels=7, cost_power=2.0), {}),
-        (Game(mechanism("prizes", 0.7, 4), Common(), bid_levels=5, risk_aversion=2.0), {"halving": 100}),
+        (
+            Game(Mechanism.from_weights("prizes", (0.5, 0.3, 0.2), 3), Private(levels=3), bid_levels=7, cost_power=2.0),
+            {},
+        ),
+        (Game(Mechanism.from_weights("prizes", 0.7, 4), Common(), bid_levels=5, risk_aversion=2.0), {"halving": 100}),
         (
             Game(Mechanism((1, 0.2), (0.3, 0.9)), Private(levels=2), bid_levels=4, max_bid=1.0),
             {"halving": 7, "tail": 1},
@@ -154,7 +157,7 @@ QUICK = EpsilonGreedy(iterations=100_000, exploration=30_000, halving=1000, tail
 
 
 def test_equal_prizes_are_not_worth_a_bid():
-    found = learn(Game(mechanism("prizes", 0.5, 2), Private(levels=4), bid_levels=6), QUICK, rounds=3)
+    found = learn(Game(Mechanism.from_weights("prizes", 0.5, 2), Private(levels=4), bid_levels=6), QUICK, rounds=3)
     np.testing.assert_array_equal(found.strategy[0].argmax(axis=-1), 0)
     np.testing.assert_array_equal(found.revenue, 0)
     np.testing.assert_array_equal(found.exploitability, 0)
@@ -165,7 +168,7 @@ def test_a_dominant_bid_is_found():
     """Where a prize of 10 may be bid for with 0 or 1, 1 is best whatever the rivals do."""
     g = Game(all_pay(3), Common(10.0), bid_levels=2, max_bid=1.0)
     for rivals in itertools.product(np.eye(2), repeat=2):
-        assert payoffs(g, np.array(rivals)).argmax() == 1
+        assert expected_payoffs(g, np.array(rivals)).argmax() == 1
     found = learn(g, QUICK, rounds=3)
     np.testing.assert_array_equal(found.strategy[0].argmax(axis=-1), 1)
     np.testing.assert_array_equal(found.revenue, 3.0)
@@ -185,9 +188,9 @@ def test_nobody_bids_above_its_value():
 
 def test_against_random_rivals_the_best_bid_is_the_best_response():
     """When exploration ends, a bidder has seen rivals who bid uniformly: its choice is exact expected payoff's."""
-    g = Game(mechanism("prizes", 0.8, 3), Private(levels=3), bid_levels=5, max_bid=1.0)
+    g = Game(Mechanism.from_weights("prizes", 0.8, 3), Private(levels=3), bid_levels=5, max_bid=1.0)
     found = EpsilonGreedy(iterations=400_001, exploration=400_000, tail=1).learn([g], run_seeds(0, 1, 2))
-    best = payoffs(g, np.full(5, 0.2)).argmax(axis=1)
+    best = expected_payoffs(g, np.full(5, 0.2)).argmax(axis=1)
     np.testing.assert_array_equal(found.strategy[0].argmax(axis=-1), np.broadcast_to(best, (2, 3, 3)))
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from allpay.errors import AllpayError
-from allpay.game import Common, Game, Private, game, integers
+from allpay.game import Common, Game, Private, integers
 from allpay.learners import FictitiousPlay, learn, run_seeds
-from allpay.mechanism import Mechanism, all_pay, first_price, mechanism
+from allpay.mechanism import Mechanism, all_pay, first_price
 from allpay.outcome import Verdict
 
 NODES, WEIGHTS = (np.polynomial.legendre.leggauss(40) + np.array([[1], [0]])) / 2
@@ -62,7 +62,7 @@ def highest_of(m: Mechanism, bid) -> float:
 @cache
 def prizes_with_private_values(cost_power: float):
     """`[designs, rounds]` one batch of the six weights."""
-    games = [game("prizes", w, 3, cost_power=cost_power) for w in WEIGHTS_OF_THE_ISSUE]
+    games = [Game.from_weights("prizes", w, 3, cost_power=cost_power) for w in WEIGHTS_OF_THE_ISSUE]
     return FictitiousPlay().learn(games, run_seeds(0, len(games), 2))
 
 
@@ -81,7 +81,7 @@ def prizes_with_private_values(cost_power: float):
     ],
 )
 def test_the_formulas_give_the_known_values(w, cost_power, revenue, highest):
-    m = mechanism("prizes", w, 3)
+    m = Mechanism.from_weights("prizes", w, 3)
     assert revenue_of(m, lambda q: private_bid(m, q, cost_power)) == pytest.approx(revenue, abs=6e-5)
     assert highest_of(m, lambda q: private_bid(m, q, cost_power)) == pytest.approx(highest, abs=6e-5)
 
@@ -93,7 +93,7 @@ def test_the_formulas_give_the_known_values(w, cost_power, revenue, highest):
 @pytest.mark.parametrize("design", range(6), ids=[f"w={w}" for w in WEIGHTS_OF_THE_ISSUE])
 def test_prizes_with_private_values_reach_the_equilibrium(design, cost_power):
     w = WEIGHTS_OF_THE_ISSUE[design]
-    m = mechanism("prizes", w, 3)
+    m = Mechanism.from_weights("prizes", w, 3)
     found = prizes_with_private_values(cost_power)
     expected = revenue_of(m, lambda q: private_bid(m, q, cost_power))
     np.testing.assert_allclose(found.revenue[design], expected, rtol=0.01)
@@ -137,7 +137,7 @@ def test_first_price_bids():
 
 @pytest.mark.parametrize("w", [0.8, 1.0])
 def test_payments_with_private_values_all_raise_a_half(w):
-    found = learn(game("payments", w, 3), FictitiousPlay(), rounds=2)
+    found = learn(Game.from_weights("payments", w, 3), FictitiousPlay(), rounds=2)
     np.testing.assert_allclose(found.revenue, 0.5, rtol=0.015)
 
 
@@ -147,7 +147,7 @@ def test_payments_with_private_values_all_raise_a_half(w):
 @pytest.mark.parametrize("w", [0.7, 0.8, 0.9, 1.0])
 @pytest.mark.parametrize("cost_power", [1.0, 2.0], ids=["linear", "quadratic"])
 def test_prizes_with_a_common_value_reach_the_equilibrium(w, cost_power):
-    m = mechanism("prizes", w, 3)
+    m = Mechanism.from_weights("prizes", w, 3)
     found = learn(
         Game(m, Common(), cost_power, bid_levels=201), FictitiousPlay(iterations=20_000, weighting=0), rounds=2
     )
@@ -159,14 +159,14 @@ def test_prizes_with_a_common_value_reach_the_equilibrium(w, cost_power):
 
 def test_prizes_split_in_halves_circle_with_a_common_value():
     """The known failure (Π is convex below w = 2/3): it must be said, not hidden."""
-    found = learn(game("prizes", 0.5, 3, values="common"), FictitiousPlay(), rounds=2)
+    found = learn(Game.from_weights("prizes", 0.5, 3, values="common"), FictitiousPlay(), rounds=2)
     assert found.exploitability.min() > 0.05
     assert np.all(found.verdicts == Verdict.CIRCLING)
 
 
 @pytest.mark.parametrize(("w", "revenue"), [(0.8, 0.8304), (1.0, 0.6526)])
 def test_risk_averse_bidders_with_a_common_value(w, revenue):
-    m = mechanism("prizes", w, 3)
+    m = Mechanism.from_weights("prizes", w, 3)
     assert revenue_of(m, lambda q: common_bid(m, q, 1.0, 2.0)) == pytest.approx(revenue, abs=1e-4)
     found = learn(Game(m, Common(), risk_aversion=2.0), FictitiousPlay(iterations=20_000, weighting=0), rounds=2)
     np.testing.assert_allclose(found.revenue, revenue, rtol=0.015)
@@ -177,7 +177,7 @@ def test_risk_averse_bidders_with_a_common_value(w, revenue):
 
 
 def test_two_equal_prizes_for_two_bidders_leave_nothing_to_bid_for():
-    g = game("prizes", 0.5, 2)
+    g = Game.from_weights("prizes", 0.5, 2)
     found = learn(g, FictitiousPlay(), rounds=2)
     assert found.revenue.max() < 1e-3  # all that is left is the initial belief's part
     np.testing.assert_array_equal(found.strategy[0, :, 0].argmax(axis=-1), 0)
@@ -198,7 +198,7 @@ def test_without_overbidding_nobody_bids_above_its_value():
 
 
 def test_thirty_bidders():
-    g = game("prizes", (0.5, 0.3, 0.2), 30)
+    g = Game.from_weights("prizes", (0.5, 0.3, 0.2), 30)
     found = learn(g, FictitiousPlay(iterations=500, auctions=1000), rounds=1)
     expected = revenue_of(g.mechanism, lambda q: private_bid(g.mechanism, q))
     assert found.revenue[0, 0] == pytest.approx(expected, rel=0.05)
@@ -209,7 +209,7 @@ def test_thirty_bidders():
 
 
 def test_rounds_begin_with_different_beliefs():
-    g = game("prizes", 0.8, 3, bid_levels=21)
+    g = Game.from_weights("prizes", 0.8, 3, bid_levels=21)
     found = learn(g, FictitiousPlay(iterations=1), rounds=8)
     assert len(np.unique(found.revenue)) == 8
     assert len(np.unique(learn(g, FictitiousPlay(), rounds=8).revenue)) > 1
@@ -218,14 +218,14 @@ def test_rounds_begin_with_different_beliefs():
 @pytest.mark.parametrize("weighting", [0.0, 1.0, 0.5, 2.0])
 def test_one_round_by_hand(weighting):
     """The kernel against the definition, on the public payoffs."""
-    from allpay.payoffs import payoffs
+    from allpay.payoffs import expected_payoffs
 
-    g = game("prizes", 0.7, 3, values=Private(levels=5), bid_levels=9)
+    g = Game.from_weights("prizes", 0.7, 3, values=Private(levels=5), bid_levels=9)
     seed = run_seeds(4, 1, 1)
     x = np.random.default_rng(int(seed[0, 0])).dirichlet(np.ones(9), 5)
     total = 1.0
     for t in range(1, 51):
-        response = np.eye(9)[payoffs(g, x.mean(axis=0)).argmax(axis=1)]
+        response = np.eye(9)[expected_payoffs(g, x.mean(axis=0)).argmax(axis=1)]
         total += t**weighting
         x = x + t**weighting / total * (response - x)
     found = FictitiousPlay(iterations=50, weighting=weighting).learn([g], seed)
@@ -233,7 +233,7 @@ def test_one_round_by_hand(weighting):
 
 
 def test_a_run_stops_when_it_is_within_the_tolerance():
-    g = game("prizes", 0.8, 3)
+    g = Game.from_weights("prizes", 0.8, 3)
     found = learn(g, FictitiousPlay(iterations=20_000, tolerance=0.005), rounds=4)
     assert np.all(found.iterations < 20_000)
     assert np.all(found.relative_exploitability <= 0.005)
@@ -248,7 +248,7 @@ def test_a_run_stops_when_it_is_within_the_tolerance():
 
 
 def test_without_a_tolerance_all_iterations_are_taken():
-    found = learn(game("prizes", 0.5, 2), FictitiousPlay(iterations=300), rounds=2)
+    found = learn(Game.from_weights("prizes", 0.5, 2), FictitiousPlay(iterations=300), rounds=2)
     assert found.iterations.tolist() == [[300, 300]]
     assert np.all(np.isfinite(found.history))
     nothing_to_choose = Game(all_pay(2), Private(levels=1), bid_levels=2, max_bid=1.0, overbidding=False)
@@ -256,7 +256,7 @@ def test_without_a_tolerance_all_iterations_are_taken():
 
 
 def test_a_tolerance_out_of_reach_takes_all_iterations():
-    found = learn(game("prizes", 0.8, 3), FictitiousPlay(iterations=200, tolerance=1e-9), rounds=1)
+    found = learn(Game.from_weights("prizes", 0.8, 3), FictitiousPlay(iterations=200, tolerance=1e-9), rounds=1)
     assert found.iterations.tolist() == [[200]]
     assert found.verdicts[0, 0] == Verdict.STILL_LEARNING
 

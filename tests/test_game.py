@@ -23,12 +23,11 @@ from allpay.game import (
     Setting,
     Uniform,
     distribution,
-    game,
     integers,
     steps,
     undominated_bid,
 )
-from allpay.mechanism import Mechanism, all_pay, first_price, mechanism
+from allpay.mechanism import Mechanism, all_pay, first_price
 
 
 def refuses(message: str):
@@ -182,13 +181,13 @@ def test_values_that_cannot_be_are_refused(make, message):
 )
 def test_bad_options_are_refused_by_name(options, message):
     with refuses(message):
-        game("prizes", 0.8, 3, **options)
+        Game.from_weights("prizes", 0.8, 3, **options)
 
 
 @pytest.mark.parametrize("bidders", [0, 1])
 def test_a_game_needs_two_bidders(bidders):
     with refuses(f"an auction needs at least 2 bidders: got {bidders}"):
-        game("prizes", 0.8, bidders)
+        Game.from_weights("prizes", 0.8, bidders)
 
 
 def test_a_winner_who_pays_nothing_needs_a_cap():
@@ -200,7 +199,7 @@ def test_a_winner_who_pays_nothing_needs_a_cap():
 
 
 def test_bids_are_equally_spaced_from_zero_to_the_top():
-    g = game("prizes", 0.8, 3, bid_levels=5, max_bid=2.0, cost_power=2.0)
+    g = Game.from_weights("prizes", 0.8, 3, bid_levels=5, max_bid=2.0, cost_power=2.0)
     np.testing.assert_array_equal(g.bid_grid, [0, 0.5, 1, 1.5, 2])
     np.testing.assert_array_equal(g.costs, [0, 0.25, 1, 2.25, 4])
 
@@ -229,21 +228,21 @@ def test_a_setting_is_a_game_without_its_mechanism():
 
 
 def test_games_compare_and_hash_by_what_they_are():
-    assert game("prizes", 0.8) == game("prizes", (0.8, 0.2, 0.0))
-    assert hash(game("prizes", 0.8)) == hash(game("prizes", 0.8))
-    assert game("prizes", 0.8) != game("payments", 0.8)
+    assert Game.from_weights("prizes", 0.8) == Game.from_weights("prizes", (0.8, 0.2, 0.0))
+    assert hash(Game.from_weights("prizes", 0.8)) == hash(Game.from_weights("prizes", 0.8))
+    assert Game.from_weights("prizes", 0.8) != Game.from_weights("payments", 0.8)
 
 
 # --- the undominated bid
 
 
 def test_undominated_bids_that_are_known():
-    assert game("prizes", 0.8, 3).top_bid == 0.8
-    assert game("prizes", 0.8, 3, cost_power=2.0).top_bid == pytest.approx(math.sqrt(0.8))
-    assert game("payments", 0.5, 3).top_bid == 2.0  # the equilibrium reaches 4/3 there
-    assert game("payments", 1.0, 3).top_bid == 1.0
-    assert game("prizes", 0.8, 3, values=Common(2.0)).top_bid == pytest.approx(1.6)
-    assert game("prizes", (0.5, 0.5)).top_bid == 1.0  # equal prizes: any grid will do
+    assert Game.from_weights("prizes", 0.8, 3).top_bid == 0.8
+    assert Game.from_weights("prizes", 0.8, 3, cost_power=2.0).top_bid == pytest.approx(math.sqrt(0.8))
+    assert Game.from_weights("payments", 0.5, 3).top_bid == 2.0  # the equilibrium reaches 4/3 there
+    assert Game.from_weights("payments", 1.0, 3).top_bid == 1.0
+    assert Game.from_weights("prizes", 0.8, 3, values=Common(2.0)).top_bid == pytest.approx(1.6)
+    assert Game.from_weights("prizes", (0.5, 0.5)).top_bid == 1.0  # equal prizes: any grid will do
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
@@ -282,5 +281,5 @@ def test_doctests():
 
 
 def test_one_mechanism_may_be_played_in_many_games():
-    m = mechanism("prizes", 0.6, 3)
+    m = Mechanism.from_weights("prizes", 0.6, 3)
     assert Game(m).mechanism is Game(m, Common()).mechanism

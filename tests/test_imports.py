@@ -129,3 +129,11 @@ def test_importing_the_package_loads_nothing_heavy():
     code = f"import sys, allpay; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_every_public_name_loads():
+    for name in allpay.__all__:
+        assert getattr(allpay, name).__name__ == name
+    assert set(allpay.__all__) <= set(dir(allpay))
+    with pytest.raises(AttributeError, match="module 'allpay' has no attribute 'nothing'"):
+        allpay.nothing  # noqa: B018

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import allpay.mechanism
 from allpay.errors import AllpayError
-from allpay.mechanism import RULES, Mechanism, all_pay, complete_weights, first_price, mechanism
+from allpay.mechanism import RULES, Mechanism, all_pay, complete_weights, first_price
 
 
 def refuses(message: str):
@@ -20,8 +20,8 @@ def refuses(message: str):
 
 
 def test_the_two_rules():
-    assert mechanism("prizes", 0.8, 3) == Mechanism((0.8, 0.2, 0.0), (1.0, 1.0, 1.0))
-    assert mechanism("payments", 0.8, 3) == Mechanism((1.0, 0.0, 0.0), (0.8, 0.2, 0.0))
+    assert Mechanism.from_weights("prizes", 0.8, 3) == Mechanism((0.8, 0.2, 0.0), (1.0, 1.0, 1.0))
+    assert Mechanism.from_weights("payments", 0.8, 3) == Mechanism((1.0, 0.0, 0.0), (0.8, 0.2, 0.0))
 
 
 def test_special_cases():
@@ -73,7 +73,7 @@ def test_a_vector_is_for_as_many_bidders_as_it_has_weights():
 )
 def test_bad_weights_are_refused_by_name(rule, weights, bidders, message):
     with refuses(message):
-        mechanism(rule, weights, bidders)
+        Mechanism.from_weights(rule, weights, bidders)
 
 
 @pytest.mark.parametrize(
@@ -82,12 +82,12 @@ def test_bad_weights_are_refused_by_name(rule, weights, bidders, message):
 )
 def test_a_misspelt_rule_is_told_the_nearest(given_name, nearest):
     with refuses(f"unknown rule {given_name!r}: choose from prizes, payments; did you mean {nearest!r}?"):
-        mechanism(given_name, 0.8)
+        Mechanism.from_weights(given_name, 0.8)
 
 
 def test_a_rule_like_no_other_gets_the_list_and_no_guess():
     with pytest.raises(AllpayError, match=r"choose from prizes, payments$"):
-        mechanism("xyz", 0.8)
+        Mechanism.from_weights("xyz", 0.8)
 
 
 @pytest.mark.parametrize(
@@ -123,12 +123,12 @@ def test_payments_of_a_mechanism_need_no_order():
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(w=st.floats(0.5, 1.0), bidders=st.integers(2, 12), rule=st.sampled_from(RULES))
 def test_any_w_between_a_half_and_one_makes_a_mechanism(w, bidders, rule):
-    m = mechanism(rule, w, bidders)
+    m = Mechanism.from_weights(rule, w, bidders)
     weights = m.prizes if rule == "prizes" else m.payments
     assert m.bidders == len(m.prizes) == len(m.payments) == bidders
     assert weights[0] == w
     assert math.fsum(weights) == pytest.approx(1.0, abs=1e-14)
-    assert mechanism(rule, weights) == m
+    assert Mechanism.from_weights(rule, weights) == m
 
 
 def test_doctests():

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from allpay.errors import AllpayError
-from allpay.game import Common, Game, Private, Uniform, game
+from allpay.game import Common, Game, Private, Uniform
 from allpay.learners import run_seeds
-from allpay.mechanism import all_pay, mechanism
+from allpay.mechanism import Mechanism, all_pay
 from allpay.outcome import Outcome, Verdict, stake
 
 
@@ -32,7 +32,7 @@ def outcome(games, strategy, exploitability, history, **more) -> Outcome:
 
 
 def verdict(history, exploitability=None, g=None, **more) -> str:
-    g = g or game("prizes", 1.0, 3, bid_levels=2)
+    g = g or Game.from_weights("prizes", 1.0, 3, bid_levels=2)
     last = history[-1] if exploitability is None else exploitability
     strategy = np.full((1, 1, 1, len(g.value_grid), 2), 0.5)
     return outcome([g], strategy, [[last]], [[history]], **more).verdicts[0, 0]
@@ -73,7 +73,7 @@ def test_a_verdict_is_relative_to_the_stake():
 
 
 def test_every_run_has_its_own_verdict():
-    g = game("prizes", 1.0, 3, bid_levels=2)
+    g = Game.from_weights("prizes", 1.0, 3, bid_levels=2)
     found = outcome(
         [g, g], np.full((2, 2, 1, 64, 2), 0.5), [[0.2, 0.03], [0.001, 0.2]], [[FLAT, FALLING], [FALLING, FLAT]]
     )
@@ -88,25 +88,25 @@ def test_every_verdict_says_what_it_means():
 
 
 def test_the_stake_is_the_utility_of_the_top_prize_at_the_highest_value():
-    assert stake(game("prizes", 0.8, 3)) == 0.8
-    assert stake(game("payments", 0.8, 3)) == 1.0
-    assert stake(Game(mechanism("prizes", 0.8, 3), Private(Uniform(0, 5)))) == 4.0
-    assert stake(Game(mechanism("prizes", 0.5, 3), Common(2.0), risk_aversion=2.0)) == pytest.approx(
+    assert stake(Game.from_weights("prizes", 0.8, 3)) == 0.8
+    assert stake(Game.from_weights("payments", 0.8, 3)) == 1.0
+    assert stake(Game(Mechanism.from_weights("prizes", 0.8, 3), Private(Uniform(0, 5)))) == 4.0
+    assert stake(Game(Mechanism.from_weights("prizes", 0.5, 3), Common(2.0), risk_aversion=2.0)) == pytest.approx(
         (1 - np.exp(-2)) / 2
     )
 
 
 def test_bidders_who_play_alike_are_symmetric():
-    g = game("prizes", 0.8, 3, values="common", bid_levels=3, max_bid=2.0)
+    g = Game.from_weights("prizes", 0.8, 3, values="common", bid_levels=3, max_bid=2.0)
     assert outcome([g], np.full((1, 1, 1, 1, 3), 1 / 3), [[0.0]], [[[0.0]]]).asymmetry == 0.0
     assert outcome([g], np.full((1, 1, 3, 1, 3), 1 / 3), [[0.0]], [[[0.0]]]).asymmetry == 0.0
 
 
 def test_asymmetry_is_the_range_of_mean_bids_relative_to_the_top_bid():
-    g = game("prizes", 0.8, 3, values="common", bid_levels=3, max_bid=2.0)
+    g = Game.from_weights("prizes", 0.8, 3, values="common", bid_levels=3, max_bid=2.0)
     strategy = np.array([[0, 0, 1], [0.5, 0.5, 0], [1, 0, 0.0]])[None, None, :, None, :]  # mean bids 2, ½, 0 of 2
     assert outcome([g], strategy, [[0.0]], [[[0.0]]]).asymmetry == pytest.approx(1.0)
-    two = game("prizes", 0.8, 3, values="common", bid_levels=3, max_bid=4.0)
+    two = Game.from_weights("prizes", 0.8, 3, values="common", bid_levels=3, max_bid=4.0)
     both = outcome([g, two], np.repeat(strategy, 2, axis=0), [[0.0]] * 2, [[[0.0]]] * 2)
     np.testing.assert_allclose(both.asymmetry, [[1.0], [1.0]])
 

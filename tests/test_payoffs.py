@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from allpay.errors import AllpayError
-from allpay.game import Common, Game, Private, game
+from allpay.game import Common, Game, Private
 from allpay.mechanism import Mechanism
-from allpay.payoffs import evaluate, payoffs, quadrature, tie_averages
+from allpay.payoffs import evaluate, expected_payoffs, quadrature, tie_averages
 
 
 def enumerated_payoffs(g: Game, rivals: np.ndarray) -> np.ndarray:
@@ -70,9 +70,9 @@ def test_payoffs_equal_enumeration(bidders, bids, seed):
     g = random_game(rng, bidders, bids)
     one = mixtures(rng, bids)
     same = np.tile(one, (bidders - 1, 1))
-    np.testing.assert_allclose(payoffs(g, one), enumerated_payoffs(g, same), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(expected_payoffs(g, one), enumerated_payoffs(g, same), rtol=0, atol=1e-12)
     differ = mixtures(rng, bidders - 1, bids)
-    np.testing.assert_allclose(payoffs(g, differ), enumerated_payoffs(g, differ), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(expected_payoffs(g, differ), enumerated_payoffs(g, differ), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("rule", ["prizes", "payments"])
@@ -80,9 +80,9 @@ def test_payoffs_equal_enumeration(bidders, bids, seed):
 def test_both_rules_equal_enumeration(rule, bidders):
     rng = np.random.default_rng(bidders)
     for w in (0.5, 0.8, 1.0):
-        g = game(rule, w, bidders, bid_levels=4, max_bid=1.0)
+        g = Game.from_weights(rule, w, bidders, bid_levels=4, max_bid=1.0)
         same = np.tile(mixtures(rng, 4), (bidders - 1, 1))
-        np.testing.assert_allclose(payoffs(g, same[0]), enumerated_payoffs(g, same), rtol=0, atol=1e-12)
+        np.testing.assert_allclose(expected_payoffs(g, same[0]), enumerated_payoffs(g, same), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("bidders", [2, 3])
@@ -110,7 +110,9 @@ def test_many_bidders_agree_with_rivals_counted_one_by_one(bidders):
     rng = np.random.default_rng(bidders)
     g = random_game(rng, bidders, 6)
     mass = mixtures(rng, 6)
-    np.testing.assert_allclose(payoffs(g, mass), payoffs(g, np.tile(mass, (bidders - 1, 1))), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        expected_payoffs(g, mass), expected_payoffs(g, np.tile(mass, (bidders - 1, 1))), rtol=0, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("bidders", [1000, 5000])
@@ -168,20 +170,20 @@ def test_revenue_is_value_shared_out_less_payoffs(seed, bidders):
 
 
 def test_one_bid_for_all_shares_everything_equally():
-    g = game("prizes", 0.8, 3, values="common", bid_levels=3, max_bid=1.0)
-    assert payoffs(g, np.array([0.0, 1.0, 0.0]))[0] == pytest.approx([0.0, 1 / 3 - 0.5, 0.8 - 1.0])
+    g = Game.from_weights("prizes", 0.8, 3, values="common", bid_levels=3, max_bid=1.0)
+    assert expected_payoffs(g, np.array([0.0, 1.0, 0.0]))[0] == pytest.approx([0.0, 1 / 3 - 0.5, 0.8 - 1.0])
 
 
 def test_bad_mixtures_are_refused():
-    g = game("prizes", 0.8, 3, bid_levels=3)
+    g = Game.from_weights("prizes", 0.8, 3, bid_levels=3)
     with pytest.raises(AllpayError, match=r"sum to 1: got 0\.9"):
-        payoffs(g, np.array([0.4, 0.5, 0.0]))
+        expected_payoffs(g, np.array([0.4, 0.5, 0.0]))
     with pytest.raises(AllpayError, match="not negative"):
-        payoffs(g, np.array([1.5, -0.5, 0.0]))
+        expected_payoffs(g, np.array([1.5, -0.5, 0.0]))
     with pytest.raises(AllpayError, match="shape"):
-        payoffs(g, np.ones(4) / 4)
+        expected_payoffs(g, np.ones(4) / 4)
     with pytest.raises(AllpayError, match="shape"):
         evaluate(g, np.ones((2, 64, 3)) / 3)
-    strict = game("prizes", 0.8, 3, bid_levels=3, overbidding=False, max_bid=1.0)
+    strict = Game.from_weights("prizes", 0.8, 3, bid_levels=3, overbidding=False, max_bid=1.0)
     with pytest.raises(AllpayError, match="above the bidder's value"):
         evaluate(strict, np.ones((1, 64, 3)) / 3)

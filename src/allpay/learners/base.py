@@ -77,7 +77,18 @@ def learn(game: Game, learner: Learner, rounds: int = 10, seed: int = 0) -> Outc
 
 
 def each_run(function: Callable[[Game, np.uint64], Result], games: Sequence[Game], seeds: Seeds) -> list[list[Result]]:
-    """`function(game, seed)` for every run, `[designs][rounds]`, on as many threads as there are cores."""
+    """`function(game, seed)` for every run, `[designs][rounds]`, on as many threads as there are cores.
+
+    Raises:
+        AllpayError: if the games are not of one shape, or there is not one row of seeds for each.
+    """
+    if seeds.ndim != 2 or len(seeds) != len(games):
+        raise AllpayError(
+            f"seeds must be [designs, rounds], one row per game: got {seeds.shape} for {len(games)} games"
+        )
+    shapes = {(game.bidders, len(game.value_grid), game.bid_levels) for game in games}
+    if len(shapes) > 1:
+        raise AllpayError(f"games of one batch must have as many bidders, values and bids each: got {sorted(shapes)}")
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         try:
             futures = [
