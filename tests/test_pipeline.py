@@ -1,0 +1,101 @@
+"""The whole pipeline on cases whose answer is known, and its parts that compare simulation with theory."""
+
+import math
+
+import numpy as np
+import pytest
+
+from allpay.errors import AllpayError
+from allpay.game import Common, Setting
+from allpay.learners import EpsilonGreedy, FictitiousPlay
+from allpay.pipeline import Estimate, best_in_theory, design, grid_resolution
+from allpay.study import DesignSpace, Study, run
+
+
+@pytest.fixture(scope="module")
+def winner_take_all():
+    return design(Study(DesignSpace("prizes"), samples=20, rounds=3))
+
+
+def test_prizes_with_private_values_go_to_the_winner(winner_take_all):
+    """Revenue is w/2: the best design gives all to the highest bidder (Moldovanu and Sela 2001)."""
+    found = winner_take_all
+    assert found.optimum.weights[0] >= 0.99
+    assert found.checked.mean == pytest.approx(0.5, rel=0.01)
+    assert found.optimum.low <= found.checked.mean <= found.optimum.high
+    assert found.optimum.interval[0][0] > 0.9
+    assert not found.optimum.flat
+    assert found.exact == pytest.approx(0.5, rel=1e-3)
+    assert found.exact_best.weights[0] == pytest.approx(1.0)
+    assert found.exact_best.value == pytest.approx(0.5)
+    assert not found.exact_best.flat
+    assert found.surrogate.r2 > 0.99
+
+
+def test_the_check_uses_seeds_that_the_sweep_did_not(winner_take_all):
+    again = design(Study(DesignSpace("prizes"), samples=20, rounds=3))
+    assert again.optimum == winner_take_all.optimum
+    assert again.checked == winner_take_all.checked
+    assert not set(winner_take_all.checked.rounds) & set(winner_take_all.sweep.table["revenue"])
+
+
+def test_payments_with_private_values_are_flat():
+    """Revenue equivalence: no weight is better than another, and the program says so."""
+    found = design(Study(DesignSpace("payments"), samples=20, rounds=3))
+    assert found.optimum.flat
+    assert found.optimum.interval[0][1] - found.optimum.interval[0][0] > 0.45
+    assert "flat" in found.optimum.sentence
+    assert found.exact_best.flat
+
+
+def test_the_highest_bid_has_its_own_best():
+    """`prizes`, private values: w/3 − (1−w)/15 rises in w; its value at 1 is ⅓."""
+    found = design(Study(DesignSpace("prizes"), samples=12, rounds=2, objective="highest-bid"))
+    assert found.optimum.weights[0] >= 0.99
+    assert found.checked.mean == pytest.approx(1 / 3, rel=0.01)
+
+
+def test_five_bidders_have_designs_of_four_weights():
+    learner = FictitiousPlay(iterations=500, auctions=100)
+    found = design(Study(DesignSpace("prizes", bidders=5), learner, samples=25, rounds=2))
+    assert found.sweep.weights.shape == (25, 5)
+    assert len(found.optimum.weights) == 5
+    assert found.optimum.weights[0] > 0.9
+    assert np.all(np.diff(found.optimum.weights) <= 0)
+    assert math.fsum(found.optimum.weights) == pytest.approx(1.0)
+
+
+def test_a_coarser_grid_leaves_more_open():
+    learner = FictitiousPlay(iterations=1000, auctions=100)
+    left = [
+        grid_resolution(run(Study(DesignSpace("prizes"), learner, Setting(bid_levels=levels), samples=5, rounds=1)))
+        for levels in (11, 101)
+    ]
+    assert left[0] > left[1] > 0
+
+
+def test_a_grid_that_is_part_of_the_game_leaves_nothing_open():
+    learner = EpsilonGreedy(iterations=2000, exploration=1000, tail=500)
+    assert grid_resolution(run(Study(learner=learner, samples=5, rounds=1))) == 0
+
+
+def test_theory_best_of_common_values_is_flat_and_of_quadratic_cost_is_equal_prizes():
+    space = DesignSpace("prizes")
+    assert best_in_theory(space, Setting(Common()), "revenue").flat
+    best = best_in_theory(space, Setting(Common(), cost_power=2.0), "revenue")
+    assert best.weights[0] == pytest.approx(0.5)
+    assert best.value == pytest.approx(1.6661, abs=1e-4)
+
+
+def test_where_no_design_has_a_closed_form_theory_is_silent():
+    assert best_in_theory(DesignSpace("payments"), Setting(max_bid=0.1), "revenue") is None
+
+
+def test_too_few_designs_are_refused_before_any_is_learned():
+    with pytest.raises(AllpayError, match="at least 5 designs to fit: got samples 4"):
+        design(Study(samples=4))
+
+
+def test_one_round_has_no_standard_error():
+    assert math.isnan(Estimate((0.3,)).stderr)
+    assert Estimate((1.0, 3.0)).stderr == pytest.approx(1.0)
