@@ -448,6 +448,43 @@ def test_one_point_is_a_common_value():
     assert one.revenue == common.revenue
 
 
+def test_values_without_a_highest():
+    """Two bidders, winner-take-all, exponential values: revenue is the mean of the lower one, ½."""
+
+    class Unbounded:
+        def quantile(self, q):
+            with np.errstate(divide="ignore"):
+                return -np.log1p(-np.asarray(q, float))
+
+    for mech in (all_pay(2), first_price(2)):
+        assert solved(Game(mech, Private(Unbounded()), max_bid=40.0)).revenue == pytest.approx(0.5, abs=1e-6)
+
+
+@pytest.mark.parametrize("n", [40, 200])
+def test_steep_cases_agree_with_finer_quadrature(n, monkeypatch):
+    """Nothing is tuned to the games above: finer panels with more nodes change nothing."""
+    from allpay import theory
+
+    weights = np.sort(np.random.default_rng(n).dirichlet(np.full(n // 4, 0.3)))[::-1]
+    games = [
+        Game(mechanism("prizes", weights, n), Private(Beta(20, 2)), cost_power=4),
+        Game(mechanism("prizes", weights, n), Private(Power(0.2)), cost_power=2, risk_aversion=3),
+        Game(mechanism("payments", weights, n), Private(Beta(2, 5))),
+        Game(mechanism("payments", weights, n), Common(), risk_aversion=5),
+    ]
+    usual = [solved(g) for g in games]
+    theory._rule.cache_clear()
+    monkeypatch.setattr(theory, "_NODES", 24)
+    monkeypatch.setattr(theory, "_STEP", 4.0)
+    fine = [solved(g) for g in games]
+    monkeypatch.undo()
+    theory._rule.cache_clear()
+    for x, y in zip(usual, fine, strict=True):
+        assert x.revenue == pytest.approx(y.revenue, rel=1e-9)
+        assert x.highest_bid == pytest.approx(y.highest_bid, rel=1e-9)
+        np.testing.assert_allclose(x.bid, y.bid, atol=1e-8 * y.bid[-1])
+
+
 def test_bid_at():
     found = solved(game("prizes", 0.8, 3))
     np.testing.assert_array_equal(found.bid_at(found.quantile), found.bid)

@@ -140,8 +140,12 @@ def design_objective(game: Game, rule: str, objective: str = "revenue") -> Calla
             "no exact gradient for payments with private values and risk aversion: take differences of `equilibrium`"
         )
     alone = np.eye(n)[0]
-    # where S may vanish at 0, bids are a ratio of two numbers as small as q^{n−1}, to be resolved at their own scale
-    edges = _base_edges(n) if free_prizes or value is not None else _panels(_Ranks.from_arrays(alone, alone)).edges
+    # a root of c, or a ratio of two integrals as small as q^{n−1}, needs them resolved at their own scale, not that of 1
+    if game.cost_power <= 1 and (free_prizes or value is not None):
+        edges = _base_edges(n)
+    else:
+        ranks = _Ranks.from_arrays(alone, np.ones(n) if free_prizes else alone)
+        edges = _panels(ranks, _distribution(game) if value is None else None).edges
     q, weight = _in_panels(edges)
     chance = rank_probabilities(n, q.ravel())
     respond = _responses(game, value, edges, q, chance)
@@ -159,6 +163,7 @@ def design_objective(game: Game, rule: str, objective: str = "revenue") -> Calla
             or (not game.overbidding and np.any(bid > values * (1 + 1e-9)))
         ):
             return np.nan, np.full(n, np.nan)
+        # db/dc = b/(power·c), also at the nodes where c is 0
         at_zero = 1.0 if game.cost_power == 1 else 0.0
         slope = np.where(cost > 0, bid / (game.cost_power * np.where(cost > 0, cost, 1.0)), at_zero)
         counted = weight * (paid if objective == "revenue" else q.ravel() ** (n - 1))
@@ -241,7 +246,7 @@ def _solve(game: Game) -> "Equilibrium | str":
     value = _common_value(game)
     if value is None and _has_atoms(_distribution(game)):
         return _ATOMS
-    panels = _panels(ranks)
+    panels = _panels(ranks, _distribution(game) if value is None else None)
     found = _private_cost(game, ranks, panels) if value is None else _common_cost(value, game, ranks, panels)
     if isinstance(found, str):
         return found
@@ -256,13 +261,18 @@ def _outcome(game: Game, ranks: "_Ranks", panels: "_Panels", curve: "_Curve", va
     bid = curve.cost ** (1.0 / game.cost_power)
     chance = np.exp(panels.odds.log_scale)[..., None] * panels.odds.relative[..., : ranks.top]
     paid = ranks.paid[-1] + chance @ (ranks.paid[:-1] - ranks.paid[-1])
-    utility = game.utility(values[..., None] * ranks.prizes - curve.cost[..., None] * ranks.paid)
-    payoff = utility[..., -1] + np.sum(chance * (utility[..., :-1] - utility[..., -1:]), -1)
+    value = _common_value(game)
+    if value is None:
+        utility = game.utility(values[..., None] * ranks.prizes - curve.cost[..., None] * ranks.paid)
+        last = utility[..., -1]
+        payoff = float(np.sum(panels.weight * (last + np.sum(chance * (utility[..., :-1] - last[..., None]), -1))))
+    else:
+        payoff = float(game.utility(value * ranks.prizes[-1]))  # every bid earns what 0 does
     grid = np.linspace(0.0, 1.0, QUANTILES)
     return Equilibrium(
         revenue=n * float(np.sum(panels.weight * paid * bid)),
         highest_bid=n * float(np.sum(panels.weight * q ** (n - 1) * bid)),
-        payoff=float(np.sum(panels.weight * payoff)),
+        payoff=payoff,
         quantile=grid,
         bid=curve.bid(grid),
         _curve=curve,
@@ -377,13 +387,14 @@ def _indifferent(chance: Array, gains: Array, paid: Array, rho: float, start: Ar
     for _ in range(100):
         power = rho * (paid * cost[..., None] - gains)
         peak = np.maximum(power.max(-1), 0.0)
-        small = np.log1p(np.maximum(np.sum(chance * np.expm1(np.minimum(power, 300.0)), -1), _TINY - 1))
-        large = peak + np.log(np.maximum(np.sum(chance * np.exp(power - peak[..., None]), -1), _TINY))
         tilted = chance * np.exp(power - peak[..., None])
-        slope = rho * (tilted @ paid) / np.maximum(tilted.sum(-1), _TINY)
-        step = np.where(peak < 300.0, small, large) / np.maximum(slope, _TINY)
-        cost = np.maximum(cost - step, 0.0)
-        if np.all(np.abs(step) <= 1e-14 * cost + _TINY):
+        total = np.maximum(tilted.sum(-1), _TINY)
+        # the logarithm of the sum, to all digits also where the sum is near 1
+        excess = np.maximum(np.sum(chance * np.expm1(np.minimum(power, 300.0)), -1), _TINY - 1)
+        log = np.where(peak < 300.0, np.log1p(excess), peak + np.log(total))
+        step = log / np.maximum(rho * (tilted @ paid) / total, _TINY)
+        before, cost = cost, np.clip(cost - step, 0.0, start)
+        if np.all(np.abs(cost - before) <= 1e-9 * cost):  # the next step would be its square
             break
     return cost
 
@@ -396,8 +407,12 @@ def _private_cost(game: Game, ranks: "_Ranks", panels: "_Panels") -> "_Cost | st
     if game.risk_aversion == 0:
         return _risk_neutral_cost(given, values, lowest, first, ranks, panels)
     if np.all(ranks.paid == ranks.paid[0]):
-        return _averse_all_pay_cost(values, game.risk_aversion, ranks, panels)
-    return _averse_cost(values, first, game, ranks, panels)
+        found: _Cost | str = _averse_all_pay_cost(values, game.risk_aversion, ranks, panels)
+    else:
+        found = _averse_cost(values, first, game, ranks, panels)
+    if not isinstance(found, str) and game.risk_aversion * found[2] * float(np.max(ranks.paid)) > 600:
+        return "the utility of what is at stake overflows: give less risk aversion, or values in a larger unit"
+    return found
 
 
 def _risk_neutral_cost(
@@ -408,9 +423,8 @@ def _risk_neutral_cost(
     v̄ lies between the lowest value and v(q), so that it can be found to many digits also where Π and S underflow.
     """
     odds, q, edges, log_edge, rule = panels.odds, panels.q, panels.edges, panels.log_gain_at_edges, _rule()
-    rate = (odds.relative[..., : ranks.top] @ ranks.falls) / (
-        q * np.exp(odds.log_gain - odds.log_scale)
-    )  # Π′/(Π − a_n)
+    # Π′/(Π − a_n)
+    rate = (odds.relative[..., : ranks.top] @ ranks.falls) / (q * np.exp(odds.log_gain - odds.log_scale))
     grown = np.exp(odds.log_gain - log_edge[1:, None])  # Π − a_n, relative to the panel's right edge
     half = np.diff(edges)[:, None] / 2
     partial = half * ((values * rate * grown) @ rule.integrate.T)
@@ -424,6 +438,7 @@ def _risk_neutral_cost(
     below = np.empty_like(q)  # v̄
     below[0] = average[:-1]
     below[1:] = mean[1:-1, None] * np.exp(log_edge[1:-1, None] - odds.log_gain[1:]) + partial[1:] / grown[1:]
+    below = np.clip(below, lowest, values)
     return below * np.exp(odds.log_gain - odds.log_paid), first, float(mean[-1] * ranks.gains[0] / ranks.paid[0])
 
 
@@ -448,7 +463,7 @@ def _averse_all_pay_cost(values: Array, rho: float, ranks: "_Ranks", panels: "_P
     places = ranks.n - np.arange(1, top + 1)
     slope = np.sum(relative[..., :top] * places * drop, -1) / (panels.q * np.sum(relative * loss, -1))
     cost, last = _cumulative(panels.edges, slope / (rho * ranks.paid[0]))
-    return cost, 0.0, last
+    return np.maximum(cost, 0.0), 0.0, last
 
 
 def _averse_cost(values: Array, first: float, game: Game, ranks: "_Ranks", panels: "_Panels") -> "_Cost | str":
@@ -541,7 +556,7 @@ def _common_response(value: float, rho: float, chance: Array) -> _Respond:
         tilted = chance
         if rho > 0:
             cost = _indifferent(chance, gains, payments, rho, cost)
-            tilted = chance * np.exp(rho * (cost[:, None] * payments - gains))
+            tilted = chance * np.exp(np.minimum(rho * (cost[:, None] * payments - gains), 700.0))
 
         def pull_back(by_cost: Array) -> tuple[Array, Array]:
             push = _ratio(by_cost, tilted @ payments)
@@ -586,7 +601,8 @@ def _averse_response(values: Array, rho: float, edges: Array, q: Array, chance: 
     def respond(prizes: Array, payments: Array, paid: Array) -> tuple[Array, _PullBack]:
         loss = np.exp(-rho * values[:, None] * (prizes - prizes[-1]))
         mean = np.sum(chance * loss, -1)
-        slope = np.sum(rises[:, :-1] * np.diff(loss, axis=-1), -1) / (rho * q * mean)
+        climbs = -loss[:, 1:] * np.expm1(-rho * values[:, None] * (prizes[:-1] - prizes[1:]))  # x_{k+1} − x_k
+        slope = np.sum(rises[:, :-1] * climbs, -1) / (rho * q * mean)
         cost = _cumulative(edges, slope.reshape(shape))[0].ravel()
 
         def pull_back(by_cost: Array) -> tuple[Array, Array]:
@@ -759,21 +775,22 @@ def _base_edges(n: int) -> Array:
     return np.unique(np.concatenate([[0.0, 1.0], np.sin(angles[1:-1] / 2) ** 2, end, 1 - end]))
 
 
-def _panels(ranks: _Ranks) -> _Panels:
-    """Panels so short that neither Π nor S changes by more than a factor e⁵ in one, the first apart."""
+def _panels(ranks: _Ranks, given: Distribution | None = None) -> _Panels:
+    """Panels so short that none of Π, S and private values changes by more than a factor e⁵ in one, the first apart."""
     edges = _base_edges(ranks.n)
+    inside = 1 - _END / 4  # the highest value itself may be infinite
     for _ in range(8):
         odds = ranks.odds(edges)
         change = np.maximum(np.abs(np.diff(odds.log_gain)), np.abs(np.diff(odds.log_paid)))
+        if given is not None:
+            change = np.maximum(change, np.diff(np.log(np.maximum(_values(given, np.minimum(edges, inside)), _TINY))))
         pieces = np.ceil(change / _STEP).astype(int).clip(1)
         pieces[0] = 1
         if np.all(pieces == 1):
             break
         ratio = np.log(edges[2:] / edges[1:-1])
-        start, piece = (
-            np.repeat(np.arange(1, len(edges) - 1), pieces[1:]),
-            np.concatenate([np.arange(m) for m in pieces[1:]]),
-        )
+        start = np.repeat(np.arange(1, len(edges) - 1), pieces[1:])
+        piece = np.concatenate([np.arange(m) for m in pieces[1:]])
         inner = edges[start] * np.exp(ratio[start - 1] * piece / pieces[start])
         edges = np.concatenate([[0.0], inner, [1.0]])
     q, weight = _in_panels(edges)
