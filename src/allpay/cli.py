@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from allpay.game import Setting
-    from allpay.learners import Learner
     from allpay.pipeline import Result
+    from allpay.study import Study
 
 app = typer.Typer(
     name="allpay",
@@ -198,7 +198,7 @@ def simulate(
     rules = Mechanism.from_weights(rule, parse_weights(weights), bidders)
     bidding = named(learner, iterations=iterations, exploration=exploration, tolerance=tolerance)
     setting = setting_of(
-        bidding, values, distribution, value_levels, bid_levels, max_bid, overbidding, cost_power, risk_aversion
+        bidding.setting, values, distribution, value_levels, bid_levels, max_bid, overbidding, cost_power, risk_aversion
     )
     game = setting.game(rules)
     start = time.perf_counter()
@@ -271,6 +271,13 @@ def design(
     samples: Samples = 50,
     rounds: Rounds = 10,
     objective: Objective = "revenue",
+    method: Annotated[
+        str,
+        typer.Option(
+            help="surrogate: learn, fit, ascend; theory: ascend the exact objective of the equilibrium",
+            rich_help_panel=STUDY,
+        ),
+    ] = "surrogate",
     iterations: Iterations = None,
     exploration: Exploration = None,
     tolerance: Tolerance = None,
@@ -289,13 +296,24 @@ def design(
         DesignSpace(rule, 3 if bidders is None else bidders),
         bidding,
         setting_of(
-            bidding, values, distribution, value_levels, bid_levels, max_bid, overbidding, cost_power, risk_aversion
+            bidding.setting,
+            values,
+            distribution,
+            value_levels,
+            bid_levels,
+            max_bid,
+            overbidding,
+            cost_power,
+            risk_aversion,
         ),
         samples=samples,
         rounds=rounds,
         objective=objective,
         seed=seed,
     )
+    if one_of("method", method, ("surrogate", "theory")) == "theory":
+        design_by_theory(study, as_json)
+        return
     study.game(study.designs[0])  # what the options get wrong is said before anything is computed or written
     with reporting() as reporter:
         result = find_design(study, out, reporter)
@@ -306,6 +324,56 @@ def design(
         typer.echo(summarise(result))
         if files:
             typer.echo(f"\nWritten to {out}: " + ", ".join(Path(f).name for f in files))
+
+
+@command
+def equilibrium(
+    weights: Weights,
+    rule: Rule = "prizes",
+    bidders: Bidders = None,
+    values: Values = "private",
+    distribution: DistributionText = None,
+    max_bid: MaxBid = None,
+    overbidding: Annotated[
+        bool,
+        typer.Option(
+            "--overbidding/--no-overbidding", help="whether a bid may exceed the bidder's value", rich_help_panel=GAME
+        ),
+    ] = True,
+    cost_power: CostPower = 1.0,
+    risk_aversion: RiskAversion = 0.0,
+    plot: Annotated[
+        Path | None, typer.Option(help="draw bids and their density into this file (.png, .pdf, .svg)")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The symmetric equilibrium of one design on continuous bids, by theory."""
+    from allpay.game import Setting
+    from allpay.mechanism import Mechanism
+    from allpay.theory import equilibrium as solve
+    from allpay.theory import why_no_equilibrium
+
+    setting = setting_of(Setting(), values, distribution, None, None, max_bid, overbidding, cost_power, risk_aversion)
+    game = setting.game(Mechanism.from_weights(rule, parse_weights(weights), bidders))
+    found = solve(game)
+    reason = why_no_equilibrium(game) if found is None else None
+    if found is not None and plot is not None:
+        from allpay.report.curves import draw_equilibrium
+
+        draw_equilibrium(game, found, plot)
+    if as_json:
+        names = ("revenue", "highest_bid", "payoff", "quantile", "bid")
+        print_json(
+            {**{name: None if found is None else plain(getattr(found, name)) for name in names}, "reason": reason}
+        )
+        return
+    if found is None:
+        typer.echo(f"No symmetric equilibrium in nondecreasing bids: {reason}")
+        return
+    typer.echo(f"revenue      {found.revenue:.6f}\nhighest bid  {found.highest_bid:.6f}  (expected)")
+    typer.echo(f"payoff       {found.payoff:.6f}  (expected utility of one bidder)\n")
+    typer.echo("quantile     " + "  ".join(f"{q:6.2f}" for q in found.quantile[::25]))
+    typer.echo("bid          " + "  ".join(f"{b:6.4f}" for b in found.bid[::25]))
 
 
 @command
@@ -353,7 +421,7 @@ def parse_weights(text: str) -> float | list[float]:
 
 
 def setting_of(
-    learner: "Learner",
+    usual: "Setting",
     values: str,
     distribution_text: str | None,
     value_levels: int | None,
@@ -363,10 +431,9 @@ def setting_of(
     cost_power: float,
     risk_aversion: float,
 ) -> "Setting":
-    """The learner's usual setting, with what the options change."""
+    """A usual setting, with what the options change."""
     from allpay.game import Common, Discrete, Private, distribution
 
-    usual = learner.setting
     bidder_values: Private | Common = usual.values
     if one_of("kind of values", values, ("private", "common")) == "common":
         for name, option in (("--distribution", distribution_text), ("--value-levels", value_levels)):
@@ -391,6 +458,36 @@ def setting_of(
         risk_aversion=risk_aversion,
         **{key: value for key, value in changes.items() if value is not None},
     )
+
+
+def design_by_theory(study: "Study", as_json: bool) -> None:
+    """Print the best design by the closed form."""
+    from allpay.pipeline import best_in_theory
+
+    assert study.setting is not None
+    start = time.perf_counter()
+    best = best_in_theory(study.space, study.setting, study.objective)
+    seconds = time.perf_counter() - start
+    if as_json:
+        values = {
+            "best": None if best is None else {"weights": best.weights, "value": best.value},
+            "flat": None if best is None else best.flat,
+            "fraction": None if best is None else best.fraction,
+        }
+        print_json(
+            {"rule": study.space.rule, "method": "theory", "objective": study.objective, **values, "seconds": seconds}
+        )
+    elif best is None:
+        typer.echo("No design that was looked at has an equilibrium in closed form: use --method surrogate.")
+    else:
+        shown = ", ".join(f"{w:.4g}" if w >= 5e-5 else "0" for w in best.weights)
+        typer.echo(f"Best design in equilibrium: ({shown}), {study.objective} {best.value:.6g}; {seconds:.2f} s.")
+        if best.flat:
+            typer.echo("All designs that have an equilibrium are worth the same: this one is no better than another.")
+        if best.fraction < 1:
+            typer.echo(
+                f"{best.fraction:.0%} of the designs looked at have a symmetric equilibrium; the others were left out."
+            )
 
 
 def result_values(result: "Result") -> dict[str, Any]:
@@ -464,6 +561,8 @@ def plain(value: Any) -> Any:
         return {key: plain(v) for key, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(v) for v in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -28,7 +28,9 @@ class Verdict(StrEnum):
     def sentence(self) -> str:
         """What it means for the user."""
         return {
-            Verdict.CONVERGED: "No bidder gains more than the tolerance by another strategy: read it as an equilibrium of the game on this grid.",
+            Verdict.CONVERGED: (
+                "No bidder gains more than the tolerance by another strategy: read it as an equilibrium on this grid."
+            ),
             Verdict.STILL_LEARNING: "Exploitability was still falling when the iterations ran out: give more.",
             Verdict.CIRCLING: (
                 "Exploitability stays flat above the tolerance: learning does not settle here, "

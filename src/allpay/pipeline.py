@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from allpay.ascent import candidates
+from allpay.ascent import candidates, mirror_ascent
 from allpay.errors import AllpayError
 from allpay.game import Array, Private, Setting
 from allpay.learners import run_seeds
@@ -19,7 +18,10 @@ from allpay.outcome import Outcome
 from allpay.study.study import CHECKING, TRAINING, DesignSpace, Study
 from allpay.study.sweep import Sweep, run
 from allpay.surrogate import FEWEST_DESIGNS, Surrogate, fit_surrogate
-from allpay.theory import equilibrium
+from allpay.theory import design_objective, equilibrium
+
+ASCENTS = 8
+"""From how many of the best designs looked at the exact objective is ascended."""
 
 REFINED_DESIGNS = 5
 """On how many designs the bid grid is refined to see what it hides."""
@@ -182,21 +184,29 @@ def grid_resolution(sweep: Sweep) -> float:
     return 2.0 * float(np.abs(objective_of(refined, study.objective).mean(axis=1) - coarse.mean(axis=1)).max())
 
 
-def exact_values(
-    space: DesignSpace, setting: Setting, objective: str, designs: Sequence[Sequence[float]] | Array
-) -> Array:
-    """`[designs]` the objective in the symmetric equilibrium of each design; NaN where there is none."""
-    found = [equilibrium(setting.game(space.mechanism(list(w)))) for w in designs]
-    return np.array([math.nan if e is None else getattr(e, objective.replace("-", "_")) for e in found])
+def best_in_theory(space: DesignSpace, setting: Setting, objective: str = "revenue") -> ExactBest | None:
+    """The design whose symmetric equilibrium is best: the exact objective, ascended by its own gradient.
 
+    Args:
+        space: the designs.
+        setting: who bids for what.
+        objective: `revenue` or `highest-bid`.
 
-def best_in_theory(space: DesignSpace, setting: Setting, objective: str) -> ExactBest | None:
-    """The design whose symmetric equilibrium is best, by the exact objective; None where no design has one."""
+    Returns:
+        None where no design that was looked at has an equilibrium in closed form.
+    """
     looked_at = candidates(space.bidders, space.dimension, count=101)
-    values = exact_values(space, setting, objective, looked_at)
+    try:
+        exact = design_objective(setting.game(space.mechanism(looked_at[0].tolist())), space.rule, objective)
+    except (
+        AllpayError
+    ):  # values with atoms have no closed form; risk-averse private bidders who pay by rank no gradient
+        return None
+    values = exact(looked_at)[0]
     known = np.isfinite(values)
     if not known.any():
         return None
-    best, value = looked_at[np.nanargmax(values)], float(np.nanmax(values))
-    flat = value - float(np.nanmin(values)) <= 1e-6 * abs(value)
-    return ExactBest(tuple(best.tolist()), value, flat, float(known.mean()))
+    order = np.argsort(-np.where(known, values, -np.inf), kind="stable")
+    found = mirror_ascent(exact, looked_at[order[: min(ASCENTS, known.sum())]], ranks=space.dimension)
+    flat = float(np.nanmax(values) - np.nanmin(values)) <= 1e-6 * abs(found.value)
+    return ExactBest(tuple(found.weights.tolist()), found.value, flat, float(known.mean()))
