@@ -1,7 +1,7 @@
 """Epsilon-greedy bidders: each keeps a table of value × bid with the mean of what a bid has brought, and mostly plays the best.
 
 Every bidder learns on its own from the auctions it takes part in; this is a long chain of tiny steps, so it is one compiled
-loop per run (Numba: 20–30 times what the same loop does as a JAX scan, see `benchmarks/epsilon_greedy.py`).
+loop per run (Numba: on a core, 20–25 times what the same loop does as a JAX scan, see `benchmarks/epsilon_greedy.py`).
 """
 
 from collections.abc import Sequence

@@ -30,8 +30,8 @@ class FictitiousPlay:
     Attributes:
         iterations: the most that a run takes.
         weighting: α ≥ 0. 0 is Brown's process, where all iterations count alike; 1 lets early play fade, which leaves
-            a third of the exploitability or less with private values, but up to twice as much with common values
-            (measured: `benchmarks/fictitious_play.py`).
+            a third of the exploitability or less with private values, but can double it with common ones (measured:
+            `benchmarks/fictitious_play.py`).
         tolerance: stop a run at the first of its checkpoints at which its exploitability relative to the stake is at most
             this; None runs all iterations.
         auctions: how many fresh auctions are sampled with the learned strategies for the realised revenue.
