@@ -1,0 +1,437 @@
+"""Figures of studies: what was simulated under each design, the fitted network, the equilibrium, and the optimum found.
+
+Matplotlib is imported where it is used, by its object-oriented interface; nobody's global settings are changed.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import cycle
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from allpay.ascent import candidates
+from allpay.errors import AllpayError
+from allpay.game import Array
+from allpay.outcome import Verdict
+from allpay.pipeline import Result
+from allpay.report.summary import equilibrium_curves, setting_in_words, setting_of, without_limits
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLUMN = 3.5
+"""Width of a journal's column, in inches; a figure is one or two of them wide."""
+
+OVERLAID = 2
+"""How many learners can be read in one panel; of more, each gets its own."""
+
+_STYLE = {
+    "font.size": 8.0,
+    "axes.titlesize": 8.0,
+    "axes.labelsize": 7.5,
+    "legend.fontsize": 6.5,
+    "xtick.labelsize": 7.0,
+    "ytick.labelsize": 7.0,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 9.0,
+    "lines.linewidth": 1.2,
+    "legend.frameon": False,
+    "legend.borderaxespad": 0.2,
+    "legend.labelspacing": 0.35,
+    "legend.columnspacing": 1.2,
+    "legend.handlelength": 1.8,
+    "pdf.fonttype": 42,  # text stays text
+}
+
+# Okabe and Ito's colours, safe for the colour-blind, in an order of different greys; markers tell the same apart again
+_LOOKS = (("#0072B2", "o"), ("#D55E00", "^"), ("#009E73", "s"), ("#CC79A7", "v"))
+_NEUTRAL = "0.35"
+_DASHED, _DOTTED = (0, (4, 2)), (0, (1, 1.5))
+_BEST: dict[str, Any] = {"marker": "*", "ms": 10, "mec": "black", "mew": 0.6, "ls": "none"}
+_CHECKED: dict[str, Any] = {"marker": "D", "ms": 3.2, "mfc": "white", "mec": "black", "mew": 0.7, "ls": "none"}
+_THEORY: dict[str, Any] = {"marker": "x", "ms": 5, "mec": "black", "mew": 1.2, "ls": "none"}
+Looks = dict[str, tuple[str, str]]
+
+
+def draw_designs(results: Sequence[Result], path: Path | str) -> tuple[Path, Path]:
+    """Draw what each study simulated under its designs and what it found, as a PNG and a PDF.
+
+    The same results give the same bytes.
+
+    Args:
+        results: studies of one objective, all with designs of two weights or all of more.
+        path: of either file; the other lies next to it.
+
+    Returns:
+        Where the PNG and the PDF are.
+
+    Raises:
+        AllpayError: if there is nothing to draw, the studies do not fit one figure, or a file cannot be written.
+    """
+    path = Path(path)
+    stem = path.with_suffix("") if path.suffix.lower() in {".png", ".pdf"} else path
+    png, pdf = (stem.with_name(stem.name + suffix) for suffix in (".png", ".pdf"))
+    figure = designs_figure(results)
+    with _style():
+        try:
+            # no dates and versions in the files, or they would differ from one run to the next
+            figure.savefig(png, dpi=200, metadata={"Software": None})
+            figure.savefig(pdf, metadata={"Creator": None, "Producer": None, "CreationDate": None})
+        except OSError as error:
+            raise AllpayError(f"cannot write the figure {stem}: {error.strerror or error}") from None
+    return png, pdf
+
+
+def designs_figure(results: Sequence[Result]) -> "Figure":
+    """The figure that `draw_designs` writes.
+
+    Designs of two weights: a panel per rule and game, in which each study's rounds, means, network and optimum are drawn
+    over the weight of the highest rank. Designs of more: a row per study, with its predictions against the simulated
+    means, and the best weights.
+
+    Raises:
+        AllpayError: as `draw_designs`.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    if not results:
+        raise AllpayError("nothing to draw: give at least one result")
+    if len({r.sweep.study.objective for r in results}) > 1:
+        raise AllpayError("studies of different objectives do not share an axis: draw them apart")
+    if len({r.sweep.study.space.dimension > 2 for r in results}) > 1:
+        raise AllpayError("designs of two weights and designs of more do not share a figure: draw them apart")
+    with _style():
+        figure = Figure(layout="constrained")
+        FigureCanvasAgg(figure)
+        if results[0].sweep.study.space.dimension == 2:
+            _draw_curves(figure, results)
+        else:
+            _draw_many_ranks(figure, results)
+    return figure
+
+
+# Designs (w, 1−w, 0, …) -----------------------------------------------------------------------------------------------
+
+
+def _draw_curves(figure: "Figure", results: Sequence[Result]) -> None:
+    looks, limited = _looks(results), dict[str, None]()
+    rows = [[group] if len(group) <= OVERLAID else [[r] for r in group] for group in _by_game(results)]
+    columns = max(map(len, rows))
+    axes = figure.subplots(len(rows), columns, sharex=True, sharey="row", squeeze=False)
+    for row, axes_row in zip(rows, axes, strict=True):
+        for ax, panel in zip(axes_row, row, strict=False):
+            for k, result in enumerate(panel):
+                colour, marker = looks[result.sweep.study.learner.name]
+                _draw_rounds(ax, result, colour, marker)
+                _draw_network(ax, result, colour)
+                _draw_optimum(ax, result, colour, 0.025 + 0.045 * k)
+            limited |= dict.fromkeys(_draw_equilibrium(ax, panel))
+            ax.set_title(_title(panel))
+            ax.set_xlim(0.5, 1.0)
+        for ax in axes_row[len(row) :]:
+            ax.set_visible(False)
+        _widen(axes_row[0], max(map(len, row)))
+        axes_row[0].set_ylabel(_axis(row[0][0]))
+    for ax in axes[-1]:
+        ax.set_xlabel("weight of the highest rank, w")
+    columns = min(columns, 2)  # as wide as a page, however many learners there are
+    lines = _legend(figure, results, looks, columns + 1, list(limited))
+    figure.set_size_inches(COLUMN * columns, 2.2 * len(rows) + 0.2 + 0.14 * lines)
+
+
+def _by_game(results: Sequence[Result]) -> list[list[Result]]:
+    """The results by rule and continuous game, so that one equilibrium curve serves all of a group."""
+    groups: list[tuple[object, list[Result]]] = []
+    for result in results:
+        key = (result.sweep.study.space, without_limits(result, grid=False))
+        same = next((group for other, group in groups if other == key), None)
+        if same is None:
+            groups.append((key, [result]))
+        else:
+            same.append(result)
+    return [group for _, group in groups]
+
+
+def _draw_rounds(ax: "Axes", result: Result, colour: str, marker: str) -> None:
+    values, settled = result.sweep.values(), _settled(result)
+    w = result.sweep.weights[:, 0]
+    every = np.broadcast_to(w[:, None], values.shape)
+    filled: dict[str, Any] = {"s": 5, "c": colour, "alpha": 0.25, "lw": 0, "label": "rounds"}
+    hollow: dict[str, Any] = {"s": 6, "c": "none", "edgecolors": colour, "alpha": 0.45, "lw": 0.5}
+    for kept, look in ((settled, filled), (~settled, {**hollow, "label": "unsettled rounds"})):
+        if kept.any():
+            ax.scatter(every[kept], values[kept], **look, zorder=1)
+    ax.errorbar(
+        w,
+        values.mean(axis=1),
+        _stderr(values),
+        fmt=marker,
+        ms=3.2,
+        mec="white",
+        mew=0.3,
+        color=colour,
+        elinewidth=0.8,
+        zorder=3,
+        label="means",
+    )
+
+
+def _draw_network(ax: "Axes", result: Result, colour: str) -> None:
+    designs = candidates(result.sweep.study.space.bidders, 2, count=201)
+    members = result.surrogate.members(designs)
+    tail = (1 - result.optimum.confidence) / 2
+    low, high = np.quantile(members, [tail, 1 - tail], axis=0)
+    ax.fill_between(designs[:, 0], low, high, color=colour, alpha=0.2, lw=0, zorder=2, label="band")
+    ax.plot(designs[:, 0], members.mean(axis=0), color=colour, zorder=2, label="network")
+
+
+def _draw_equilibrium(ax: "Axes", results: Sequence[Result]) -> list[str]:
+    """Draw the equilibrium of the game without limits on bids, and name the learners whose limits it breaks somewhere."""
+    designs = candidates(results[0].sweep.study.space.bidders, 2, count=101)
+    curves = [equilibrium_curves(result, designs) for result in results]
+    free = curves[0][0]
+    holds = np.all([np.isfinite(own) for _, own in curves], axis=0)
+    for kept, dashes, width, label in (
+        (holds, _DASHED, 1.0, "equilibrium"),
+        (~holds, _DOTTED, 1.6, "equilibrium beyond limits"),
+    ):
+        if np.isfinite(free[kept]).any():
+            curve = np.where(kept, free, np.nan)
+            ax.plot(designs[:, 0], curve, color="black", ls=dashes, lw=width, zorder=4, label=label)
+    return [
+        result.sweep.study.learner.name
+        for result, (_, own) in zip(results, curves, strict=True)
+        if np.any(np.isfinite(free) & ~np.isfinite(own))
+    ]
+
+
+def _draw_optimum(ax: "Axes", result: Result, colour: str, height: float) -> None:
+    best = result.optimum
+    ax.plot(
+        best.interval[0],
+        [height, height],
+        transform=ax.get_xaxis_transform(),
+        color=colour,
+        lw=3,
+        marker="|",  # shows an interval of no width too
+        ms=5,
+        mew=1.5,
+        solid_capstyle="butt",
+        zorder=5,
+        clip_on=False,
+        label="interval",
+    )
+    _draw_best(ax, best.weights[0], result, colour)
+    ax.errorbar(
+        best.weights[0],
+        result.checked.mean,
+        _finite(result.checked.stderr),
+        **_CHECKED,
+        ecolor="black",
+        elinewidth=0.8,
+        capsize=1.5,
+        zorder=7,
+        clip_on=False,
+        label="checked",
+    )
+
+
+def _draw_best(
+    ax: "Axes", x: float, result: Result, colour: str, xerr: float | None = None, label: str = "best"
+) -> None:
+    best = result.optimum
+    ax.errorbar(
+        x,
+        best.value,
+        xerr=xerr,
+        yerr=[[best.value - best.low], [best.high - best.value]],
+        **_BEST,
+        color=colour,
+        ecolor="black",
+        elinewidth=1.0,
+        capsize=2.5,
+        zorder=6,
+        clip_on=False,
+        label=label,
+    )
+
+
+def _widen(ax: "Axes", intervals: int, least: float = 0.2) -> None:
+    """Room for the intervals at the bottom; and never so close that the noise of a flat curve looks like a shape."""
+    low, high = ax.get_ylim()
+    middle = (low + high) / 2
+    half = max(high - low, least * abs(middle)) / 2
+    ax.set_ylim(middle - half * (1 + 0.1 * intervals), middle + half)
+
+
+# Designs of more weights ----------------------------------------------------------------------------------------------
+
+
+def _draw_many_ranks(figure: "Figure", results: Sequence[Result]) -> None:
+    looks = _looks(results)
+    axes = figure.subplots(len(results), 2, squeeze=False, width_ratios=(1, 1.2))
+    for result, (left, right) in zip(results, axes, strict=True):
+        colour, marker = looks[result.sweep.study.learner.name]
+        _draw_fit(left, result, colour, marker)
+        _draw_weights(right, result, colour)
+    lines = _legend(figure, results, looks, columns=3)
+    figure.set_size_inches(2 * COLUMN, 2.9 * len(results) + 0.2 * lines)
+
+
+def _draw_fit(ax: "Axes", result: Result, colour: str, marker: str) -> None:
+    values, settled = result.sweep.values(), _settled(result).all(axis=1)
+    predicted, spread = result.surrogate.predict(result.sweep.weights)
+    means, stderr = values.mean(axis=1), _stderr(values)
+    for kept, face, label in ((settled, colour, "designs"), (~settled, "white", "unsettled designs")):
+        if kept.any():
+            ax.errorbar(
+                means[kept],
+                predicted[kept],
+                xerr=None if stderr is None else stderr[kept],
+                yerr=spread[kept],
+                fmt=marker,
+                ms=3.5,
+                color=colour,
+                mfc=face,
+                mew=0.6,
+                elinewidth=0.7,
+                zorder=3,
+                label=label,
+            )
+    _draw_best(ax, result.checked.mean, result, colour, _finite(result.checked.stderr), "best against check")
+    ends = [min(ax.get_xlim()[0], ax.get_ylim()[0]), max(ax.get_xlim()[1], ax.get_ylim()[1])]
+    ax.plot(ends, ends, color="black", ls=_DASHED, lw=0.8, zorder=1, label="diagonal")
+    ax.set(
+        xlim=ends,
+        ylim=ends,
+        aspect="equal",
+        xlabel=f"simulated {_axis(result)}".replace("\n", " "),
+        ylabel="predicted by the network",
+    )
+    ax.locator_params(nbins=6)
+    held_out = f"held-out designs:\nr² = {result.surrogate.r2:.3f}\nrmse = {result.surrogate.rmse:.2g}"
+    ax.text(0.04, 0.96, held_out, transform=ax.transAxes, va="top", fontsize=7)
+    ax.set_title(_title([result]))
+
+
+def _draw_weights(ax: "Axes", result: Result, colour: str) -> None:
+    best, theory = result.optimum, result.exact_best
+    rank = np.arange(1, len(best.weights) + 1)
+    weights, interval = np.array(best.weights), np.array(best.interval)
+    ax.bar(rank, weights, color=colour, alpha=0.6, width=0.6, zorder=2, label="weights")
+    ax.errorbar(
+        rank,
+        weights,
+        [np.maximum(weights - interval[:, 0], 0), np.maximum(interval[:, 1] - weights, 0)],
+        fmt="none",
+        ecolor="black",
+        elinewidth=1,
+        capsize=4,
+        zorder=3,
+        clip_on=False,
+        label="ranges",
+    )
+    if theory is not None and not theory.flat:
+        ax.plot(rank, theory.weights, **_THEORY, zorder=4, clip_on=False, label="theory")
+    ax.set(xlabel="rank", ylabel="weight", xticks=rank, ylim=(0, 1.05), title="best weights")
+
+
+# Shared ---------------------------------------------------------------------------------------------------------------
+
+
+def _legend(
+    figure: "Figure", results: Sequence[Result], looks: Looks, columns: int, limited: Sequence[str] = ()
+) -> int:
+    """One legend below all panels, of what is in them; how many lines it takes."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    colour, marker = (_NEUTRAL, "o") if len(looks) > 1 else next(iter(looks.values()))
+    confidence = f"{results[0].optimum.confidence:.0%}"
+
+    def sign(**style: Any) -> Line2D:
+        return Line2D([], [], **{"color": colour, "ls": "none", **style})
+
+    signs: dict[str, tuple[str, Any]] = {
+        "rounds": ("round", sign(marker="o", ms=2.5, mew=0, alpha=0.5)),
+        "unsettled rounds": ("round, not converged", sign(marker="o", ms=2.8, mfc="none", mew=0.5, alpha=0.7)),
+        "means": ("mean ± standard error", sign(marker=marker, ms=3.5)),
+        "designs": ("design", sign(marker=marker, ms=3.5)),
+        "unsettled designs": ("design, not all rounds converged", sign(marker=marker, ms=3.5, mfc="white", mew=0.6)),
+        "network": (f"network, {confidence} band", (Patch(color=colour, alpha=0.2, lw=0), sign(ls="-"))),
+        "equilibrium": ("equilibrium", sign(color="black", ls=_DASHED, lw=1)),
+        "equilibrium beyond limits": (
+            f"same, barred to {' and '.join(limited)}",
+            sign(color="black", ls=_DOTTED, lw=1.6),
+        ),
+        "best": (f"best found, {confidence} interval", sign(**_BEST)),
+        "best against check": (f"best found, {confidence} interval, against fresh simulation", sign(**_BEST)),
+        "checked": ("best found, simulated afresh", sign(**_CHECKED)),
+        "interval": ("not told from the best", sign(ls="-", lw=3)),
+        "weights": ("best found", Patch(color=colour, alpha=0.6, lw=0)),
+        "ranges": ("not told from the best", sign(color="black", marker="_", ms=5, ls="-", lw=1)),
+        "theory": ("best by theory", sign(**_THEORY)),
+    }
+    drawn = {label for ax in figure.axes for label in ax.get_legend_handles_labels()[1]}
+    shown: list[tuple[str, Any]] = []
+    if len(looks) > 1:
+        shown += [(name, sign(color=c, marker=m, ms=4, ls="-")) for name, (c, m) in looks.items()]
+    shown += [entry for label, entry in signs.items() if label in drawn]
+    words, handles = zip(*shown, strict=True)
+    figure.legend(handles, words, loc="outside lower center", ncols=columns)
+    return -(-len(shown) // columns)
+
+
+def _looks(results: Sequence[Result]) -> Looks:
+    """The colour and marker of each learner."""
+    names = dict.fromkeys(r.sweep.study.learner.name for r in results)
+    return dict(zip(names, cycle(_LOOKS), strict=False))
+
+
+def _title(results: Sequence[Result]) -> str:
+    study = results[0].sweep.study
+    learners = "" if len(results) > 1 else f", {study.learner.name}"
+    return f"{study.space.rule}{learners}\n{study.space.bidders} bidders, {setting_in_words(results[0])}"
+
+
+def _axis(result: Result) -> str:
+    """What is on the axis of the objective, with its unit."""
+    what = result.sweep.study.objective.replace("-", " ")
+    highest = setting_of(result).values.highest
+    return f"{what}\n(in units of the highest value)" if highest == 1 else f"{what}\n(highest value {highest:g})"
+
+
+def _settled(result: Result) -> NDArray[np.bool_]:
+    """`[samples, rounds]` whether learning converged."""
+    return result.sweep.values("verdict") == Verdict.CONVERGED.value
+
+
+def _stderr(values: Array) -> Array | None:
+    """`[designs]` the standard error of each mean; None for one round."""
+    rounds = values.shape[1]
+    return values.std(axis=1, ddof=1) / np.sqrt(rounds) if rounds > 1 else None
+
+
+def _finite(x: float) -> float:
+    return x if np.isfinite(x) else 0.0
+
+
+@contextmanager
+def _style() -> Iterator[None]:
+    """Our style on Matplotlib's own defaults, whatever the user's are, and for no longer than it takes to draw."""
+    import matplotlib as mpl
+    from matplotlib import style
+
+    with mpl.rc_context():
+        style.use(["default", _STYLE])
+        yield

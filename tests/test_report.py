@@ -1,0 +1,313 @@
+"""Figures and summaries: what is drawn, what is said, and that the same results give the same bytes."""
+
+from dataclasses import dataclass, replace
+
+import matplotlib as mpl
+import numpy as np
+import polars as pl
+import pytest
+
+from allpay.errors import AllpayError
+from allpay.game import Common, Private, Setting, integers
+from allpay.learners import EpsilonGreedy, FictitiousPlay, run_seeds
+from allpay.optimum import Optimum
+from allpay.outcome import Verdict
+from allpay.pipeline import Estimate, ExactBest, Result, best_in_theory
+from allpay.report import draw_designs, summarise, summarise_all
+from allpay.report.figures import designs_figure
+from allpay.study.study import DesignSpace, Study
+from allpay.study.sweep import run
+from allpay.theory import equilibrium
+
+PRIVATE = Setting(Private(levels=8), bid_levels=11)
+GREEDY = Setting(Private(levels=5), bid_levels=6, overbidding=False)
+
+
+@dataclass(frozen=True)
+class Straight:
+    """Stands for the surrogate: five members that all predict half the first weight, give or take."""
+
+    r2: float = 0.987
+    rmse: float = 0.0123
+
+    def members(self, weights):
+        return np.asarray(weights)[:, 0] / 2 + np.linspace(-0.01, 0.01, 5)[:, None]
+
+    def predict(self, weights):
+        every = self.members(weights)
+        return every.mean(axis=0), every.std(axis=0, ddof=1)
+
+
+def small(space: DesignSpace, learner=None, setting=PRIVATE) -> Result:
+    """A study of eight designs and two rounds, with an optimum made by hand."""
+    study = Study(space, learner or FictitiousPlay(iterations=50), setting, 8, 2)
+    best = (1.0,) + (0.0,) * (space.bidders - 1)
+    optimum = Optimum(
+        weights=best,
+        value=0.5,
+        low=0.49,
+        high=0.5125,
+        interval=((0.9, 1.0), (0.0, 0.1)) + ((0.0, 0.0),) * (space.bidders - 2),
+        fraction=0.2,
+        flat=False,
+        confidence=0.9,
+        ranks=space.dimension,
+        objective="revenue",
+    )
+    check = study.learner.learn([study.game(best)], run_seeds(0, 1, 2, 2))
+    exact = equilibrium(study.game(best))
+    return Result(
+        sweep=run(study),
+        surrogate=Straight(),
+        optimum=optimum,
+        resolution=0.0123,
+        checked=Estimate((0.501, 0.505)),
+        check=check,
+        exact=None if exact is None else exact.revenue,
+        exact_best=best_in_theory(space, setting, "revenue"),
+        seconds=1.0,
+    )
+
+
+@pytest.fixture(scope="module")
+def prizes() -> Result:
+    return small(DesignSpace("prizes"))
+
+
+@pytest.fixture(scope="module")
+def greedy() -> Result:
+    return small(DesignSpace("payments"), EpsilonGreedy(iterations=4000, exploration=1000, halving=200), GREEDY)
+
+
+@pytest.fixture(scope="module")
+def five() -> Result:
+    return small(DesignSpace("prizes", bidders=5))
+
+
+def with_verdicts(result: Result, unsettled: np.ndarray, verdict: Verdict = Verdict.CIRCLING) -> Result:
+    """The same result with other verdicts on its runs, `[samples, rounds]`."""
+    verdicts = np.where(unsettled, verdict.value, Verdict.CONVERGED.value).ravel()
+    table = result.sweep.table.with_columns(pl.Series("verdict", verdicts))
+    return replace(result, sweep=replace(result.sweep, table=table))
+
+
+def labels(ax) -> list[str]:
+    return ax.get_legend_handles_labels()[1]
+
+
+def legend(figure) -> list[str]:
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+# Figures
+
+
+def test_figure_holds_every_element(prizes):
+    half = with_verdicts(prizes, np.arange(16).reshape(8, 2) % 2 == 0)
+    (ax,) = designs_figure([half]).axes
+    assert sorted(labels(ax)) == sorted(
+        ["rounds", "unsettled rounds", "means", "band", "network", "interval", "best", "checked", "equilibrium"]
+    )
+    dots = {c.get_label(): len(c.get_offsets()) for c in ax.collections if c.get_label().endswith("rounds")}
+    assert dots == {"rounds": 8, "unsettled rounds": 8}
+    star = next(c for c in ax.containers if c.get_label() == "best")
+    assert star.lines[0].get_xydata().tolist() == [[half.optimum.weights[0], half.optimum.value]]
+    low, high = star.lines[2][0].get_segments()[0][:, 1]
+    assert (low, high) == pytest.approx((half.optimum.low, half.optimum.high))
+    diamond = next(c for c in ax.containers if c.get_label() == "checked")
+    assert diamond.lines[0].get_ydata()[0] == half.checked.mean
+    interval = next(line for line in ax.lines if line.get_label() == "interval")
+    assert tuple(interval.get_xdata()) == half.optimum.interval[0]
+    assert ax.get_xlabel() == "weight of the highest rank, w"
+    assert ax.get_ylabel() == "revenue\n(in units of the highest value)"
+
+
+def test_equilibrium_is_the_closed_form(prizes):
+    (ax,) = designs_figure([prizes]).axes
+    w, revenue = next(line for line in ax.lines if line.get_label() == "equilibrium").get_xydata().T
+    np.testing.assert_allclose(revenue, w / 2, rtol=1e-9)
+
+
+def test_equilibrium_beyond_a_learners_limits_is_dotted_and_named(greedy):
+    figure = designs_figure([greedy])
+    lines = {line.get_label(): line.get_xydata() for line in figure.axes[0].lines}
+    known = lines["equilibrium beyond limits"]
+    w = known[np.isfinite(known[:, 1]), 0]
+    assert w.min() == 0.5
+    assert w.max() == pytest.approx(2 / 3, abs=0.006)
+    assert "same, barred to epsilon-greedy" in legend(figure)
+
+
+def test_a_panel_per_rule_with_up_to_two_learners(prizes, greedy):
+    payments = small(DesignSpace("payments"))
+    figure = designs_figure([payments, greedy, prizes])
+    assert [ax.get_title(loc="left").split("\n")[0] for ax in figure.axes] == ["payments", "prizes, fictitious-play"]
+    assert labels(figure.axes[0]).count("best") == 2
+    assert {"fictitious-play", "epsilon-greedy"} <= set(legend(figure))
+    apart = designs_figure([payments, greedy, payments])
+    assert [labels(ax).count("best") for ax in apart.axes] == [1, 1, 1]
+
+
+def test_games_with_other_equilibria_do_not_share_a_panel(prizes):
+    common = small(DesignSpace("prizes"), setting=Setting(Common(), bid_levels=11))
+    assert len(designs_figure([prizes, common]).axes) == 2
+
+
+def test_flat_curves_are_not_magnified(prizes):
+    flat = replace(prizes.sweep, table=prizes.sweep.table.with_columns(revenue=pl.lit(0.5)))
+    (ax,) = designs_figure([replace(prizes, sweep=flat)]).axes
+    low, high = ax.get_ylim()
+    assert high - low >= 0.1 * 0.5
+
+
+def test_designs_of_more_weights(five):
+    figure = designs_figure([five])
+    fit, weights = figure.axes
+    assert "diagonal" in labels(fit)
+    assert f"r² = {five.surrogate.r2:.3f}" in fit.texts[0].get_text()
+    heights = [bar.get_height() for bar in weights.patches]
+    assert heights == list(five.optimum.weights)
+    assert {"weights", "ranges", "theory"} == set(labels(weights))
+
+
+def test_files_in_both_formats_with_the_same_bytes(greedy, five, tmp_path):
+    for k, results in enumerate([[greedy], [five]]):
+        first = draw_designs(results, tmp_path / f"a{k}.png")
+        again = draw_designs(results, tmp_path / f"b{k}.pdf")
+        assert [p.name for p in first] == [f"a{k}.png", f"a{k}.pdf"]
+        for one, other in zip(first, again, strict=True):
+            assert one.read_bytes() == other.read_bytes()
+
+
+def test_settings_of_matplotlib_stay_as_they_were(prizes, tmp_path):
+    mpl.rcParams["font.size"] = 3.0  # a user's
+    try:
+        before = dict(mpl.rcParams)
+        png, pdf = draw_designs([prizes], tmp_path / "w0.8")
+        assert dict(mpl.rcParams) == before
+        assert (png.name, pdf.name) == ("w0.8.png", "w0.8.pdf")
+    finally:
+        mpl.rcParams["font.size"] = mpl.rcParamsDefault["font.size"]
+
+
+def test_one_round_has_no_error_bars(prizes, tmp_path):
+    study = replace(prizes.sweep.study, rounds=1)
+    table = prizes.sweep.table.filter(pl.col("round") == 0)
+    one = replace(prizes, sweep=replace(prizes.sweep, study=study, table=table), checked=Estimate((0.49,)))
+    draw_designs([one], tmp_path / "figure.png")
+    assert "1 fresh round at the best design" in summarise(one)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda r, five: [], "nothing to draw"),
+        (lambda r, five: [r, five], "draw them apart"),
+    ],
+)
+def test_what_cannot_be_drawn(prizes, five, tmp_path, change, message):
+    with pytest.raises(AllpayError, match=message):
+        draw_designs(change(prizes, five), tmp_path / "figure.png")
+
+
+def test_a_folder_that_is_not_there(prizes, tmp_path):
+    with pytest.raises(AllpayError, match="cannot write the figure"):
+        draw_designs([prizes], tmp_path / "missing" / "figure.png")
+
+
+# Summaries
+
+
+def test_summary_has_the_numbers(prizes):
+    text = summarise(prizes)
+    flowing = " ".join(text.split())
+    best = prizes.optimum
+    assert max(map(len, text.splitlines())) <= 100
+    assert f"predicted revenue {best.value:.4g}, 90% interval {best.low:.4g} to {best.high:.4g}" in flowing
+    assert "gave 0.5030 ± 0.0020. That is 0.0030 above the prediction, 0.4 standard errors" in flowing
+    assert "r² = 0.987 and a root mean square error of 0.012" in flowing
+    assert "3 bidders with private values uniform on [0, 1] learn by fictitious-play" in flowing
+    assert "Theory: the best design is (1, 0, 0), with an equilibrium revenue of 0.5." in flowing
+    assert f"below {prizes.resolution:.2g} are within the error of the grid" in flowing
+
+
+@pytest.mark.parametrize(("mean", "verdict"), [(0.51, "they agree"), (0.6, "they disagree")])
+def test_check_is_judged_by_both_errors(prizes, mean, verdict):
+    optimum = replace(prizes.optimum, value=0.5, low=0.5 - 0.0164485, high=0.5 + 0.0164485)
+    result = replace(prizes, optimum=optimum, checked=Estimate((mean, mean)))
+    text = " ".join(summarise(result).split())
+    assert verdict in text
+    assert f"{(mean - 0.5) / 0.01:.1f} standard errors" in text
+
+
+def test_flat_is_said_in_words(prizes):
+    flat = replace(
+        prizes,
+        optimum=replace(prizes.optimum, flat=True, fraction=1.0, interval=((0.5, 1), (0, 0.5), (0, 0))),
+        exact_best=ExactBest((0.5, 0.5, 0.0), 0.5, flat=True, fraction=1.0),
+        surrogate=replace(prizes.surrogate, r2=-0.01),
+    )
+    text = " ".join(summarise(flat).split())
+    assert "100% of all designs (w from 0.5 to 1) cannot be told apart, so none is better than another" in text
+    assert "r² may then be near 0" in text
+    assert "revenue is 0.5 under every design, so no weights are best" in text
+    assert "flat, near" in summarise_all([flat])
+    assert "any: 0.5" in summarise_all([flat])
+
+
+def test_where_bidders_circle_is_said(prizes):
+    w = prizes.sweep.weights[:, 0]
+    edge = np.sort(w)[3:5].mean()
+
+    def said(unsettled, verdict=Verdict.CIRCLING):
+        by_round = np.broadcast_to(unsettled[:, None], (8, 2))
+        return " ".join(summarise(with_verdicts(prizes, by_round, verdict)).split())
+
+    assert f"For w below {edge:.2f} bidders circle in most runs" in said(w < edge)
+    assert "of 16 runs, 8 converged, 8 circling" in said(w < edge)
+    assert "revenue is what they pay on the way, not an equilibrium's" in said(w < edge)
+    assert f"For w above {edge:.2f} bidders are still learning" in said(w > edge, Verdict.STILL_LEARNING)
+    assert "Under every design most runs did not converge" in said(w > 0)
+    assert "all 16 runs converged" in said(w < 0)
+    ends = np.isin(w, np.sort(w)[[0, 1, -1]])
+    assert "elsewhere most runs are equilibria" in said(ends)
+    one_round = np.zeros((8, 2), bool)
+    one_round[:, 0] = True
+    assert "Under every design most runs converged" in " ".join(summarise(with_verdicts(prizes, one_round)).split())
+
+
+def test_limits_on_bids_are_said(greedy):
+    text = " ".join(summarise(greedy).split())
+    assert "no bid above the bidder's own value" in text
+    assert "for w from 0.50 to 0.67 the equilibrium without them has higher bids" in text
+    assert "these bidders 6 bids and 5 values" in text
+
+
+def test_values_without_a_closed_form():
+    whole = Setting(Private(integers(0, 9), levels=10), bid_levels=10, overbidding=False)
+    result = small(DesignSpace("payments"), EpsilonGreedy(iterations=4000, exploration=1000), whole)
+    text = " ".join(summarise(result).split())
+    assert "private values among 10 from 0 to 9" in text
+    assert "Theory: no closed form to compare with, since" in text
+    assert "none known" in summarise_all([result])
+    (ax,) = designs_figure([result]).axes
+    assert "equilibrium" not in labels(ax)
+    assert ax.get_ylabel() == "revenue\n(highest value 9)"
+
+
+def test_summary_of_more_weights(five):
+    text = " ".join(summarise(five).split())
+    assert "which weights (w_1, w_2, w_3, w_4, 0)" in text
+    assert "(1, 0, 0, 0, 0)" in summarise_all([five])
+
+
+def test_table_is_aligned_and_complete(prizes, greedy):
+    text = summarise_all([prizes, greedy])
+    header, *rows = text.split("\n\n")[0].splitlines()
+    assert len(rows) == 2
+    for row in rows:
+        assert row.index(row.split()[1]) == header.index("learner")
+    assert f"{prizes.optimum.value:.4g}" in rows[0]
+    assert max(map(len, text.splitlines())) <= 100
+    with pytest.raises(AllpayError, match="nothing to summarise"):
+        summarise_all([])
