@@ -226,7 +226,7 @@ def test_summary_has_the_numbers(prizes):
     assert f"predicted revenue {best.value:.4g}, 90% interval {best.low:.4g} to {best.high:.4g}" in flowing
     assert "gave 0.5030 ± 0.0020. That is 0.0030 above the prediction, 0.4 standard errors" in flowing
     assert "r² = 0.987 and a root mean square error of 0.012" in flowing
-    assert "3 bidders with private values uniform on [0, 1] learn by fictitious-play" in flowing
+    assert "3 bidders (private values, uniform on [0, 1]) learn by fictitious-play" in flowing
     assert "Theory: the best design is (1, 0, 0), with an equilibrium revenue of 0.5." in flowing
     assert f"below {prizes.resolution:.2g} are within the error of the grid" in flowing
 
@@ -287,7 +287,7 @@ def test_values_without_a_closed_form():
     whole = Setting(Private(integers(0, 9), levels=10), bid_levels=10, overbidding=False)
     result = small(DesignSpace("payments"), EpsilonGreedy(iterations=4000, exploration=1000), whole)
     text = " ".join(summarise(result).split())
-    assert "private values among 10 from 0 to 9" in text
+    assert "private values, 10 from 0 to 9" in text
     assert "Theory: no closed form to compare with, since" in text
     assert "none known" in summarise_all([result])
     (ax,) = designs_figure([result]).axes

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,15 +17,19 @@ from allpay.ascent import candidates
 from allpay.errors import AllpayError
 from allpay.game import Array
 from allpay.outcome import Verdict
-from allpay.pipeline import Result
 from allpay.report.summary import equilibrium_curves, setting_in_words, setting_of, without_limits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from allpay.pipeline import Result
+
 COLUMN = 3.5
 """Width of a journal's column, in inches; a figure is one or two of them wide."""
+
+TITLE_WIDTH = 46
+"""Letters of a title that fit over a panel of a column's width."""
 
 OVERLAID = 2
 """How many learners can be read in one panel; of more, each gets its own."""
@@ -62,7 +67,7 @@ _THEORY: dict[str, Any] = {"marker": "x", "ms": 5, "mec": "black", "mew": 1.2, "
 Looks = dict[str, tuple[str, str]]
 
 
-def draw_designs(results: Sequence[Result], path: Path | str) -> tuple[Path, Path]:
+def draw_designs(results: "Sequence[Result]", path: Path | str) -> tuple[Path, Path]:
     """Draw what each study simulated under its designs and what it found, as a PNG and a PDF.
 
     The same results give the same bytes.
@@ -91,7 +96,7 @@ def draw_designs(results: Sequence[Result], path: Path | str) -> tuple[Path, Pat
     return png, pdf
 
 
-def designs_figure(results: Sequence[Result]) -> "Figure":
+def designs_figure(results: "Sequence[Result]") -> "Figure":
     """The figure that `draw_designs` writes.
 
     Designs of two weights: a panel per rule and game, in which each study's rounds, means, network and optimum are drawn
@@ -123,7 +128,7 @@ def designs_figure(results: Sequence[Result]) -> "Figure":
 # Designs (w, 1−w, 0, …) -----------------------------------------------------------------------------------------------
 
 
-def _draw_curves(figure: "Figure", results: Sequence[Result]) -> None:
+def _draw_curves(figure: "Figure", results: "Sequence[Result]") -> None:
     looks, limited = _looks(results), dict[str, None]()
     rows = [[group] if len(group) <= OVERLAID else [[r] for r in group] for group in _by_game(results)]
     columns = max(map(len, rows))
@@ -136,7 +141,7 @@ def _draw_curves(figure: "Figure", results: Sequence[Result]) -> None:
                 _draw_network(ax, result, colour)
                 _draw_optimum(ax, result, colour, 0.025 + 0.045 * k)
             limited |= dict.fromkeys(_draw_equilibrium(ax, panel))
-            ax.set_title(_title(panel))
+            ax.set_title(_title(panel) if columns == 1 else _column_title(panel[0], first=ax is axes_row[0]))
             ax.set_xlim(0.5, 1.0)
         for ax in axes_row[len(row) :]:
             ax.set_visible(False)
@@ -149,7 +154,7 @@ def _draw_curves(figure: "Figure", results: Sequence[Result]) -> None:
     figure.set_size_inches(COLUMN * columns, 2.2 * len(rows) + 0.2 + 0.14 * lines)
 
 
-def _by_game(results: Sequence[Result]) -> list[list[Result]]:
+def _by_game(results: "Sequence[Result]") -> "list[list[Result]]":
     """The results by rule and continuous game, so that one equilibrium curve serves all of a group."""
     groups: list[tuple[object, list[Result]]] = []
     for result in results:
@@ -162,7 +167,7 @@ def _by_game(results: Sequence[Result]) -> list[list[Result]]:
     return [group for _, group in groups]
 
 
-def _draw_rounds(ax: "Axes", result: Result, colour: str, marker: str) -> None:
+def _draw_rounds(ax: "Axes", result: "Result", colour: str, marker: str) -> None:
     values, settled = result.sweep.values(), _settled(result)
     w = result.sweep.weights[:, 0]
     every = np.broadcast_to(w[:, None], values.shape)
@@ -186,7 +191,7 @@ def _draw_rounds(ax: "Axes", result: Result, colour: str, marker: str) -> None:
     )
 
 
-def _draw_network(ax: "Axes", result: Result, colour: str) -> None:
+def _draw_network(ax: "Axes", result: "Result", colour: str) -> None:
     designs = candidates(result.sweep.study.space.bidders, 2, count=201)
     members = result.surrogate.members(designs)
     tail = (1 - result.optimum.confidence) / 2
@@ -195,7 +200,7 @@ def _draw_network(ax: "Axes", result: Result, colour: str) -> None:
     ax.plot(designs[:, 0], members.mean(axis=0), color=colour, zorder=2, label="network")
 
 
-def _draw_equilibrium(ax: "Axes", results: Sequence[Result]) -> list[str]:
+def _draw_equilibrium(ax: "Axes", results: "Sequence[Result]") -> list[str]:
     """Draw the equilibrium of the game without limits on bids, and name the learners whose limits it breaks somewhere."""
     designs = candidates(results[0].sweep.study.space.bidders, 2, count=101)
     curves = [equilibrium_curves(result, designs) for result in results]
@@ -215,7 +220,7 @@ def _draw_equilibrium(ax: "Axes", results: Sequence[Result]) -> list[str]:
     ]
 
 
-def _draw_optimum(ax: "Axes", result: Result, colour: str, height: float) -> None:
+def _draw_optimum(ax: "Axes", result: "Result", colour: str, height: float) -> None:
     best = result.optimum
     ax.plot(
         best.interval[0],
@@ -247,7 +252,7 @@ def _draw_optimum(ax: "Axes", result: Result, colour: str, height: float) -> Non
 
 
 def _draw_best(
-    ax: "Axes", x: float, result: Result, colour: str, xerr: float | None = None, label: str = "best"
+    ax: "Axes", x: float, result: "Result", colour: str, xerr: float | None = None, label: str = "best"
 ) -> None:
     best = result.optimum
     ax.errorbar(
@@ -277,7 +282,7 @@ def _widen(ax: "Axes", intervals: int, least: float = 0.2) -> None:
 # Designs of more weights ----------------------------------------------------------------------------------------------
 
 
-def _draw_many_ranks(figure: "Figure", results: Sequence[Result]) -> None:
+def _draw_many_ranks(figure: "Figure", results: "Sequence[Result]") -> None:
     looks = _looks(results)
     axes = figure.subplots(len(results), 2, squeeze=False, width_ratios=(1, 1.2))
     for result, (left, right) in zip(results, axes, strict=True):
@@ -288,7 +293,7 @@ def _draw_many_ranks(figure: "Figure", results: Sequence[Result]) -> None:
     figure.set_size_inches(2 * COLUMN, 2.9 * len(results) + 0.2 * lines)
 
 
-def _draw_fit(ax: "Axes", result: Result, colour: str, marker: str) -> None:
+def _draw_fit(ax: "Axes", result: "Result", colour: str, marker: str) -> None:
     values, settled = result.sweep.values(), _settled(result).all(axis=1)
     predicted, spread = result.surrogate.predict(result.sweep.weights)
     means, stderr = values.mean(axis=1), _stderr(values)
@@ -324,7 +329,7 @@ def _draw_fit(ax: "Axes", result: Result, colour: str, marker: str) -> None:
     ax.set_title(_title([result]))
 
 
-def _draw_weights(ax: "Axes", result: Result, colour: str) -> None:
+def _draw_weights(ax: "Axes", result: "Result", colour: str) -> None:
     best, theory = result.optimum, result.exact_best
     rank = np.arange(1, len(best.weights) + 1)
     weights, interval = np.array(best.weights), np.array(best.interval)
@@ -350,7 +355,7 @@ def _draw_weights(ax: "Axes", result: Result, colour: str) -> None:
 
 
 def _legend(
-    figure: "Figure", results: Sequence[Result], looks: Looks, columns: int, limited: Sequence[str] = ()
+    figure: "Figure", results: "Sequence[Result]", looks: Looks, columns: int, limited: Sequence[str] = ()
 ) -> int:
     """One legend below all panels, of what is in them; how many lines it takes."""
     from matplotlib.lines import Line2D
@@ -377,9 +382,9 @@ def _legend(
         "best": (f"best found, {confidence} interval", sign(**_BEST)),
         "best against check": (f"best found, {confidence} interval, against fresh simulation", sign(**_BEST)),
         "checked": ("best found, simulated afresh", sign(**_CHECKED)),
-        "interval": ("not told from the best", sign(ls="-", lw=3)),
+        "interval": ("not told apart from the best", sign(ls="-", lw=3)),
         "weights": ("best found", Patch(color=colour, alpha=0.6, lw=0)),
-        "ranges": ("not told from the best", sign(color="black", marker="_", ms=5, ls="-", lw=1)),
+        "ranges": ("not told apart from the best", sign(color="black", marker="_", ms=5, ls="-", lw=1)),
         "theory": ("best by theory", sign(**_THEORY)),
     }
     drawn = {label for ax in figure.axes for label in ax.get_legend_handles_labels()[1]}
@@ -392,26 +397,34 @@ def _legend(
     return -(-len(shown) // columns)
 
 
-def _looks(results: Sequence[Result]) -> Looks:
+def _looks(results: "Sequence[Result]") -> Looks:
     """The colour and marker of each learner."""
     names = dict.fromkeys(r.sweep.study.learner.name for r in results)
     return dict(zip(names, cycle(_LOOKS), strict=False))
 
 
-def _title(results: Sequence[Result]) -> str:
+def _title(results: "Sequence[Result]") -> str:
     study = results[0].sweep.study
     learners = "" if len(results) > 1 else f", {study.learner.name}"
-    return f"{study.space.rule}{learners}\n{study.space.bidders} bidders, {setting_in_words(results[0])}"
+    game = fill(f"{study.space.bidders} bidders, {setting_in_words(results[0])}", TITLE_WIDTH)
+    return f"{study.space.rule}{learners}\n{game}"
 
 
-def _axis(result: Result) -> str:
+def _column_title(result: "Result", first: bool) -> str:
+    """The learner; above the first of a row, what is common to the row, which runs on over the others."""
+    study = result.sweep.study
+    row = f"{study.space.rule}, {study.space.bidders} bidders, {setting_in_words(result)}" if first else ""
+    return f"{row}\n{study.learner.name}"
+
+
+def _axis(result: "Result") -> str:
     """What is on the axis of the objective, with its unit."""
     what = result.sweep.study.objective.replace("-", " ")
     highest = setting_of(result).values.highest
     return f"{what}\n(in units of the highest value)" if highest == 1 else f"{what}\n(highest value {highest:g})"
 
 
-def _settled(result: Result) -> NDArray[np.bool_]:
+def _settled(result: "Result") -> NDArray[np.bool_]:
     """`[samples, rounds]` whether learning converged."""
     return result.sweep.values("verdict") == Verdict.CONVERGED.value
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from statistics import NormalDist
 from textwrap import fill
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,10 @@ from allpay.ascent import candidates
 from allpay.errors import AllpayError
 from allpay.game import Array, Beta, Common, Discrete, Distribution, Power, Private, Setting, Uniform
 from allpay.outcome import Verdict
-from allpay.pipeline import Result
 from allpay.theory import equilibrium, why_no_equilibrium
+
+if TYPE_CHECKING:  # the pipeline is slow to import, and nothing of it runs here
+    from allpay.pipeline import Result
 
 WIDTH = 100
 """Columns of a summary."""
@@ -29,7 +32,7 @@ LOW_R2 = 0.3
 """The held-out r² below which the summary says what a low one means."""
 
 
-def summarise(result: Result) -> str:
+def summarise(result: "Result") -> str:
     """What a study says, in short paragraphs.
 
     The order is that of a reader's questions: what was asked, the best design and which others are as good, whether fresh
@@ -39,7 +42,7 @@ def summarise(result: Result) -> str:
     return "\n\n".join(fill(text, WIDTH, break_on_hyphens=False, break_long_words=False) for text in paragraphs)
 
 
-def summarise_all(results: Sequence[Result]) -> str:
+def summarise_all(results: "Sequence[Result]") -> str:
     """Several studies side by side: a table, and a headline for each.
 
     Raises:
@@ -59,14 +62,14 @@ def summarise_all(results: Sequence[Result]) -> str:
 # The setting ----------------------------------------------------------------------------------------------------------
 
 
-def setting_of(result: Result) -> Setting:
+def setting_of(result: "Result") -> Setting:
     """Who bid for what."""
     setting = result.sweep.study.setting
     assert setting is not None
     return setting
 
 
-def without_limits(result: Result, grid: bool = True) -> Setting:
+def without_limits(result: "Result", grid: bool = True) -> Setting:
     """The same setting with neither a cap on bids nor a ban on overbidding.
 
     Args:
@@ -80,7 +83,7 @@ def without_limits(result: Result, grid: bool = True) -> Setting:
     return replace(setting, bid_levels=2, values=replace(values, levels=1) if isinstance(values, Private) else values)
 
 
-def equilibrium_curves(result: Result, designs: Array) -> tuple[Array, Array]:
+def equilibrium_curves(result: "Result", designs: Array) -> tuple[Array, Array]:
     """The objective in the symmetric equilibrium of each design on continuous bids.
 
     Returns:
@@ -97,13 +100,13 @@ def equilibrium_curves(result: Result, designs: Array) -> tuple[Array, Array]:
     return within if own == free else curve(free), within
 
 
-def setting_in_words(result: Result) -> str:
+def setting_in_words(result: "Result") -> str:
     """The values, and the cost and risk attitude where they are not the plain ones."""
     setting = setting_of(result)
     if isinstance(setting.values, Common):
         words = "common values" if setting.values.value == 1 else f"a common value of {setting.values.value:g}"
     else:
-        words = f"private values {_distribution_in_words(setting.values.distribution)}"
+        words = f"private values, {_distribution_in_words(setting.values.distribution)}"
     if setting.cost_power != 1:
         words += f", cost b^{setting.cost_power:g}"
     if setting.risk_aversion != 0:
@@ -116,32 +119,33 @@ def _distribution_in_words(distribution: Distribution) -> str:
         case Uniform(low, high):
             return f"uniform on [{low:g}, {high:g}]"
         case Power(exponent):
-            return f"with F(v) = v^{exponent:g}"
+            return f"F(v) = v^{exponent:g}"
         case Beta(a, b):
-            return f"with the Beta({a:g}, {b:g}) distribution"
+            return f"Beta({a:g}, {b:g})"
         case Discrete(points):
-            return f"among {len(points)} from {points[0]:g} to {points[-1]:g}"
-    return f"of {type(distribution).__name__}"
+            return f"{len(points)} from {points[0]:g} to {points[-1]:g}"
+    return type(distribution).__name__
 
 
 # Paragraphs -----------------------------------------------------------------------------------------------------------
 
 
-def _asked(result: Result) -> str:
+def _asked(result: "Result") -> str:
     study = result.sweep.study
     setting = setting_of(result)
     names = ["w", "1−w"] if study.space.dimension == 2 else [f"w_{k + 1}" for k in range(study.space.dimension)]
     weights = ", ".join(names + ["0"] * (study.space.bidders - study.space.dimension))
     limits = _limits(setting)
+    goal = "most revenue" if study.objective == "revenue" else f"greatest {_objective(result)}"
     return (
-        f"Asked: under the rule {study.space.rule}, which weights ({weights}) bring the highest {_objective(result)}, if "
-        f"{study.space.bidders} bidders with {setting_in_words(result)} learn by {study.learner.name}? "
+        f"Asked: under the rule {study.space.rule}, which weights ({weights}) bring the {goal}, if "
+        f"{study.space.bidders} bidders ({setting_in_words(result)}) learn by {study.learner.name}? "
         f"{study.samples} designs × {_count(study.rounds, 'round')} on {setting.bid_levels} bids"
         + (f"; {limits}." if limits else ".")
     )
 
 
-def _found(result: Result) -> str:
+def _found(result: "Result") -> str:
     best, what = result.optimum, _objective(result)
     worth = f"predicted {what} {best.value:.4g}, {best.confidence:.0%} interval {best.low:.4g} to {best.high:.4g}"
     share = f"{best.fraction:.0%}" if best.fraction >= 0.005 or best.fraction == 0 else "under 1%"
@@ -167,7 +171,7 @@ def _found(result: Result) -> str:
     return text
 
 
-def _checked(result: Result) -> str:
+def _checked(result: "Result") -> str:
     checked, best = result.checked, result.optimum
     rounds = _count(len(checked.rounds), "fresh round")
     text = f"Checked: {rounds} at the best design, with seeds not used before, gave {_estimate(result)}. "
@@ -187,7 +191,7 @@ def _checked(result: Result) -> str:
     return text + ("they agree." if ratio <= AGREES else "they disagree. Trust the check, and sample more designs.")
 
 
-def _fit(result: Result) -> str:
+def _fit(result: "Result") -> str:
     r2, rmse, what = result.surrogate.r2, result.surrogate.rmse, _objective(result)
     text = f"Fit: on held-out designs the network has r² = {r2:.3f} and a root mean square error of {rmse:.2g}."
     if result.optimum.flat:
@@ -202,7 +206,7 @@ def _fit(result: Result) -> str:
     )
 
 
-def _learned(result: Result) -> str:
+def _learned(result: "Result") -> str:
     counts = result.sweep.verdicts
     runs = sum(counts.values())
     what = _objective(result)
@@ -226,7 +230,7 @@ def _learned(result: Result) -> str:
     return text
 
 
-def _where(result: Result) -> str:
+def _where(result: "Result") -> str:
     """Which part of the curve is equilibrium and which is not."""
     study = result.sweep.study
     w = result.sweep.weights[:, 0]
@@ -236,7 +240,7 @@ def _where(result: Result) -> str:
     unsettled = (verdicts != Verdict.CONVERGED).mean(axis=1)
     name = "w" if study.space.dimension == 2 else "w_1"
     if np.all(unsettled > 0.5):
-        return "Under every design most runs did not converge: no part of the curve is an equilibrium."
+        return "Under every design most runs did not converge: no part of the result is an equilibrium."
     if not np.any(unsettled > 0.5):
         low, high = w[unsettled > 0][[0, -1]]
         return f"Under every design most runs converged; the others lie at {name} from {low:.2f} to {high:.2f}."
@@ -258,7 +262,7 @@ def _where(result: Result) -> str:
     )
 
 
-def _theory(result: Result) -> str:
+def _theory(result: "Result") -> str:
     study, best, what = result.sweep.study, result.exact_best, _objective(result)
     setting = setting_of(result)
     sentences = []
@@ -308,7 +312,7 @@ def _theory(result: Result) -> str:
     return " ".join(sentences)
 
 
-def _about_limits(result: Result) -> Iterable[str]:
+def _about_limits(result: "Result") -> Iterable[str]:
     """Where the learner's limits on bids keep it from the equilibrium."""
     study, setting = result.sweep.study, setting_of(result)
     if without_limits(result) == setting:
@@ -339,7 +343,7 @@ _HEADER = ("rule", "learner", "best w", "interval", "predicted", "checked", "by 
 """w is the weight of the highest rank; its interval is of the designs that cannot be told apart from the best."""
 
 
-def _row(result: Result) -> tuple[str, ...]:
+def _row(result: "Result") -> tuple[str, ...]:
     best, theory, counts = result.optimum, result.exact_best, result.sweep.verdicts
     low, high = best.interval[0]
     if theory is None:
@@ -358,7 +362,7 @@ def _row(result: Result) -> tuple[str, ...]:
     )
 
 
-def _headline(result: Result) -> str:
+def _headline(result: "Result") -> str:
     best, theory, what, study = result.optimum, result.exact_best, _objective(result), result.sweep.study
     text = f"{study.space.rule}, {study.learner.name}: "
     if best.flat:
@@ -381,7 +385,7 @@ def _headline(result: Result) -> str:
 # Words ----------------------------------------------------------------------------------------------------------------
 
 
-def _objective(result: Result) -> str:
+def _objective(result: "Result") -> str:
     return result.sweep.study.objective.replace("-", " ")
 
 
@@ -392,7 +396,7 @@ def _limits(setting: Setting) -> str:
     return ", ".join(filter(None, (cap, own)))
 
 
-def _ranges(result: Result) -> str:
+def _ranges(result: "Result") -> str:
     """The set that cannot be told from the best, rank by rank; of two weights the first says all."""
     best = result.optimum
     if best.ranks == 2:
@@ -400,7 +404,7 @@ def _ranges(result: Result) -> str:
     return ", ".join(f"w_{k} from {a:.3g} to {b:.3g}" for k, (a, b) in enumerate(best.interval[: best.ranks], 1))
 
 
-def _estimate(result: Result) -> str:
+def _estimate(result: "Result") -> str:
     checked = result.checked
     if not math.isfinite(checked.stderr):
         return f"{checked.mean:.4g}"
@@ -414,7 +418,7 @@ def _small(x: float) -> str:
     return f"{x:.{max(1, 1 - math.floor(math.log10(x)))}f}" if 1e-8 < x < 1 else f"{x:.2g}"
 
 
-def _named(result: Result, weights: Sequence[float]) -> str:
+def _named(result: "Result", weights: Sequence[float]) -> str:
     """A design in a few words; of two weights the first says all."""
     return f"w = {weights[0]:.3g}" if result.optimum.ranks == 2 else _vector(weights)
 
