@@ -463,7 +463,7 @@ def test_values_without_a_highest():
 @pytest.mark.parametrize("n", [40, 200])
 def test_steep_cases_agree_with_finer_quadrature(n, monkeypatch):
     """Nothing is tuned to the games above: finer panels with more nodes change nothing."""
-    from allpay import theory
+    from allpay.theory import quantiles
 
     weights = np.sort(np.random.default_rng(n).dirichlet(np.full(n // 4, 0.3)))[::-1]
     games = [
@@ -473,12 +473,12 @@ def test_steep_cases_agree_with_finer_quadrature(n, monkeypatch):
         Game(mechanism("payments", weights, n), Common(), risk_aversion=5),
     ]
     usual = [solved(g) for g in games]
-    theory._rule.cache_clear()
-    monkeypatch.setattr(theory, "_NODES", 24)
-    monkeypatch.setattr(theory, "_STEP", 4.0)
+    quantiles.legendre_rule.cache_clear()
+    monkeypatch.setattr(quantiles, "NODES", 24)
+    monkeypatch.setattr(quantiles, "STEP", 4.0)
     fine = [solved(g) for g in games]
     monkeypatch.undo()
-    theory._rule.cache_clear()
+    quantiles.legendre_rule.cache_clear()
     for x, y in zip(usual, fine, strict=True):
         assert x.revenue == pytest.approx(y.revenue, rel=1e-9)
         assert x.highest_bid == pytest.approx(y.highest_bid, rel=1e-9)

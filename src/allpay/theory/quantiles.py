@@ -1,0 +1,342 @@
+"""The numerics beneath the equilibria: rank probabilities that cannot underflow, integrals and curves over quantiles.
+
+Panels of Gauss–Legendre nodes over q in [0, 1], so short that what is integrated is smooth in each. No game, no equilibrium.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from allpay.errors import AllpayError
+from allpay.game import Array, Distribution
+
+TINY = 1e-300
+"""Stands for a probability of 0 where its logarithm is taken, which yields the limits at q = 0 and 1."""
+
+NODES = 16
+"""Gauss–Legendre nodes in each panel."""
+
+STEP = 5.0
+"""The most that ln Π or ln S may change within a panel: 16 nodes then integrate to about 1e-10."""
+
+END = 1e-6
+"""Length of the first and the last panel."""
+
+
+def values_at(given: Distribution, q: Array) -> Array:
+    """The values at quantiles `q`, same shape.
+
+    Raises:
+        AllpayError: if they are not finite, ≥ 0 and nondecreasing.
+    """
+    values = np.asarray(given.quantile(q), float)
+    if not (np.all(np.isfinite(values)) and np.all(values >= 0) and np.all(np.diff(values.ravel()) >= 0)):
+        raise AllpayError(f"the quantile function of {given} must be finite, ≥ 0 and nondecreasing")
+    return values
+
+
+# Ranks and their odds -------------------------------------------------------------------------------------------------
+
+
+def rank_probabilities(n: int, q: Any, xp: Any = np) -> Any:
+    """P_k(q) = C(n−1, k−1) q^{n−k} (1−q)^{k−1}: how likely rank k is when each rival is beaten with probability q.
+
+    Args:
+        n: number of bidders.
+        q: `[...]` probabilities in [0, 1].
+        xp: the array namespace, `numpy` or `jax.numpy`; under JAX it can be differentiated in q inside (0, 1).
+
+    Returns:
+        `[..., n]`, summing to 1; in float64 each is right to 1e-12, also for a thousand bidders.
+
+    >>> rank_probabilities(3, 0.5)
+    array([0.25, 0.5 , 0.25])
+    """
+    q = xp.asarray(q)[..., None]
+    inside = (q > 0) & (q < 1)
+    safe = xp.where(inside, q, 0.5)  # keeps logarithms, and their derivatives, finite at the ends
+    k = np.arange(1, n + 1)
+    log = log_binomials(n) + (n - k) * xp.log(safe) + (k - 1) * xp.log1p(-safe)
+    return xp.where(inside, xp.exp(log), xp.where(q > 0, k == 1, k == n))
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The ranks that differ from the last, and one entry at the end for all others, who win and pay as the last does.
+
+    Attributes:
+        n: bidders.
+        top: how many ranks stand alone.
+        prizes, gains, paid: `[top + 1]` a_k, a_k − a_n, p_k.
+    """
+
+    n: int
+    top: int
+    prizes: Array
+    gains: Array
+    paid: Array
+
+    @classmethod
+    def of(cls, prizes: ArrayLike, payments: ArrayLike) -> "Ranks":
+        a, p = np.asarray(prizes, float), np.asarray(payments, float)
+        differs = np.nonzero((a != a[-1]) | (p != p[-1]))[0]
+        top = int(differs[-1]) + 1 if len(differs) else 0
+        keep = np.append(np.arange(top), len(a) - 1)
+        return cls(len(a), top, a[keep], a[keep] - a[-1], p[keep])
+
+    @property
+    def falls(self) -> Array:
+        """`[top]` (n−k)(a_k − a_{k+1}), so that Π′(q) = Σ_k falls_k P_k(q)/q."""
+        return (self.n - np.arange(1, self.top + 1)) * (self.gains[:-1] - self.gains[1:])
+
+    def odds(self, q: Array) -> "Odds":
+        """How likely each rank is for a bidder who beats each rival with probability q, in a form that cannot underflow.
+
+        Where the last rank pays nothing it matters to no formula, and its probability is left out: what remains is
+        relative to the ranks that matter, which gives the limits at q = 0.
+        """
+        log_q, log_1q = np.log(np.maximum(q, TINY)), np.log(np.maximum(1 - q, TINY))
+        log_1q = np.where(q < 0.5, np.log1p(-np.minimum(q, 0.5)), log_1q)
+        k = np.arange(1, self.top + 1)
+        log = np.empty((*q.shape, self.top + 1))
+        log[..., :-1] = (
+            log_binomials(self.n)[: self.top] + (self.n - k) * log_q[..., None] + (k - 1) * log_1q[..., None]
+        )
+        if self.paid[-1] > 0:
+            from scipy.special import betainc
+
+            # P(rank > top), the chance that at least `top` of n−1 rivals bid higher
+            log[..., -1] = np.log(np.maximum(betainc(self.top, self.n - self.top, 1 - q), TINY))
+        else:
+            log[..., -1] = -np.inf
+        scale = log.max(-1)
+        relative = np.exp(log - scale[..., None])
+        log_gain = scale + np.log(np.maximum(relative @ self.gains, TINY))
+        log_paid = scale + np.log(np.maximum(relative @ self.paid, TINY))
+        return Odds(relative, scale, log_gain, log_paid)
+
+
+@dataclass(frozen=True)
+class Odds:
+    """Rank probabilities at quantiles `[...]`.
+
+    Attributes:
+        relative: `[..., top + 1]` probability of each rank over e^log_scale; 0 for the last if it pays nothing.
+        log_scale: `[...]`.
+        log_gain: `[...]` ln(Π − a_n).
+        log_paid: `[...]` ln S.
+    """
+
+    relative: Array
+    log_scale: Array
+    log_gain: Array
+    log_paid: Array
+
+
+@lru_cache(maxsize=64)
+def log_binomials(n: int) -> Array:
+    """`[n]` ln C(n−1, k−1) for k = 1…n, each to the last digit since the binomials are exact integers."""
+    logs, binomial = np.empty(n), 1
+    for k in range(1, n + 1):
+        logs[k - 1] = math.log(binomial)
+        binomial = binomial * (n - k) // k
+    logs.setflags(write=False)
+    return logs
+
+
+# Quadrature -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Gauss–Legendre on [−1, 1]: `integrate[i, j]` gives the integral from −1 to node i of the interpolant at the nodes."""
+
+    nodes: Array
+    weights: Array
+    integrate: Array
+    barycentric: Array
+
+
+@lru_cache(maxsize=1)
+def legendre_rule() -> Rule:
+    legendre = np.polynomial.legendre
+    nodes, weights = legendre.leggauss(NODES)
+    antiderivatives = np.stack([legendre.legval(nodes, legendre.legint(e, lbnd=-1)) for e in np.eye(NODES)], -1)
+    integrate = antiderivatives @ np.linalg.inv(legendre.legvander(nodes, NODES - 1))
+    barycentric = np.asarray((-1.0) ** np.arange(NODES) * np.sqrt((1 - nodes**2) * weights), float)
+    return Rule(nodes, weights, integrate, barycentric)
+
+
+@dataclass(frozen=True)
+class Panels:
+    """Quantiles for integration from 0 to 1.
+
+    Attributes:
+        edges: `[panels + 1]`, from 0 to 1.
+        q: `[panels, nodes]`.
+        weight: `[panels, nodes]`, summing to 1.
+        odds: at q.
+        log_gain_at_edges: `[panels + 1]` ln(Π − a_n).
+    """
+
+    edges: Array
+    q: Array
+    weight: Array
+    odds: Odds
+    log_gain_at_edges: Array
+
+
+def cumulative(edges: Array, f: Array) -> tuple[Array, float]:
+    """∫₀^q f at the nodes of panels, and over all of [0, 1]; `f` is `[panels, nodes]`."""
+    half, rule = np.diff(edges)[:, None] / 2, legendre_rule()
+    whole = np.concatenate([[0.0], np.cumsum(half[:, 0] * (f @ rule.weights))])
+    return whole[:-1, None] + half * (f @ rule.integrate.T), float(whole[-1])
+
+
+def cumulative_back(edges: Array, g: Array) -> Array:
+    """The transpose of `cumulative`: dJ/df where g = dJ/d(∫₀^q f), both `[panels, nodes]`."""
+    half, rule = np.diff(edges)[:, None] / 2, legendre_rule()
+    later = np.append(np.cumsum(g.sum(-1)[::-1])[::-1][1:], 0.0)
+    return half * (later[:, None] * rule.weights + g @ rule.integrate)
+
+
+def base_edges(n: int) -> Array:
+    """Edges that resolve a binomial of n trials (equal steps of arcsin √q) and powers of q and 1−q at the ends."""
+    angles = np.linspace(0.0, np.pi, 1 + max(8, math.ceil(np.pi * math.sqrt(n) / 2.5)))
+    end = END * 4.0 ** np.arange(9)
+    return np.unique(np.concatenate([[0.0, 1.0], np.sin(angles[1:-1] / 2) ** 2, end, 1 - end]))
+
+
+def panels_for(ranks: Ranks, given: Distribution | None = None) -> Panels:
+    """Panels so short that none of Π, S and private values changes by more than a factor e⁵ in one, the first apart."""
+    edges = base_edges(ranks.n)
+    inside = 1 - END / 4  # the highest value itself may be infinite
+    for _ in range(8):
+        odds = ranks.odds(edges)
+        change = np.maximum(np.abs(np.diff(odds.log_gain)), np.abs(np.diff(odds.log_paid)))
+        if given is not None:
+            change = np.maximum(change, np.diff(np.log(np.maximum(values_at(given, np.minimum(edges, inside)), TINY))))
+        pieces = np.ceil(change / STEP).astype(int).clip(1)
+        pieces[0] = 1
+        if np.all(pieces == 1):
+            break
+        ratio = np.log(edges[2:] / edges[1:-1])
+        start = np.repeat(np.arange(1, len(edges) - 1), pieces[1:])
+        piece = np.concatenate([np.arange(m) for m in pieces[1:]])
+        inner = edges[start] * np.exp(ratio[start - 1] * piece / pieces[start])
+        edges = np.concatenate([[0.0], inner, [1.0]])
+    q, weight = in_panels(edges)
+    return Panels(edges, q, weight, ranks.odds(q), ranks.odds(edges).log_gain)
+
+
+def in_panels(edges: Array) -> tuple[Array, Array]:
+    """Quantiles and their weights, each `[panels, nodes]`."""
+    half, rule = np.diff(edges)[:, None] / 2, legendre_rule()
+    return edges[:-1, None] + half * (1 + rule.nodes), half * rule.weights
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The cost of the bid at every quantile, and so the bid.
+
+    Attributes:
+        edges: `[panels + 1]` of the panels.
+        cost: `[panels, nodes]` at their nodes.
+        first, last: at quantiles 0 and 1.
+        cost_power: p of the cost b^p.
+    """
+
+    edges: Array
+    cost: Array
+    first: float
+    last: float
+    cost_power: float
+
+    def bid(self, q: Array) -> Array:
+        """The bid at quantiles `q`, any shape, by interpolation through the nodes of each quantile's panel."""
+        rule = legendre_rule()
+        panel = np.clip(np.searchsorted(self.edges, q, side="right") - 1, 0, len(self.cost) - 1)
+        left, right = self.edges[panel], self.edges[panel + 1]
+        distance = ((2 * q - left - right) / (right - left))[..., None] - rule.nodes
+        pull = rule.barycentric / np.where(distance == 0, TINY, distance)
+        smooth = np.sum(pull * self.cost[panel], -1) / pull.sum(-1)
+        # a curve may be steep without bound at either end, where no polynomial follows it
+        nodes = np.concatenate([[0.0], in_panels(self.edges)[0].ravel(), [1.0]])
+        straight = np.interp(q, nodes, np.concatenate([[self.first], self.cost.ravel(), [self.last]]))
+        cost = np.where((panel == 0) | (panel == len(self.cost) - 1), straight, smooth)
+        return np.maximum(cost, 0.0) ** (1.0 / self.cost_power)
+
+
+def mean_under_power(given: Distribution, q: Array, power: int) -> Array:
+    """The mean value below quantiles `q` weighted by d(q^power): ∫₀^∞ v(q·e^{−t/power}) e^{−t} dt by Gauss–Laguerre.
+
+    It converges fast for quantile functions that start as any power of q.
+    """
+    t, weights = np.polynomial.laguerre.laggauss(NODES)
+    return np.asarray(given.quantile(q[:, None] * np.exp(-t / power)), float) @ weights
+
+
+def means_below(given: Distribution, values: Array, ranks: Ranks, panels: Panels) -> tuple[Array, float]:
+    """∫₀^q v dΠ over Π(q) − a_n: the mean of the values below q, weighted by dΠ; at the nodes of panels, and at 1.
+
+    It lies between the lowest value and v(q), so that it can be found to many digits also where Π and S underflow.
+    """
+    odds, q, edges, log_edge, rule = panels.odds, panels.q, panels.edges, panels.log_gain_at_edges, legendre_rule()
+    # Π′/(Π − a_n)
+    rate = (odds.relative[..., : ranks.top] @ ranks.falls) / (q * np.exp(odds.log_gain - odds.log_scale))
+    grown = np.exp(odds.log_gain - log_edge[1:, None])  # Π − a_n, relative to the panel's right edge
+    half = np.diff(edges)[:, None] / 2
+    partial = half * ((values * rate * grown) @ rule.integrate.T)
+    whole = half[:, 0] * ((values * rate * grown) @ rule.weights)
+    # in the first panel Π − a_n is a power of q
+    average = mean_under_power(given, np.append(q[0], edges[1]), ranks.n - 1 - int(np.max(np.nonzero(ranks.gains)[0])))
+    lowest = float(np.asarray(given.quantile(0.0)))
+    mean = np.empty_like(edges)
+    mean[:2] = lowest, average[-1]
+    for i in range(1, len(whole)):
+        mean[i + 1] = mean[i] * math.exp(log_edge[i] - log_edge[i + 1]) + whole[i]
+    below = np.empty_like(q)
+    below[0] = average[:-1]
+    below[1:] = mean[1:-1, None] * np.exp(log_edge[1:-1, None] - odds.log_gain[1:]) + partial[1:] / grown[1:]
+    return np.clip(below, lowest, values), float(mean[-1])
+
+
+def collocate(
+    edges: Array, first: float, slope: Callable[[int, Array], tuple[Array, Array]]
+) -> tuple[Array, float] | str:
+    """Solve c′ = f(q, c), c(0) = first, by collocation at the nodes of one panel after the other.
+
+    Collocation at Gauss nodes is implicit and never evaluates q = 0, where the equation may be singular.
+
+    Args:
+        edges: `[panels + 1]`.
+        first: c at 0.
+        slope: f and ∂f/∂c at the nodes `[nodes]` of panel i, given c there.
+
+    Returns:
+        c at the nodes `[panels, nodes]` and at 1, or what is wrong.
+    """
+    rule = legendre_rule()
+    found, left = np.empty((len(edges) - 1, NODES)), first
+    for i, half in enumerate(np.diff(edges) / 2):
+        c = np.full(NODES, left)
+        for _ in range(50):
+            with np.errstate(all="ignore"):  # a step too far is seen below
+                f, df = slope(i, c)
+                jacobian = np.eye(NODES) - half * rule.integrate * df
+                if not (np.all(np.isfinite(f)) and np.all(np.isfinite(jacobian))):
+                    return "has no solution in finite bids"
+                step = np.linalg.solve(jacobian, c - left - half * rule.integrate @ f)
+            c = c - step
+            if np.max(np.abs(step)) <= 1e-9 * np.max(np.abs(c)) + TINY:  # the next step would be its square
+                break
+        else:
+            return "could not be solved for these values and this risk aversion"
+        found[i] = c
+        left = float(left + half * rule.weights @ slope(i, c)[0])
+    return found, left

@@ -1,0 +1,358 @@
+"""Symmetric equilibria of a game on continuous bids: who bids what, what it brings, or why there is no such equilibrium.
+
+By formula and quadrature: no bid grid, no learning, no sampling. How integrals are taken is in `quantiles`.
+
+Notation: q is the quantile of a bidder's value (of its mixture, where values are common), c(q) the cost of its bid,
+P_k(q) the chance of rank k, Π and S the share it expects to win and the fraction of its bid it expects to pay; a_k and
+p_k what rank k wins and pays.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from allpay.errors import AllpayError
+from allpay.game import Array, Common, Discrete, Distribution, Game
+from allpay.theory.quantiles import (
+    TINY,
+    Curve,
+    Panels,
+    Ranks,
+    base_edges,
+    collocate,
+    cumulative,
+    in_panels,
+    means_below,
+    panels_for,
+    values_at,
+)
+
+QUANTILES = 201
+"""Points of the bid curve that an `Equilibrium` carries, equally spaced quantiles from 0 to 1."""
+
+ATOMS = (
+    "values that occur with positive probability have no equilibrium in increasing bids: "
+    "use a continuous distribution, or a common value"
+)
+"""Why values with atoms have none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Equilibrium:
+    """The symmetric equilibrium in nondecreasing bids.
+
+    Attributes:
+        revenue: expected sum of what all bidders pay, n·∫ S(q) b(q) dq; in units of bids.
+        highest_bid: its expectation, n·∫ b(q) q^{n−1} dq.
+        payoff: expected utility of one bidder before it knows its value.
+        quantile: `[201]` quantiles of a bidder's value, equally spaced from 0 to 1; of its mixture for common values.
+        bid: `[201]` the bid at each.
+    """
+
+    revenue: float
+    highest_bid: float
+    payoff: float
+    quantile: Array = field(repr=False)
+    bid: Array = field(repr=False)
+    _curve: Curve = field(repr=False)
+
+    def bid_at(self, q: ArrayLike) -> Array:
+        """The bid at quantiles `q` in [0, 1], same shape; with private values, a bidder of value v bids `bid_at(F(v))`.
+
+        Raises:
+            AllpayError: if a quantile lies outside [0, 1].
+        """
+        q = np.asarray(q, float)
+        if not np.all((q >= 0) & (q <= 1)):
+            raise AllpayError(f"quantiles must lie in [0, 1]: got {q[~((q >= 0) & (q <= 1))].flat[0]:g}")
+        return self._curve.bid(q)
+
+
+def equilibrium(game: Game) -> Equilibrium | None:
+    """The symmetric equilibrium of a game when every bid from 0 to its cap is allowed; None where there is none.
+
+    `why_no_equilibrium` says why. The bid grid of the game plays no part. The settings:
+
+    - private values, risk-neutral: c(q) S(q) = ∫₀^q v(t) dΠ(t) (Moldovanu & Sela 2001 for prizes);
+    - a common value, risk-neutral or CARA: Σ_k P_k(q) u(v·a_k − p_k·c(q)) = u(v·a_n), since every bid of the mixture
+      earns what the lowest bid does (Barut & Kovenock 1998 for prizes); in closed form if all ranks pay alike;
+    - private values, CARA: the first-order condition Σ_k P_k′ u_k = c′ Σ_k P_k p_k u_k′, an integral if all ranks pay
+      alike, else a differential equation whose solution is then checked for profitable deviations.
+
+    Values must have a continuous distribution (or be all the same). Where the quantile function is smooth inside
+    (0, 1), the relative error of revenue and highest bid is below 1e-9; a kink in it costs some of these digits.
+
+    Raises:
+        AllpayError: if the quantile function of the values is not finite, ≥ 0 and nondecreasing.
+
+    >>> from allpay.game import game
+    >>> round(equilibrium(game("prizes", 0.8, 3, values="common")).highest_bid, 6)
+    0.54
+    """
+    found = _solve(game)
+    return None if isinstance(found, str) else found
+
+
+def why_no_equilibrium(game: Game) -> str | None:
+    """One sentence that says why `equilibrium` returns None; None where it returns an equilibrium.
+
+    Raises:
+        AllpayError: as `equilibrium`.
+    """
+    found = _solve(game)
+    return found if isinstance(found, str) else None
+
+
+def _solve(game: Game) -> Equilibrium | str:
+    """The equilibrium, or the sentence that says why there is none."""
+    ranks = Ranks.of(game.mechanism.prizes, game.mechanism.payments)
+    if ranks.gains[0] == 0:
+        return _nobody_bids(game)
+    fault = _unpaid(ranks)
+    if fault:
+        return fault
+    value = common_value(game)
+    if value is None and has_atoms(distribution_of(game)):
+        return ATOMS
+    panels = panels_for(ranks, distribution_of(game) if value is None else None)
+    found = _private_cost(game, ranks, panels) if value is None else _common_cost(value, game, ranks, panels)
+    if isinstance(found, str):
+        return found
+    cost, first, last = found
+    curve = Curve(panels.edges, cost, first, last, game.cost_power)
+    values = values_at(distribution_of(game), panels.q) if value is None else np.full_like(panels.q, value)
+    return _fault(game, curve, values, panels) or _outcome(game, ranks, panels, curve, values)
+
+
+def _outcome(game: Game, ranks: Ranks, panels: Panels, curve: Curve, values: Array) -> Equilibrium:
+    n, q = ranks.n, panels.q
+    bid = curve.cost ** (1.0 / game.cost_power)
+    chance = np.exp(panels.odds.log_scale)[..., None] * panels.odds.relative[..., : ranks.top]
+    paid = ranks.paid[-1] + chance @ (ranks.paid[:-1] - ranks.paid[-1])
+    value = common_value(game)
+    if value is None:
+        utility = game.utility(values[..., None] * ranks.prizes - curve.cost[..., None] * ranks.paid)
+        last = utility[..., -1]
+        payoff = float(np.sum(panels.weight * (last + np.sum(chance * (utility[..., :-1] - last[..., None]), -1))))
+    else:
+        payoff = float(game.utility(value * ranks.prizes[-1]))  # every bid earns what 0 does
+    grid = np.linspace(0.0, 1.0, QUANTILES)
+    return Equilibrium(
+        revenue=n * float(np.sum(panels.weight * paid * bid)),
+        highest_bid=n * float(np.sum(panels.weight * q ** (n - 1) * bid)),
+        payoff=payoff,
+        quantile=grid,
+        bid=curve.bid(grid),
+        _curve=curve,
+    )
+
+
+def _nobody_bids(game: Game) -> Equilibrium:
+    """Where no rank is worth more than another: everyone bids 0."""
+    grid = np.linspace(0.0, 1.0, QUANTILES)
+    edges = np.array([0.0, 0.5, 1.0])
+    curve = Curve(edges, np.zeros_like(in_panels(edges)[0]), 0.0, 0.0, game.cost_power)
+    value, share = common_value(game), sum(game.mechanism.prizes) / game.bidders
+    if value is None:
+        q, weight = in_panels(base_edges(game.bidders))
+        payoff = float(np.sum(weight * game.utility(values_at(distribution_of(game), q) * share)))
+    else:
+        payoff = float(game.utility(value * share))
+    return Equilibrium(0.0, 0.0, payoff, grid, curve.bid(grid), curve)
+
+
+def _unpaid(ranks: Ranks) -> str | None:
+    """What is wrong if bids would have no bound, because the best or the lowest rank that wins anything pays nothing."""
+    if ranks.paid[0] == 0:
+        return "the highest bidder pays nothing, so bids have no bound: let rank 1 pay"
+    if ranks.paid[-1] == 0 and ranks.paid[-2] == 0:
+        return (
+            f"rank {ranks.top} wins more than the last and pays nothing, so bids of the lowest values have no bound: "
+            f"let rank {ranks.top} pay"
+        )
+    return None
+
+
+def _fault(game: Game, curve: Curve, values: Array, panels: Panels) -> str | None:
+    """Why this bid curve is no equilibrium of the game, if it is none."""
+    cost = np.concatenate([[curve.first], curve.cost.ravel(), [curve.last]])
+    q = np.concatenate([[0.0], panels.q.ravel(), [1.0]])
+    if not np.all(np.isfinite(cost)):
+        return "no finite bids solve the equilibrium condition"
+    drop = np.diff(cost)
+    if np.min(drop) < -1e-9 * np.max(cost):
+        where = q[int(np.argmin(drop))]
+        return (
+            f"the bids that solve the equilibrium condition fall near quantile {where:.3g}, "
+            "so no equilibrium in nondecreasing bids exists"
+        )
+    top = curve.last ** (1.0 / game.cost_power)
+    if game.max_bid is not None and top > game.max_bid * (1 + 1e-9):
+        return f"the equilibrium bids rise to {top:.6g}, above the cap of {game.max_bid:g}"
+    excess = curve.cost ** (1.0 / game.cost_power) - values
+    if not game.overbidding and np.max(excess) > 1e-9 * np.max(values):
+        where = panels.q.flat[int(np.argmax(excess))]
+        return (
+            f"the equilibrium bids exceed the bidder's value (at quantile {where:.3g}), which the game does not allow"
+        )
+    return None
+
+
+# Values ---------------------------------------------------------------------------------------------------------------
+
+
+def distribution_of(game: Game) -> Distribution:
+    assert not isinstance(game.values, Common)
+    return game.values.distribution
+
+
+def common_value(game: Game) -> float | None:
+    """The value that all bidders share, if they do."""
+    if isinstance(game.values, Common):
+        return game.values.value
+    given = game.values.distribution
+    if isinstance(given, Discrete):
+        return given.points[0] if given.points[0] == given.points[-1] else None
+    return None
+
+
+def has_atoms(given: Distribution) -> bool:
+    """Whether the quantile function is flat somewhere; the ends are left out, where rounding may make it so."""
+    return bool(np.any(np.diff(given.quantile(np.linspace(0.01, 0.99, 393))) == 0))
+
+
+# Costs of bids: [panels, nodes], and at quantiles 0 and 1 -------------------------------------------------------------
+
+_Cost = tuple[Array, float, float]
+
+
+def _common_cost(value: float, game: Game, ranks: Ranks, panels: Panels) -> _Cost:
+    cost = value * np.exp(panels.odds.log_gain - panels.odds.log_paid)
+    if game.risk_aversion > 0:
+        chance = panels.odds.relative / panels.odds.relative.sum(-1, keepdims=True)
+        cost = indifferent(chance, value * ranks.gains, ranks.paid, game.risk_aversion, cost)
+    first = 0.0 if ranks.paid[-1] > 0 else value * ranks.gains[-2] / ranks.paid[-2]
+    return cost, float(first), float(value * ranks.gains[0] / ranks.paid[0])
+
+
+def indifferent(chance: Array, gains: Array, paid: Array, rho: float, start: Array) -> Array:
+    """The cost c at which Σ_k P_k e^{−ρ(g_k − p_k c)} = 1: the lottery over ranks is worth as much as bidding 0.
+
+    `start` is the risk-neutral cost, which is never lower (Jensen); the logarithm of the sum is convex in c, so that
+    Newton's steps fall from there to the root without passing it. With equal payments the first step is exact.
+
+    Args:
+        chance: `[..., ranks]`, P_k, summing to 1 except for ranks of gain and payment 0.
+    """
+    cost = start
+    for _ in range(100):
+        power = rho * (paid * cost[..., None] - gains)
+        peak = np.maximum(power.max(-1), 0.0)
+        tilted = chance * np.exp(power - peak[..., None])
+        total = np.maximum(tilted.sum(-1), TINY)
+        # the logarithm of the sum, to all digits also where the sum is near 1
+        excess = np.maximum(np.sum(chance * np.expm1(np.minimum(power, 300.0)), -1), TINY - 1)
+        log = np.where(peak < 300.0, np.log1p(excess), peak + np.log(total))
+        step = log / np.maximum(rho * (tilted @ paid) / total, TINY)
+        before, cost = cost, np.clip(cost - step, 0.0, start)
+        if np.all(np.abs(cost - before) <= 1e-9 * cost):  # the next step would be its square
+            break
+    return cost
+
+
+def _private_cost(game: Game, ranks: Ranks, panels: Panels) -> _Cost | str:
+    given = distribution_of(game)
+    values = values_at(given, panels.q)
+    lowest = float(np.asarray(given.quantile(0.0)))
+    first = 0.0 if ranks.paid[-1] > 0 else lowest * float(ranks.gains[-2] / ranks.paid[-2])
+    if game.risk_aversion == 0:
+        # c S = ∫₀^q v dΠ, with that integral as (Π − a_n) times a mean of the values below q
+        below, mean = means_below(given, values, ranks, panels)
+        cost = below * np.exp(panels.odds.log_gain - panels.odds.log_paid)
+        return cost, first, float(mean * ranks.gains[0] / ranks.paid[0])
+    if np.all(ranks.paid == ranks.paid[0]):
+        found: _Cost | str = _averse_all_pay_cost(values, game.risk_aversion, ranks, panels)
+    else:
+        found = _averse_cost(values, first, game, ranks, panels)
+    if not isinstance(found, str) and game.risk_aversion * found[2] * float(np.max(ranks.paid)) > 600:
+        return "the utility of what is at stake overflows: give less risk aversion, or values in a larger unit"
+    return found
+
+
+def _averse_all_pay_cost(values: Array, rho: float, ranks: Ranks, panels: Panels) -> _Cost:
+    """All ranks pay the fraction p: ρ p c′ = −∂ ln M(q, v)/∂q at v = v(q), with M(q, v) = Σ_k P_k(q) e^{−ρ v a_k}.
+
+    Nothing is left to check: a higher value gains more from a higher rank (the ranks that a bidder expects, tilted by
+    e^{−ρ v a_k}, rise with q in the likelihood-ratio order), so that the first-order condition suffices.
+    """
+    relative, top = panels.odds.relative, ranks.top
+    loss = np.exp(-rho * values[..., None] * ranks.gains)
+    drop = -loss[..., 1:] * np.expm1(-rho * values[..., None] * (ranks.gains[:-1] - ranks.gains[1:]))
+    places = ranks.n - np.arange(1, top + 1)
+    slope = np.sum(relative[..., :top] * places * drop, -1) / (panels.q * np.sum(relative * loss, -1))
+    cost, last = cumulative(panels.edges, slope / (rho * ranks.paid[0]))
+    return np.maximum(cost, 0.0), 0.0, last
+
+
+def _averse_cost(values: Array, first: float, game: Game, ranks: Ranks, panels: Panels) -> _Cost | str:
+    """Σ_k P_k′(q) u_k = c′ Σ_k P_k p_k u_k′: a differential equation, singular at q = 0 if the last rank does not pay."""
+    rho, paid = game.risk_aversion, ranks.paid
+    worth = values[..., None] * ranks.gains
+    rise = panels.odds.relative[..., : ranks.top] * (ranks.n - np.arange(1, ranks.top + 1)) / panels.q[..., None]
+
+    def slope(i: int, c: Array) -> tuple[Array, Array]:
+        money = worth[i] - c[:, None] * paid
+        marginal = np.exp(-rho * money)
+        utility, pays = -np.expm1(-rho * money) / rho, marginal * paid
+        above = np.sum(rise[i] * (utility[:, :-1] - utility[:, 1:]), -1)
+        above_slope = np.sum(rise[i] * (pays[:, 1:] - pays[:, :-1]), -1)
+        below = np.sum(panels.odds.relative[i] * pays, -1)
+        below_slope = rho * np.sum(panels.odds.relative[i] * pays * paid, -1)
+        return above / below, (above_slope - above / below * below_slope) / below
+
+    found = collocate(panels.edges, first, slope)
+    if isinstance(found, str):
+        return f"the equilibrium condition {found}"
+    cost = np.maximum(found[0], 0.0)
+    if _gain_of_deviating(game, ranks, panels, values, cost) > 1e-7 * float(np.max(values)):
+        return (
+            "the bids that solve the first-order condition are no best responses, so no increasing equilibrium exists"
+        )
+    return cost, first, found[1]
+
+
+def _gain_of_deviating(game: Game, ranks: Ranks, panels: Panels, values: Array, cost: Array) -> float:
+    """The most that a risk-averse bidder of any value gains by bidding as another value does, in certain money."""
+    some = np.unique(np.linspace(0, panels.q.size - 1, 120).astype(int))
+    v, c = values.ravel()[some], cost.ravel()[some]
+    chance = (np.exp(panels.odds.log_scale)[..., None] * panels.odds.relative).reshape(-1, ranks.top + 1)[some]
+    chance[:, -1] = 1 - chance[:, :-1].sum(-1)
+    certain = np.empty((len(some), len(some)))  # [values, bids]
+    for i, value in enumerate(v):
+        money = value * ranks.prizes - c[:, None] * ranks.paid
+        certain[i] = -np.log(np.sum(chance * np.exp(-game.risk_aversion * money), -1)) / game.risk_aversion
+    return float(np.max(certain - np.diag(certain)[:, None]))
+
+
+def two_bidder_all_pay(v1: float, v2: float) -> tuple[float, float, float]:
+    """Revenue and both payoffs of the all-pay auction between two bidders who know each other's values v1 and v2.
+
+    The stronger bids uniformly on [0, min]; the weaker bids 0 with probability 1 − min/max, else uniformly on the same
+    interval. Revenue is min/2 + min²/(2 max) (Baye, Kovenock & de Vries 1996).
+
+    Returns:
+        revenue, payoff of bidder 1, payoff of bidder 2.
+
+    Raises:
+        AllpayError: if a value is not a finite number above 0.
+
+    >>> two_bidder_all_pay(2, 1)
+    (0.75, 1.0, 0.0)
+    """
+    for v in (v1, v2):
+        if not (math.isfinite(v) and v > 0):
+            raise AllpayError(f"values must be above 0: got {v:g}")
+    low, high = min(v1, v2), max(v1, v2)
+    return low / 2 + low**2 / (2 * high), float(v1 - low), float(v2 - low)
