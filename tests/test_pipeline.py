@@ -87,6 +87,13 @@ def test_theory_best_of_common_values_is_flat_and_of_quadratic_cost_is_equal_pri
     assert best.value == pytest.approx(1.6661, abs=1e-4)
 
 
+def test_a_design_with_an_equilibrium_among_many_without_is_found():
+    """Common values without overbidding: only a corner of the space has a closed form, and nothing beside it."""
+    space = DesignSpace("payments", bidders=4)
+    best = best_in_theory(space, Setting(Common(), bid_levels=11, overbidding=False), "revenue")
+    assert 0 < best.fraction < 0.1
+
+
 def test_where_no_design_has_a_closed_form_theory_is_silent():
     assert best_in_theory(DesignSpace("payments"), Setting(max_bid=0.1), "revenue") is None
 

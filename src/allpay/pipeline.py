@@ -14,7 +14,7 @@ from allpay.errors import AllpayError
 from allpay.game import Array, Private, Setting
 from allpay.learners import run_seeds
 from allpay.optimum import Optimum, find_optimum
-from allpay.outcome import Outcome
+from allpay.outcome import Outcome, Verdict
 from allpay.study.study import CHECKING, TRAINING, DesignSpace, Study
 from allpay.study.sweep import Sweep, run
 from allpay.surrogate import FEWEST_DESIGNS, Surrogate, fit_surrogate
@@ -161,7 +161,8 @@ def grid_resolution(sweep: Sweep) -> float:
 
     A few designs are learned again with steps half as wide. An error of first order in the step is twice the change that
     this makes, and the comparison of two designs can be wrong by as much: the largest such error among them is returned.
-    It is 0 for learners whose grid is a part of their game.
+    Designs under which all rounds converged are preferred, for elsewhere the change is not the grid's alone. It is 0 for
+    learners whose grid is a part of their game.
     """
     study = sweep.study
     setting = study.setting
@@ -176,7 +177,9 @@ def grid_resolution(sweep: Sweep) -> float:
             values=replace(values, levels=2 * values.levels) if isinstance(values, Private) else values,
         ),
     )
+    settled = (sweep.values("verdict") == Verdict.CONVERGED.value).all(axis=1)
     order = np.argsort(sweep.weights[:, 0])
+    order = order[settled[order]] if settled.any() else order
     chosen = order[np.linspace(0, len(order) - 1, min(REFINED_DESIGNS, len(order))).astype(int)]
     seeds = run_seeds(study.seed, chosen.tolist(), min(study.rounds, 3), TRAINING)
     refined = study.learner.learn([finer.game(study.designs[d]) for d in chosen], seeds)
@@ -207,6 +210,12 @@ def best_in_theory(space: DesignSpace, setting: Setting, objective: str = "reven
     if not known.any():
         return None
     order = np.argsort(-np.where(known, values, -np.inf), kind="stable")
-    found = mirror_ascent(exact, looked_at[order[: min(ASCENTS, known.sum())]], ranks=space.dimension)
-    flat = float(np.nanmax(values) - np.nanmin(values)) <= 1e-6 * abs(found.value)
-    return ExactBest(tuple(found.weights.tolist()), found.value, flat, float(known.mean()))
+    best, value = looked_at[order[0]], float(values[order[0]])
+    try:
+        found = mirror_ascent(exact, looked_at[order[: min(ASCENTS, known.sum())]], ranks=space.dimension)
+        if found.value > value:
+            best, value = found.weights, found.value
+    except AllpayError:  # equilibria at the corners of the space only, with none beside them to ascend
+        pass
+    flat = value - float(np.nanmin(values)) <= 1e-6 * abs(value)
+    return ExactBest(tuple(best.tolist()), value, flat, float(known.mean()))

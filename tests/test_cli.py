@@ -1,0 +1,233 @@
+"""The command line as its users meet it: what stdout, stderr and the exit status say."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from allpay.cli import app
+
+ROOT = Path(__file__).parents[1]
+ALLPAY = [sys.executable, "-m", "allpay.cli"]
+
+
+def allpay(*arguments, cwd=None):
+    return subprocess.run(
+        [*ALLPAY, *map(str, arguments)], capture_output=True, text=True, cwd=cwd, timeout=300, check=False
+    )
+
+
+def values_of(*arguments):
+    done = allpay(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return json.loads(done.stdout)
+
+
+def test_simulate_says_in_json_what_it_found():
+    found = values_of("simulate", "--weights", 0.8, "--rounds", 3)
+    assert found["weights"] == [0.8, 0.2, 0.0]
+    assert found["rule"] == "prizes"
+    assert found["learner"] == "fictitious-play"
+    for name in ("revenue", "highest_bid", "exploitability"):
+        assert len(found[name]["rounds"]) == 3
+        assert found[name]["stderr"] >= 0
+    assert found["revenue"]["mean"] == pytest.approx(0.4, rel=0.01)
+    assert found["equilibrium"]["revenue"] == pytest.approx(0.4)
+    assert found["equilibrium"]["highest_bid"] == pytest.approx(0.8 / 3 - 0.2 / 15)
+    assert found["converged"] is True
+    assert found["auctions"] == 150_000
+    assert found["seconds"] > 0
+
+
+def test_simulate_takes_a_weight_for_every_rank_and_every_option_of_the_game():
+    found = values_of(
+        *("simulate", "--weights", "0.5,0.3,0.2", "--rule", "payments", "--values", "common", "--bid-levels", 21),
+        *("--max-bid", 1, "--cost-power", 2, "--no-overbidding", "--iterations", 200, "--seed", 5, "--rounds", 1),
+    )
+    assert found["weights"] == [0.5, 0.3, 0.2]
+    assert found["iterations"] == [200]
+    assert found["revenue"]["stderr"] is None  # one round has none
+
+
+def test_simulate_prints_a_table_for_people():
+    done = allpay("simulate", "--weights", 0.8, "--rounds", 2)
+    assert done.returncode == 0
+    for word in ("revenue", "highest bid", "exploitability", "converged", "theory", "0.4000"):
+        assert word in done.stdout
+
+
+def test_the_same_seed_gives_the_same_numbers_and_another_does_not():
+    arguments = (
+        "simulate",
+        "--weights",
+        0.7,
+        "--learner",
+        "epsilon-greedy",
+        "--iterations",
+        20000,
+        "--exploration",
+        5000,
+    )
+    one, same, other = (values_of(*arguments, "--seed", seed) for seed in (3, 3, 4))
+    assert one["revenue"] == same["revenue"]
+    assert one["revenue"] != other["revenue"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--weights", "0.5,0.3"], "weights must sum to 1: 0.5, 0.3 sum to 0.8"),
+        (["--weights", "0.3"], "weights must be nonincreasing: got 0.3 before 0.7 (positions 1, 2)"),
+        (["--weights", "1.2,-0.2"], "weights must not be negative: got -0.2 at position 2"),
+        (["--weights", "nan"], "weights must be finite numbers: got nan at position 1"),
+        (["--weights", "0.4,0.3,0.2,0.1", "--bidders", "3"], "too many weights: got 4 for 3 bidders"),
+        (["--weights", "all"], "cannot read the weights 'all'"),
+        (
+            ["--weights", "0.8", "--rule", "prises"],
+            "unknown rule 'prises': choose from prizes, payments; did you mean 'prizes'?",
+        ),
+        (["--weights", "0.8", "--learner", "fictitious"], "did you mean 'fictitious-play'?"),
+        (["--weights", "0.8", "--bidders", "0"], "an auction needs at least 2 bidders: got 0"),
+        (["--weights", "0.8", "--bidders", "1"], "an auction needs at least 2 bidders: got 1"),
+        (
+            ["--weights", "0.8", "--learner", "epsilon-greedy", "--iterations", "100", "--exploration", "200"],
+            "exploration must be shorter than the run: got 200 of 100 auctions",
+        ),
+        (["--weights", "0.8", "--exploration", "9"], "fictitious-play has no option 'exploration'"),
+        (["--weights", "0.8", "--values", "public"], "unknown kind of values 'public'"),
+        (["--weights", "0.8", "--distribution", "beta(2)"], "do not fit the distribution 'beta'"),
+        (["--weights", "0.8", "--values", "common", "--value-levels", "9"], "leave it out with --values common"),
+        (["--weights", "0.8", "--max-bid", "-1"], "max bid must be above 0: got -1"),
+        (["--weights", "0.8", "--bid-levels", "1"], "bid levels must be at least 2: got 1"),
+        (["--weights", "0.8", "--rounds", "0"], "rounds must be at least 1: got 0"),
+        (["--weights", "0.8", "--seed", "-1"], "seed must be at least 0: got -1"),
+    ],
+)
+def test_bad_input_gets_one_line_and_a_status(arguments, message):
+    done = CliRunner().invoke(app, ["simulate", *arguments])
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_bad_input_ends_the_program_itself():
+    done = allpay("simulate", "--weights", "0.5,0.3")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == "allpay: weights must sum to 1: 0.5, 0.3 sum to 0.8\n"
+
+
+def test_design_writes_table_figure_and_summary(tmp_path):
+    out = tmp_path / "study"
+    found = values_of("design", "--samples", 10, "--rounds", 2, "--out", out)
+    assert found["best"]["weights"][0] >= 0.99
+    assert found["best"]["low"] <= found["best"]["value"] <= found["best"]["high"]
+    assert found["checked"]["mean"] == pytest.approx(0.5, rel=0.01)
+    assert found["interval"][1] == pytest.approx(1.0)
+    assert found["equilibrium_best"]["weights"][0] == pytest.approx(1.0)
+    assert found["samples"] == 10
+    assert set(found["surrogate"]) == {"r2", "rmse"}
+    names = {Path(f).name for f in found["files"]}
+    assert {"figure.png", "rounds.parquet", "rounds.csv", "summary.txt", "result.json"} <= names
+    assert all(Path(f).stat().st_size > 0 for f in found["files"])
+    rounds = pl.read_parquet(out / "rounds.parquet")
+    assert rounds.height == 20
+    assert pl.read_csv(out / "rounds.csv").columns == rounds.columns
+    held = json.loads((out / "result.json").read_text())
+    assert held["results"][0]["specification"]["seed"] == 0
+    assert "numpy" in held["versions"]
+    other = allpay("design", "--samples", 12, "--rounds", 2, "--out", out)
+    assert other.returncode == 2
+    assert "holds another study (samples: it has 10, this one 12)" in other.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_said_at_once(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = allpay("design", "--samples", 5, "--rounds", 1, "--out", tmp_path / "file" / "study")
+    assert done.returncode == 2
+    assert "cannot write to" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are sent otherwise on Windows")
+def test_ctrl_c_in_the_middle_keeps_what_is_finished(tmp_path):
+    out = tmp_path / "study"
+    arguments = [
+        "design",
+        "--learner",
+        "epsilon-greedy",
+        "--samples",
+        "20",
+        "--rounds",
+        "4",
+        "--out",
+        str(out),
+        "--json",
+    ]
+    process = subprocess.Popen([*ALLPAY, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not list(out.glob("batches/batch-*.parquet")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert stdout == ""
+    assert f"is kept in {out}, and the same command goes on from there" in stderr
+    assert "Traceback" not in stderr
+    resumed = values_of(*arguments[:-1])
+    fresh = values_of(*arguments[:-3])
+    for key in ("best", "interval", "checked", "surrogate"):
+        assert resumed[key] == fresh[key]
+
+
+def test_reproduce_leaves_a_figure_a_table_and_a_summary(tmp_path):
+    found = values_of("reproduce", "--samples", 6, "--rounds", 2, "--out", tmp_path / "run")
+    assert [(r["rule"], r["learner"]) for r in found["results"]] == [
+        ("prizes", "fictitious-play"),
+        ("prizes", "epsilon-greedy"),
+        ("payments", "fictitious-play"),
+        ("payments", "epsilon-greedy"),
+    ]
+    rounds = pl.read_parquet(tmp_path / "run" / "rounds.parquet")
+    assert rounds.height == 4 * 6 * 2
+    assert (tmp_path / "run" / "figure.png").stat().st_size > 10_000
+    assert "prizes" in (tmp_path / "run" / "summary.txt").read_text()
+
+
+def test_help_is_light():
+    code = "import sys, allpay.cli; print([m for m in ('jax', 'numba', 'numpy', 'polars', 'matplotlib') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    for command in ((), ("simulate",), ("design",), ("reproduce",)):
+        assert allpay(*command, "--help").returncode == 0
+
+
+def test_a_pipe_that_closes_early_is_no_error():
+    line = f"{sys.executable} -m allpay.cli simulate --weights 0.8 --rounds 1 --iterations 10 | true"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+
+
+def test_the_example_script_runs_in_its_folder():
+    """The commands of the original document, with its own setting made shorter."""
+
+    def script(*options):
+        line = [sys.executable, "deep_mind_example.py", "--weights", "0.8", *options]
+        return subprocess.run(line, cwd=ROOT / "mechanism_design", capture_output=True, text=True, check=False)
+
+    done = script("--iterations", "20000", "--exploration", "4000", "--round", "3")
+    assert done.returncode == 0, done.stderr
+    assert "revenue" in done.stdout
+    refused = script("--bidders", "1")
+    assert refused.returncode != 0
+    assert refused.stderr == "deep_mind_example.py: an auction needs at least 2 bidders: got 1\n"
