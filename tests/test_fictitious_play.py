@@ -191,8 +191,17 @@ def test_a_dominant_bid_is_found_at_once():
     np.testing.assert_allclose(found.strategy[0, :, 0, 0, 1], (np.array(initial) + 100) / 101, atol=1e-12)
 
 
+def test_among_equal_bids_the_lowest_is_played():
+    """Where nobody pays and all win the same, no bid is better than another."""
+    g = Game(Mechanism((0.5, 0.5), (0, 0)), bid_levels=5)
+    found = learn(g, FictitiousPlay(iterations=100, weighting=0), rounds=1)
+    assert found.strategy[0, 0, 0, :, 0].min() >= 100 / 101
+
+
 def test_without_overbidding_nobody_bids_above_its_value():
-    g = Game(all_pay(3), Private(integers(0, 9), levels=10), bid_levels=10, overbidding=False)
+    """Under this rule they would like to: the equilibrium without a cap bids up to 4/3 of the value."""
+    halves = Mechanism.from_weights("payments", 0.5, 3)
+    g = Game(halves, Private(integers(0, 9), levels=10), bid_levels=10, overbidding=False)
     found = learn(g, FictitiousPlay(iterations=500), rounds=2)
     assert np.all(found.strategy[0, :, 0][:, np.triu(np.ones((10, 10), bool), 1)] == 0)
 

@@ -208,8 +208,10 @@ def test_without_overbidding_bids_end_at_the_bidders_own_value():
     g = Game(all_pay(3), Private(integers(0, 9), levels=10), bid_levels=10, overbidding=False)
     np.testing.assert_array_equal(g.bid_grid, np.arange(10))
     np.testing.assert_array_equal(g.allowed, np.arange(1, 11))
-    tenths = Game(all_pay(3), Private(steps(0, 1, 11), levels=11), bid_levels=11, overbidding=False)
-    np.testing.assert_array_equal(tenths.allowed, np.arange(1, 12))  # 0.3 is allowed to bid 0.3, whatever the rounding
+    tenths = Discrete((0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1))
+    g = Game(all_pay(3), Private(tenths, levels=11), bid_levels=11, overbidding=False)
+    assert g.bid_grid[3] > 0.3  # by rounding, and yet a value of 0.3 may bid it
+    np.testing.assert_array_equal(g.allowed, np.arange(1, 12))
     np.testing.assert_array_equal(Game(all_pay(3), bid_levels=7).allowed, np.full(64, 7))
 
 

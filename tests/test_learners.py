@@ -15,14 +15,14 @@ from allpay.mechanism import Mechanism
 from allpay.outcome import Outcome, Verdict
 from allpay.payoffs import evaluate
 
-SHORT = {
-    "fictitious-play": FictitiousPlay(iterations=60, auctions=2000),
-    "epsilon-greedy": EpsilonGreedy(iterations=3000, exploration=1000, halving=200, tail=1000),
-}
+SHORT = {"iterations": 60, "auctions": 2000}
+SHORT_ITS_OWN_WAY = {"epsilon-greedy": {"iterations": 3000, "exploration": 1000, "halving": 200, "tail": 1000}}
 
 ARRAYS = [f.name for f in fields(Outcome) if f.name not in {"games", "learner", "auctions", "tolerance"}]
 
-every_learner = pytest.mark.parametrize("short", [SHORT[name] for name in LEARNERS], ids=list(LEARNERS))
+every_learner = pytest.mark.parametrize(
+    "short", [learner(name, **SHORT_ITS_OWN_WAY.get(name, SHORT)) for name in LEARNERS], ids=list(LEARNERS)
+)
 
 
 def small(w: float, rule: str = "prizes", bidders: int = 3, **options) -> Game:
@@ -152,7 +152,7 @@ def test_learners_by_name():
 def test_a_misspelt_learner_is_told_the_nearest():
     with pytest.raises(
         AllpayError,
-        match=r"^unknown learner 'epsilon': choose from fictitious-play, epsilon-greedy; did you mean 'epsilon-greedy'\?$",
+        match=rf"^unknown learner 'epsilon': choose from {', '.join(LEARNERS)}; did you mean 'epsilon-greedy'\?$",
     ):
         learner("epsilon")
 
