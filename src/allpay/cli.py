@@ -381,24 +381,30 @@ def reproduce(
     out: Annotated[Path, typer.Option(help="folder for the rounds, the figure and the summary")] = Path(
         "allpay-reproduce"
     ),
+    learners: Annotated[
+        str, typer.Option(help="which learners, with commas between, or all", rich_help_panel=LEARNING)
+    ] = "fictitious-play,epsilon-greedy",
     samples: Samples = 50,
     rounds: Rounds = 10,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Run the experiment: three bidders, weights (w, 1−w, 0), both rules, both learners, one figure."""
+    """Run the experiment: three bidders, weights (w, 1−w, 0), both rules, several learners, one figure."""
     from allpay.learners import LEARNERS
+    from allpay.learners import learner as named
     from allpay.mechanism import RULES
     from allpay.pipeline import design as find_design
     from allpay.report.summary import summarise_all
     from allpay.study import DesignSpace, Study
 
+    names = list(LEARNERS) if learners == "all" else [name.strip() for name in learners.split(",")]
+    bidding = {name: named(name) for name in names}
     start = time.perf_counter()
     results = []
     with reporting() as reporter:
         for rule in RULES:
-            for name, kind in LEARNERS.items():
-                study = Study(DesignSpace(rule), kind(), samples=samples, rounds=rounds, seed=seed)
+            for name, bidders in bidding.items():
+                study = Study(DesignSpace(rule), bidders, samples=samples, rounds=rounds, seed=seed)
                 results.append(find_design(study, out / rule / name, reporter))
         files = write_results(results, out, reporter)
     seconds = time.perf_counter() - start
