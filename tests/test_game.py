@@ -249,7 +249,7 @@ def test_undominated_bids_that_are_known():
 
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(
-    prizes=st.lists(st.floats(0, 1), min_size=2, max_size=5),
+    prizes=st.lists(st.floats(0, 1), min_size=2, max_size=5).filter(any),
     seed=st.integers(0, 10_000),
     cost_power=st.sampled_from([0.5, 1.0, 2.0]),
     risk_aversion=st.sampled_from([0.0, 2.0]),
@@ -285,3 +285,9 @@ def test_doctests():
 def test_one_mechanism_may_be_played_in_many_games():
     m = Mechanism.from_weights("prizes", 0.6, 3)
     assert Game(m).mechanism is Game(m, Common()).mechanism
+
+
+def test_a_discrete_distribution_is_played_point_by_point():
+    assert Private(integers(0, 9)).levels == 10
+    np.testing.assert_array_equal(Private(integers(0, 9)).grid(), np.arange(10.0))
+    assert Private(Uniform()).levels == 64

@@ -57,7 +57,7 @@ def _play(cumulative, payments, bids, auctions, state, revenue, highest):  # typ
     n = len(payments)
     kinds, values, levels = cumulative.shape
     keys = np.empty(n, np.int64)
-    played = np.empty(n, np.int64)
+    played, ranked = np.empty(n, np.int64), np.empty(n, np.int64)
     for t in range(auctions):
         for i in range(n):
             state += GOLDEN
@@ -69,9 +69,14 @@ def _play(cumulative, payments, bids, auctions, state, revenue, highest):  # typ
             bid = min(np.searchsorted(row, u, side="right"), levels - 1)
             played[i] = bid
             keys[i] = bid_key(bid, bits, i, n)
-        for i in range(n):
-            revenue[t] += payments[rank_of(i, keys, n)] * bids[played[i]]
-            highest[t] = max(highest[t], bids[played[i]])
+        if n <= 16:  # counting is quicker than sorting while bidders are few
+            for i in range(n):
+                ranked[rank_of(i, keys, n)] = played[i]
+        else:
+            ranked[:] = played[np.argsort(keys)[::-1]]
+        for k in range(n):
+            revenue[t] += payments[k] * bids[ranked[k]]
+        highest[t] = bids[ranked[0]]
 
 
 @dataclass(frozen=True)

@@ -452,8 +452,7 @@ def setting_of(
         assert isinstance(bidder_values, Private)
         if distribution_text is not None:
             drawn = distribution(distribution_text)
-            levels = len(drawn.points) if isinstance(drawn, Discrete) else bidder_values.levels
-            bidder_values = Private(drawn, levels)
+            bidder_values = Private(drawn) if isinstance(drawn, Discrete) else Private(drawn, bidder_values.levels)
         if value_levels is not None:
             bidder_values = replace(bidder_values, levels=value_levels)
     changes: dict[str, Any] = {"bid_levels": bid_levels, "max_bid": max_bid, "overbidding": overbidding}

@@ -140,19 +140,26 @@ def distribution(text: str) -> Distribution:
         raise AllpayError(f"the numbers of {text!r} do not fit the distribution {name!r}") from None
 
 
+DEFAULT_LEVELS = 64
+
+
 @dataclass(frozen=True)
 class Private:
     """Each bidder draws its own value, independently, from one distribution.
 
     Attributes:
         distribution: of one bidder's value.
-        levels: how many values a bidder can have on the grid, V: the quantiles (j+½)/V, each with probability 1/V.
+        levels: how many values a bidder can have on the grid, V: the quantiles (j+½)/V, each with probability 1/V. If not
+            given, 64, or as many as there are points where the distribution is discrete.
     """
 
     distribution: Distribution = field(default_factory=Uniform)
-    levels: int = 64
+    levels: int = None  # type: ignore[assignment]  # never None once it is made
 
     def __post_init__(self) -> None:
+        if self.levels is None:
+            points = self.distribution.points if isinstance(self.distribution, Discrete) else ()
+            object.__setattr__(self, "levels", len(points) or DEFAULT_LEVELS)
         if self.levels < 1:
             raise AllpayError(f"value levels must be at least 1: got {self.levels}")
 

@@ -41,6 +41,8 @@ class Mechanism:
         _check_finite("prizes", self.prizes)
         _check_finite("payments", self.payments)
         _check_ordered("prizes", self.prizes)
+        if self.prizes[0] == 0:
+            raise AllpayError("there is nothing to win: give the first rank a prize above 0")
         for k, p in enumerate(self.payments, start=1):
             if p > 1:
                 raise AllpayError(f"payments must lie in [0, 1]: got {p:g} at position {k}")
