@@ -265,3 +265,18 @@ def test_the_tail_never_reaches_into_exploration():
     found = learn(g, EpsilonGreedy(iterations=2000, exploration=1500, tail=2000), rounds=1)
     same = learn(g, EpsilonGreedy(iterations=2000, exploration=1500, tail=500), rounds=1)
     assert found.realised_revenue == same.realised_revenue
+
+
+def test_a_run_stops_at_the_checkpoint_that_is_within_the_tolerance():
+    game = Game.from_weights("payments", 0.9, 3, values=Private(levels=10), bid_levels=10, overbidding=False)
+    bidders = EpsilonGreedy(200_000, 50_000, halving=2000, tail=4000)
+    whole = learn(game, bidders, rounds=6)
+    stopped = learn(game, EpsilonGreedy(200_000, 50_000, halving=2000, tail=4000, tolerance=0.02), rounds=6)
+    assert stopped.iterations.min() < 200_000
+    for r in range(6):
+        after = int(np.sum(np.isfinite(stopped.history[0, r])))
+        assert stopped.iterations[0, r] == 50_000 + after * 150_000 // 32
+        np.testing.assert_array_equal(stopped.history[0, r, :after], whole.history[0, r, :after])
+        if stopped.iterations[0, r] < 200_000:
+            assert stopped.history[0, r, after - 1] <= 0.02 * stopped.stakes[0]
+    assert stopped.auctions == stopped.iterations.sum()

@@ -78,7 +78,12 @@ class Outcome:
     @property
     def relative_exploitability(self) -> Array:
         """`[designs, rounds]` exploitability over the stake: the utility of the top prize at the highest value."""
-        return self.exploitability / np.array([stake(game) for game in self.games])[:, None]
+        return self.exploitability / self.stakes[:, None]
+
+    @property
+    def stakes(self) -> Array:
+        """`[designs]` the stake of each game."""
+        return np.array([stake(game) for game in self.games])
 
     @property
     def converged(self) -> NDArray[np.bool_]:

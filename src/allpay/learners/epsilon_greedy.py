@@ -15,7 +15,7 @@ from allpay.auction import GOLDEN, bid_key, high_index, low_index, rank_of, word
 from allpay.errors import AllpayError
 from allpay.game import Array, Game, Private, Setting
 from allpay.learners.base import CHECKPOINTS, Seeds, each_run
-from allpay.outcome import TOLERANCE, Outcome, fields_of
+from allpay.outcome import TOLERANCE, Outcome, fields_of, stake
 from allpay.payoffs import evaluate, exploitability
 
 
@@ -39,7 +39,8 @@ class EpsilonGreedy:
         halving: after how many further auctions epsilon halves.
         restart: whether exploration counts as one observation of each bid when it ends.
         tail: the last auctions, over which realised revenue is averaged.
-        tolerance: exploitability relative to the stake up to which a run counts as converged.
+        tolerance: stop a run as soon as a checkpoint (32 evenly over the auctions after exploration) finds its exploitability
+            relative to the stake at most this; None runs all auctions.
     """
 
     iterations: int = 2_000_000
@@ -70,30 +71,48 @@ class EpsilonGreedy:
             raise AllpayError(f"tolerance must be above 0: got {self.tolerance:g}")
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
-        tail = min(self.tail, self.iterations - self.exploration)
-        tables = {id(game): _utilities(game) for game in games}
+        checkpoints = [
+            self.exploration + k * (self.iterations - self.exploration) // CHECKPOINTS
+            for k in range(1, CHECKPOINTS + 1)
+        ]
+        stops = sorted({*checkpoints, max(self.iterations - self.tail, self.exploration)} - {self.exploration})
+        utilities = {id(game): _utilities(game) for game in games}
 
         def run(game: Game, seed: np.uint64):  # type: ignore[no-untyped-def]
-            n, values, bids = game.bidders, len(game.value_grid), game.bid_levels
-            greedy = np.zeros((CHECKPOINTS, n, values), np.int64)
-            realised = _epsilon_greedy(
-                seed,
-                tables[id(game)],
-                game.allowed,
-                np.asarray(game.mechanism.payments),
-                game.bid_grid,
-                self.iterations,
-                self.exploration,
-                self.halving,
-                self.restart,
-                tail,
-                greedy,
-            )
-            snapshots = (greedy[..., None] == np.arange(bids)).astype(float)
-            history = np.array([exploitability(game, snapshot).mean() for snapshot in snapshots])
-            return snapshots[-1], evaluate(game, snapshots[-1]), realised, history
+            shape = (game.bidders, len(game.value_grid), game.bid_levels)
+            tables = (np.zeros(shape), np.zeros(shape), np.zeros(shape[:2], np.int64), np.zeros(shape[:2]))
+            payments = np.asarray(game.mechanism.payments)
+            goal = -1.0 if self.tolerance is None else self.tolerance * stake(game)
+            state = _explore(seed, *tables, utilities[id(game)], game.allowed, self.exploration, self.restart)
+            history, parts, t = [], [], self.exploration
+            for stop in stops:
+                state, paid, top = _exploit(
+                    np.uint64(state),
+                    *tables,
+                    utilities[id(game)],
+                    game.allowed,
+                    payments,
+                    game.bid_grid,
+                    t - self.exploration,
+                    stop - self.exploration,
+                    self.halving,
+                )
+                parts.append((stop - t, paid, top))
+                t = stop
+                if stop in checkpoints:
+                    profile = (tables[2][..., None] == np.arange(game.bid_levels)).astype(float)
+                    # a run with fewer auctions than checkpoints has some of them at the same auction
+                    history += [exploitability(game, profile).mean()] * checkpoints.count(stop)
+                    if history[-1] <= goal:
+                        break
+            return profile, evaluate(game, profile), _mean_of_tail(parts, self.tail), history, t
 
         runs = each_run(run, games, seeds)
+        histories = np.full((*seeds.shape, CHECKPOINTS), np.nan)
+        for d, row in enumerate(runs):
+            for r, found in enumerate(row):
+                histories[d, r, : len(found[3])] = found[3]
+        iterations = np.array([[r[4] for r in row] for row in runs])
         return Outcome(
             games=tuple(games),
             learner=self.name,
@@ -101,11 +120,21 @@ class EpsilonGreedy:
             **fields_of([[r[1] for r in row] for row in runs]),
             realised_revenue=np.array([[r[2][0] for r in row] for row in runs]),
             realised_highest_bid=np.array([[r[2][1] for r in row] for row in runs]),
-            history=np.array([[r[3] for r in row] for row in runs]),
-            iterations=np.full(seeds.shape, self.iterations),
-            auctions=seeds.size * self.iterations,
+            history=histories,
+            iterations=iterations,
+            auctions=int(iterations.sum()),
             tolerance=self.tolerance or TOLERANCE,
         )
+
+
+def _mean_of_tail(parts: list[tuple[int, float, float]], tail: int) -> tuple[float, float]:
+    """Mean revenue and highest bid over the last stretches of a run, as few as hold `tail` auctions (or over all)."""
+    auctions, paid, top = 0, 0.0, 0.0
+    for length, stretch_paid, stretch_top in reversed(parts):
+        auctions, paid, top = auctions + length, paid + stretch_paid, top + stretch_top
+        if auctions >= tail:
+            break
+    return paid / auctions, top / auctions
 
 
 def _utilities(game: Game) -> Array:
@@ -115,17 +144,17 @@ def _utilities(game: Game) -> Array:
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _epsilon_greedy(  # type: ignore[no-untyped-def]
-    state, utilities, allowed, payments, bids, iterations, exploration, halving, restart, tail, greedy
+def _explore(  # type: ignore[no-untyped-def]
+    state, estimate, count, best, runner_up, utilities, allowed, auctions, restart
 ):
-    """Run the auctions; fill greedy `[checkpoints, bidders, values]`; return mean revenue and highest bid of the tail."""
-    n = len(payments)
-    values, levels = utilities.shape[:2]
-    estimate = np.zeros((n, values, levels))
-    count = np.zeros((n, values, levels))
-    value, bid, key = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
+    """Auctions in which all bids are random; fills the bidders' tables and returns the state of the random stream.
 
-    for _ in range(exploration):
+    Estimate and count are `[bidders, values, bids]`; best, the index of the bid of highest estimate, and runner_up, which is
+    at least the estimate of every other bid, are `[bidders, values]`.
+    """
+    n, values = best.shape
+    value, bid, key = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
+    for _ in range(auctions):
         for i in range(n):
             state += GOLDEN
             bits = word(state)
@@ -137,9 +166,6 @@ def _epsilon_greedy(  # type: ignore[no-untyped-def]
             # While all bids are random nobody asks for the averages: sums will do.
             estimate[i, value[i], bid[i]] += utilities[value[i], bid[i], rank_of(i, key, n)]
             count[i, value[i], bid[i]] += 1.0
-
-    best = np.zeros((n, values), np.int64)
-    runner_up = np.zeros((n, values))  # at least the estimate of every bid but the best
     for i in range(n):
         for v in range(values):
             for b in range(allowed[v]):
@@ -148,22 +174,26 @@ def _epsilon_greedy(  # type: ignore[no-untyped-def]
                     if restart:
                         count[i, v, b] = 1.0
             best[i, v], runner_up[i, v] = _two_best(estimate[i, v, : allowed[v]], best[i, v])
+    return state
 
-    revenue = highest = 0.0
-    start = iterations - tail
-    epsilon = 0.5
-    checkpoint = 0
-    t = exploration
-    while t < iterations:
-        # A stretch in which epsilon stays the same, nothing is recorded, and auctions are all in the tail or all before it.
-        stop = min(iterations, exploration + ((t - exploration) // halving + 1) * halving)
-        stop = start if t < start < stop else stop
-        record = exploration + (checkpoint + 1) * (iterations - exploration) // len(greedy)
-        stop = min(stop, max(record, t + 1))
-        threshold = uint64(epsilon * 2.0**32)  # type: ignore[call-overload]
-        paid = top = 0.0
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _exploit(  # type: ignore[no-untyped-def]
+    state, estimate, count, best, runner_up, utilities, allowed, payments, bids, first, last, halving
+):
+    """Auctions first…last−1 after exploration, on the tables of `_explore`.
+
+    Returns the state of the random stream, and the sums of revenue and of the highest bids.
+    """
+    n, values = best.shape
+    value, bid, key = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
+    paid = top = 0.0
+    t = first
+    while t < last:
+        stop = min(last, (t // halving + 1) * halving)  # epsilon is the same up to there
+        threshold = uint64(0.5 ** (1 + t // halving) * 2.0**32)
         for _ in range(t, stop):
-            highest_bid = 0
+            highest = 0
             for i in range(n):
                 state += GOLDEN
                 bits = word(state)
@@ -177,8 +207,8 @@ def _epsilon_greedy(  # type: ignore[no-untyped-def]
                         bid[i] = low_index(bits, allowed[value[i]])
                         state += GOLDEN
                         key[i] = bid_key(bid[i], word(state), i, n)
-                highest_bid = max(highest_bid, bid[i])
-            top += bids[highest_bid]
+                highest = max(highest, bid[i])
+            top += bids[highest]
             for i in range(n):
                 r = rank_of(i, key, n)
                 v, b = value[i], bid[i]
@@ -194,18 +224,8 @@ def _epsilon_greedy(  # type: ignore[no-untyped-def]
                     best[i, v] = b
                 elif new > runner_up[i, v]:
                     runner_up[i, v] = new
-        if t >= start:
-            revenue += paid
-            highest += top
-        if (t - exploration) // halving != (stop - exploration) // halving:
-            epsilon /= 2
         t = stop
-        while checkpoint < len(greedy) and t >= exploration + (checkpoint + 1) * (iterations - exploration) // len(
-            greedy
-        ):
-            greedy[checkpoint] = best
-            checkpoint += 1
-    return revenue / tail, highest / tail
+    return state, paid, top
 
 
 @njit(inline="always")
