@@ -71,10 +71,8 @@ class EpsilonGreedy:
             raise AllpayError(f"tolerance must be above 0: got {self.tolerance:g}")
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
-        checkpoints = [
-            self.exploration + k * (self.iterations - self.exploration) // CHECKPOINTS
-            for k in range(1, CHECKPOINTS + 1)
-        ]
+        played = self.iterations - self.exploration
+        checkpoints = [self.exploration + max(1, k * played // CHECKPOINTS) for k in range(1, CHECKPOINTS + 1)]
         stops = sorted({*checkpoints, max(self.iterations - self.tail, self.exploration)} - {self.exploration})
         utilities = {id(game): _utilities(game) for game in games}
 
