@@ -18,7 +18,7 @@ FLOORS = [
     {"auction", "theory"},
     {"outcome", "learners"},
     {"study"},
-    {"surrogate", "ascent", "optimum", "pipeline"},
+    {"surrogate", "ascent", "optimum", "pipeline", "verify"},
     {"report"},
     {"cli", "adapters"},
 ]

@@ -415,6 +415,35 @@ def reproduce(
         typer.echo(f"\n{seconds:.0f} s. Written to {out}: " + ", ".join(Path(f).name for f in files))
 
 
+@command
+def verify(
+    full: Annotated[
+        bool, typer.Option("--full", help="more designs, bidders and rounds, finer grids; minutes")
+    ] = False,
+    seed: Seed = 0,
+    markdown: Annotated[Path | None, typer.Option(help="write the results as a page into this file")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run every game whose equilibrium is known through theory, payoffs, sampled auctions and learners, and compare."""
+    from allpay.verify import verify as run_checks
+    from allpay.verify.page import as_page, as_text
+
+    with reporting("cases") as reporter:
+        report = run_checks(full, seed, reporter)
+    if markdown is not None:
+        from allpay.study.store import write
+
+        write(markdown, lambda file: file.write(as_page(report).encode()))
+    if as_json:
+        checks = [check.values() for check in report.checks]
+        failed = len(report.failures)
+        print_json({"checks": checks, "failed": failed, "full": full, "seed": seed, "seconds": report.seconds})
+    else:
+        typer.echo(as_text(report))
+    if report.failures:
+        raise typer.Exit(1)
+
+
 def parse_weights(text: str) -> float | list[float]:
     """One number, or several with commas between."""
     try:
@@ -592,7 +621,7 @@ class Bars:
 
 
 @contextmanager
-def reporting() -> Iterator[Bars]:
+def reporting(unit: str = "designs") -> Iterator[Bars]:
     """Progress bars on stderr while it is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
@@ -605,7 +634,7 @@ def reporting() -> Iterator[Bars]:
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
-        TextColumn("designs"),
+        TextColumn(unit),
         Elapsed(),
         Remaining(),
     )

@@ -1,0 +1,219 @@
+"""The known cases: games whose equilibrium has been published or can be written down, and numbers computed without `theory`.
+
+What is expected is either a closed form, typed here as it is printed, or an adaptive quadrature (QUADPACK) of the bid
+function written out anew: no panel, node or rank table of `theory` is used.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from allpay.game import Array, Common, Game, Private
+from allpay.mechanism import Mechanism
+
+MOLDOVANU_SELA = "Moldovanu & Sela 2001"
+BARUT_KOVENOCK = "Barut & Kovenock 1998"
+BAYE_KOVENOCK_DE_VRIES = "Baye, Kovenock & de Vries 1996"
+RILEY_SAMUELSON = "Riley & Samuelson 1981"
+MYERSON = "revenue equivalence, Myerson 1981"
+INDIFFERENCE = "indifference over the ranks, written out"
+
+SIX_DIGITS, FOUR_DIGITS = 5e-7, 5e-5
+"""How far a number may be off: half a unit of the sixth decimal, and of the fourth where only four were printed."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A number, and how far its digits reach."""
+
+    value: float
+    tolerance: float = SIX_DIGITS
+
+
+def printed(value: float) -> Known:
+    """A number of which four decimals are known."""
+    return Known(value, FOUR_DIGITS)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A game whose equilibrium is known.
+
+    Attributes:
+        family: what it is a case of.
+        point: which of that family, as `w = 0.8`.
+        game: the game; its bid grid is replaced where a check needs another.
+        source: where the closed form comes from.
+        revenue, highest_bid: by closed form; None where there is only the quadrature.
+        bid: the bid at quantiles, by closed form.
+    """
+
+    family: str
+    point: str
+    game: Game
+    source: str
+    revenue: Known | None = None
+    highest_bid: Known | None = None
+    bid: Callable[[Array], Array] | None = None
+
+    def on(self, bid_levels: int, value_levels: int) -> Game:
+        """The game on a grid with so many bids, and so many values where they are private."""
+        values = self.game.values
+        if isinstance(values, Private):
+            values = replace(values, levels=value_levels)
+        return replace(self.game, bid_levels=bid_levels, values=values)
+
+
+def known_cases(full: bool = False) -> list[Case]:
+    """Every row of the tables, at several points each; more points if `full`."""
+    splits = np.linspace(0.5, 1, 11 if full else 6).round(3).tolist()
+    bidders = (2, 3, 5, 7, 10, 15, 20) if full else (2, 5, 10, 20)
+    return [case for w in splits for case in _three_bidders(w)] + [case for n in bidders for case in _many_bidders(n)]
+
+
+def _three_bidders(w: float) -> list[Case]:
+    """Weights (w, 1−w, 0), values uniform on [0, 1] where private and 1 where common."""
+    point = f"w = {w:g}"
+
+    def prizes(values: Private | Common, **options: float) -> Game:
+        return Game(Mechanism.from_weights("prizes", w, 3), values, **options)  # type: ignore[arg-type]
+
+    def paid_by_rank(q: Array) -> Array:
+        return (2 / 3) * q**2 / np.maximum(w * q + 2 * (1 - w) * (1 - q), 1e-300)
+
+    none = (None, None)
+    quadratic_private = {
+        0.5: (printed(0.7829), printed(0.3600)),
+        0.8: (printed(0.9185), printed(0.4815)),
+        1.0: (printed(0.9798), printed(0.5443)),
+    }
+    quadratic_common = {
+        0.5: (printed(1.6661), printed(0.6684)),
+        0.8: (printed(1.5944), printed(0.7219)),
+        1.0: (Known(1.5), Known(0.75)),
+    }
+    averse = {
+        0.5: (printed(0.8965), printed(0.4289)),
+        0.6: (printed(0.9013), printed(0.4543)),
+        0.8: (printed(0.8304), printed(0.4674)),
+        1.0: (printed(0.6526), printed(0.4284)),
+    }
+    by_payment = {0.5: printed(0.6948), 0.8: printed(0.5491), 1.0: Known(0.5)}
+    third = Known(w / 3 - (1 - w) / 15)
+    return [
+        Case("prizes, common value", point, prizes(Common()), BARUT_KOVENOCK, Known(1.0), Known(0.3 + 0.3 * w)),
+        Case("prizes, private values", point, prizes(Private()), MOLDOVANU_SELA, Known(w / 2), third),
+        Case(
+            "prizes, private values, cost b²",
+            point,
+            prizes(Private(), cost_power=2.0),
+            MOLDOVANU_SELA,
+            *quadratic_private.get(w, none),
+        ),
+        Case(
+            "prizes, common value, cost b²",
+            point,
+            prizes(Common(), cost_power=2.0),
+            BARUT_KOVENOCK,
+            *quadratic_common.get(w, none),
+        ),
+        Case(
+            "prizes, common value, CARA ρ = 2",
+            point,
+            prizes(Common(), risk_aversion=2.0),
+            INDIFFERENCE,
+            *averse.get(w, none),
+        ),
+        Case(
+            "payments, private values",
+            point,
+            Game(Mechanism.from_weights("payments", w, 3)),
+            f"{MYERSON}; bids in closed form",
+            Known(0.5),
+            by_payment.get(w),
+            paid_by_rank,
+        ),
+    ]
+
+
+def _many_bidders(n: int) -> list[Case]:
+    point = f"n = {n}"
+    one_prize = Mechanism.from_weights("prizes", 1.0, n)
+    first_price = Mechanism.from_weights("payments", (1.0,), n)
+    by_rank = Mechanism.from_weights("payments", tuple(np.arange(n, 0, -1) * 2 / (n * (n + 1))), n)
+    return [
+        Case(
+            "winner takes all, private values",
+            point,
+            Game(one_prize),
+            MOLDOVANU_SELA,
+            Known((n - 1) / (n + 1)),
+            Known((n - 1) / (2 * n)),
+            bid=lambda q: (n - 1) / n * q**n,
+        ),
+        Case(
+            "winner takes all, common value",
+            point,
+            Game(one_prize, Common()),
+            BAYE_KOVENOCK_DE_VRIES,
+            Known(1.0),
+            Known(n / (2 * n - 1)),
+            bid=lambda q: q ** (n - 1),
+        ),
+        Case(
+            "first price, private values",
+            point,
+            Game(first_price),
+            RILEY_SAMUELSON,
+            Known((n - 1) / (n + 1)),
+            Known((n - 1) / (n + 1)),
+            bid=lambda q: (n - 1) / n * q,
+        ),
+        Case("every rank pays, ever less; private values", point, Game(by_rank), MYERSON, Known((n - 1) / (n + 1))),
+    ]
+
+
+def by_quadrature(game: Game) -> tuple[float, float]:
+    """Revenue and highest bid of a known case: its bid function, written out, and adaptive quadrature.
+
+    For values uniform on [0, 1] or a common value; risk-averse bidders must all pay their bids.
+    """
+    from scipy.integrate import quad
+
+    n = game.bidders
+
+    def integral(f: Callable[[float], float]) -> float:
+        return float(quad(f, 0, 1, epsabs=1e-11, epsrel=1e-11, limit=400)[0])
+
+    def paid(q: float) -> float:
+        return _mean(game.mechanism.payments, _chances(n, q))
+
+    def bid(q: float) -> float:
+        return _cost(game, q, paid(q)) ** (1 / game.cost_power)
+
+    return n * integral(lambda q: paid(q) * bid(q)), n * integral(lambda q: q ** (n - 1) * bid(q))
+
+
+def _cost(game: Game, q: float, paid: float) -> float:
+    """What the bid at quantile q costs its bidder."""
+    n, prizes, chance = game.bidders, game.mechanism.prizes, _chances(game.bidders, q)
+    if isinstance(game.values, Common):
+        if game.risk_aversion > 0:
+            loss = [math.exp(-game.risk_aversion * (a - prizes[-1])) for a in prizes]
+            return -math.log(_mean(loss, chance)) / game.risk_aversion
+        return (_mean(prizes, chance) - prizes[-1]) / paid
+    # ∫₀^q t dΠ(t) by parts, with ∫₀^q P_k = P(at least n−k+1 of n are below q)/n: each part is a sum of terms ≥ 0
+    below = [math.comb(n, j) * q**j * (1 - q) ** (n - j) for j in range(n + 1)]
+    areas = [math.fsum(below[n - k + 1 :]) / n for k in range(1, n + 1)]
+    return max(q * _mean(prizes, chance) - _mean(prizes, areas), 0.0) / paid if paid > 0 else 0.0
+
+
+def _chances(n: int, q: float) -> list[float]:
+    """P_k(q), as it is printed."""
+    return [math.comb(n - 1, k - 1) * q ** (n - k) * (1 - q) ** (k - 1) for k in range(1, n + 1)]
+
+
+def _mean(numbers: "list[float] | tuple[float, ...]", chance: list[float]) -> float:
+    return math.fsum(x * p for x, p in zip(numbers, chance, strict=True))

@@ -1,0 +1,314 @@
+"""The checks: the same known cases through theory, the exact payoffs of the grid, sampled auctions, and every learner."""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from allpay.auction import play
+from allpay.game import Array, Common, Discrete, Game, Private
+from allpay.learners import LEARNERS, Learner, run_seeds
+from allpay.mechanism import all_pay
+from allpay.outcome import Verdict, stake
+from allpay.payoffs import evaluate, expected_payoffs
+from allpay.theory import Equilibrium, equilibrium, two_bidder_all_pay
+from allpay.verify.cases import BAYE_KOVENOCK_DE_VRIES, SIX_DIGITS, Case, by_quadrature, known_cases
+
+UNEQUAL = "two bidders who know each other's values"
+QUADRATURE = "bid function written out, adaptive quadrature"
+GRID = "theory's bids on a grid"
+EXACT = "exact payoffs"
+NO_GAIN = "an equilibrium leaves nothing to gain"
+ONE_STEP = "theory; tolerance: a step of the grid for every bid paid"
+ERRORS = 4
+"""Standard errors by which a mean over sampled auctions may be off."""
+
+NOTHING = 1 / 20
+"""The part of half a step below which a gain counts as this part: there chance decides, by where bids fall between steps."""
+
+MIXING, GREEDY, CIRCLING = {"interior-point"}, {"epsilon-greedy"}, {"fictitious-play"}
+"""Learners of which it is known how they end with a common value, where equilibria are mixtures: at one, whatever the prizes;
+never, since greedy bidders do not mix; not where Π is concave, where they circle (measured). Of others both endings pass,
+if their verdict says which."""
+
+
+class Reporter(Protocol):
+    """Who is told how far it is."""
+
+    def stage(self, what: str) -> AbstractContextManager[object]: ...
+
+    def advance(self, done: int, total: int) -> None: ...
+
+
+class Silent:
+    """A reporter that says nothing."""
+
+    def stage(self, what: str) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def advance(self, done: int, total: int) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class Check:
+    """One number against what it ought to be.
+
+    Attributes:
+        family, point: the case, as in `Case`.
+        layer: what computed the number: theory, payoffs, auctions or a learner's name.
+        what: which number.
+        value: it.
+        expected: what it ought to be, or the least that it ought to be.
+        tolerance: how far off it may be.
+        source: where `expected` comes from.
+        at_least: whether more than `expected` is fine.
+    """
+
+    family: str
+    point: str
+    layer: str
+    what: str
+    value: float
+    expected: float
+    tolerance: float
+    source: str
+    at_least: bool = False
+
+    @property
+    def error(self) -> float:
+        """How far off the value is; NaN if there is none."""
+        off = self.expected - self.value
+        return max(off, 0.0) if self.at_least and not math.isnan(off) else abs(off)
+
+    @property
+    def passed(self) -> bool:
+        return self.error <= self.tolerance  # not where the error is NaN
+
+    def values(self) -> dict[str, Any]:
+        """For JSON."""
+        return {**vars(self), "error": self.error, "passed": self.passed}
+
+
+@dataclass(frozen=True)
+class Report:
+    """All checks.
+
+    Attributes:
+        checks: each.
+        full: whether these are all points and the finer grids.
+        seconds: how long they took.
+    """
+
+    checks: tuple[Check, ...]
+    full: bool
+    seconds: float
+
+    @property
+    def failures(self) -> tuple[Check, ...]:
+        return tuple(check for check in self.checks if not check.passed)
+
+    @property
+    def sentence(self) -> str:
+        bad = len(self.failures)
+        if bad:
+            return f"{bad} of {len(self.checks)} checks failed."
+        return f"All {len(self.checks)} checks passed."
+
+
+def verify(full: bool = False, seed: int = 0, reporter: Reporter | None = None) -> Report:
+    """Run all checks.
+
+    Args:
+        full: finer grids, more designs and numbers of bidders, more auctions and rounds; minutes instead of seconds.
+        seed: of learning and of sampled auctions.
+        reporter: is told how far it is.
+    """
+    start, reporter = time.perf_counter(), reporter or Silent()
+    cases, checks = known_cases(full), list[Check]()
+    solved = [equilibrium(case.game) for case in cases]
+    with reporter.stage(f"theory: {len(cases)} cases"):
+        for case, found in zip(cases, solved, strict=True):
+            checks += theory_checks(case, found)
+    known = [(case, found) for case, found in zip(cases, solved, strict=True) if found is not None]
+    with reporter.stage("payoffs: theory's bids on finer and finer grids"):
+        for i, (case, found) in enumerate(known):
+            reporter.advance(i, len(known))
+            checks += payoff_checks(case, found, (51, 101, 201, 401, 801) if full else (26, 51, 101, 201, 401))
+        for values in ((1.0, 1.0), (2.0, 1.0), (1.0, 3.0)):
+            checks += unequal_checks(*values, bid_levels=801)
+    with reporter.stage("sampled auctions"):
+        for i, (case, found) in enumerate(known):
+            reporter.advance(i, len(known))
+            checks += auction_checks(case, found, 1_000_000 if full else 50_000, seed + i)
+    for name, kind in LEARNERS.items():
+        with reporter.stage(f"bidders learn: {name}"):
+            to_learn = _learned(cases, full)
+            for i, case in enumerate(to_learn):
+                reporter.advance(i, len(to_learn))
+                checks += learner_checks(kind(), case, 5 if full else 1, seed)
+    return Report(tuple(checks), full, time.perf_counter() - start)
+
+
+def theory_checks(case: Case, found: Equilibrium | None) -> Iterator[Check]:
+    """The equilibrium against the closed form and against quadrature of the bid function."""
+    integrals = by_quadrature(case.game)
+    for name, integral in zip(("revenue", "highest_bid"), integrals, strict=True):
+        value, known = math.nan if found is None else getattr(found, name), getattr(case, name)
+        what = name.replace("_", " ")
+        if known is not None:
+            yield Check(case.family, case.point, "theory", what, value, known.value, known.tolerance, case.source)
+        yield Check(case.family, case.point, "theory", f"{what}, integrated", value, integral, SIX_DIGITS, QUADRATURE)
+    if case.bid is not None:
+        q = np.linspace(0, 1, 101)
+        off = math.nan if found is None else float(np.abs(found.bid_at(q) - case.bid(q)).max())
+        yield Check(case.family, case.point, "theory", "bids, furthest off", off, 0.0, SIX_DIGITS, case.source)
+
+
+def on_grid(game: Game, found: Equilibrium) -> Array:
+    """`[1, values, bids]` the equilibrium as a strategy on the bid grid: every bid moved to the nearest that is allowed.
+
+    A value of the grid stands for a range of quantiles, and plays the bids of them all.
+    """
+    grid, levels = game.bid_grid, len(game.value_grid)
+    borders = (grid[1:] + grid[:-1]) / 2
+    low, high = np.zeros_like(borders), np.ones_like(borders)
+    for _ in range(60):  # bisection: the quantile at which bids pass each border
+        middle = (low + high) / 2
+        below = found.bid_at(middle) < borders
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    q, edges = np.concatenate([[0.0], low, [1.0]]), np.arange(levels + 1) / levels
+    shared = np.minimum(edges[1:, None], q[1:]) - np.maximum(edges[:-1, None], q[:-1])
+    mass = np.maximum(shared, 0.0)
+    return (mass / mass.sum(axis=1, keepdims=True))[None]
+
+
+def payoff_checks(case: Case, found: Equilibrium, bid_levels: Sequence[int]) -> Iterator[Check]:
+    """The exact payoffs of the grid, at the bids of theory: little to gain, ever less on finer grids, the same revenue.
+
+    Ties cost what first order in the step allows: the bid 0 stands for all bids up to half a step, and wins against them
+    as often as it loses, for nothing. Where low bids are rare, as with private values, less is lost.
+    """
+    gains, half_costs = np.empty(len(bid_levels)), np.empty(len(bid_levels))
+    for i, levels in enumerate(bid_levels):
+        game = case.on(levels, levels - 1)
+        evaluation = evaluate(game, on_grid(game, found))
+        gains[i] = evaluation.exploitability.mean()
+        half_costs[i] = np.diff(game.costs).max() / 2
+    where = (case.family, case.point, "payoffs")
+    yield Check(*where, f"to gain, {bid_levels[-1]} bids", float(gains[-1]), 0.0, float(half_costs[-1]), NO_GAIN)
+    counted = np.maximum(gains, half_costs * NOTHING)
+    order = -float(np.polyfit(np.log(np.array(bid_levels) - 1), np.log(counted), 1)[0])
+    yield Check(*where, "order of its fall", order, 1.0, 0.1, "first order in the step", at_least=True)
+    step = float(game.bid_grid[1])
+    half_step = step / 2 * sum(game.mechanism.payments)
+    yield Check(*where, f"revenue, {bid_levels[-1]} bids", evaluation.revenue, found.revenue, half_step, GRID)
+    yield Check(
+        *where, f"highest bid, {bid_levels[-1]} bids", evaluation.highest_bid, found.highest_bid, step / 2, GRID
+    )
+
+
+def unequal_checks(v1: float, v2: float, bid_levels: int) -> Iterator[Check]:
+    """Two bidders who know each other's values: revenue and payoffs in closed form, and the exact payoffs of their mixtures.
+
+    The stronger bids uniformly up to the lower value, the weaker does so with probability low/high and else bids 0.
+    """
+    family, point = UNEQUAL, f"v = {v1:g}, {v2:g}"
+    revenue, *payoffs = two_bidder_all_pay(v1, v2)
+    low, high = min(v1, v2), max(v1, v2)
+    expected = (low / 2 + low**2 / (2 * high), v1 - low, v2 - low)
+    for what, value, known in zip(
+        ("revenue", "payoff of the first", "payoff of the second"), (revenue, *payoffs), expected, strict=True
+    ):
+        yield Check(family, point, "theory", what, value, known, SIX_DIGITS, BAYE_KOVENOCK_DE_VRIES)
+    values = tuple(sorted({v1, v2}))
+    game = Game(all_pay(2), Private(Discrete(values), len(values)), bid_levels=bid_levels)
+    borders = (game.bid_grid[1:] + game.bid_grid[:-1]) / 2
+    uniform = np.diff(np.minimum(borders / low, 1.0), prepend=0.0, append=1.0)
+    masses = [uniform * (low / v_other) + (1 - low / v_other) * (game.bid_grid == 0) for v_other in (v2, v1)]
+    step = float(game.bid_grid[1])
+    paid = sum(float(mass @ game.bid_grid) for mass in masses)
+    yield Check(family, point, "payoffs", f"revenue, {bid_levels} bids", paid, revenue, step, GRID)
+    for v, mine, rival in ((v1, masses[0], masses[1]), (v2, masses[1], masses[0])):
+        worth = expected_payoffs(game, rival)[values.index(v)]
+        yield Check(
+            family, point, "payoffs", f"to gain at value {v:g}", float(worth.max() - mine @ worth), 0.0, step, NO_GAIN
+        )
+
+
+def auction_checks(case: Case, found: Equilibrium, auctions: int, seed: int) -> Iterator[Check]:
+    """Sampled auctions at the bids of theory against the exact payoffs of the same grid."""
+    game = case.on(101, 64)
+    strategy = on_grid(game, found)
+    exact, played = evaluate(game, strategy), play(game, strategy, auctions, seed)
+    for name in ("revenue", "highest_bid"):
+        sample = getattr(played, name)
+        tolerance = ERRORS * float(sample.std(ddof=1)) / math.sqrt(auctions)
+        yield Check(
+            case.family,
+            case.point,
+            "auctions",
+            f"{name.replace('_', ' ')}, sampled",
+            float(sample.mean()),
+            getattr(exact, name),
+            tolerance,
+            EXACT,
+        )
+
+
+def _learned(cases: Sequence[Case], full: bool) -> list[Case]:
+    """The cases that bidders learn to play: some designs of three bidders."""
+    points = {"w = 0.5", "w = 0.65", "w = 0.8", "w = 1"} if full else {"w = 0.5", "w = 0.8"}
+    return [case for case in cases if case.game.bidders == 3 and case.point in points]
+
+
+def learner_checks(learner: Learner, case: Case, rounds: int, seed: int) -> Iterator[Check]:
+    """What bidders learn: whether they end where it is known that they do, and the revenue there.
+
+    A learner with its own grid of values and bids plays on that. Where learning is known not to settle, a verdict that
+    says so passes. One that is still learning when its iterations end is given ten times as many.
+    """
+    game = _for_learner(case, learner)
+    seeds, settles = run_seeds(seed, 1, rounds), _settles(learner.name, game)
+    outcome = learner.learn([game], seeds)
+    if settles and (outcome.verdicts == Verdict.STILL_LEARNING.value).any() and hasattr(learner, "iterations"):
+        longer = replace(learner, iterations=10 * learner.iterations)  # type: ignore[type-var]
+        outcome = longer.learn([game], seeds)
+    where = (case.family, case.point, learner.name)
+    left = float(outcome.relative_exploitability.max())
+    said = ", ".join(sorted(set(outcome.verdicts.ravel().tolist())))
+    if settles is False or (settles is None and not outcome.converged.all()):
+        yield Check(
+            *where, f"left to gain ({said})", left, outcome.tolerance, 0.0, "known not to settle", at_least=True
+        )
+        return
+    step = float(game.bid_grid[1])
+    # a grid that is part of the game is coarse: half a step of it is more than the tolerance of a verdict
+    most = outcome.tolerance if learner.continuous else max(outcome.tolerance, step / 2 / stake(game))
+    yield Check(*where, f"left to gain ({said})", left, 0.0, most, NO_GAIN)
+    found = equilibrium(game)
+    if found is not None:
+        allowed = step * sum(game.mechanism.payments)
+        yield Check(*where, "revenue", float(outcome.revenue[0].mean()), found.revenue, allowed, ONE_STEP)
+
+
+def _for_learner(case: Case, learner: Learner) -> Game:
+    own = learner.setting
+    values = case.game.values if isinstance(case.game.values, Common) else own.values
+    return replace(case.game, values=values, bid_levels=own.bid_levels, overbidding=own.overbidding)
+
+
+def _settles(learner: str, game: Game) -> bool | None:
+    """Whether learning is known to end at an equilibrium of this game; None where that is not known."""
+    if not isinstance(game.values, Common) or learner in MIXING:
+        return True
+    if learner in GREEDY:
+        return False
+    concave = bool(np.any(np.diff(game.mechanism.prizes, 2) < -1e-12))  # Bernstein coefficients of Π″
+    if learner in CIRCLING:
+        return not concave
+    return None
