@@ -1,4 +1,5 @@
-"""What all learners share: the protocol they follow, the seeds of their runs, and the threads that the runs take.
+"""What learners share: the protocol they follow, the seeds of their runs, the threads that the runs take, and what a learner
+on exact payoffs with one strategy for all bidders does before and after its loop.
 
 A learner that is one compiled loop over a run needs no batch dimension inside: runs are independent, so each is one call
 that releases the interpreter lock. What a run computes cannot depend on the batch it is in, nor on the number of threads.
@@ -7,14 +8,16 @@ that releases the interpreter lock. What a run computes cannot depend on the bat
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import ClassVar, Protocol, TypeVar
+from typing import ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from allpay.auction import play
 from allpay.errors import AllpayError
-from allpay.game import Game, Setting
-from allpay.outcome import Outcome
+from allpay.game import Array, Game, Setting
+from allpay.outcome import TOLERANCE, Outcome, fields_of, stake
+from allpay.payoffs import evaluate, quadrature, terms
 
 Seeds = NDArray[np.uint64]
 Result = TypeVar("Result")
@@ -98,3 +101,91 @@ def each_run(function: Callable[[Game, np.uint64], Result], games: Sequence[Game
         except BaseException:
             threads.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+class SelfPlay(Learner, Protocol):
+    """A learner whose bidders all follow one strategy per value and know the exact payoffs of it."""
+
+    @property
+    def iterations(self) -> int:
+        """The most that a run takes, at least 1."""
+        ...
+
+    @property
+    def tolerance(self) -> float | None:
+        """Exploitability relative to the stake at which a run may stop; None if it is not to stop for that."""
+        ...
+
+    @property
+    def auctions(self) -> int:
+        """How many fresh auctions are sampled with the learned strategies for the realised revenue."""
+        ...
+
+
+class Payoffs(NamedTuple):
+    """What a kernel needs to know of a game: the arguments of `tie_averages`, what the terms are worth, what may be bid.
+
+    Shapes: coefficients `[terms, bidders]`, table `[terms, bids, values]`, allowed `[values]`, nodes and weights of the
+    quadrature, log_binomials `[bidders]`.
+    """
+
+    coefficients: Array
+    table: Array
+    allowed: NDArray[np.int64]
+    nodes: Array
+    weights: Array
+    log_binomials: Array
+
+
+SelfPlayKernel = Callable[[Payoffs, Array, float, Array], int]
+"""From payoffs, the initial strategy `[values, bids]` (turned into the learned one), the exploitability at which to stop
+(−1: never) and the history (filled) to the iterations taken."""
+
+
+def check_self_play(learner: SelfPlay) -> None:
+    """Raise AllpayError if what all learners of this kind have is out of bounds."""
+    if learner.iterations < 1:
+        raise AllpayError(f"iterations must be at least 1: got {learner.iterations}")
+    if learner.tolerance is not None and not learner.tolerance > 0:
+        raise AllpayError(f"tolerance must be above 0: got {learner.tolerance:g}")
+    if learner.auctions < 1:
+        raise AllpayError(f"auctions must be at least 1: got {learner.auctions}")
+
+
+def self_play(
+    learner: SelfPlay, kernel: SelfPlayKernel, games: Sequence[Game], seeds: Seeds, least: float = -1.0
+) -> Outcome:
+    """Every run of a learner with one strategy for all bidders, on exact payoffs, and what its strategies bring.
+
+    Runs begin with random mixtures, drawn from the flat Dirichlet distribution for each value. `least` is the tolerance of
+    a learner that has none.
+    """
+    parts = {}
+    for game in games:
+        term, rule = terms(game), quadrature(game.bidders)
+        payoffs = Payoffs(term.coefficients, term.table, game.allowed, rule.nodes, rule.weights, rule.log_binomials)
+        parts[id(game)] = payoffs
+
+    def run(game: Game, seed: np.uint64):  # type: ignore[no-untyped-def]
+        strategy = np.random.default_rng(int(seed)).dirichlet(np.ones(game.bid_levels), len(game.value_grid))
+        strategy *= np.arange(game.bid_levels) < game.allowed[:, None]
+        strategy /= strategy.sum(axis=1, keepdims=True)
+        history = np.full(min(CHECKPOINTS, learner.iterations), np.nan)
+        goal = (learner.tolerance or least) * stake(game)
+        taken = kernel(parts[id(game)], strategy, goal, history)
+        profile = strategy[None]
+        return profile, evaluate(game, profile), play(game, profile, learner.auctions, int(seed)), history, taken
+
+    runs = each_run(run, games, seeds)
+    return Outcome(
+        games=tuple(games),
+        learner=learner.name,
+        strategy=np.array([[r[0] for r in row] for row in runs]),
+        **fields_of([[r[1] for r in row] for row in runs]),
+        realised_revenue=np.array([[r[2].revenue.mean() for r in row] for row in runs]),
+        realised_highest_bid=np.array([[r[2].highest_bid.mean() for r in row] for row in runs]),
+        history=np.array([[r[3] for r in row] for row in runs]),
+        iterations=np.array([[r[4] for r in row] for row in runs]),
+        auctions=seeds.size * learner.auctions,
+        tolerance=learner.tolerance or TOLERANCE,
+    )

@@ -11,12 +11,11 @@ from typing import ClassVar
 import numpy as np
 from numba import njit
 
-from allpay.auction import play
 from allpay.errors import AllpayError
-from allpay.game import Game, Setting
-from allpay.learners.base import CHECKPOINTS, Seeds, each_run
-from allpay.outcome import TOLERANCE, Outcome, fields_of, stake
-from allpay.payoffs import best_responses, evaluate, fill_cdf, quadrature, regret, terms, tie_averages
+from allpay.game import Array, Game, Setting
+from allpay.learners.base import Payoffs, Seeds, check_self_play, self_play
+from allpay.outcome import Outcome
+from allpay.payoffs import best_responses, fill_cdf, regret, tie_averages
 
 
 @dataclass(frozen=True)
@@ -47,53 +46,15 @@ class FictitiousPlay:
     continuous: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if self.iterations < 1:
-            raise AllpayError(f"iterations must be at least 1: got {self.iterations}")
+        check_self_play(self)
         if not 0 <= self.weighting < math.inf:
             raise AllpayError(f"weighting must be at least 0 and finite: got {self.weighting:g}")
-        if self.tolerance is not None and not self.tolerance > 0:
-            raise AllpayError(f"tolerance must be above 0: got {self.tolerance:g}")
-        if self.auctions < 1:
-            raise AllpayError(f"auctions must be at least 1: got {self.auctions}")
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
-        parts = {id(game): (terms(game), quadrature(game.bidders)) for game in games}
+        def kernel(payoffs: Payoffs, strategy: Array, goal: float, history: Array) -> int:
+            return _fictitious_play(strategy, *payoffs, self.iterations, float(self.weighting), goal, history)
 
-        def run(game: Game, seed: np.uint64):  # type: ignore[no-untyped-def]
-            term, rule = parts[id(game)]
-            belief = np.random.default_rng(int(seed)).dirichlet(np.ones(game.bid_levels), len(game.value_grid))
-            belief *= np.arange(game.bid_levels) < game.allowed[:, None]
-            belief /= belief.sum(axis=1, keepdims=True)
-            history = np.full(min(CHECKPOINTS, self.iterations), np.nan)
-            taken = _fictitious_play(
-                belief,
-                term.coefficients,
-                term.table,
-                game.allowed,
-                rule.nodes,
-                rule.weights,
-                rule.log_binomials,
-                self.iterations,
-                float(self.weighting),
-                -1.0 if self.tolerance is None else self.tolerance * stake(game),
-                history,
-            )
-            strategy = belief[None]
-            return strategy, evaluate(game, strategy), play(game, strategy, self.auctions, int(seed)), history, taken
-
-        runs = each_run(run, games, seeds)
-        return Outcome(
-            games=tuple(games),
-            learner=self.name,
-            strategy=np.array([[r[0] for r in row] for row in runs]),
-            **fields_of([[r[1] for r in row] for row in runs]),
-            realised_revenue=np.array([[r[2].revenue.mean() for r in row] for row in runs]),
-            realised_highest_bid=np.array([[r[2].highest_bid.mean() for r in row] for row in runs]),
-            history=np.array([[r[3] for r in row] for row in runs]),
-            iterations=np.array([[r[4] for r in row] for row in runs]),
-            auctions=seeds.size * self.auctions,
-            tolerance=self.tolerance or TOLERANCE,
-        )
+        return self_play(self, kernel, games, seeds)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
