@@ -119,6 +119,32 @@ def _bernstein(coefficients, tail, used, log_binomials, q):  # type: ignore[no-u
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
+def tie_slopes(falls, cdf, nodes, weights, log_binomials, lower, upper):  # type: ignore[no-untyped-def]
+    """Fill lower and upper `[terms, K]` with the derivatives of `tie_averages` at cdf[b] and at cdf[b+1].
+
+    The average is ∫₀¹ p(L + u(H − L)) du, so its derivatives are ∫ p′·(1 − u) du and ∫ p′·u du, and p′ is in Bernstein form
+    itself: falls `[terms, n−1]` are (n−1)·(c_k − c_{k+1}), log_binomials are those of n−1 bidders.
+    """
+    n = falls.shape[1] + 1
+    for g in range(falls.shape[0]):
+        used = n - 1
+        while used > 0 and falls[g, used - 1] == 0.0:
+            used -= 1
+        for b in range(lower.shape[1]):
+            lower[g, b] = upper[g, b] = 0.0
+            if used == 0:
+                continue
+            gap = cdf[b + 1] - cdf[b]
+            panels = math.ceil(gap * n / 2.0) if gap > 0 and n > EXACT_BIDDERS else 1
+            for j in range(panels):
+                for m in range(len(nodes)):
+                    u = (j + nodes[m]) / panels
+                    slope = weights[m] / panels * _bernstein(falls[g], 0.0, used, log_binomials, cdf[b] + gap * u)
+                    lower[g, b] += slope * (1.0 - u)
+                    upper[g, b] += slope * u
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
 def tie_averages_against(coefficients, cdfs, nodes, weights, out):  # type: ignore[no-untyped-def]
     """The same against rivals who differ: cdfs is `[n−1, K+1]`, a row per rival; nodes exact for n.
 

@@ -8,8 +8,11 @@ from allpay.errors import AllpayError, one_of
 from allpay.learners.base import Learner, learn, run_seeds
 from allpay.learners.epsilon_greedy import EpsilonGreedy
 from allpay.learners.fictitious_play import FictitiousPlay
+from allpay.learners.interior_point import InteriorPoint
 
-LEARNERS: dict[str, Callable[..., Learner]] = {kind.name: kind for kind in (FictitiousPlay, EpsilonGreedy)}
+LEARNERS: dict[str, Callable[..., Learner]] = {
+    kind.name: kind for kind in (FictitiousPlay, EpsilonGreedy, InteriorPoint)
+}
 
 
 def learner(name: str, **hyperparameters: Any) -> Learner:
@@ -27,4 +30,4 @@ def learner(name: str, **hyperparameters: Any) -> Learner:
     return kind(**given)
 
 
-__all__ = ["LEARNERS", "EpsilonGreedy", "FictitiousPlay", "Learner", "learn", "learner", "run_seeds"]
+__all__ = ["LEARNERS", "EpsilonGreedy", "FictitiousPlay", "InteriorPoint", "Learner", "learn", "learner", "run_seeds"]
