@@ -132,3 +132,20 @@ def test_seeds_stay_what_they_are():
 def test_a_negative_seed_is_refused():
     with pytest.raises(AllpayError, match="seed must be at least 0: got -1"):
         run_seeds(-1, 1, 1)
+
+
+def test_bidders_who_learn_apart_are_told_from_those_who_learn_alike():
+    game = Game.from_weights("prizes", 1.0, 2, values="common", bid_levels=3, max_bid=1.0)
+
+    def bidding(*bids):
+        return outcome([game], np.eye(3)[np.array(bids)][None, None, :, None, :], [[0.0]], [[[0.0]]])
+
+    assert "near a symmetric profile" in bidding(1, 1).sentence
+    assert "asymmetric profile" in bidding(0, 2).sentence
+    assert "symmetric" not in bidding(1).sentence
+    assert bidding(0, 2).asymmetry == pytest.approx(1.0)
+
+
+def test_total_exploitability_is_the_sum_over_bidders():
+    found = outcome([Game.from_weights("prizes", 1.0, 4)], np.ones((1, 1, 1, 64, 101)) / 101, [[0.25]], [[[0.25]]])
+    np.testing.assert_allclose(found.total_exploitability, [[1.0]])

@@ -17,6 +17,10 @@ FALLING = 0.9
 """Exploitability still falls if its mean over the last quarter of a run is below this part of the quarter before."""
 
 
+ASYMMETRIC = 0.05
+"""Bidders whose mean bids lie further apart than this part of the top bid play an asymmetric profile."""
+
+
 class Verdict(StrEnum):
     """How far a run can be taken for an equilibrium of the game on the grid."""
 
@@ -86,6 +90,11 @@ class Outcome:
         return np.array([stake(game) for game in self.games])
 
     @property
+    def total_exploitability(self) -> Array:
+        """`[designs, rounds]` the sum over bidders of what each could gain, the Nash convergence measure."""
+        return self.exploitability * self.games[0].bidders
+
+    @property
     def converged(self) -> NDArray[np.bool_]:
         """`[designs, rounds]` whether exploitability ended within the tolerance."""
         return self.relative_exploitability <= self.tolerance
@@ -106,7 +115,19 @@ class Outcome:
         found = self.verdicts.ravel()
         counts = {verdict: int(np.sum(found == verdict.value)) for verdict in Verdict}
         text = " ".join(f"{k} of {len(found)} rounds {v.value}. {v.sentence}" for v, k in counts.items() if k)
-        return f"{text} (Tolerance: {self.tolerance:g} of the top prize.)"
+        return f"{text} (Tolerance: {self.tolerance:g} of the top prize.)" + self._symmetry()
+
+    def _symmetry(self) -> str:
+        """A sentence on how alike the bidders bid, where each learned a strategy of its own."""
+        if self.strategy.shape[2] == 1:
+            return ""
+        apart = int(np.sum(self.asymmetry > ASYMMETRIC))
+        if apart == 0:
+            return " All bidders ended with much the same bids: near a symmetric profile."
+        return (
+            f" In {apart} of {self.asymmetry.size} rounds the bidders ended apart, their mean bids differing by more than "
+            f"{ASYMMETRIC:.0%} of the top bid: an asymmetric profile, not the symmetric equilibrium."
+        )
 
     @property
     def asymmetry(self) -> Array:
