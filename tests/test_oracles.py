@@ -1,4 +1,4 @@
-"""Exploitability against a program that knows nothing of auctions, and against the order in which it vanishes on finer grids."""
+"""Exploitability against a program that knows nothing of auctions, and the order in which it vanishes on finer grids."""
 
 import itertools
 
