@@ -30,6 +30,9 @@ ERRORS = 4
 NOTHING = 1 / 20
 """The part of half a step below which a gain counts as this part: there chance decides, by where bids fall between steps."""
 
+PATIENCE = 20
+"""Times as many iterations for a learner that is still learning when its own end."""
+
 MIXING, GREEDY, CIRCLING = {"interior-point"}, {"epsilon-greedy"}, {"fictitious-play"}
 """Learners of which it is known how they end with a common value, where equilibria are mixtures: at one, whatever the prizes;
 never, since greedy bidders do not mix; not where Π is concave, where they circle (measured). Of others both endings pass,
@@ -262,7 +265,7 @@ def auction_checks(case: Case, found: Equilibrium, auctions: int, seed: int) -> 
 
 def _learned(cases: Sequence[Case], full: bool) -> list[Case]:
     """The cases that bidders learn to play: some designs of three bidders."""
-    points = {"w = 0.5", "w = 0.65", "w = 0.8", "w = 1"} if full else {"w = 0.5", "w = 0.8"}
+    points = {"w = 0.5", "w = 0.6", "w = 0.8", "w = 1"} if full else {"w = 0.5", "w = 0.8"}
     return [case for case in cases if case.game.bidders == 3 and case.point in points]
 
 
@@ -270,13 +273,13 @@ def learner_checks(learner: Learner, case: Case, rounds: int, seed: int) -> Iter
     """What bidders learn: whether they end where it is known that they do, and the revenue there.
 
     A learner with its own grid of values and bids plays on that. Where learning is known not to settle, a verdict that
-    says so passes. One that is still learning when its iterations end is given ten times as many.
+    says so passes. One that is still learning when its iterations end is given more (`PATIENCE`).
     """
     game = _for_learner(case, learner)
     seeds, settles = run_seeds(seed, 1, rounds), _settles(learner.name, game)
     outcome = learner.learn([game], seeds)
     if settles and (outcome.verdicts == Verdict.STILL_LEARNING.value).any() and hasattr(learner, "iterations"):
-        longer = replace(learner, iterations=10 * learner.iterations)  # type: ignore[type-var]
+        longer = replace(learner, iterations=PATIENCE * learner.iterations)  # type: ignore[type-var]
         outcome = longer.learn([game], seeds)
     where = (case.family, case.point, learner.name)
     left = float(outcome.relative_exploitability.max())

@@ -70,11 +70,13 @@ def as_page(report: Report) -> str:
             parts += [_table(unequal)]
     parts += [
         "## Learners",
-        "What a bidder could still gain when learning ends, as a part of the top prize, and revenue against theory. A "
-        "learner that plays on a coarse grid of its own is held to that grid. With a common value equilibria are mixtures, "
-        "and some learners are known not to find them: fictitious play circles where the expected share is a concave "
-        "function of the bidder's quantile (w < 2/3), greedy bidders do not mix at all. There the right answer is a verdict "
-        "that says so, with more than the tolerance left to gain.",
+        "What a bidder could still gain when learning ends, as a part of the top prize, and revenue against theory on "
+        "continuous bids, from which it may differ by a step of the bid grid for every bid that is paid. Those who play on a "
+        "coarse grid of their own are held to that grid: there revenue is not that of theory. "
+        "With a common value equilibria are mixtures, and some learners are known not to find them: "
+        "fictitious play circles where the expected share is a concave function of the bidder's quantile (w < 2/3), greedy "
+        "bidders do not mix at all. There the right answer is a verdict that says so, with more than the tolerance left to "
+        "gain.",
     ]
     for name in dict.fromkeys(check.layer for check in report.checks if check.layer not in LAYERS):
         parts += [f"### {name}", _learner_table([c for c in report.checks if c.layer == name])]
@@ -103,14 +105,17 @@ def _table(checks: list[Check]) -> str:
 
 
 def _learner_table(checks: list[Check]) -> str:
-    lines = ["| case | | verdict | left to gain | revenue | theory | |", "|---|---|---|--:|--:|--:|---|"]
+    lines = [
+        "| case | | verdict | left to gain | revenue | theory | may differ by | |",
+        "|---|---|---|--:|--:|--:|--:|---|",
+    ]
     cases: dict[tuple[str, str], list[Check]] = {}
     for check in checks:
         cases.setdefault((check.family, check.point), []).append(check)
     for (family, point), group in cases.items():
         gain, revenue = group[0], group[1] if len(group) > 1 else None
         verdict = gain.what[gain.what.index("(") + 1 : -1]
-        numbers = f"{revenue.value:.4f} | {revenue.expected:.4f}" if revenue else "– | –"
+        numbers = f"{revenue.value:.4f} | {revenue.expected:.4f} | {revenue.tolerance:.4f}" if revenue else "– | – | –"
         lines.append(f"| {family} | {point} | {verdict} | {_size(gain.value)} | {numbers} | {_passed(group)} |")
     return "\n".join(lines)
 
