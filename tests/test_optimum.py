@@ -31,25 +31,120 @@ class Drawn:
         return self.members(weights).mean(axis=0), gradient
 
 
+@dataclasses.dataclass(frozen=True)
+class Tilted:
+    """Members 1 + tilt·(w_1 − ¾), flat on the mean."""
+
+    tilts: np.ndarray
+
+    def members(self, weights):
+        return 1 + self.tilts[:, None] * (np.asarray(weights)[:, 0] - 0.75)
+
+    def value_and_gradient(self, weights):
+        return self.members(weights).mean(axis=0), np.zeros(np.shape(weights))
+
+
 def normal(sd, size=4000, seed=0):
     x = np.random.default_rng(seed).standard_normal(size)
     return sd * (x - x.mean()) / x.std()
 
 
-def fitted(curve, noise, seed=0, n=3, m=2, designs=50):
+def fitted(curve, noise, seed=0, n=3, m=2, designs=50, **options):
     rng = np.random.default_rng(seed)
     weights = sample_ordered_simplex(designs, n, m, rng)
-    return fit_surrogate(weights, curve(weights)[:, None] + noise * rng.standard_normal((designs, 10)), seed=seed)
+    return fit_surrogate(
+        weights, curve(weights)[:, None] + noise * rng.standard_normal((designs, 10)), seed=seed, **options
+    )
 
 
-def test_the_interval_of_a_peak_is_the_quantiles_of_where_members_peak():
-    found = find_optimum(Drawn(0.75 + normal(0.03), np.zeros(1)), 3, 2, confidence=0.9)
+def test_the_interval_of_a_parabola_is_that_of_its_peak():
+    """Members differ by their slope, so their peaks stray: the interval must be 1.2·z of that standard deviation."""
+    found = find_optimum(Drawn(np.full(1, 0.75), normal(0.06)), 3, 2, confidence=0.9)
     assert found.weights[0] == pytest.approx(0.75, abs=1e-3)
     (low, high), *_ = found.interval
-    assert low == pytest.approx(0.75 - 1.645 * 0.03, abs=0.004)
-    assert high == pytest.approx(0.75 + 1.645 * 0.03, abs=0.004)
+    assert low == pytest.approx(0.75 - 1.2 * 1.645 * 0.03, abs=0.004)
+    assert high == pytest.approx(0.75 + 1.2 * 1.645 * 0.03, abs=0.004)
+    assert found.interval[1] == pytest.approx((1 - high, 1 - low))
+    assert found.interval[2] == (0, 0)
     assert found.fraction == pytest.approx((high - low) / 0.5, abs=0.01)
     assert not found.flat
+
+
+def test_more_confidence_is_a_wider_interval():
+    fractions = [
+        find_optimum(Drawn(np.full(1, 0.75), normal(0.06)), 3, 2, confidence=c).fraction for c in (0.5, 0.8, 0.9, 0.99)
+    ]
+    assert fractions == sorted(fractions)
+    assert fractions[0] < 0.7 * fractions[-1]
+
+
+def test_what_the_simulation_cannot_resolve_widens_the_interval():
+    exact = Drawn(np.full(1, 0.75), 1e-6 * normal(1.0))
+    narrow = find_optimum(exact, 3, 2)
+    wide = find_optimum(exact, 3, 2, resolution=0.01)
+    assert narrow.interval[0] == pytest.approx((0.75, 0.75), abs=2e-3)
+    assert wide.interval[0] == pytest.approx((0.65, 0.85), abs=2e-3)  # (w − .75)² ≤ .01
+    assert find_optimum(exact, 3, 2, resolution=0.07).flat
+    assert (wide.low, wide.high) == (narrow.low, narrow.high)
+
+
+def test_the_value_allows_for_the_choice_of_the_best():
+    """Flat truth 1, members that tilt by ±s at random: whoever picks the higher end overrates it by about s·E|x|/4."""
+    tilt = normal(0.1)
+    found = find_optimum(Tilted(tilt), 3, 2)
+    overrated = np.abs(tilt) / 4
+    assert found.value == pytest.approx(1, abs=1e-6)
+    assert found.low == pytest.approx(1 - overrated.mean() - 1.645 * overrated.std(), abs=1e-3)
+    assert found.high == pytest.approx(1 - overrated.mean() + 1.645 * overrated.std(), abs=1e-3)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_flat_curve_is_said_to_be_flat(seed):
+    surrogate = fitted(lambda w: np.ones(len(w)), 0.02, seed)
+    found = find_optimum(surrogate, 3, 2)
+    assert found.flat
+    assert found.fraction >= 0.9
+    assert found.interval[0] == pytest.approx((0.5, 1.0), abs=0.05)
+    assert found.sentence.startswith("The revenue is flat as far as these simulations can tell")
+    assert found.low <= 1 <= found.high
+    assert find_optimum(surrogate, 3, 2) == found  # the same answer again
+
+
+def test_a_peak_is_found_with_its_interval():
+    found = find_optimum(
+        fitted(lambda w: 0.9 - (w[:, 0] - 0.62) ** 2, 0.02), 3, 2, confidence=0.98, objective="highest bid"
+    )
+    low, high = found.interval[0]
+    assert low <= 0.62 <= high
+    assert high - low < 0.3
+    assert found.weights[0] == pytest.approx(0.62, abs=0.03)
+    assert found.low <= 0.9 <= found.high
+    assert found.sentence.startswith(f"Best weights ({found.weights[0]:.3g}, ")
+    assert f"predicted highest bid {found.value:.4g} (98% interval" in found.sentence
+    assert f"w_1 from {low:.3g} to {high:.3g}." in found.sentence
+
+
+def test_many_ranks_have_a_range_each():
+    target = np.array([0.5, 0.3, 0.2, 0.0, 0.0])
+    surrogate = fitted(lambda w: 1 - np.sum((w - target) ** 2, axis=1), 0.01, n=5, m=3, designs=100, members=20)
+    found = find_optimum(surrogate, 5, 3)
+    ranges = np.array(found.interval)
+    assert ranges.shape == (5, 2)
+    assert np.all(ranges[:, 0] <= found.weights)
+    assert np.all(found.weights <= ranges[:, 1])
+    assert np.all(ranges[3:] == 0)
+    assert np.abs(np.array(found.weights) - target).max() < 0.05
+    assert np.all(np.ptp(ranges[:3], axis=1) > 0.01)  # the sample alone has no point so near
+    assert found.fraction < 0.2
+    assert found.sentence.count("w_") == 3
+
+
+def test_one_rank_leaves_no_choice():
+    found = find_optimum(Drawn(normal(0.1), np.zeros(1)), 3, 1)
+    assert found.weights == (1, 0, 0)
+    assert found.fraction == 1
+    assert not found.flat
+    assert found.sentence.startswith("Only the weights (1, 0, 0) are possible")
 
 
 def test_a_line_ends_at_the_edge():

@@ -157,13 +157,13 @@ def _resample(designs: int, members: int, folds: int, rng: np.random.Generator) 
 
 
 def _initial(members: int, sizes: list[int], rng: np.random.Generator) -> Network:
-    """Random starts for all members: normal weights of variance 1/inputs, biases 0."""
+    """Random starts for all members: normal weights of variance 1/inputs; normal biases in the first layer, 0 after it."""
     shapes = list(pairwise(sizes))
     matrices = [rng.standard_normal((members, a, b), np.float32) / np.float32(np.sqrt(a)) for a, b in shapes]
-    return Network(
-        tuple(jnp.asarray(matrix) for matrix in matrices),
-        tuple(jnp.zeros((members, b), jnp.float32) for _, b in shapes),
-    )
+    # with biases of 0 all units of the first layer would bend at the same place, the mean of the designs
+    biases = [rng.standard_normal((members, sizes[1]), np.float32)]
+    biases += [np.zeros((members, b), np.float32) for b in sizes[2:]]
+    return Network(tuple(map(jnp.asarray, matrices)), tuple(map(jnp.asarray, biases)))
 
 
 @eqx.filter_jit
