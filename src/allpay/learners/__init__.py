@@ -9,9 +9,13 @@ from allpay.learners.base import Learner, learn, run_seeds
 from allpay.learners.epsilon_greedy import EpsilonGreedy
 from allpay.learners.fictitious_play import FictitiousPlay
 from allpay.learners.interior_point import InteriorPoint
+from allpay.learners.logit_play import LogitPlay
+from allpay.learners.multiplicative_weights import MultiplicativeWeights
+from allpay.learners.regret_matching import RegretMatching
 
 LEARNERS: dict[str, Callable[..., Learner]] = {
-    kind.name: kind for kind in (FictitiousPlay, EpsilonGreedy, InteriorPoint)
+    kind.name: kind
+    for kind in (FictitiousPlay, EpsilonGreedy, RegretMatching, MultiplicativeWeights, LogitPlay, InteriorPoint)
 }
 
 
@@ -30,4 +34,16 @@ def learner(name: str, **hyperparameters: Any) -> Learner:
     return kind(**given)
 
 
-__all__ = ["LEARNERS", "EpsilonGreedy", "FictitiousPlay", "InteriorPoint", "Learner", "learn", "learner", "run_seeds"]
+__all__ = [
+    "LEARNERS",
+    "EpsilonGreedy",
+    "FictitiousPlay",
+    "InteriorPoint",
+    "Learner",
+    "LogitPlay",
+    "MultiplicativeWeights",
+    "RegretMatching",
+    "learn",
+    "learner",
+    "run_seeds",
+]

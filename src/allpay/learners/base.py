@@ -137,9 +137,9 @@ class Payoffs(NamedTuple):
     log_binomials: Array
 
 
-SelfPlayKernel = Callable[[Payoffs, Array, float, Array], int]
-"""From payoffs, the initial strategy `[values, bids]` (turned into the learned one), the exploitability at which to stop
-(−1: never) and the history (filled) to the iterations taken."""
+SelfPlayKernel = Callable[[Game, Payoffs, Array, float, Array], int]
+"""From a game, its payoffs, the initial strategy `[values, bids]` (turned into the learned one), the exploitability at which
+to stop (negative: never) and the history (filled) to the iterations taken."""
 
 
 def check_self_play(learner: SelfPlay) -> None:
@@ -172,7 +172,7 @@ def self_play(
         strategy /= strategy.sum(axis=1, keepdims=True)
         history = np.full(min(CHECKPOINTS, learner.iterations), np.nan)
         goal = (learner.tolerance or least) * stake(game)
-        taken = kernel(parts[id(game)], strategy, goal, history)
+        taken = kernel(game, parts[id(game)], strategy, goal, history)
         profile = strategy[None]
         return profile, evaluate(game, profile), play(game, profile, learner.auctions, int(seed)), history, taken
 

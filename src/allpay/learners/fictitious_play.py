@@ -51,7 +51,7 @@ class FictitiousPlay:
             raise AllpayError(f"weighting must be at least 0 and finite: got {self.weighting:g}")
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
-        def kernel(payoffs: Payoffs, strategy: Array, goal: float, history: Array) -> int:
+        def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: float, history: Array) -> int:
             return _fictitious_play(strategy, *payoffs, self.iterations, float(self.weighting), goal, history)
 
         return self_play(self, kernel, games, seeds)

@@ -62,7 +62,7 @@ class InteriorPoint:
         check_self_play(self)
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
-        def kernel(payoffs: Payoffs, strategy: Array, goal: float, history: Array) -> int:
+        def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: float, history: Array) -> int:
             n = payoffs.coefficients.shape[1]
             falls = (1 - n) * np.diff(payoffs.coefficients, axis=1)
             trace = np.full(self.iterations + 1, np.nan)

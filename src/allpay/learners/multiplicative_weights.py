@@ -1,0 +1,101 @@
+"""Multiplicative weights: bidders make each bid with a weight that grows exponentially in what it would have brought.
+
+All bidders share one strategy: this is self-play in its symmetric form. Payoffs are exact, no auction is sampled to learn.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numba import njit
+
+from allpay.errors import AllpayError
+from allpay.game import Array, Game, Setting
+from allpay.learners.base import Payoffs, Seeds, check_self_play, self_play
+from allpay.learners.mixing import softmax, utilities, watch
+from allpay.outcome import Outcome, stake
+
+TINY = 1e-300
+"""Stands for a first weight of 0 where its logarithm is taken."""
+
+
+@dataclass(frozen=True)
+class MultiplicativeWeights:
+    """Optimistic multiplicative weights (Rakhlin & Sridharan 2013; Syrgkanis et al. 2015), a set of weights per value.
+
+    With u_t[v, b] the payoff of bid b against rivals who play x_t,
+
+        x_{t+1}[v, b] ∝ x_1[v, b] · exp(η (Σ_{s≤t} u_s[v, b] + u_t[v, b])),     η = step / stake,
+
+    the second u_t standing for the payoff to come. Without it this is Hedge (Freund & Schapire 1997), and dual averaging
+    (Nesterov 2009) with the entropy as its mirror. What is learned is the average of x_t with weights t^averaging. Rounds
+    differ by x_1: random mixtures from the flat Dirichlet distribution for each value.
+
+    A step of 1.5 is about the largest that settled in all settings tried. With private values a step of 20 leaves a tenth of
+    the exploitability; with a common value it makes play circle.
+
+    Attributes:
+        iterations: the most that a run takes.
+        step: η, in units of 1 over the utility of the top prize at the highest value.
+        averaging: power of t in the weights of the average: 0 for the plain average, 1 for the linear one.
+        tolerance: stop a run when its exploitability relative to the stake is at most this, looked at every 20
+            iterations; None runs all iterations.
+        auctions: how many fresh auctions are sampled with the learned strategies for the realised revenue.
+    """
+
+    iterations: int = 3000
+    step: float = 1.5
+    averaging: float = 1.0
+    tolerance: float | None = None
+    auctions: int = 50_000
+
+    name: ClassVar[str] = "multiplicative-weights"
+    setting: ClassVar[Setting] = Setting()
+    continuous: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_self_play(self)
+        if not 0 < self.step < math.inf:
+            raise AllpayError(f"step must be above 0 and finite: got {self.step:g}")
+        if not 0 <= self.averaging < math.inf:
+            raise AllpayError(f"averaging must be at least 0 and finite: got {self.averaging:g}")
+
+    def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
+        def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: float, history: Array) -> int:
+            # The score of a bid is the logarithm of its weight; what may not be bid is left out by `softmax`.
+            score = np.log(np.maximum(strategy.T, TINY))
+            gains, total = score.copy(), np.zeros(score.shape)
+            rate = self.step / stake(game)
+
+            def advance(start: int, stop: int) -> None:
+                _multiplicative_weights(score, gains, total, *payoffs, start, stop, rate, float(self.averaging))
+
+            return watch(advance, total, payoffs, strategy, self.iterations, goal, history)
+
+        return self_play(self, kernel, games, seeds)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _multiplicative_weights(  # type: ignore[no-untyped-def]
+    score, gains, total, coefficients, table, allowed, nodes, weights, log_binomials, start, stop, rate, averaging
+):
+    """Take iterations start + 1 … stop.
+
+    `[bids, values]`: score becomes the logarithm of the next weights, gains of those without optimism, total the weighted
+    sum of the mixtures.
+    """
+    bids, values = score.shape
+    cdf, averages = np.empty(bids + 1), np.empty((len(coefficients), bids))
+    u, mix = np.empty((bids, values)), np.empty((bids, values))
+    top = np.empty(values)
+    for t in range(start + 1, stop + 1):
+        softmax(score, allowed, mix, top)
+        utilities(mix, coefficients, table, allowed, nodes, weights, log_binomials, cdf, averages, u)
+        weight = float(t) ** averaging
+        for b in range(bids):
+            for v in range(values):
+                total[b, v] += weight * mix[b, v]
+                gains[b, v] += rate * u[b, v]
+                score[b, v] = gains[b, v] + rate * u[b, v]
