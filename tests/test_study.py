@@ -137,8 +137,11 @@ def test_a_damaged_specification_is_said(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(AllpayError, match=r"cannot write to .*choose another folder"):
-        open_store(tmp_path / "file" / "study", {}, {})
+    with (
+        pytest.raises(AllpayError, match=r"cannot write to .*choose another folder"),
+        open_store(tmp_path / "file" / "study", {}, {}),
+    ):
+        pass
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device to write to")

@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -22,9 +21,9 @@ from allpay.errors import AllpayError, one_of
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from allpay.game import Setting
     from allpay.pipeline import Result
     from allpay.study import Study
+    from allpay.study.file import GameSection
 
 app = typer.Typer(
     name="allpay",
@@ -125,6 +124,14 @@ Out = Annotated[
     ),
 ]
 
+Workers = Annotated[int, typer.Option(help="processes that learn side by side", rich_help_panel=STUDY)]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        help="address of a running Dask scheduler whose workers learn", show_default="none", rich_help_panel=STUDY
+    ),
+]
+
 Command = TypeVar("Command", bound=Callable[..., None])
 
 
@@ -197,10 +204,10 @@ def simulate(
 
     rules = Mechanism.from_weights(rule, parse_weights(weights), bidders)
     bidding = named(learner, iterations=iterations, exploration=exploration, tolerance=tolerance)
-    setting = setting_of(
-        bidding.setting, values, distribution, value_levels, bid_levels, max_bid, overbidding, cost_power, risk_aversion
+    section = game_section(
+        values, distribution, value_levels, bid_levels, max_bid, overbidding, cost_power, risk_aversion
     )
-    game = setting.game(rules)
+    game = section.setting(bidding.setting).game(rules)
     start = time.perf_counter()
     outcome = learn(game, bidding, rounds, seed)
     seconds = time.perf_counter() - start
@@ -286,30 +293,23 @@ def design(
     exploration: Exploration = None,
     tolerance: Tolerance = None,
     out: Out = None,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
     """Find the best design: sample designs, let bidders learn, fit a network, ascend it, check the answer."""
     from allpay.learners import learner as named
-    from allpay.pipeline import design as find_design
-    from allpay.report.summary import summarise
     from allpay.study import DesignSpace, Study
 
     bidding = named(learner, iterations=iterations, exploration=exploration, tolerance=tolerance)
+    section = game_section(
+        values, distribution, value_levels, bid_levels, max_bid, overbidding, cost_power, risk_aversion
+    )
     study = Study(
         DesignSpace(rule, 3 if bidders is None else bidders),
         bidding,
-        setting_of(
-            bidding.setting,
-            values,
-            distribution,
-            value_levels,
-            bid_levels,
-            max_bid,
-            overbidding,
-            cost_power,
-            risk_aversion,
-        ),
+        section.setting(bidding.setting),
         samples=samples,
         rounds=rounds,
         objective=objective,
@@ -319,15 +319,135 @@ def design(
         design_by_theory(study, as_json)
         return
     study.game(study.designs[0])  # what the options get wrong is said before anything is computed or written
-    with reporting() as reporter:
-        result = find_design(study, out, reporter)
-        files = [] if out is None else write_results([result], out, reporter)
+    run_study(study, out, workers, scheduler, as_json)
+
+
+@command
+def init(
+    file: Annotated[Path, typer.Argument(help="the file to write")] = Path("study.toml"),
+) -> None:
+    """Write a commented study file to begin with."""
+    from allpay.study.file import TEMPLATE
+
+    try:
+        with file.open("x", encoding="utf-8") as new:
+            new.write(TEMPLATE)
+    except FileExistsError:
+        raise AllpayError(f"{file} exists: choose another name, or remove it") from None
+    except OSError as error:
+        raise AllpayError(f"cannot write {file}: {error.strerror}; choose another place") from None
+    typer.echo(f"Wrote {file}. Change it, then: allpay run {file}")
+
+
+@command
+def run(
+    file: Annotated[Path, typer.Argument(help="a study file, see `allpay init`", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option(help="the study's folder", show_default="the file's name without .toml")
+    ] = None,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a study file: sweep, fit, ascend, check; all of it kept in a folder."""
+    from allpay.study.file import read_study
+
+    run_study(read_study(file), file.with_suffix("") if out is None else out, workers, scheduler, as_json)
+
+
+@command
+def resume(
+    out: Annotated[Path, typer.Argument(metavar="DIR", help="a study's folder", show_default=False)],
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with the study in a folder, to the same bits as if it had never been interrupted."""
+    from allpay.study.file import study_of
+    from allpay.study.store import read_folder
+
+    run_study(study_of(read_folder(out)["specification"]), out, workers, scheduler, as_json)
+
+
+@command
+def status(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="a study's folder", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Say how far the study in a folder is."""
+    import polars as pl
+
+    from allpay.study.file import study_of
+    from allpay.study.store import Store, in_use, read_folder, result_is_there
+    from allpay.study.sweep import Sweep, batches_of, finished
+
+    study = study_of(read_folder(folder)["specification"])
+    whole, damaged = finished(study, Store(folder))
+    batches = batches_of(study)
+    designs = sum(len(batches[b]) for b in whole)
+    verdicts = Sweep(study, pl.concat(whole.values())).verdicts if whole else {}
+    values = {
+        "rule": study.space.rule,
+        "learner": study.learner.name,
+        "designs": designs,
+        "samples": study.samples,
+        "rounds": study.rounds,
+        "batches": len(whole),
+        "damaged": damaged,
+        "running": in_use(folder),
+        "finished": designs == study.samples and result_is_there(folder),
+        "verdicts": verdicts,
+    }
     if as_json:
-        print_json({**result_values(result), "files": files})
+        print_json(values)
+        return
+    typer.echo(
+        f"{study.space.rule}, {study.learner.name}: {designs} of {study.samples} designs × {study.rounds} rounds"
+    )
+    if verdicts:
+        typer.echo("runs: " + ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items()))
+    if damaged:
+        typer.echo(f"damaged batches, which will be run again: {', '.join(map(str, damaged))}")
+    if values["running"]:
+        typer.echo("a process is running it now")
+    elif values["finished"]:
+        typer.echo(f"finished: see {folder / 'summary.txt'}")
     else:
-        typer.echo(summarise(result))
-        if files:
-            typer.echo(f"\nWritten to {out}: " + ", ".join(Path(f).name for f in files))
+        typer.echo(f"not finished: allpay resume {folder}")
+
+
+@command
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="a study's folder", show_default=False)],
+    file_format: Annotated[str, typer.Option("--format", help="csv, parquet or json (a line per row)")] = "csv",
+    to: Annotated[Path | None, typer.Option(help="the file to write", show_default="stdout")] = None,
+) -> None:
+    """Give the finished rounds of a study as one table."""
+    import io
+
+    import polars as pl
+
+    from allpay.study.file import study_of
+    from allpay.study.store import Store, read_folder, write
+    from allpay.study.sweep import finished
+
+    one_of("format", file_format, ("csv", "parquet", "json"))
+    study = study_of(read_folder(folder)["specification"])
+    whole, _ = finished(study, Store(folder))
+    if not whole:
+        raise AllpayError(f"{folder} has no finished rounds yet: allpay resume {folder}")
+    table = pl.concat([whole[b] for b in sorted(whole)])
+    content = io.BytesIO()
+    if file_format == "csv":
+        table.write_csv(content)
+    elif file_format == "parquet":
+        table.write_parquet(content)
+    else:
+        table.write_ndjson(content)
+    if to is None:
+        sys.stdout.buffer.write(content.getvalue())
+    else:
+        write(to, lambda file: file.write(content.getvalue()))
 
 
 @command
@@ -357,8 +477,8 @@ def equilibrium(
     from allpay.theory import equilibrium as solve
     from allpay.theory import why_no_equilibrium
 
-    setting = setting_of(Setting(), values, distribution, None, None, max_bid, overbidding, cost_power, risk_aversion)
-    game = setting.game(Mechanism.from_weights(rule, parse_weights(weights), bidders))
+    section = game_section(values, distribution, None, None, max_bid, overbidding, cost_power, risk_aversion)
+    game = section.setting(Setting()).game(Mechanism.from_weights(rule, parse_weights(weights), bidders))
     found = solve(game)
     reason = why_no_equilibrium(game) if found is None else None
     if found is not None and plot is not None:
@@ -459,43 +579,48 @@ def parse_weights(text: str) -> float | list[float]:
     return numbers[0] if len(numbers) == 1 else numbers
 
 
-def setting_of(
-    usual: "Setting",
+def game_section(
     values: str,
-    distribution_text: str | None,
+    distribution: str | None,
     value_levels: int | None,
     bid_levels: int | None,
     max_bid: float | None,
     overbidding: bool | None,
     cost_power: float,
     risk_aversion: float,
-) -> "Setting":
-    """A usual setting, with what the options change."""
-    from allpay.game import Common, Discrete, Private, distribution
+) -> "GameSection":
+    """The options that say who bids for what, as the section `[game]` of a study file."""
+    from allpay.study.file import GameSection
 
-    bidder_values: Private | Common = usual.values
-    if one_of("kind of values", values, ("private", "common")) == "common":
-        for name, option in (("--distribution", distribution_text), ("--value-levels", value_levels)):
-            if option is not None:
-                raise AllpayError(
-                    f"{name} {option} says how private values are drawn: leave it out with --values common"
-                )
-        bidder_values = Common()
-    else:
-        assert isinstance(bidder_values, Private)
-        if distribution_text is not None:
-            drawn = distribution(distribution_text)
-            bidder_values = Private(drawn) if isinstance(drawn, Discrete) else Private(drawn, bidder_values.levels)
-        if value_levels is not None:
-            bidder_values = replace(bidder_values, levels=value_levels)
-    changes: dict[str, Any] = {"bid_levels": bid_levels, "max_bid": max_bid, "overbidding": overbidding}
-    return replace(
-        usual,
-        values=bidder_values,
+    return GameSection(
+        values=values,
+        distribution=distribution,
+        value_levels=value_levels,
+        bid_levels=bid_levels,
+        max_bid=max_bid,
+        overbidding=overbidding,
         cost_power=cost_power,
         risk_aversion=risk_aversion,
-        **{key: value for key, value in changes.items() if value is not None},
     )
+
+
+def run_study(study: "Study", out: Path | None, workers: int, scheduler: str | None, as_json: bool) -> None:
+    """The whole pipeline for a study, and what it found on stdout."""
+    from allpay.pipeline import design as find_design
+    from allpay.report.summary import summarise
+
+    study.game(study.designs[0])  # what the options get wrong is said before anything is computed or written
+    with reporting() as reporter:
+        result = find_design(study, out, reporter, workers=workers, scheduler=scheduler)
+        files = [] if out is None else write_results([result], out, reporter)
+    for batch in result.sweep.damaged:
+        typer.echo(f"allpay: batch {batch} in {out} was damaged and has been run again", err=True)
+    if as_json:
+        print_json({**result_values(result), "files": files})
+        return
+    typer.echo(summarise(result))
+    if files:
+        typer.echo(f"\nWritten to {out}: " + ", ".join(Path(f).name for f in files))
 
 
 def design_by_theory(study: "Study", as_json: bool) -> None:
@@ -559,7 +684,7 @@ def write_results(results: "list[Result]", out: Path, reporter: Any) -> list[str
 
     from allpay.report.figures import draw_designs
     from allpay.report.summary import summarise, summarise_all
-    from allpay.study.store import write
+    from allpay.study.store import RESULT, write
     from allpay.study.study import versions
 
     with reporter.stage("writing figure and tables"):
@@ -581,7 +706,7 @@ def write_results(results: "list[Result]", out: Path, reporter: Any) -> list[str
         write(out / "rounds.parquet", rounds.write_parquet)
         write(out / "rounds.csv", rounds.write_csv)
         write(out / "summary.txt", lambda file: file.write(f"{text}\n".encode()))
-        write(out / "result.json", lambda file: file.write(json.dumps(plain(values), indent=2).encode()))
+        write(out / RESULT, lambda file: file.write(json.dumps(plain(values), indent=2).encode()))
         figures = draw_designs(results, out / "figure.png")
     return [str(out / name) for name in ("summary.txt", "rounds.parquet", "rounds.csv", "result.json")] + [
         str(path) for path in figures

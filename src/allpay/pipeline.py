@@ -109,13 +109,21 @@ class Result:
     seconds: float
 
 
-def design(study: Study, folder: Path | str | None = None, reporter: Reporter | None = None) -> Result:
+def design(
+    study: Study,
+    folder: Path | str | None = None,
+    reporter: Reporter | None = None,
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+) -> Result:
     """Find the best design of a study.
 
     Args:
         study: what to run; at least five designs.
         folder: where finished batches are kept, see `allpay.study.run`.
         reporter: is told how far it is.
+        workers, scheduler: where bidders learn, see `allpay.study.run`.
 
     Raises:
         AllpayError: if the study has too few designs to fit, or the folder cannot be used.
@@ -125,7 +133,7 @@ def design(study: Study, folder: Path | str | None = None, reporter: Reporter | 
     reporter = reporter or Silent()
     start = time.perf_counter()
     with reporter.stage(f"{study.space.rule}, {study.learner.name}: bidders learn"):
-        sweep = run(study, folder, reporter.advance)
+        sweep = run(study, folder, reporter.advance, workers=workers, scheduler=scheduler)
     with reporter.stage(f"{study.space.rule}, {study.learner.name}: fitting, ascending, checking"):
         surrogate = fit_surrogate(sweep.weights, sweep.values(), seed=study.seed)
         resolution = grid_resolution(sweep)

@@ -6,16 +6,20 @@ A batch is written to a temporary name, flushed to disk and renamed, so that a f
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import polars as pl
+from filelock import FileLock, Timeout
 
 from allpay.errors import AllpayError
 
 SPECIFICATION = "study.json"
+RESULT = "result.json"
+LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -33,9 +37,9 @@ class Store:
         except (pl.exceptions.PolarsError, OSError):
             return None
 
-    def is_damaged(self, index: int) -> bool:
-        """Whether a batch has a file that cannot be read."""
-        return self._batch(index).exists() and self.read_batch(index) is None
+    def has_batch(self, index: int) -> bool:
+        """Whether there is a file of a batch, whole or not."""
+        return self._batch(index).exists()
 
     def write_batch(self, index: int, table: pl.DataFrame) -> None:
         """Keep the table of a finished batch."""
@@ -45,17 +49,18 @@ class Store:
         return self.folder / "batches" / f"batch-{index:05d}.parquet"
 
 
-def open_store(folder: Path | str, specification: dict[str, Any], versions: dict[str, str]) -> Store:
-    """Open a folder for a study, or make it.
+@contextmanager
+def open_store(folder: Path | str, specification: dict[str, Any], versions: dict[str, str]) -> Iterator[Store]:
+    """Open a folder for a study, or make it; while it is open no other process can open it.
 
     Raises:
-        AllpayError: if the folder holds something else or another study, or cannot be written.
+        AllpayError: if the folder holds something else or another study, is in use, or cannot be written.
     """
     folder = Path(folder)
     path = folder / SPECIFICATION
     try:
         if path.exists():
-            held = _specification(path)
+            held = read_folder(folder)["specification"]
             if held != specification:
                 raise AllpayError(
                     f"{folder} holds another study ({_difference(held, specification)}): choose another folder"
@@ -66,9 +71,51 @@ def open_store(folder: Path | str, specification: dict[str, Any], versions: dict
             (folder / "batches").mkdir(parents=True, exist_ok=True)
             text = json.dumps({"specification": specification, "versions": versions}, indent=2)
             write(path, lambda file: file.write(text.encode()))
+        lock = FileLock(folder / LOCK)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise AllpayError(
+            f"another process is running the study in {folder}: wait for it, or choose another folder"
+        ) from None
     except OSError as error:
         raise AllpayError(f"cannot write to {folder}: {error.strerror}; choose another folder") from None
-    return Store(folder)
+    try:
+        yield Store(folder)
+    finally:
+        lock.release()
+
+
+def read_folder(folder: Path) -> dict[str, Any]:
+    """What the specification file of a study folder holds: `specification` and `versions`.
+
+    Raises:
+        AllpayError: if the folder holds no study, or its specification is damaged.
+    """
+    path = folder / SPECIFICATION
+    try:
+        held = json.loads(path.read_text())
+        return {"specification": dict(held["specification"]), "versions": dict(held["versions"])}
+    except FileNotFoundError:
+        raise AllpayError(f"{folder} holds no study (it has no {SPECIFICATION})") from None
+    except OSError as error:
+        raise AllpayError(f"cannot read {path}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise AllpayError(f"{path} is damaged: remove it with its folder, or choose another folder") from None
+
+
+def result_is_there(folder: Path) -> bool:
+    """Whether the study in a folder has been evaluated."""
+    return (folder / RESULT).exists()
+
+
+def in_use(folder: Path) -> bool:
+    """Whether a process is running the study in a folder."""
+    lock = FileLock(folder / LOCK)
+    try:
+        with lock.acquire(timeout=0):
+            return False
+    except (Timeout, OSError):
+        return True
 
 
 def write(path: Path, fill: Callable[[BinaryIO], Any]) -> None:
@@ -94,13 +141,6 @@ def write(path: Path, fill: Callable[[BinaryIO], Any]) -> None:
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
-
-
-def _specification(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text())["specification"]
-    except (ValueError, KeyError, TypeError):
-        raise AllpayError(f"{path} is damaged: remove it with its folder, or choose another folder") from None
 
 
 def _difference(held: Any, asked: Any) -> str:

@@ -1,0 +1,192 @@
+"""Studies as text: the TOML file that a user writes, and the specification that a study folder keeps. Both become a `Study`."""
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from allpay.errors import AllpayError, one_of
+from allpay.game import Beta, Common, Discrete, Power, Private, Setting, Uniform, distribution
+from allpay.learners import LEARNERS, learner
+from allpay.study.study import DesignSpace, Study
+
+TEMPLATE = """\
+# A study for `allpay run`: which designs to try, who bids, and how bidders learn.
+# What is commented out shows its default.
+
+[study]
+rule = "prizes"              # prizes: the weights split the prize, every bidder pays its bid
+                             # payments: the highest wins, the weights say who pays how much of its bid
+bidders = 3
+objective = "revenue"        # what the best design is best for: revenue or highest-bid
+samples = 50                 # designs drawn, uniformly from all nonincreasing weights of sum 1
+rounds = 10                  # independent rounds of learning under each
+seed = 0
+# ranks = 2                  # how many ranks may carry weight; all but the last
+
+[game]
+values = "private"           # private, or common: the prize is worth 1 to all
+# distribution = "uniform(0,1)"   # of private values; also power(2), beta(2,5), integers(0,9)
+# value_levels = 64          # values on the grid; the default depends on the learner
+# bid_levels = 101           # bids on the grid; the default depends on the learner
+# max_bid = 1.0              # a cap on bids; the highest that can be rational
+# overbidding = true         # whether a bid may exceed the bidder's value
+# cost_power = 1.0           # a paid bid b costs its bidder b^cost_power
+# risk_aversion = 0.0        # constant absolute risk aversion
+
+[learner]
+name = "fictitious-play"
+# iterations = 3000          # and the other options of this learner
+"""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StudySection(_Section):
+    """The section `[study]`."""
+
+    rule: str = "prizes"
+    bidders: int = 3
+    ranks: int | None = None
+    objective: str = "revenue"
+    samples: int = 50
+    rounds: int = 10
+    seed: int = 0
+
+
+class GameSection(_Section):
+    """The section `[game]`; what is not given is as in the learner's usual setting."""
+
+    values: str = "private"
+    distribution: str | None = None
+    value_levels: int | None = None
+    bid_levels: int | None = None
+    max_bid: float | None = None
+    overbidding: bool | None = None
+    cost_power: float = 1.0
+    risk_aversion: float = 0.0
+
+    def setting(self, usual: Setting) -> Setting:
+        """A usual setting, with what is given here changed.
+
+        Raises:
+            AllpayError: if something given does not fit.
+        """
+        values: Private | Common = usual.values
+        if one_of("kind of values", self.values, ("private", "common")) == "common":
+            for name, given in (("distribution", self.distribution), ("value-levels", self.value_levels)):
+                if given is not None:
+                    raise AllpayError(
+                        f"{name} {given} says how private values are drawn: leave it out with common values"
+                    )
+            values = Common()
+        else:
+            assert isinstance(values, Private)
+            if self.distribution is not None:
+                drawn = distribution(self.distribution)
+                values = Private(drawn) if isinstance(drawn, Discrete) else Private(drawn, values.levels)
+            if self.value_levels is not None:
+                values = replace(values, levels=self.value_levels)
+        changes: dict[str, Any] = {
+            "bid_levels": self.bid_levels,
+            "max_bid": self.max_bid,
+            "overbidding": self.overbidding,
+        }
+        return replace(
+            usual,
+            values=values,
+            cost_power=self.cost_power,
+            risk_aversion=self.risk_aversion,
+            **{key: value for key, value in changes.items() if value is not None},
+        )
+
+
+class LearnerSection(BaseModel):
+    """The section `[learner]`: a name, and options of that learner."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str = "fictitious-play"
+
+
+class StudyFile(_Section):
+    """A whole file."""
+
+    study: StudySection = StudySection()
+    game: GameSection = GameSection()
+    learner: LearnerSection = LearnerSection()
+
+    def build(self) -> Study:
+        """The study that it describes.
+
+        Raises:
+            AllpayError: if something in it does not fit.
+        """
+        bidding = learner(self.learner.name, **(self.learner.model_extra or {}))
+        return Study(
+            DesignSpace(self.study.rule, self.study.bidders, self.study.ranks),
+            bidding,
+            self.game.setting(bidding.setting),
+            self.study.samples,
+            self.study.rounds,
+            self.study.objective,
+            self.study.seed,
+        )
+
+
+def read_study(path: Path) -> Study:
+    """The study of a TOML file.
+
+    Raises:
+        AllpayError: naming file, key, value and remedy, if the file cannot be read or something in it does not fit.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise AllpayError(f"cannot read {path}: {reason}; `allpay init {path}` writes one to begin with") from None
+    try:
+        return StudyFile.model_validate(tomllib.loads(text), strict=False).build()
+    except tomllib.TOMLDecodeError as error:
+        raise AllpayError(f"{path} is not TOML: {error}") from None
+    except ValidationError as error:
+        fault = error.errors()[0]
+        key = ".".join(map(str, fault["loc"]))
+        if fault["type"] == "extra_forbidden":
+            sections: dict[str, type[BaseModel]] = {"study": StudySection, "game": GameSection}
+            section = sections.get(str(fault["loc"][0]), StudyFile)
+            one_of(f"key in {path}:", key.split(".")[-1], section.model_fields)
+        raise AllpayError(f"{path}: {key} = {fault['input']!r}: {fault['msg'].lower()}") from None
+    except AllpayError as error:
+        raise AllpayError(f"{path}: {error}") from None
+
+
+def study_of(specification: dict[str, Any]) -> Study:
+    """The study that a folder's specification describes.
+
+    Raises:
+        AllpayError: if it was made with a learner or a distribution that is not allpay's own.
+    """
+    try:
+        return Study(**{key: _made(value) for key, value in specification.items()})
+    except (KeyError, TypeError):
+        raise AllpayError(
+            "this study uses a learner or a distribution of its own: run it again from its own program"
+        ) from None
+
+
+def _made(value: Any) -> Any:
+    """What `Study.specification` has written, as the object that it was."""
+    if isinstance(value, list):
+        return tuple(_made(v) for v in value)
+    if not isinstance(value, dict):
+        return value
+    kinds: dict[str, Callable[..., Any]] = {k.__name__: k for k in (DesignSpace, Setting, Private, Common)}
+    kinds |= {k.__name__: k for k in (Uniform, Power, Beta, Discrete)} | dict(LEARNERS)
+    fields = {key: _made(v) for key, v in value.items() if key != "type"}
+    return kinds[value["type"]](**fields)
