@@ -22,6 +22,9 @@ from allpay.payoffs import evaluate, quadrature, terms
 Seeds = NDArray[np.uint64]
 Result = TypeVar("Result")
 
+THREADS = "ALLPAY_THREADS"
+"""The environment variable that sets how many threads a process uses; without it, as many as there are cores."""
+
 CHECKPOINTS = 32
 """How many times along a run exploitability is recorded."""
 
@@ -92,7 +95,7 @@ def each_run(function: Callable[[Game, np.uint64], Result], games: Sequence[Game
     shapes = {(game.bidders, len(game.value_grid), game.bid_levels) for game in games}
     if len(shapes) > 1:
         raise AllpayError(f"games of one batch must have as many bidders, values and bids each: got {sorted(shapes)}")
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with ThreadPoolExecutor(int(os.environ.get(THREADS, os.cpu_count() or 1))) as threads:
         try:
             futures = [
                 [threads.submit(function, game, seed) for seed in row] for game, row in zip(games, seeds, strict=True)
