@@ -124,6 +124,10 @@ Out = Annotated[
     ),
 ]
 
+Prizes = Annotated[
+    int | None,
+    typer.Option(help="how many ranks may carry weight", show_default="all but the last", rich_help_panel=STUDY),
+]
 Workers = Annotated[int, typer.Option(help="processes that learn side by side", rich_help_panel=STUDY)]
 Scheduler = Annotated[
     str | None,
@@ -279,6 +283,7 @@ def design(
     overbidding: Overbidding = None,
     cost_power: CostPower = 1.0,
     risk_aversion: RiskAversion = 0.0,
+    prizes: Prizes = None,
     samples: Samples = 50,
     rounds: Rounds = 10,
     objective: Objective = "revenue",
@@ -307,7 +312,7 @@ def design(
         values, distribution, value_levels, bid_levels, max_bid, overbidding, cost_power, risk_aversion
     )
     study = Study(
-        DesignSpace(rule, 3 if bidders is None else bidders),
+        DesignSpace(rule, 3 if bidders is None else bidders, prizes),
         bidding,
         section.setting(bidding.setting),
         samples=samples,
