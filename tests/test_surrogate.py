@@ -107,11 +107,12 @@ def test_held_out_designs_are_not_trained_on():
     assert np.mean(scores) < 0
 
 
-def test_constant_outputs_and_constant_columns_are_no_trouble():
+def test_constant_outputs_are_predicted_as_they_are():
     surrogate = fit_surrogate(simulated(half, 0)[0], np.full((50, 10), 0.3), seed=0)
-    mean, _ = surrogate.predict(GRID)
-    assert surrogate.r2 == 0.0
-    np.testing.assert_allclose(mean, 0.3, atol=0.01)
+    value, gradient = surrogate.value_and_gradient(GRID)
+    assert (surrogate.r2, surrogate.rmse) == (0.0, 0.0)
+    np.testing.assert_allclose(value, 0.3, atol=1e-15)
+    np.testing.assert_array_equal(gradient, 0)  # a constant column of weights, the third, included
 
 
 def test_large_offsets_and_small_units_are_scaled_away():

@@ -44,7 +44,7 @@ class Surrogate:
     Attributes:
         networks: all members, stacked.
         centre, scale: `[n]` what was taken from, and divided out of, the weights before training.
-        level, unit: the same for the objective.
+        level, unit: the same for the objective; a unit of 0 says that all design means were equal, and so are predictions.
         r2: share of the variance between design means that held-out predictions explain; 0 where there is no variance.
         rmse: root mean square of held-out prediction minus design mean, in units of the objective; it includes the noise
             of the design means themselves.
@@ -130,19 +130,20 @@ def fit_surrogate(
         raise AllpayError(f"an ensemble of {folds} folds needs at least as many members: got {members}")
     means = y.mean(axis=1)
     centre, scale = w.mean(axis=0), _spread(w)
+    scale = np.where(scale > 0, scale, 1.0)
     level, unit = float(means.mean()), float(_spread(means[:, None])[0])
+    scaled = (means - level) / (unit or 1.0)
 
     rng = np.random.default_rng(seed)
     held, drawn, unseen = _resample(len(w), members, folds, rng)
     x = jnp.asarray((w - centre) / scale, jnp.float32)
-    target = jnp.asarray((means - level) / unit, jnp.float32)
+    target = jnp.asarray(scaled, jnp.float32)
     start = _initial(members, [w.shape[1], *[width] * depth, 1], rng)
     networks = _train(start, x, target, jnp.asarray(drawn), jnp.asarray(unseen), steps, learning_rate)
 
     guesses = np.asarray(_apply(networks, x)).astype(float)
     error = level + unit * np.sum(guesses * held, axis=0) / np.sum(held, axis=0) - means
-    variance = float(means.var()) if unit != 1.0 else 0.0
-    r2 = 1.0 - float(np.mean(error**2)) / variance if variance > 0 else 0.0
+    r2 = 1.0 - float(np.mean(error**2)) / unit**2 if unit > 0 else 0.0
     return Surrogate(networks, centre, scale, level, unit, r2, float(np.sqrt(np.mean(error**2))))
 
 
@@ -227,6 +228,6 @@ def _checked(weights: ArrayLike, values: ArrayLike) -> tuple[Array, Array]:
 
 
 def _spread(columns: Array) -> Array:
-    """Standard deviation of each column, 1 where the column is constant but for rounding."""
+    """Standard deviation of each column, 0 where the column is constant but for rounding."""
     spread = columns.std(axis=0)
-    return np.where(spread > 1e-12 * np.maximum(np.abs(columns).max(axis=0), 1.0), spread, 1.0)
+    return np.where(spread > 1e-12 * np.abs(columns).max(axis=0), spread, 0.0)
