@@ -19,8 +19,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from allpay.ascent import candidates, sample_ordered_simplex
 from allpay.optimum import find_optimum
+from allpay.simplex import candidates, sample_ordered_simplex
 from allpay.surrogate import fit_surrogate
 
 DESIGNS, ROUNDS, CONFIDENCE = 50, 10, 0.9

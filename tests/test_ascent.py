@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from allpay.ascent import candidates, from_vertices, mirror_ascent, sample_ordered_simplex, to_vertices, vertices
+from allpay.ascent import mirror_ascent
 from allpay.errors import AllpayError
+from allpay.simplex import candidates, from_vertices, sample_ordered_simplex, to_vertices, vertices
 
 SIZES = [(2, 2), (3, 2), (3, 3), (5, 5), (10, 4)]
 

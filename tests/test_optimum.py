@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from allpay.ascent import sample_ordered_simplex
 from allpay.errors import AllpayError
 from allpay.optimum import find_optimum
+from allpay.simplex import sample_ordered_simplex
 from allpay.surrogate import fit_surrogate
 
 

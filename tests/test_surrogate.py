@@ -5,8 +5,8 @@ import time
 import numpy as np
 import pytest
 
-from allpay.ascent import candidates, sample_ordered_simplex
 from allpay.errors import AllpayError
+from allpay.simplex import candidates, sample_ordered_simplex
 from allpay.surrogate import _train, fit_surrogate
 
 GRID = candidates(3, 2, 501)

@@ -1,4 +1,4 @@
-"""Mirror ascent on the ordered simplex {w_1 ≥ … ≥ w_m ≥ 0, Σw = 1}: its coordinates, uniform samples, candidates.
+"""Mirror ascent on the ordered simplex of `simplex`, in which designs lie.
 
 What is ascended is given as a function of the weights; this file knows no network, no game and no theory.
 """
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from allpay.errors import AllpayError
+from allpay.simplex import from_vertices, to_vertices, vertices
 
 Array = NDArray[np.float64]
 ValueAndGradient = Callable[[Array], tuple[ArrayLike, ArrayLike]]
@@ -106,72 +107,6 @@ def mirror_ascent(
     weights = from_vertices(np.exp(logs), n)
     best = int(np.argmax(value))
     return Ascent(weights[best], float(value[best]), weights, value, done & np.isfinite(value), taken)
-
-
-def vertices(n: int, m: int) -> Array:
-    """`[m, n]` the corners of the ordered simplex: row k is (1/k, …, 1/k, 0, …)."""
-    if not 1 <= m <= n:
-        raise AllpayError(f"between 1 and {n} of {n} ranks can carry weight: got {m}")
-    return np.tril(np.ones((m, n))) / np.arange(1, m + 1)[:, None]
-
-
-def to_vertices(weights: ArrayLike, m: int | None = None) -> Array:
-    """Coordinates λ on the simplex, `[..., m]`, with weights = λ·U: λ_k = k (w_k − w_{k+1}).
-
-    Raises:
-        AllpayError: if the weights `[..., n]` increase, are negative, do not sum to 1, or lie on more than m ranks.
-    """
-    w = np.asarray(weights, float)
-    n = w.shape[-1]
-    m = n if m is None else m
-    vertices(n, m)
-    lam = np.arange(1, n + 1) * -np.diff(w, axis=-1, append=0.0)
-    if not (np.all(lam >= -1e-6) and np.all(np.abs(lam[..., m:]) <= 1e-6) and np.all(np.abs(w.sum(-1) - 1) <= 1e-6)):
-        raise AllpayError(
-            f"weights must be nonincreasing, ≥ 0, of sum 1 and 0 after the first {m} ranks: got {w.tolist()}"
-        )
-    lam = np.maximum(lam[..., :m], 0.0)
-    return lam / lam.sum(axis=-1, keepdims=True)
-
-
-def from_vertices(coordinates: ArrayLike, n: int) -> Array:
-    """The weights `[..., n]` of coordinates λ `[..., m]` on the simplex; nonincreasing without a rounding error."""
-    lam = np.asarray(coordinates, float)
-    m = lam.shape[-1]
-    vertices(n, m)
-    weights = np.zeros((*lam.shape[:-1], n))
-    # summed from the last rank up, each weight is the next one plus a number ≥ 0
-    weights[..., :m] = np.cumsum((lam / np.arange(1, m + 1))[..., ::-1], axis=-1)[..., ::-1]
-    return weights
-
-
-def sample_ordered_simplex(count: int, n: int, m: int, rng: np.random.Generator) -> Array:
-    """`[count, n]` weights uniform on the ordered simplex of the first m ranks: a flat Dirichlet draw, sorted.
-
-    For n = 3 and m = 2 the first weight is uniform on [½, 1].
-
-    Raises:
-        AllpayError: if m is not in 1 … n.
-    """
-    vertices(n, m)
-    weights = np.zeros((count, n))
-    weights[:, :m] = np.sort(rng.dirichlet(np.ones(m), size=count), axis=1)[:, ::-1]
-    return weights
-
-
-def candidates(n: int, m: int, count: int = 501, seed: int = 0) -> Array:
-    """`[count, n]` weights that cover the ordered simplex: a grid for m = 2, otherwise its corners and a uniform sample.
-
-    Raises:
-        AllpayError: if m is not in 1 … n.
-    """
-    corners = vertices(n, m)
-    if m == 1:
-        return corners
-    if m == 2:
-        part = np.linspace(0.0, 1.0, max(count, 2))
-        return from_vertices(np.stack([part, 1 - part], axis=1), n)
-    return np.concatenate([corners, sample_ordered_simplex(max(count - m, 0), n, m, np.random.default_rng(seed))])
 
 
 def _next_rate(rate: Array, old: Array, new: Array, moved: Array, bent: Array) -> Array:

@@ -10,8 +10,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from allpay.ascent import candidates, mirror_ascent
+from allpay.ascent import mirror_ascent
 from allpay.errors import AllpayError
+from allpay.simplex import candidates
 
 Array = NDArray[np.float64]
 

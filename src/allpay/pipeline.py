@@ -2,19 +2,19 @@
 
 import math
 import time
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
-from allpay.ascent import candidates, mirror_ascent
+from allpay.ascent import mirror_ascent
 from allpay.errors import AllpayError
 from allpay.game import Array, Private, Setting
 from allpay.learners import run_seeds
 from allpay.optimum import Optimum, find_optimum
 from allpay.outcome import Outcome, Verdict
+from allpay.progress import Reporter, Silent
+from allpay.simplex import candidates
 from allpay.study.study import CHECKING, TRAINING, DesignSpace, Study
 from allpay.study.sweep import Sweep, run
 from allpay.surrogate import FEWEST_DESIGNS, Surrogate, fit_surrogate
@@ -25,24 +25,6 @@ ASCENTS = 8
 
 REFINED_DESIGNS = 5
 """On how many designs the bid grid is refined to see what it hides."""
-
-
-class Reporter(Protocol):
-    """Who is told how far long work is. Each stage is entered once; `advance` gets the part done and the whole."""
-
-    def stage(self, what: str) -> AbstractContextManager[object]: ...
-
-    def advance(self, done: int, total: int) -> None: ...
-
-
-class Silent:
-    """A reporter that says nothing."""
-
-    def stage(self, what: str) -> AbstractContextManager[object]:
-        return nullcontext()
-
-    def advance(self, done: int, total: int) -> None:
-        pass
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from allpay.ascent import candidates
 from allpay.errors import AllpayError
 from allpay.game import Array
 from allpay.outcome import Verdict
 from allpay.report.summary import equilibrium_curves, setting_in_words, setting_of, without_limits
+from allpay.simplex import candidates
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from allpay.ascent import candidates
 from allpay.errors import AllpayError
 from allpay.game import Array, Beta, Common, Discrete, Distribution, Power, Private, Setting, Uniform
 from allpay.outcome import Verdict
+from allpay.simplex import candidates
 from allpay.theory import equilibrium, why_no_equilibrium
 
 if TYPE_CHECKING:  # the pipeline is slow to import, and nothing of it runs here

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from allpay.ascent import sample_ordered_simplex
 from allpay.errors import AllpayError, one_of
 from allpay.game import Array, Game, Setting
 from allpay.learners import FictitiousPlay, Learner
 from allpay.mechanism import RULES, Mechanism, check_bidders
+from allpay.simplex import sample_ordered_simplex
 
 OBJECTIVES = ("revenue", "highest-bid")
 """What a design can be chosen for: the expected sum of payments, or the expected highest bid."""

@@ -3,9 +3,8 @@
 import math
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from allpay.learners import LEARNERS, Learner, run_seeds
 from allpay.mechanism import all_pay
 from allpay.outcome import Verdict, stake
 from allpay.payoffs import evaluate, expected_payoffs
+from allpay.progress import Reporter, Silent
 from allpay.theory import Equilibrium, equilibrium, two_bidder_all_pay
 from allpay.verify.cases import BAYE_KOVENOCK_DE_VRIES, SIX_DIGITS, Case, by_quadrature, known_cases
 
@@ -37,24 +37,6 @@ MIXING, GREEDY, CIRCLING = {"interior-point"}, {"epsilon-greedy"}, {"fictitious-
 """Learners of which it is known how they end with a common value, where equilibria are mixtures: at one, whatever the prizes;
 never, since greedy bidders do not mix; not where Π is concave, where they circle (measured). Of others both endings pass,
 if their verdict says which."""
-
-
-class Reporter(Protocol):
-    """Who is told how far it is."""
-
-    def stage(self, what: str) -> AbstractContextManager[object]: ...
-
-    def advance(self, done: int, total: int) -> None: ...
-
-
-class Silent:
-    """A reporter that says nothing."""
-
-    def stage(self, what: str) -> AbstractContextManager[object]:
-        return nullcontext()
-
-    def advance(self, done: int, total: int) -> None:
-        pass
 
 
 @dataclass(frozen=True)
