@@ -104,7 +104,7 @@ def test_the_same_seed_gives_the_same_numbers_and_another_does_not():
         (["--weights", "0.8", "--exploration", "9"], "fictitious-play has no option 'exploration'"),
         (["--weights", "0.8", "--values", "public"], "unknown kind of values 'public'"),
         (["--weights", "0.8", "--distribution", "beta(2)"], "do not fit the distribution 'beta'"),
-        (["--weights", "0.8", "--values", "common", "--value-levels", "9"], "leave it out with --values common"),
+        (["--weights", "0.8", "--values", "common", "--value-levels", "9"], "leave it out with common values"),
         (["--weights", "0.8", "--max-bid", "-1"], "max bid must be above 0: got -1"),
         (["--weights", "0.8", "--bid-levels", "1"], "bid levels must be at least 2: got 1"),
         (["--weights", "0.8", "--rounds", "0"], "rounds must be at least 1: got 0"),
