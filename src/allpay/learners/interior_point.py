@@ -166,7 +166,9 @@ def _follow(best, p, game, falls, fewer_binomials, goal, trace):  # type: ignore
             # The better Newton's step to μ = 0 would do, the smaller the μ that the actual step aims at.
             centring = min(max((_complementarity(p, allowed, length) / mu) ** 3, 1e-4), 0.9)
             if not careful:
-                p.second[:] = p.mix_step * p.slack_step
+                for v in range(values):
+                    for b in range(allowed[v]):
+                        p.second[v, b] = p.mix_step[v, b] * p.slack_step[v, b]
             length = min(1.0, 0.95 * _direct(p, game, centring * mu))
             if careful:
                 length = _shorten(p, game, length)
@@ -205,8 +207,10 @@ def _look(p, game, mix, step, length):  # type: ignore[no-untyped-def]
 @njit(nogil=True, cache=True, error_model="numpy")
 def _start_slacks(payoff, slack, level, v):  # type: ignore[no-untyped-def]
     """Levels a little above the best payoff, and the slacks that belong to them."""
-    gap = payoff.max() - payoff.min()
-    level[v] = payoff.max() + (0.1 * gap if gap > 0 else 1.0)
+    high, low = -np.inf, np.inf
+    for b in range(len(payoff)):
+        high, low = max(high, payoff[b]), min(low, payoff[b])
+    level[v] = high + (0.1 * (high - low) if high > low else 1.0)
     for b in range(len(payoff)):
         slack[b] = level[v] - payoff[b]
 
@@ -285,7 +289,8 @@ def _direct(p, game, mu):  # type: ignore[no-untyped-def]
         for b in range(min(game.allowed[v], bids - 1)):
             right[b] += (p.fixed[v, b] - p.ratio[v, b] * p.level_step[v]) / values
     _substitute(p.matrix, p.pivots, right)
-    p.cdf_step[1:bids] = right
+    for b in range(bids - 1):
+        p.cdf_step[b + 1] = right[b]
     length = 1.0
     for v in range(values):
         follow = total = 0.0
