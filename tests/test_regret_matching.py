@@ -58,9 +58,9 @@ def test_thirty_bidders():
 @pytest.mark.parametrize("overbidding", [True, False])
 def test_one_round_by_hand(averaging, overbidding):
     """The kernel against the definition, on the public payoffs."""
-    # With cost b² a bid above the value can pay: what may not be bid must not be played for its regret.
+    # With cost b⁴ a bid above the value can pay: what may not be bid must not be played for its regret.
     g = Game.from_weights(
-        "prizes", 0.7, 3, values=Private(levels=5), cost_power=2, bid_levels=9, overbidding=overbidding
+        "prizes", 0.7, 3, values=Private(levels=5), cost_power=4, bid_levels=9, overbidding=overbidding
     )
     may = np.arange(9) < g.allowed[:, None]
     seed = run_seeds(4, 1, 1)
