@@ -204,6 +204,7 @@ def simulate(
     from allpay.learners import learner as named
     from allpay.mechanism import Mechanism
     from allpay.pipeline import Estimate
+    from allpay.simplex import shown
     from allpay.theory import equilibrium, why_no_equilibrium
 
     rules = Mechanism.from_weights(rule, parse_weights(weights), bidders)
@@ -261,9 +262,9 @@ def simulate(
     table.add_row("± s.e.", *("–" if rounds == 1 else f"{estimates[n].stderr:.4f}" for n in names))
     if exact is not None:
         table.add_row("theory", f"{exact.revenue:.4f}", "", f"{exact.highest_bid:.4f}", "0")
-    shares = ", ".join(f"{w:.4g}" for w in (rules.prizes if rule == "prizes" else rules.payments))
+    weighed = shown(rules.prizes if rule == "prizes" else rules.payments, 4)
     console = Console(highlight=False)
-    console.print(f"{rule} ({shares}), {game.bidders} bidders, {values} values, {learner}, {seconds:.1f} s\n")
+    console.print(f"{rule} {weighed}, {game.bidders} bidders, {values} values, {learner}, {seconds:.1f} s\n")
     console.print(table)
     console.print(f"\n{outcome.sentence}", soft_wrap=True)
     if exact is None:
@@ -631,6 +632,7 @@ def run_study(study: "Study", out: Path | None, workers: int, scheduler: str | N
 def design_by_theory(study: "Study", as_json: bool) -> None:
     """Print the best design by the closed form."""
     from allpay.pipeline import best_in_theory
+    from allpay.simplex import shown
 
     assert study.setting is not None
     start = time.perf_counter()
@@ -648,8 +650,9 @@ def design_by_theory(study: "Study", as_json: bool) -> None:
     elif best is None:
         typer.echo("No design that was looked at has an equilibrium in closed form: use --method surrogate.")
     else:
-        shown = ", ".join(f"{w:.4g}" if w >= 5e-5 else "0" for w in best.weights)
-        typer.echo(f"Best design in equilibrium: ({shown}), {study.objective} {best.value:.6g}; {seconds:.2f} s.")
+        typer.echo(
+            f"Best design in equilibrium: {shown(best.weights, 4)}, {study.objective} {best.value:.6g}; {seconds:.2f} s."
+        )
         if best.flat:
             typer.echo("All designs that have an equilibrium are worth the same: this one is no better than another.")
         if best.fraction < 1:

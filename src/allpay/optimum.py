@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from allpay.ascent import mirror_ascent
 from allpay.errors import AllpayError
-from allpay.simplex import candidates
+from allpay.simplex import candidates, shown
 
 Array = NDArray[np.float64]
 
@@ -66,20 +66,20 @@ class Optimum:
     @property
     def sentence(self) -> str:
         """The answer in plain words."""
-        best = ", ".join(f"{x:.3g}" if x >= 5e-4 else "0" for x in self.weights)
+        best = shown(self.weights)
         within = f"{self.confidence:.0%} interval {self.low:.4g} to {self.high:.4g}"
         worth = f"predicted {self.objective} {self.value:.4g} ({within})"
         if self.ranks == 1:
-            return f"Only the weights ({best}) are possible: {worth}."
-        shown = self.interval[: 1 if self.ranks == 2 else self.ranks]  # of two weights, the first says all
-        ranges = ", ".join(f"w_{k} from {a:.3g} to {b:.3g}" for k, (a, b) in enumerate(shown, start=1))
+            return f"Only the weights {best} are possible: {worth}."
+        spans = self.interval[: 1 if self.ranks == 2 else self.ranks]  # of two weights, the first says all
+        ranges = ", ".join(f"w_{k} from {a:.3g} to {b:.3g}" for k, (a, b) in enumerate(spans, start=1))
         if self.flat:
             return (
                 f"The {self.objective} is flat as far as these simulations can tell: {self.fraction:.0%} of all designs"
-                f" ({ranges}) cannot be told from the best, so the best found, ({best}), is no better than another; {worth}."
+                f" ({ranges}) cannot be told from the best, so the best found, {best}, is no better than another; {worth}."
             )
         share = f"{self.fraction:.0%}" if self.fraction >= 0.01 else "less than 1%"
-        return f"Best weights ({best}): {worth}. Cannot be told apart from it: {share} of all designs, {ranges}."
+        return f"Best weights {best}: {worth}. Cannot be told apart from it: {share} of all designs, {ranges}."
 
 
 def find_optimum(

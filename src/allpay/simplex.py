@@ -8,6 +8,21 @@ from allpay.errors import AllpayError
 Array = NDArray[np.float64]
 
 
+def shown(weights: ArrayLike, digits: int = 3) -> str:
+    """Weights as people read them; a long row of zeros at the end is cut short.
+
+    >>> shown([0.8, 0.2, 0.0]), shown([0.75, 0.25] + [0.0] * 8)
+    ('(0.8, 0.2, 0)', '(0.75, 0.25, 0, …, 0)')
+    """
+    numbers = [f"{x:.{digits}g}" if x >= 0.5 * 10.0**-digits else "0" for x in np.asarray(weights, float)]
+    carrying = len(numbers)
+    while carrying > 0 and numbers[carrying - 1] == "0":
+        carrying -= 1
+    if len(numbers) - carrying > 4:
+        numbers = [*numbers[:carrying], "0", "…", "0"]
+    return "(" + ", ".join(numbers) + ")"
+
+
 def vertices(n: int, m: int) -> Array:
     """`[m, n]` the corners of the ordered simplex: row k is (1/k, …, 1/k, 0, …)."""
     if not 1 <= m <= n:

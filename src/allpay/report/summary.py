@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from allpay.errors import AllpayError
 from allpay.game import Array, Beta, Common, Discrete, Distribution, Power, Private, Setting, Uniform
 from allpay.outcome import Verdict
-from allpay.simplex import candidates
+from allpay.simplex import candidates, shown
 from allpay.theory import equilibrium, why_no_equilibrium
 
 if TYPE_CHECKING:  # the pipeline is slow to import, and nothing of it runs here
@@ -152,11 +152,11 @@ def _found(result: "Result") -> str:
     if best.flat:
         text = (
             f"Found: {what} is flat as far as these simulations can tell. {share} of all designs ({_ranges(result)}) cannot "
-            f"be told apart, so none is better than another; the network is highest at {_vector(best.weights)} by noise "
+            f"be told apart, so none is better than another; the network is highest at {shown(best.weights)} by noise "
             f"or grid error ({worth})."
         )
     else:
-        text = f"Found: the best design is {_vector(best.weights)}, {worth}. "
+        text = f"Found: the best design is {shown(best.weights)}, {worth}. "
         if all(high - low < 5e-4 for low, high in best.interval):
             text += "All other designs looked at can be told apart from it."
         else:
@@ -284,7 +284,7 @@ def _theory(result: "Result") -> str:
     else:
         where = "" if best.fraction == 1 else f" of the {best.fraction:.0%} of designs that have an equilibrium"
         sentences.append(
-            f"Theory: the best design{where} is {_vector(best.weights)}, with an equilibrium {what} of {best.value:.4g}."
+            f"Theory: the best design{where} is {shown(best.weights)}, with an equilibrium {what} of {best.value:.4g}."
         )
     if result.exact is not None:
         text = f"At the best design found it is {result.exact:.4g}"
@@ -420,11 +420,7 @@ def _small(x: float) -> str:
 
 def _named(result: "Result", weights: Sequence[float]) -> str:
     """A design in a few words; of two weights the first says all."""
-    return f"w = {weights[0]:.3g}" if result.optimum.ranks == 2 else _vector(weights)
-
-
-def _vector(weights: Sequence[float]) -> str:
-    return "(" + ", ".join(f"{x:.3g}" if x >= 5e-4 else "0" for x in weights) + ")"
+    return f"w = {weights[0]:.3g}" if result.optimum.ranks == 2 else shown(weights)
 
 
 def _count(number: int, what: str) -> str:
