@@ -19,6 +19,10 @@ from allpay.outcome import TOLERANCE, Outcome, fields_of, stake
 from allpay.payoffs import evaluate, exploitability
 
 
+UNROLLED = 6
+"""Up to so many bidders go to the loop as a tuple, whose length the compiler knows, so that it unrolls what is done for each."""
+
+
 @dataclass(frozen=True)
 class EpsilonGreedy:
     """Independent epsilon-greedy bandits, one arm per bid and one bandit per value (Sutton & Barto 2018, chapter 2).
@@ -80,13 +84,15 @@ class EpsilonGreedy:
             shape = (game.bidders, len(game.value_grid), game.bid_levels)
             tables = (np.zeros(shape), np.zeros(shape), np.zeros(shape[:2], np.int64), np.zeros(shape[:2]))
             payments = np.asarray(game.mechanism.payments)
+            bidders = tuple(range(game.bidders)) if game.bidders <= UNROLLED else np.arange(game.bidders)
             goal = -1.0 if self.tolerance is None else self.tolerance * stake(game)
-            state = _explore(seed, *tables, utilities[id(game)], game.allowed, self.exploration, self.restart)
+            state = _explore(seed, *tables, bidders, utilities[id(game)], game.allowed, self.exploration, self.restart)
             history, parts, t = [], [], self.exploration
             for stop in stops:
                 state, paid, top = _exploit(
                     np.uint64(state),
                     *tables,
+                    bidders,
                     utilities[id(game)],
                     game.allowed,
                     payments,
@@ -143,14 +149,14 @@ def _utilities(game: Game) -> Array:
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _explore(  # type: ignore[no-untyped-def]
-    state, estimate, count, best, runner_up, utilities, allowed, auctions, restart
+    state, estimate, count, best, runner_up, bidders, utilities, allowed, auctions, restart
 ):
     """Auctions in which all bids are random; fills the bidders' tables and returns the state of the random stream.
 
     Estimate and count are `[bidders, values, bids]`; best, the index of the bid of highest estimate, and runner_up, which is
     at least the estimate of every other bid, are `[bidders, values]`.
     """
-    n, values = best.shape
+    n, values = len(bidders), best.shape[1]
     value, bid, key = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
     for _ in range(auctions):
         for i in range(n):
@@ -177,13 +183,13 @@ def _explore(  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _exploit(  # type: ignore[no-untyped-def]
-    state, estimate, count, best, runner_up, utilities, allowed, payments, bids, first, last, halving
+    state, estimate, count, best, runner_up, bidders, utilities, allowed, payments, bids, first, last, halving
 ):
     """Auctions first…last−1 after exploration, on the tables of `_explore`.
 
     Returns the state of the random stream, and the sums of revenue and of the highest bids.
     """
-    n, values = best.shape
+    n, values = len(bidders), best.shape[1]
     value, bid, key = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
     paid = top = 0.0
     t = first
