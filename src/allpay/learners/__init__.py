@@ -1,8 +1,9 @@
-"""The ways to learn how to bid, by name. One learner, one file."""
+"""The ways to learn how to bid, by name. One learner, one file; those that need JAX are loaded when they are asked for."""
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from allpay.errors import AllpayError, one_of
 from allpay.learners.base import Learner, learn, run_seeds
@@ -13,10 +14,39 @@ from allpay.learners.logit_play import LogitPlay
 from allpay.learners.multiplicative_weights import MultiplicativeWeights
 from allpay.learners.regret_matching import RegretMatching
 
-LEARNERS: dict[str, Callable[..., Learner]] = {
-    kind.name: kind
-    for kind in (FictitiousPlay, EpsilonGreedy, RegretMatching, MultiplicativeWeights, LogitPlay, InteriorPoint)
-}
+LAZY = {"DQN": "dqn", "PPO": "ppo"}
+"""Classes whose modules import JAX, which takes longer than many a command: class and module, which is also the name."""
+
+DEEP = tuple(LAZY.values())
+"""The names of the learners with networks."""
+
+
+class _Learners(Mapping[str, Callable[..., Learner]]):
+    """Learners by name. To look at the names loads nothing."""
+
+    def __init__(self, *kinds: Callable[..., Learner]):
+        self._kinds = {kind.name: kind for kind in kinds}  # type: ignore[attr-defined]
+        self._lazy = {module: name for name, module in LAZY.items()}
+
+    def __getitem__(self, name: str) -> Callable[..., Learner]:
+        return __getattr__(self._lazy[name]) if name in self._lazy else self._kinds[name]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from (*self._kinds, *self._lazy)
+
+    def __len__(self) -> int:
+        return len(self._kinds) + len(self._lazy)
+
+
+def __getattr__(name: str) -> Any:
+    if name in LAZY:
+        return getattr(import_module(f"allpay.learners.{LAZY[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+LEARNERS: Mapping[str, Callable[..., Learner]] = _Learners(
+    FictitiousPlay, EpsilonGreedy, RegretMatching, MultiplicativeWeights, LogitPlay, InteriorPoint
+)
 
 
 def learner(name: str, **hyperparameters: Any) -> Learner:
@@ -34,8 +64,15 @@ def learner(name: str, **hyperparameters: Any) -> Learner:
     return kind(**given)
 
 
+if TYPE_CHECKING:
+    from allpay.learners.dqn import DQN
+    from allpay.learners.ppo import PPO
+
 __all__ = [
+    "DEEP",
+    "DQN",
     "LEARNERS",
+    "PPO",
     "EpsilonGreedy",
     "FictitiousPlay",
     "InteriorPoint",

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from allpay.auction import play
 from allpay.errors import AllpayError
 from allpay.game import Array, Game, Setting
-from allpay.outcome import TOLERANCE, Outcome, fields_of, stake
+from allpay.outcome import TOLERANCE, Outcome, fields_of, stake, threshold
 from allpay.payoffs import evaluate, quadrature, terms
 
 Seeds = NDArray[np.uint64]
@@ -82,12 +82,8 @@ def learn(game: Game, learner: Learner, rounds: int = 10, seed: int = 0) -> Outc
     return learner.learn([game], run_seeds(seed, 1, rounds))
 
 
-def each_run(function: Callable[[Game, np.uint64], Result], games: Sequence[Game], seeds: Seeds) -> list[list[Result]]:
-    """`function(game, seed)` for every run, `[designs][rounds]`, on as many threads as there are cores.
-
-    Raises:
-        AllpayError: if the games are not of one shape, or there is not one row of seeds for each.
-    """
+def check_batch(games: Sequence[Game], seeds: Seeds) -> None:
+    """Raise AllpayError if the games are not of one shape, or there is not one row of seeds for each."""
     if seeds.ndim != 2 or len(seeds) != len(games):
         raise AllpayError(
             f"seeds must be [designs, rounds], one row per game: got {seeds.shape} for {len(games)} games"
@@ -95,6 +91,15 @@ def each_run(function: Callable[[Game, np.uint64], Result], games: Sequence[Game
     shapes = {(game.bidders, len(game.value_grid), game.bid_levels) for game in games}
     if len(shapes) > 1:
         raise AllpayError(f"games of one batch must have as many bidders, values and bids each: got {sorted(shapes)}")
+
+
+def each_run(function: Callable[[Game, np.uint64], Result], games: Sequence[Game], seeds: Seeds) -> list[list[Result]]:
+    """`function(game, seed)` for every run, `[designs][rounds]`, on as many threads as there are cores.
+
+    Raises:
+        AllpayError: if the games are not of one shape, or there is not one row of seeds for each.
+    """
+    check_batch(games, seeds)
     with ThreadPoolExecutor(int(os.environ.get(THREADS, os.cpu_count() or 1))) as threads:
         try:
             futures = [
@@ -174,7 +179,7 @@ def self_play(
         strategy *= np.arange(game.bid_levels) < game.allowed[:, None]
         strategy /= strategy.sum(axis=1, keepdims=True)
         history = np.full(min(CHECKPOINTS, learner.iterations), np.nan)
-        goal = (learner.tolerance or least) * stake(game)
+        goal = least * stake(game) if learner.tolerance is None else threshold(game, learner.tolerance)
         taken = kernel(game, parts[id(game)], strategy, goal, history)
         profile = strategy[None]
         return profile, evaluate(game, profile), play(game, profile, learner.auctions, int(seed)), history, taken

@@ -1,0 +1,331 @@
+"""What bidders with networks share: auctions sampled in large batches, tables of networks over the value grid, and runs
+trained side by side in chunks of one fixed size. How they learn is in `dqn` and `ppo`.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from allpay.errors import AllpayError
+from allpay.game import Array, Game
+from allpay.learners.base import CHECKPOINTS, Seeds, check_batch
+from allpay.outcome import TOLERANCE, Outcome, fields_of, stake
+from allpay.payoffs import evaluate, exploitability
+
+FREQUENCIES = 8
+"""How many cosines of the value's quantile a network sees."""
+
+
+class Design(NamedTuple):
+    """A game as arrays of 32-bit numbers, which is all that a training run knows of it.
+
+    Shapes: features `[values, inputs]` of each value, what networks see of it; utilities `[values, bids, bidders]` of a value
+    and bid at each rank, in units of the stake; allowed `[values]` how many bids, from 0 up, may be made; bids `[bids]`
+    in units of the top bid, so that rounding takes none above it; payments `[bidders]`.
+    """
+
+    features: jax.Array
+    utilities: jax.Array
+    allowed: jax.Array
+    bids: jax.Array
+    payments: jax.Array
+
+
+def design_of(game: Game) -> Design:
+    """The arrays of a game."""
+    values = game.value_grid
+    quantile = (np.arange(len(values)) + 0.5) / len(values)
+    waves = np.cos(np.pi * np.arange(FREQUENCIES) * quantile[:, None])
+    prizes, payments = np.asarray(game.mechanism.prizes), np.asarray(game.mechanism.payments)
+    money = values[:, None, None] * prizes - game.costs[None, :, None] * payments
+    return Design(
+        features=jnp.asarray(np.column_stack([values / game.values.highest, waves]), jnp.float32),
+        utilities=jnp.asarray(game.utility(money) / stake(game), jnp.float32),
+        allowed=jnp.asarray(game.allowed, jnp.int32),
+        bids=jnp.asarray(game.bid_grid / game.top_bid, jnp.float32),
+        payments=jnp.asarray(payments, jnp.float32),
+    )
+
+
+class Network(eqx.Module):
+    """Layers of weights and biases, smooth units (x·sigmoid x) between them; `[values, inputs]` in, `[values, outputs]` out."""
+
+    matrices: tuple[jax.Array, ...]
+    biases: tuple[jax.Array, ...]
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        *hidden, last = zip(self.matrices, self.biases, strict=True)
+        for matrix, bias in hidden:
+            x = jax.nn.silu(x @ matrix + bias)
+        return x @ last[0] + last[1]
+
+
+def initial(key: jax.Array, sizes: Sequence[int]) -> Network:
+    """A random start: normal weights of variance 1/inputs, those of the last layer a tenth of that size; biases 0."""
+    shapes = list(pairwise(sizes))
+    ends = np.cumsum([a * b for a, b in shapes])
+    parts = jnp.split(jax.random.normal(key, (int(ends[-1]),)), ends[:-1])
+    scales = [1.0] * (len(shapes) - 1) + [0.1]
+    matrices = [
+        part.reshape(shape) * (scale / np.sqrt(shape[0]))
+        for part, shape, scale in zip(parts, shapes, scales, strict=True)
+    ]
+    return Network(tuple(matrices), tuple(jnp.zeros(b) for _, b in shapes))
+
+
+def below(chance: jax.Array, count: jax.Array | int) -> jax.Array:
+    """A whole number in 0…count−1 from a uniform one in [0, 1)."""
+    return jnp.minimum((chance * count).astype(jnp.int32), count - 1)
+
+
+def ranks(bids: jax.Array, ties: jax.Array) -> jax.Array:
+    """`[bidders, auctions]` the rank of each bid, 0 for the highest; of bids that tie, in the order of the numbers `ties`."""
+    n = len(bids)
+    if n <= 16:  # counting is quicker than sorting while bidders are few
+        i = jnp.arange(n)[:, None]
+        tie = (ties[None] > ties[:, None]) | ((ties[None] == ties[:, None]) & (i > i[:, None]))
+        above = (bids[None] > bids[:, None]) | ((bids[None] == bids[:, None]) & tie)
+        return jnp.sum(above, axis=1, dtype=jnp.int32)
+    order = jnp.lexsort((-ties, -bids), axis=0)
+    return jnp.argsort(order, axis=0).astype(jnp.int32)
+
+
+class Auctions(NamedTuple):
+    """Sampled auctions, each `[bidders, auctions]`: index of value, of bid, and the utility that it brought."""
+
+    value: jax.Array
+    bid: jax.Array
+    utility: jax.Array
+
+
+def settle(
+    design: Design, value: jax.Array, bid: jax.Array, ties: jax.Array, counted: jax.Array | bool = True
+) -> tuple[Auctions, jax.Array]:
+    """Who wins and pays what in auctions of these values and bids; the mean revenue and highest bid of those counted."""
+    _, levels, n = design.utilities.shape
+    rank = ranks(bid, ties)
+    # flat indices: XLA gathers and scatters along one axis several times as fast as along three
+    utility = design.utilities.reshape(-1)[(value * levels + bid) * n + rank]
+    paid = jnp.sum(design.payments[rank] * design.bids[bid], axis=0)
+    both = jnp.stack([paid, design.bids[bid.max(axis=0)]])
+    return Auctions(value, bid, utility), jnp.mean(both, axis=1, where=counted)
+
+
+def at(table: jax.Array, value: jax.Array, bid: jax.Array) -> jax.Array:
+    """What a bidder's table `[values, bids]` holds for its values and bids."""
+    return table.reshape(-1)[value * table.shape[1] + bid]
+
+
+def draw_bids(design: Design, policy: jax.Array, value: jax.Array, chance: jax.Array) -> jax.Array:
+    """Indices of bids drawn from a policy `[bidders, values, bids]` at values `[bidders, auctions]`, by uniform numbers."""
+
+    def draw(policy: jax.Array, value: jax.Array, chance: jax.Array) -> jax.Array:
+        cumulative = jnp.cumsum(policy, axis=-1)[:, :-1]
+        return jnp.sum(cumulative[value] <= chance[:, None], axis=1, dtype=jnp.int32)
+
+    # where rounding leaves the sum of a row below the uniform number, it is the last bid allowed
+    return jnp.minimum(jax.vmap(draw)(policy, value, chance), design.allowed[value] - 1)
+
+
+def softmax(design: Design, scores: jax.Array) -> jax.Array:
+    """Probabilities of bids ∝ e^score, 0 for those not allowed; scores `[bidders, values, bids]`."""
+    return jax.nn.softmax(allowed_only(design, scores), axis=-1)
+
+
+def allowed_only(design: Design, scores: jax.Array) -> jax.Array:
+    """The scores, −∞ at bids not allowed."""
+    return jnp.where(jnp.arange(scores.shape[-1]) < design.allowed[:, None], scores, -jnp.inf)
+
+
+def outputs(design: Design, networks: Network) -> jax.Array:
+    """`[bidders, values, outputs]` of networks stacked along their first axis.
+
+    Values lie on a grid, so a network is evaluated once at each of them, however many auctions are sampled.
+    """
+    return jax.vmap(lambda network: network(design.features))(networks)
+
+
+def decay(first: float, last: float, progress: jax.Array) -> jax.Array:
+    """From first to last along a geometric sequence, as progress goes from 0 to 1 (and no further)."""
+    return first * (last / first) ** jnp.minimum(progress, 1.0)
+
+
+def towards(average: Network, networks: Network, rate: float, step: jax.Array) -> Network:
+    """The average moved to the networks: a running mean of the first 1/rate steps, then exponential (Polyak)."""
+    share = jnp.maximum(rate, 1 / (step + 1))
+    return jax.tree.map(lambda a, x: a + share * (x - a), average, networks)
+
+
+class DeepLearner(Protocol):
+    """A learner whose training run is a pure function of (design, key), step by step, on a state that is one PyTree."""
+
+    name: ClassVar[str]
+
+    @property
+    def iterations(self) -> int:
+        """How many steps a run takes."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """How many auctions are sampled in a step."""
+        ...
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the optimiser, at the first step."""
+        ...
+
+    @property
+    def chunk(self) -> int:
+        """How many runs are trained side by side; it bounds the memory."""
+        ...
+
+    @property
+    def tolerance(self) -> float | None:
+        """Exploitability relative to the stake at which a run may stop; None if it is not to stop for that."""
+        ...
+
+    def begin(self, design: Design, key: jax.Array) -> Any:
+        """The state of a run before its first step."""
+        ...
+
+    def step(self, design: Design, state: Any) -> tuple[Any, jax.Array]:
+        """One step; and the mean revenue and mean highest bid `[2]` of its auctions."""
+        ...
+
+    def policy(self, design: Design, state: Any) -> jax.Array:
+        """`[bidders, values, bids]` what the bidders have learned."""
+        ...
+
+
+def check(learner: DeepLearner, *more: str) -> None:
+    """Raise AllpayError if a number that all deep learners have, or one of those named, is out of bounds."""
+    for name in ("iterations", "batch", "chunk", *more):
+        if getattr(learner, name) < 1:
+            raise AllpayError(f"{name} must be at least 1: got {getattr(learner, name)}")
+    if not 0 < learner.learning_rate < math.inf:
+        raise AllpayError(f"learning_rate must be above 0: got {learner.learning_rate:g}")
+    if learner.tolerance is not None and not learner.tolerance > 0:
+        raise AllpayError(f"tolerance must be above 0: got {learner.tolerance:g}")
+
+
+def check_unit(learner: DeepLearner, *names: str) -> None:
+    """Raise AllpayError if one of these is not a share."""
+    for name in names:
+        if not 0 <= getattr(learner, name) <= 1:
+            raise AllpayError(f"{name} must lie in [0, 1]: got {getattr(learner, name):g}")
+
+
+def check_decay(learner: DeepLearner, name: str) -> None:
+    """Raise AllpayError if a number that falls geometrically is not above 0 from first to last."""
+    for end in (name, f"final_{name}"):
+        if not 0 < getattr(learner, end) < math.inf:
+            raise AllpayError(f"{end} must be above 0: got {getattr(learner, end):g}")
+
+
+def train(learner: DeepLearner, games: Sequence[Game], seeds: Seeds) -> Outcome:
+    """Every run of a deep learner, and what its strategies bring.
+
+    Runs are trained in chunks of one size, the last filled up with copies: XLA may round a sum over a batch of another size
+    differently, and a run must not depend on how many others there are. XLA spreads a chunk over the
+    cores, and executes one computation at a time, so threads over chunks would gain nothing.
+    """
+    check_batch(games, seeds)
+    designs = jax.tree.map(lambda *arrays: np.stack(arrays), *[design_of(game) for game in games])
+    which = np.repeat(np.arange(len(games)), seeds.shape[1])
+    goals = np.array([-1.0 if learner.tolerance is None else learner.tolerance * stake(game) for game in games])
+    stops = np.unique([max(1, k * learner.iterations // CHECKPOINTS) for k in range(1, CHECKPOINTS + 1)])
+
+    def train_chunk(first: int) -> list[Run]:
+        index = np.minimum(np.arange(first, first + learner.chunk), seeds.size - 1)
+        chunk = jax.tree.map(lambda array: jnp.asarray(array[which[index]]), designs)
+        states = begin(learner, chunk, seeds.ravel()[index])
+        runs = [Run(goals[d]) for d in which[first : first + learner.chunk]]
+        for before, stop in pairwise([0, *stops]):
+            states, policies, played = advance(learner, chunk, states, stop - before)
+            for i, run in enumerate(runs):
+                if not run.ended:
+                    run.record(games[which[first + i]], policies[i], played[i], int(stop))
+            if all(run.ended for run in runs):
+                break
+        return runs
+
+    every = [run for first in range(0, seeds.size, learner.chunk) for run in train_chunk(first)]
+    rows = [every[d * seeds.shape[1] : (d + 1) * seeds.shape[1]] for d in range(len(games))]
+    history = np.full((*seeds.shape, len(stops)), np.nan)
+    for place, run in zip(np.ndindex(*seeds.shape), every, strict=True):
+        history[place][: len(run.history)] = run.history
+    iterations = np.array([[run.taken for run in row] for row in rows])
+    return Outcome(
+        games=tuple(games),
+        learner=learner.name,
+        strategy=np.array([[run.strategy for run in row] for row in rows]),
+        **fields_of([[evaluate(game, run.strategy) for run in row] for game, row in zip(games, rows, strict=True)]),
+        realised_revenue=np.array([[float(run.played[0]) for run in row] for row in rows]),
+        realised_highest_bid=np.array([[float(run.played[1]) for run in row] for row in rows]),
+        history=history,
+        iterations=iterations,
+        auctions=int(iterations.sum()) * learner.batch,
+        tolerance=learner.tolerance or TOLERANCE,
+    )
+
+
+@dataclass
+class Run:
+    """What is recorded of a run: at a checkpoint its strategy, exploitability and the auctions just played."""
+
+    goal: float
+    history: list[float] = field(default_factory=list)
+    strategy: Array = field(default_factory=lambda: np.empty(0))
+    played: Array = field(default_factory=lambda: np.empty(0))
+    taken: int = 0
+
+    @property
+    def ended(self) -> bool:
+        return bool(self.history) and self.history[-1] <= self.goal
+
+    def record(self, game: Game, policy: Array, played: Array, taken: int) -> None:
+        self.strategy, self.played, self.taken = policy, game.top_bid * played, taken
+        self.history.append(float(exploitability(game, policy).mean()))
+
+
+def begin(learner: DeepLearner, designs: Design, seeds: Seeds) -> Any:
+    """The states of a chunk of runs before their first step, each a function of its 64-bit seed."""
+    halves = np.stack([seeds >> np.uint64(32), seeds & np.uint64(0xFFFFFFFF)], axis=-1).astype(np.uint32)
+    return _begin(learner, designs, halves)
+
+
+def advance(learner: DeepLearner, designs: Design, states: Any, steps: int) -> tuple[Any, Array, Array]:
+    """So many steps of all runs of a chunk: the new states (the old are used up), the policies `[runs, bidders, values, bids]`,
+    the mean revenue and highest bid of the auctions `[runs, 2]`."""
+    states, policies, played = _advance(learner, designs, states, steps)
+    policies = np.asarray(policies).astype(float)
+    return states, policies / policies.sum(axis=-1, keepdims=True), np.asarray(played).astype(float)
+
+
+@partial(jax.jit, static_argnums=0)
+def _begin(learner: DeepLearner, designs: Design, halves: jax.Array) -> Any:
+    states = jax.vmap(learner.begin)(designs, jax.random.wrap_key_data(halves, impl="threefry2x32"))
+    return states
+
+
+@partial(jax.jit, static_argnums=0, donate_argnums=2)
+def _advance(learner: DeepLearner, designs: Design, states: Any, steps: int) -> tuple[Any, jax.Array, jax.Array]:
+    def loop(_: jax.Array, carry: tuple[Any, jax.Array]) -> tuple[Any, jax.Array]:
+        states, total = carry
+        states, played = jax.vmap(learner.step)(designs, states)
+        return states, total + played
+
+    nothing = jnp.zeros((len(designs.bids), 2))
+    # a loop whose length is not known when it is compiled: one compilation serves stretches of any length
+    states, total = jax.lax.fori_loop(0, steps, loop, (states, nothing))
+    return states, jax.vmap(learner.policy)(designs, states), total / steps

@@ -1,0 +1,124 @@
+"""Games with known answers for learners with networks, and what must hold for each of them."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from allpay.game import Game, Private, Uniform
+from allpay.learners import run_seeds
+from allpay.learners.deep import advance, begin, design_of
+from allpay.mechanism import Mechanism
+from allpay.outcome import Outcome
+from allpay.payoffs import exploitability
+
+VALUES = Private(levels=16)
+HIGH = Private(Uniform(0.5, 1.0), levels=16)
+
+THREE = {
+    "first price": (Game(Mechanism((1, 0, 0), (1, 0, 0)), VALUES, bid_levels=31), lambda v: 2 / 3 * v, 1 / 2),
+    "winner takes all": (
+        Game(Mechanism.from_weights("prizes", 1.0, 3), VALUES, bid_levels=31),
+        lambda v: 2 / 3 * v**3,
+        1 / 2,
+    ),
+}
+"""Three bidders: the game, its equilibrium bid on continuous bids, b = (n−1)/n·v and (n−1)/n·vⁿ, and its revenue."""
+
+TWO = {
+    "equal prizes": (Game(Mechanism((0.5, 0.5), (1, 1)), HIGH, bid_levels=31, max_bid=1.0), 0.0),
+    "dominant bid": (Game(Mechanism((1, 0), (0, 0)), HIGH, bid_levels=31, max_bid=1.0), 1.0),
+}
+"""Two bidders: the game, and the one bid that every value makes: 0 where it wins nothing, the top where it costs nothing."""
+
+
+def learns_to_bid(learner) -> Outcome:
+    """Two games of three bidders: bids, revenue and exploitability near those of the equilibrium."""
+    games = [game for game, _, _ in THREE.values()]
+    found = learner.learn(games, run_seeds(0, len(games), 1))
+    for d, (game, bid, revenue) in enumerate(THREE.values()):
+        bids = found.strategy[d, 0] @ game.bid_grid
+        np.testing.assert_allclose(bids.mean(axis=0), bid(game.value_grid), atol=0.07)
+        np.testing.assert_allclose(found.revenue[d], revenue, rtol=0.05)
+        np.testing.assert_allclose(found.realised_revenue[d], revenue, rtol=0.07)
+    assert np.all(found.relative_exploitability < 0.02)
+    assert np.all(found.history[..., -1] < found.history[..., 0])
+    return found
+
+
+def learns_what_is_dominant(learner) -> None:
+    games = [game for game, _ in TWO.values()]
+    found = learner.learn(games, run_seeds(0, len(games), 1))
+    for d, (game, bid) in enumerate(TWO.values()):
+        np.testing.assert_allclose(found.strategy[d, 0] @ game.bid_grid, bid, atol=0.02)
+
+
+def learns_the_best_response(learner, frozen, tolerance: float) -> None:
+    """Bidder 0 learns alone, its rivals stay as they began: it ends with an exact best response but for the tolerance.
+
+    `frozen(state, start)` is the state with the rivals' networks of the start.
+    """
+    game = THREE["winner takes all"][0]
+    design = jax.tree.map(lambda x: x[None], design_of(game))
+    states = begin(learner, design, np.array([7], np.uint64))
+    start = jax.tree.map(jnp.copy, states)
+
+    @jax.jit
+    def run(states):
+        def loop(_, states):
+            states, _played = jax.vmap(learner.step)(design, states)
+            return frozen(states, start)
+
+        return jax.lax.fori_loop(0, learner.iterations, loop, states)
+
+    def gain(states):
+        policy = np.asarray(jax.vmap(learner.policy)(design, states))[0].astype(float)
+        return exploitability(game, policy / policy.sum(axis=-1, keepdims=True))
+
+    before, after = gain(start), gain(run(states))
+    assert after[0] < tolerance < before[0]
+    assert after[1] > tolerance
+
+
+def rivals_of(new, old):
+    """Networks `[runs, bidders, …]`: bidder 0's new ones, the others' old ones."""
+    return jax.tree.map(lambda new, old: new.at[:, 1:].set(old[:, 1:]), new, old)
+
+
+def is_key(x) -> bool:
+    return jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
+
+
+def numbers(x) -> np.ndarray:
+    """What an array of a state would be on disk."""
+    return np.array(jax.random.key_data(x) if is_key(x) else x)
+
+
+def stretches_change_nothing(learner) -> None:
+    """A run in two stretches, its state stored on the way, has the bits of one in one stretch."""
+    game = THREE["first price"][0]
+    designs = jax.tree.map(lambda x: jnp.stack([x] * learner.chunk), design_of(game))
+    seeds = run_seeds(5, 1, learner.chunk)[0]
+    whole, *recorded = advance(learner, designs, begin(learner, designs, seeds), 7)
+    half, *_ = advance(learner, designs, begin(learner, designs, seeds), 3)
+    stored = jax.tree.map(
+        lambda x: x if jnp.issubdtype(x.dtype, jax.dtypes.prng_key) else jnp.asarray(np.array(x)), half
+    )
+    resumed, *again = advance(learner, designs, stored, 4)
+    np.testing.assert_array_equal(recorded[0], again[0])
+    for one, other in zip(jax.tree.leaves(whole), jax.tree.leaves(resumed), strict=True):
+        np.testing.assert_array_equal(numbers(one), numbers(other))
+
+
+def stops_at_the_tolerance(learner, tolerance: float) -> None:
+    """A run stops at the first checkpoint within the tolerance, with the bits of the run that goes on."""
+    game = THREE["first price"][0]
+    seeds = run_seeds(1, 1, learner.chunk)
+    whole = learner.learn([game], seeds)
+    early = replace(learner, tolerance=tolerance).learn([game], seeds)
+    assert np.all(early.iterations < learner.iterations)
+    assert np.all(early.relative_exploitability <= tolerance)
+    taken = np.isfinite(early.history)
+    np.testing.assert_array_equal(early.history[taken], whole.history[taken])
+    assert early.auctions == early.iterations.sum() * learner.batch
