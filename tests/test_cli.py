@@ -231,3 +231,56 @@ def test_the_example_script_runs_in_its_folder():
     refused = script("--bidders", "1")
     assert refused.returncode != 0
     assert refused.stderr == "deep_mind_example.py: an auction needs at least 2 bidders: got 1\n"
+
+
+def test_weights_of_two_ranks_are_for_three_bidders_unless_said():
+    assert values_of("simulate", "--weights", "0.8,0.2", "--rounds", 1)["weights"] == [0.8, 0.2, 0.0]
+    two = values_of("simulate", "--weights", "0.8,0.2", "--bidders", 2, "--rounds", 1)
+    assert two["weights"] == [0.8, 0.2]
+
+
+def test_a_method_that_simulates_nothing_refuses_what_simulation_needs():
+    done = CliRunner().invoke(app, ["design", "--method", "theory", "--samples", "9"])
+    assert done.exit_code == 2
+    assert "--samples has no effect with --method theory" in done.stderr
+
+
+def test_theory_finds_both_interior_optima_of_risk_averse_bidders():
+    for objective, w in (("revenue", 0.568), ("highest-bid", 0.751)):
+        found = values_of(
+            "design", "--method", "theory", "--values", "common", "--risk-aversion", 2, "--objective", objective
+        )
+        assert found["best"]["weights"][0] == pytest.approx(w, abs=2e-3)
+        assert found["fraction"] == 1
+
+
+def test_theory_says_where_its_best_is_only_the_best_of_some():
+    done = CliRunner().invoke(app, ["design", "--method", "theory", "--max-bid", "0.3"])
+    assert "of the designs looked at that have a closed form" in done.stdout
+    assert "use --method surrogate" in done.stdout
+
+
+def test_equilibrium_prints_and_draws_the_closed_form(tmp_path):
+    found = values_of("equilibrium", "--weights", 0.8)
+    assert found["revenue"] == pytest.approx(0.4)
+    assert found["bid"][-1] == pytest.approx(0.8 - 0.8 / 3 - 0.2 / 3)
+    assert len(found["quantile"]) == len(found["bid"])
+    done = CliRunner().invoke(app, ["equilibrium", "--weights", "0.8", "--plot", str(tmp_path / "bids")])
+    assert done.exit_code == 0
+    assert (tmp_path / "bids.png").stat().st_size > 5_000
+    none = values_of("equilibrium", "--weights", 0.5, "--rule", "payments", "--max-bid", 1)
+    assert none["revenue"] is None
+    assert "above the cap of 1" in none["reason"]
+
+
+def test_reproduce_leaves_other_folders_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    done = CliRunner().invoke(app, ["reproduce", "--samples", "5", "--rounds", "1", "--out", str(tmp_path)])
+    assert done.exit_code == 2
+    assert "is not empty and holds no study" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_simulate_says_that_a_grid_is_too_coarse():
+    done = CliRunner().invoke(app, ["simulate", "--weights", "0.8", "--max-bid", "1000", "--rounds", "1"])
+    assert "The grid is coarse: its step is 10" in done.stdout

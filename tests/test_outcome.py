@@ -7,7 +7,7 @@ from allpay.errors import AllpayError
 from allpay.game import Common, Game, Private, Uniform
 from allpay.learners import run_seeds
 from allpay.mechanism import Mechanism, all_pay
-from allpay.outcome import Outcome, Verdict, stake
+from allpay.outcome import Outcome, Verdict, stake, threshold
 
 
 def outcome(games, strategy, exploitability, history, **more) -> Outcome:
@@ -51,9 +51,9 @@ FLAT, FALLING = np.full(32, 0.2), 1 / np.arange(2, 34)
         (0.2 + 0.1 * np.sin(np.arange(32)), 0.2, Verdict.CIRCLING),
         (np.linspace(0.1, 0.3, 32), 0.3, Verdict.CIRCLING),  # rising is not learning
         (1 / np.sqrt(np.arange(1, 33)), 0.17, Verdict.STILL_LEARNING),
-        ([0.3], 0.3, Verdict.CIRCLING),  # too short to tell
+        ([0.3], 0.3, Verdict.STILL_LEARNING),  # too short to have settled
         ([0.3, 0.2, 0.1, np.nan, np.nan], 0.009, Verdict.CONVERGED),
-        ([np.nan] * 4, 0.2, Verdict.CIRCLING),
+        ([np.nan] * 4, 0.2, Verdict.STILL_LEARNING),
     ],
 )
 def test_verdicts(history, exploitability, expected):
@@ -149,3 +149,25 @@ def test_bidders_who_learn_apart_are_told_from_those_who_learn_alike():
 def test_total_exploitability_is_the_sum_over_bidders():
     found = outcome([Game.from_weights("prizes", 1.0, 4)], np.ones((1, 1, 1, 64, 101)) / 101, [[0.25]], [[[0.25]]])
     np.testing.assert_allclose(found.total_exploitability, [[1.0]])
+
+
+def test_many_bidders_must_come_closer():
+    """A thousand bidders who each overbid by 1 % of the prize would pay ten times what there is to win."""
+    few, many = (Game.from_weights("prizes", 1.0, n, bid_levels=3) for n in (3, 1000))
+    assert threshold(few, 0.01) == pytest.approx(0.01)
+    assert 1000 * threshold(many, 0.01) == pytest.approx(0.05)
+
+
+def test_too_short_a_run_is_still_learning():
+    found = outcome(
+        [Game.from_weights("prizes", 1.0, 3, bid_levels=3)], np.ones((1, 1, 1, 64, 3)) / 3, [[0.5]], [[[0.5]]]
+    )
+    assert found.verdicts[0, 0] == Verdict.STILL_LEARNING
+
+
+def test_a_wide_tolerance_makes_no_equilibrium():
+    game = Game.from_weights("prizes", 1.0, 3, bid_levels=3)
+    wide = outcome([game], np.ones((1, 1, 1, 64, 3)) / 3, [[0.3]], [[[0.3]]], tolerance=0.5)
+    assert wide.converged.all()
+    assert "too much for an equilibrium" in wide.sentence
+    assert "read it as an equilibrium" not in wide.sentence

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from allpay.errors import AllpayError
-from allpay.game import Common, Setting
+from allpay.game import Common, Game, Private, Setting
 from allpay.learners import EpsilonGreedy, FictitiousPlay
-from allpay.pipeline import Estimate, best_in_theory, design, grid_resolution
+from allpay.pipeline import Estimate, best_in_theory, coarseness, design, grid_resolution
 from allpay.study import DesignSpace, Study, run
+from allpay.theory import equilibrium
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +107,23 @@ def test_too_few_designs_are_refused_before_any_is_learned():
 def test_one_round_has_no_standard_error():
     assert math.isnan(Estimate((0.3,)).stderr)
     assert Estimate((1.0, 3.0)).stderr == pytest.approx(1.0)
+
+
+def test_a_coarse_grid_is_said_and_a_fine_one_is_not():
+    def note(revenue, **options):
+        game = Game.from_weights("prizes", 0.8, 3, **options)
+        return coarseness(game, equilibrium(game), revenue)
+
+    assert note(0.4) is None
+    assert "step is 10" in note(0.0, max_bid=1000.0)
+    assert "21% off the closed form" in note(0.4849, values=Private(levels=1))
+    assert note(0.4, max_bid=0.1) is None  # no closed form to compare with
+
+
+def test_what_a_fresh_simulation_cannot_tell_apart_is_not_told_apart():
+    """The set of designs is never narrower than what a simulation of as many rounds could see."""
+    learner = EpsilonGreedy(iterations=20_000, exploration=5_000, tail=2_000)
+    found = design(Study(learner=learner, samples=12, rounds=4))
+    values = found.sweep.values()
+    assert found.resolution == pytest.approx(np.sqrt(2 * values.var(axis=1, ddof=1).mean() / 4))
+    assert found.resolution > 0

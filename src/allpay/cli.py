@@ -21,6 +21,7 @@ from allpay.errors import AllpayError, one_of
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from allpay.mechanism import Mechanism
     from allpay.pipeline import Result
     from allpay.study import Study
     from allpay.study.file import GameSection
@@ -54,7 +55,8 @@ LearnerName = Annotated[
     typer.Option("--learner", help="how bidders learn: fictitious-play or epsilon-greedy", rich_help_panel=LEARNING),
 ]
 Bidders = Annotated[
-    int | None, typer.Option(help="how many bid; 3, or as many as weights are given", rich_help_panel=GAME)
+    int | None,
+    typer.Option(help="how many bid; 3, or as many as weights are given if these are more", rich_help_panel=GAME),
 ]
 Values = Annotated[str, typer.Option(help="private or common values", rich_help_panel=GAME)]
 DistributionText = Annotated[
@@ -202,12 +204,11 @@ def simulate(
     """Let bidders learn under one design, and say what it brings."""
     from allpay.learners import learn
     from allpay.learners import learner as named
-    from allpay.mechanism import Mechanism
-    from allpay.pipeline import Estimate
+    from allpay.pipeline import Estimate, coarseness
     from allpay.simplex import shown
     from allpay.theory import equilibrium, why_no_equilibrium
 
-    rules = Mechanism.from_weights(rule, parse_weights(weights), bidders)
+    rules = mechanism_of(rule, weights, bidders)
     bidding = named(learner, iterations=iterations, exploration=exploration, tolerance=tolerance)
     section = game_section(
         values, distribution, value_levels, bid_levels, max_bid, overbidding, cost_power, risk_aversion
@@ -217,6 +218,7 @@ def simulate(
     outcome = learn(game, bidding, rounds, seed)
     seconds = time.perf_counter() - start
     exact = equilibrium(game)
+    note = coarseness(game, exact, float(outcome.revenue.mean()))
     estimates = {
         name: Estimate(tuple(getattr(outcome, name)[0].tolist()))
         for name in ("revenue", "highest_bid", "exploitability", "realised_revenue", "realised_highest_bid")
@@ -236,6 +238,7 @@ def simulate(
                 "verdicts": outcome.verdicts[0].tolist(),
                 "sentence": outcome.sentence,
                 "equilibrium": None if exact is None else {"revenue": exact.revenue, "highest_bid": exact.highest_bid},
+                "note": note,
                 "auctions": outcome.auctions,
                 "iterations": outcome.iterations[0].tolist(),
                 "seed": seed,
@@ -267,12 +270,15 @@ def simulate(
     console.print(f"{rule} {weighed}, {game.bidders} bidders, {values} values, {learner}, {seconds:.1f} s\n")
     console.print(table)
     console.print(f"\n{outcome.sentence}", soft_wrap=True)
+    if note:
+        console.print(note, soft_wrap=True)
     if exact is None:
-        console.print(f"No equilibrium to compare with: {why_no_equilibrium(game)}", soft_wrap=True)
+        console.print(f"No closed form to compare with: {why_no_equilibrium(game)}", soft_wrap=True)
 
 
 @command
 def design(
+    context: typer.Context,
     rule: Rule = "prizes",
     learner: LearnerName = "fictitious-play",
     bidders: Bidders = None,
@@ -322,6 +328,20 @@ def design(
         seed=seed,
     )
     if one_of("method", method, ("surrogate", "theory")) == "theory":
+        for name in (
+            "learner",
+            "samples",
+            "rounds",
+            "iterations",
+            "exploration",
+            "tolerance",
+            "out",
+            "workers",
+            "scheduler",
+        ):
+            source = context.get_parameter_source(name)
+            if source is not None and source.name == "COMMANDLINE":
+                raise AllpayError(f"--{name} has no effect with --method theory, which simulates nothing: leave it out")
         design_by_theory(study, as_json)
         return
     study.game(study.designs[0])  # what the options get wrong is said before anything is computed or written
@@ -479,18 +499,17 @@ def equilibrium(
 ) -> None:
     """The symmetric equilibrium of one design on continuous bids, by theory."""
     from allpay.game import Setting
-    from allpay.mechanism import Mechanism
     from allpay.theory import equilibrium as solve
     from allpay.theory import why_no_equilibrium
 
     section = game_section(values, distribution, None, None, max_bid, overbidding, cost_power, risk_aversion)
-    game = section.setting(Setting()).game(Mechanism.from_weights(rule, parse_weights(weights), bidders))
+    game = section.setting(Setting()).game(mechanism_of(rule, weights, bidders))
     found = solve(game)
     reason = why_no_equilibrium(game) if found is None else None
     if found is not None and plot is not None:
         from allpay.report.curves import draw_equilibrium
 
-        draw_equilibrium(game, found, plot)
+        typer.echo(f"allpay: wrote {draw_equilibrium(game, found, plot)}", err=True)
     if as_json:
         names = ("revenue", "highest_bid", "payoff", "quantile", "bid")
         print_json(
@@ -498,12 +517,13 @@ def equilibrium(
         )
         return
     if found is None:
-        typer.echo(f"No symmetric equilibrium in nondecreasing bids: {reason}")
+        typer.echo(f"No closed form for this design: {reason}")
         return
     typer.echo(f"revenue      {found.revenue:.6f}\nhighest bid  {found.highest_bid:.6f}  (expected)")
     typer.echo(f"payoff       {found.payoff:.6f}  (expected utility of one bidder)\n")
-    typer.echo("quantile     " + "  ".join(f"{q:6.2f}" for q in found.quantile[::25]))
-    typer.echo("bid          " + "  ".join(f"{b:6.4f}" for b in found.bid[::25]))
+    places = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
+    typer.echo("quantile     " + "  ".join(f"{q:6.2f}" for q in places))
+    typer.echo("bid          " + "  ".join(f"{b:6.4f}" for b in found.bid_at(places)))
 
 
 @command
@@ -526,12 +546,15 @@ def reproduce(
     from allpay.pipeline import design as find_design
     from allpay.report.summary import summarise_all
     from allpay.study import DesignSpace, Study
+    from allpay.study.store import open_store
+    from allpay.study.study import versions
 
     names = list(LEARNERS) if learners == "all" else [name.strip() for name in learners.split(",")]
     bidding = {name: named(name) for name in names}
+    asked = {"learners": names, "samples": samples, "rounds": rounds, "seed": seed}
     start = time.perf_counter()
     results = []
-    with reporting() as reporter:
+    with reporting() as reporter, open_store(out, {"reproduce": asked}, versions()):
         for rule in RULES:
             for name, bidders in bidding.items():
                 study = Study(DesignSpace(rule), bidders, samples=samples, rounds=rounds, seed=seed)
@@ -574,15 +597,24 @@ def verify(
         raise typer.Exit(1)
 
 
-def parse_weights(text: str) -> float | list[float]:
-    """One number, or several with commas between."""
+def mechanism_of(rule: str, weights: str, bidders: int | None) -> "Mechanism":
+    """The mechanism of the options; three bidders, or as many as weights if these are more."""
+    from allpay.mechanism import Mechanism
+
+    given = parse_weights(weights)
+    n = max(3, len(given)) if bidders is None else bidders
+    return Mechanism.from_weights(rule, given[0] if len(given) == 1 else given, n)
+
+
+def parse_weights(text: str) -> list[float]:
+    """Numbers with commas between."""
     try:
         numbers = [float(part) for part in text.split(",")]
     except ValueError:
         raise AllpayError(
             f"cannot read the weights {text!r}: write w as 0.8, or a weight per rank as 0.5,0.3,0.2"
         ) from None
-    return numbers[0] if len(numbers) == 1 else numbers
+    return numbers
 
 
 def game_section(
@@ -647,18 +679,20 @@ def design_by_theory(study: "Study", as_json: bool) -> None:
         print_json(
             {"rule": study.space.rule, "method": "theory", "objective": study.objective, **values, "seconds": seconds}
         )
-    elif best is None:
+        return
+    if best is None:
         typer.echo("No design that was looked at has an equilibrium in closed form: use --method surrogate.")
+        return
+    among = (
+        "" if best.fraction == 1 else f" among the {best.fraction:.0%} of the designs looked at that have a closed form"
+    )
+    if best.flat:
+        typer.echo(f"Every design{among} has the {study.objective} {best.value:.6g}: none is best; {seconds:.2f} s.")
     else:
-        typer.echo(
-            f"Best design in equilibrium: {shown(best.weights, 4)}, {study.objective} {best.value:.6g}; {seconds:.2f} s."
-        )
-        if best.flat:
-            typer.echo("All designs that have an equilibrium are worth the same: this one is no better than another.")
-        if best.fraction < 1:
-            typer.echo(
-                f"{best.fraction:.0%} of the designs looked at have a symmetric equilibrium; the others were left out."
-            )
+        worth = f"{study.objective} {best.value:.6g}; {seconds:.2f} s."
+        typer.echo(f"Best design in equilibrium{among}: {shown(best.weights, 4)}, {worth}")
+    if best.fraction < 1:
+        typer.echo("The others, as where a cap binds, may be better: use --method surrogate for them.")
 
 
 def result_values(result: "Result") -> dict[str, Any]:

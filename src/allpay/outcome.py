@@ -13,6 +13,9 @@ from allpay.payoffs import Evaluation
 TOLERANCE = 0.01
 """Exploitability, relative to the stake of the game, below which a run counts as converged unless its learner says."""
 
+TOGETHER = 5
+"""All bidders together may gain so many times the tolerance, as a part of all prizes."""
+
 FALLING = 0.9
 """Exploitability still falls if its mean over the last quarter of a run is below this part of the quarter before."""
 
@@ -35,7 +38,10 @@ class Verdict(StrEnum):
             Verdict.CONVERGED: (
                 "No bidder gains more than the tolerance by another strategy: read it as an equilibrium on this grid."
             ),
-            Verdict.STILL_LEARNING: "Exploitability was still falling when the iterations ran out: give more.",
+            Verdict.STILL_LEARNING: (
+                "Exploitability was still falling when the iterations ran out: give more of them, "
+                "or another learner, for some settle sooner."
+            ),
             Verdict.CIRCLING: (
                 "Exploitability stays flat above the tolerance: learning does not settle here, "
                 "and revenue is what these bidders pay on the way, not an equilibrium's."
@@ -96,8 +102,8 @@ class Outcome:
 
     @property
     def converged(self) -> NDArray[np.bool_]:
-        """`[designs, rounds]` whether exploitability ended within the tolerance."""
-        return self.relative_exploitability <= self.tolerance
+        """`[designs, rounds]` whether exploitability ended within the tolerance, see `threshold`."""
+        return self.exploitability <= np.array([threshold(game, self.tolerance) for game in self.games])[:, None]
 
     @property
     def verdicts(self) -> NDArray[np.str_]:
@@ -114,8 +120,14 @@ class Outcome:
         """What the verdicts say, for the user."""
         found = self.verdicts.ravel()
         counts = {verdict: int(np.sum(found == verdict.value)) for verdict in Verdict}
-        text = " ".join(f"{k} of {len(found)} rounds {v.value}. {v.sentence}" for v, k in counts.items() if k)
-        return f"{text} (Tolerance: {self.tolerance:g} of the top prize.)" + self._symmetry()
+        told = {verdict: verdict.sentence for verdict in Verdict}
+        if self.tolerance > TOLERANCE:
+            told[Verdict.CONVERGED] = (
+                "No bidder gains more than the tolerance that was asked for, but that is too much for an equilibrium."
+            )
+        text = " ".join(f"{k} of {len(found)} rounds {v.value}. {told[v]}" for v, k in counts.items() if k)
+        limit = threshold(self.games[0], self.tolerance)
+        return f"{text} (Tolerance: an exploitability of {limit:.3g}.)" + self._symmetry()
 
     def _symmetry(self) -> str:
         """A sentence on how alike the bidders bid, where each learned a strategy of its own."""
@@ -142,6 +154,16 @@ def stake(game: Game) -> float:
     return float(game.utility(game.values.highest * game.mechanism.prizes[0]))
 
 
+def threshold(game: Game, tolerance: float) -> float:
+    """The exploitability up to which a game counts as converged: a part `tolerance` of the stake.
+
+    Where bidders are many that is not enough: each may overbid by little and all together by more than there is to win.
+    So what all could gain together must also be at most five times that part of all prizes, at the highest value.
+    """
+    prizes = float(game.utility(game.values.highest * sum(game.mechanism.prizes)))
+    return tolerance * min(stake(game), TOGETHER * prizes / game.bidders)
+
+
 def fields_of(evaluations: Sequence[Iterable[Evaluation]]) -> dict[str, Array]:
     """The fields of an `Outcome` that exact evaluations `[designs][rounds]` fill, each `[designs, rounds]`."""
     table = [list(row) for row in evaluations]
@@ -157,5 +179,5 @@ def _is_falling(history: Array) -> bool:
     known = history[np.isfinite(history)]
     quarter = len(known) // 4
     if quarter == 0:
-        return False
+        return True  # too short a run to have settled
     return bool(known[-quarter:].mean() < FALLING * known[-2 * quarter : -quarter].mean())

@@ -9,7 +9,7 @@ import numpy as np
 
 from allpay.ascent import mirror_ascent
 from allpay.errors import AllpayError
-from allpay.game import Array, Private, Setting
+from allpay.game import Array, Game, Private, Setting
 from allpay.learners import run_seeds
 from allpay.optimum import Optimum, find_optimum
 from allpay.outcome import Outcome, Verdict
@@ -18,7 +18,10 @@ from allpay.simplex import candidates
 from allpay.study.study import CHECKING, TRAINING, DesignSpace, Study
 from allpay.study.sweep import Sweep, run
 from allpay.surrogate import FEWEST_DESIGNS, Surrogate, fit_surrogate
-from allpay.theory import design_objective, equilibrium
+from allpay.theory import Equilibrium, design_objective, equilibrium
+
+FEWEST_STEPS, FAR_OFF = 8, 0.05
+"""Fewer steps of the grid up to the highest equilibrium bid, or revenue further off the closed form, call for a note."""
 
 ASCENTS = 8
 """From how many of the best designs looked at the exact objective is ascended."""
@@ -72,7 +75,8 @@ class Result:
         sweep: the study and all its rounds.
         surrogate: the ensemble fitted to them.
         optimum: the best design by the ensemble, with its uncertainty.
-        resolution: what the bid and value grids leave open, in units of the objective; 0 where they are part of the game.
+        resolution: the least difference that counts, in units of the objective: the larger of the error of the grids and of
+            what a fresh simulation of as many rounds could tell from chance.
         checked: the objective at the best design, in fresh rounds with seeds not used before.
         check: the outcome of these rounds.
         exact: the objective of the equilibrium at the best design; None where there is no closed form.
@@ -118,7 +122,7 @@ def design(
         sweep = run(study, folder, reporter.advance, workers=workers, scheduler=scheduler)
     with reporter.stage(f"{study.space.rule}, {study.learner.name}: fitting, ascending, checking"):
         surrogate = fit_surrogate(sweep.weights, sweep.values(), seed=study.seed)
-        resolution = grid_resolution(sweep)
+        resolution = max(grid_resolution(sweep), sampling_resolution(sweep, surrogate))
         space = study.space
         optimum = find_optimum(
             surrogate, space.bidders, space.dimension, resolution=resolution, objective=study.objective, seed=study.seed
@@ -144,6 +148,25 @@ def design(
 def objective_of(outcome: Outcome, objective: str) -> Array:
     """`[designs, rounds]` the objective of an outcome."""
     return outcome.highest_bid if objective == "highest-bid" else outcome.revenue
+
+
+def coarseness(game: Game, exact: Equilibrium | None, revenue: float) -> str | None:
+    """A sentence for the user where the grid of a game is too coarse to stand for continuous bids and values, else None."""
+    if exact is None:
+        return None
+    top, step = float(exact.bid[-1]), game.top_bid / (game.bid_levels - 1)
+    if 0 < top < FEWEST_STEPS * step:
+        return (
+            f"The grid is coarse: its step is {step:.3g}, and equilibrium bids reach only {top:.3g}; "
+            "give more --bid-levels or a lower --max-bid."
+        )
+    off = abs(revenue - exact.revenue) / exact.revenue if exact.revenue > 0 else 0.0
+    if off > FAR_OFF:
+        return (
+            f"Revenue is {off:.0%} off the closed form, which is for continuous bids and values: "
+            "if the rounds converged, the grid is too coarse; give more --bid-levels and --value-levels."
+        )
+    return None
 
 
 def grid_resolution(sweep: Sweep) -> float:
@@ -175,6 +198,18 @@ def grid_resolution(sweep: Sweep) -> float:
     refined = study.learner.learn([finer.game(study.designs[d]) for d in chosen], seeds)
     coarse = sweep.values()[chosen, : seeds.shape[1]]
     return 2.0 * float(np.abs(objective_of(refined, study.objective).mean(axis=1) - coarse.mean(axis=1)).max())
+
+
+def sampling_resolution(sweep: Sweep, surrogate: Surrogate) -> float:
+    """The least difference that a fresh simulation of two designs, of as many rounds, could tell from chance.
+
+    It is the standard error of that difference, from the scatter between rounds; with one round, twice the held-out error.
+    The ensemble may be surer than that, since it sees all designs at once; but what it claims beyond it could not be checked.
+    """
+    values = sweep.values()
+    if values.shape[1] == 1:
+        return 2.0 * surrogate.rmse
+    return float(np.sqrt(2.0 * values.var(axis=1, ddof=1).mean() / values.shape[1]))
 
 
 def best_in_theory(space: DesignSpace, setting: Setting, objective: str = "revenue") -> ExactBest | None:

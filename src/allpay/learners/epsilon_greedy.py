@@ -15,12 +15,11 @@ from allpay.auction import GOLDEN, bid_key, high_index, low_index, rank_of, word
 from allpay.errors import AllpayError
 from allpay.game import Array, Game, Private, Setting
 from allpay.learners.base import CHECKPOINTS, Seeds, each_run
-from allpay.outcome import TOLERANCE, Outcome, fields_of, stake
+from allpay.outcome import TOLERANCE, Outcome, fields_of, threshold
 from allpay.payoffs import evaluate, exploitability
 
-
 UNROLLED = 6
-"""Up to so many bidders go to the loop as a tuple, whose length the compiler knows, so that it unrolls what is done for each."""
+"""Up to so many bidders go to the loop as a tuple: the compiler knows its length, and unrolls what is done for each."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ class EpsilonGreedy:
             tables = (np.zeros(shape), np.zeros(shape), np.zeros(shape[:2], np.int64), np.zeros(shape[:2]))
             payments = np.asarray(game.mechanism.payments)
             bidders = tuple(range(game.bidders)) if game.bidders <= UNROLLED else np.arange(game.bidders)
-            goal = -1.0 if self.tolerance is None else self.tolerance * stake(game)
+            goal = -1.0 if self.tolerance is None else threshold(game, self.tolerance)
             state = _explore(seed, *tables, bidders, utilities[id(game)], game.allowed, self.exploration, self.restart)
             history, parts, t = [], [], self.exploration
             for stop in stops:

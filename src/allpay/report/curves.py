@@ -48,6 +48,8 @@ def draw_equilibrium(game: Game, equilibrium: Equilibrium, path: Path) -> Path:
     right.set_xlim(left=0)
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
+    if not path.suffix:
+        path = path.with_suffix(".png")
     try:
         metadata = {"Software": None} if path.suffix == ".png" else None
         figure.savefig(path, dpi=200, metadata=metadata)

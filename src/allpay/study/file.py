@@ -172,6 +172,10 @@ def study_of(specification: dict[str, Any]) -> Study:
     Raises:
         AllpayError: if it was made with a learner or a distribution that is not allpay's own.
     """
+    if "reproduce" in specification:
+        raise AllpayError(
+            "this is the folder of `allpay reproduce`: give that command again with --out, and it goes on"
+        )
     try:
         return Study(**{key: _made(value) for key, value in specification.items()})
     except (KeyError, TypeError):

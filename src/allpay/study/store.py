@@ -68,7 +68,7 @@ def open_store(folder: Path | str, specification: dict[str, Any], versions: dict
         elif folder.exists() and any(folder.iterdir()):
             raise AllpayError(f"{folder} exists, is not empty and holds no study: choose another folder")
         else:
-            (folder / "batches").mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
             text = json.dumps({"specification": specification, "versions": versions}, indent=2)
             write(path, lambda file: file.write(text.encode()))
         lock = FileLock(folder / LOCK)
