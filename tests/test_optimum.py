@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from allpay.errors import AllpayError
-from allpay.optimum import find_optimum
+from allpay.optimum import find_optimum, in_words
 from allpay.simplex import sample_ordered_simplex
 from allpay.surrogate import fit_surrogate
 
@@ -18,6 +18,8 @@ class Drawn:
     peaks: np.ndarray
     slopes: np.ndarray
     curvature: float = 1.0
+    r2: float = 0.9
+    rmse: float = 0.01
 
     def members(self, weights):
         w = np.asarray(weights)[:, 0]
@@ -36,6 +38,8 @@ class Tilted:
     """Members 1 + tilt·(w_1 − ¾), flat on the mean."""
 
     tilts: np.ndarray
+    r2: float = -0.1
+    rmse: float = 0.01
 
     def members(self, weights):
         return 1 + self.tilts[:, None] * (np.asarray(weights)[:, 0] - 0.75)
@@ -94,8 +98,9 @@ def test_the_value_allows_for_the_choice_of_the_best():
     found = find_optimum(Tilted(tilt), 3, 2)
     overrated = np.abs(tilt) / 4
     assert found.value == pytest.approx(1, abs=1e-6)
-    assert found.low == pytest.approx(1 - overrated.mean() - 1.645 * overrated.std(), abs=1e-3)
-    assert found.high == pytest.approx(1 - overrated.mean() + 1.645 * overrated.std(), abs=1e-3)
+    own = 1.645 * np.std(tilt) * abs(found.weights[0] - 0.75)  # of the members at the best, who know no choice
+    assert found.low == pytest.approx(min(1 - overrated.mean() - 1.645 * overrated.std(), 1 - own), abs=1e-3)
+    assert found.high == pytest.approx(max(1 - overrated.mean() + 1.645 * overrated.std(), 1 + own), abs=1e-3)
 
 
 @pytest.mark.parametrize("seed", [3, 10])  # with these the paired comparison alone would rule out half of the designs
@@ -105,7 +110,8 @@ def test_a_flat_curve_is_said_to_be_flat(seed):
     assert found.flat
     assert found.fraction >= 0.9
     assert found.interval[0] == pytest.approx((0.5, 1.0), abs=0.05)
-    assert found.sentence.startswith("The revenue is flat as far as these simulations can tell")
+    assert not found.uncertain
+    assert found.sentence.startswith("The revenue is flat")
     assert found.low <= 1 <= found.high
     assert find_optimum(surrogate, 3, 2) == found  # the same answer again
 
@@ -158,6 +164,44 @@ def test_a_line_ends_at_the_edge():
     assert found.interval[0][0] >= 0.99
     assert found.low <= 0.5 <= found.high
     assert not found.flat
+
+
+@pytest.mark.parametrize(
+    ("surrogate", "resolution", "why"),
+    [
+        (Tilted(normal(0.5)), 0.0, "predictions with their uncertainty run from"),
+        (Tilted(normal(0.02)), 0.06, "differences below 0.06 are not resolved"),
+        (Tilted(normal(0.02), r2=-8.9, rmse=0.04), 0.0, "worse than their mean, r² = -8.9"),
+    ],
+)
+def test_what_is_unknown_is_not_said_to_be_flat(surrogate, resolution, why):
+    found = find_optimum(surrogate, 3, 2, resolution=resolution)
+    assert found.flat
+    assert found.uncertain
+    assert found.sentence.startswith("Cannot tell")
+    assert why in found.sentence
+    assert not find_optimum(Tilted(normal(0.02), r2=-8.9, rmse=0.004), 3, 2).uncertain  # nearly equal designs
+
+
+def test_the_interval_of_the_value_has_room_on_both_sides_and_nothing_below_zero():
+    for sd in (0.02, 0.5, 20.0):
+        found = find_optimum(Tilted(normal(sd)), 3, 2)
+        assert 0 <= found.low < found.value < found.high
+
+
+def test_long_rows_are_told_in_groups():
+    assert in_words([0.75, 0.25] + [1e-9] * 48) == "(0.75, 0.25, 0, …, 0)"
+    assert in_words([0.3] + [0.1] * 7 + [0.0] * 2) == "1 weight of 0.3, 7 of 0.1, 2 of 0"
+    assert in_words([k / 55 for k in range(10, 0, -1)]) == "10 weights from 0.182 down to 0.0182"
+    found = find_optimum(Tilted(normal(0.01)), 50, 49)
+    zero = ((0.0, 7e-27),) * 42
+    seven = dataclasses.replace(
+        found, weights=(1 / 7,) * 7 + (0.0,) * 43, interval=((0.1, 0.2),) * 7 + zero + ((0, 0),)
+    )
+    assert "best found, 7 equal weights of 0.143, 43 of 0, is" in seven.sentence
+    assert "(w_1 to w_7 from 0.1 to 0.2)" in seven.sentence
+    assert found.ranges().count("w_") <= 12
+    assert "the others at most" in found.ranges()
 
 
 @pytest.mark.parametrize("options", [{"confidence": 0.0}, {"confidence": 1.0}, {"resolution": -1.0}])

@@ -1,8 +1,10 @@
 """The honest answer: the best weights by the ensemble, what they are worth, and which weights cannot be told from them.
 
-It sees the ensemble only through its predictions; how it was trained, and what it predicts, is not known here.
+It sees the ensemble only through its predictions and how they fared on held-out designs; how it was trained, and what it
+predicts, is not known here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Protocol
@@ -19,12 +21,35 @@ Array = NDArray[np.float64]
 NEARLY_ALL = 0.9
 """The share of all designs above which those that cannot be told from the best are said to be nearly all."""
 
+FLAT = 0.05
+"""Designs are said to be worth the same only if all predictions, with their uncertainty, lie within this part of the value on
+either side, as well as the interval of the value and what the simulation leaves open."""
+
+WORTHLESS = -1.0
+"""A held-out r² below this says that the ensemble did much worse than the plain mean of the designs."""
+
+NOTHING = 1e-3
+"""Weights below this are said to be 0."""
+
+LISTED = 6
+"""Up to how many ranges, or different weights, are listed one by one."""
+
 SMOOTHING = 1.2
 """How much larger the ensemble's error is than its scatter; measured by `benchmarks/calibration.py`."""
 
 
 class Ensemble(Protocol):
     """What the optimum needs of a surrogate."""
+
+    @property
+    def r2(self) -> float:
+        """Share of the variance between designs that predictions of held-out designs explain."""
+        ...
+
+    @property
+    def rmse(self) -> float:
+        """Root mean square error of these predictions."""
+        ...
 
     def members(self, weights: ArrayLike) -> Array:
         """`[members, points]` predictions at the weights `[points, n]`."""
@@ -46,10 +71,12 @@ class Optimum:
             their prediction was high.
         interval: `[n, 2]` for each rank, the lowest and highest weight among the designs that cannot be told from the best.
         fraction: share of all designs (uniform on the ordered simplex) that cannot be told from the best.
-        flat: whether these are nearly all designs, so that the best is no better than another.
+        flat: whether these are nearly all designs: none is known to be better than another. The objective may be flat, or
+            too little may be known of it: see `unknown`.
         confidence: of both intervals.
         ranks: m, how many ranks may carry weight.
         objective: what the value is called.
+        unknown: if `flat`, why that does not show that all designs are worth the same; empty if it does.
     """
 
     weights: tuple[float, ...]
@@ -62,24 +89,101 @@ class Optimum:
     confidence: float
     ranks: int
     objective: str
+    unknown: str = ""
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether too little is known to tell designs apart, or to say that they are all worth the same."""
+        return self.flat and bool(self.unknown)
 
     @property
     def sentence(self) -> str:
         """The answer in plain words."""
-        best = shown(self.weights)
+        best = in_words(self.weights)
         within = f"{self.confidence:.0%} interval {self.low:.4g} to {self.high:.4g}"
         worth = f"predicted {self.objective} {self.value:.4g} ({within})"
         if self.ranks == 1:
             return f"Only the weights {best} are possible: {worth}."
-        spans = self.interval[: 1 if self.ranks == 2 else self.ranks]  # of two weights, the first says all
-        ranges = ", ".join(f"w_{k} from {a:.3g} to {b:.3g}" for k, (a, b) in enumerate(spans, start=1))
+        ranges = self.ranges()
+        share = share_in_words(self.fraction)
+        if self.uncertain:
+            return (
+                f"Cannot tell: these simulations are too few or too noisy to tell any design from another ({self.unknown}). "
+                f"{share} of all designs ({ranges}) may be best; the highest prediction, at {best}, means little."
+            )
         if self.flat:
             return (
-                f"The {self.objective} is flat as far as these simulations can tell: {self.fraction:.0%} of all designs"
-                f" ({ranges}) cannot be told from the best, so the best found, {best}, is no better than another; {worth}."
+                f"The {self.objective} is flat: no design is seen to differ from another by more than {FLAT:.0%} or so, and "
+                f"{share} of all designs ({ranges}) cannot be told from the best, so the best found, {best}, is no better "
+                f"than another; {worth}."
             )
-        share = f"{self.fraction:.0%}" if self.fraction >= 0.01 else "less than 1%"
         return f"Best weights {best}: {worth}. Cannot be told apart from it: {share} of all designs, {ranges}."
+
+    def ranges(self, name: str = "w_1") -> str:
+        """The lowest and highest weight of each rank among the designs that cannot be told from the best, in words.
+
+        Neighbours with the same range are named together, and ranks that carry nothing are left out; of two weights the
+        first, called `name`, says all.
+        """
+        if self.ranks == 2:
+            low, high = self.interval[0]
+            return f"{name} {_range(low, high)}"
+        groups: list[tuple[list[int], str]] = []
+        for rank, (low, high) in enumerate(self.interval[: self.ranks], start=1):
+            if high < NOTHING:
+                continue
+            words = _range(low, high)
+            if groups and groups[-1][1] == words:
+                groups[-1][0].append(rank)
+            else:
+                groups.append(([rank], words))
+        listed = [
+            f"{f'w_{ranks[0]}' if len(ranks) == 1 else f'w_{ranks[0]} to w_{ranks[-1]}'} {words}"
+            for ranks, words in groups[:LISTED]
+        ]
+        if len(groups) > LISTED:
+            most = max(high for _, high in self.interval[groups[LISTED][0][0] - 1 :])
+            listed.append(f"the others at most {_number(most)}")
+        return ", ".join(listed)
+
+
+def share_in_words(fraction: float) -> str:
+    """A share of all designs; a small one is not none, for the candidates are a sample."""
+    return f"{fraction:.0%}" if fraction >= 0.01 else "less than 1%"
+
+
+def in_words(weights: Sequence[float], digits: int = 3) -> str:
+    """A design as people read it: a row of weights, or of a long one, how many ranks carry how much.
+
+    >>> in_words([0.8, 0.2, 0.0])
+    '(0.8, 0.2, 0)'
+    >>> in_words([1 / 7] * 7 + [1e-9] * 43)
+    '7 equal weights of 0.143, 43 of 0'
+    """
+    kept = [w if w >= NOTHING else 0.0 for w in weights]
+    carrying = sum(w > 0 for w in kept)
+    if carrying <= LISTED:
+        return shown(kept, digits)
+    numbers = [f"{w:.{digits}g}" for w in kept[:carrying]]
+    groups = {number: numbers.count(number) for number in dict.fromkeys(numbers)}
+    if len(groups) > LISTED:
+        text = f"{carrying} weights from {numbers[0]} down to {numbers[-1]}"
+    elif len(groups) == 1:
+        text = f"{carrying} equal weights of {numbers[0]}"
+    else:
+        text = ", ".join(f"{count} of {number}" for number, count in groups.items())
+        text = text.replace(" of ", f" weight{'' if next(iter(groups.values())) == 1 else 's'} of ", 1)
+    rest = len(kept) - carrying
+    return text + (f", {rest} of 0" if rest else "")
+
+
+def _range(low: float, high: float) -> str:
+    first, last = _number(low), _number(high)
+    return f"= {first}" if first == last else f"from {first} to {last}"
+
+
+def _number(x: float) -> str:
+    return f"{x:.3g}" if x >= NOTHING else "0"
 
 
 def find_optimum(
@@ -112,7 +216,10 @@ def find_optimum(
       members have in common. The 1.2 was measured on synthetic curves with known optimum.
     - *What is the best worth?* w* was chosen because its prediction is high, which favours predictions that are too high
       (the winner's curse). Each member in turn plays the estimate, and the mean the truth: choosing w_m by itself, the member
-      overrates its choice by f_m(w_m) − f(w_m). The mean and standard deviation of that error are applied to f(w*).
+      overrates its choice by f_m(w_m) − f(w_m). The mean and standard deviation of that error are applied to f(w*). The
+      members' own interval at w*, which knows no choice, is included, and nothing below 0, for nobody is paid to bid.
+    - *Is a curve flat, or unknown?* Where nearly nothing can be told from the best, all designs are said to be worth the same
+      only if all predictions with their intervals lie within 5% of the value, and held-out designs do not belie them.
 
     How often these intervals hold the truth is measured by `benchmarks/calibration.py`.
 
@@ -155,24 +262,43 @@ def find_optimum(
     overrated = every.max(axis=1) - mean[every.argmax(axis=1)]
     middle = mean[0] - overrated.mean()
     margin = z * overrated.std(ddof=1)
+    value = float(mean[0])
+    scatter = z * every.std(axis=0, ddof=1)
+    low = min(value - float(scatter[0]), float(middle - margin))
+    high = max(value + float(scatter[0]), float(middle + margin))
+    low = max(low, min(value, 0.0))
 
     ranges = np.stack([everywhere[near].min(axis=0), everywhere[near].max(axis=0)], axis=1)
     # without the best, the corners and what was added near the best, the candidates are uniform
     uniform = near[1 + (m if m > 2 else 0) : 1 + len(designs)]
     fraction = float(np.mean(uniform))
-    value = float(mean[0])
+    flat = m > 1 and fraction >= NEARLY_ALL
+    lowest, highest = float((mean - scatter).min()), float((mean + scatter).max())
     return Optimum(
         weights=tuple(float(x) for x in best),
         value=value,
-        low=min(value, float(middle - margin)),
-        high=max(value, float(middle + margin)),
+        low=low,
+        high=high,
         interval=tuple((float(a), float(b)) for a, b in ranges),
         fraction=fraction,
-        flat=m > 1 and fraction >= NEARLY_ALL,
+        flat=flat,
         confidence=confidence,
         ranks=m,
         objective=objective,
+        unknown=_unknown(value, min(low, lowest), max(high, highest), resolution, surrogate) if flat else "",
     )
+
+
+def _unknown(value: float, lowest: float, highest: float, resolution: float, surrogate: Ensemble) -> str:
+    """Why designs that cannot be told apart are not known to be worth the same; empty if they are."""
+    near = FLAT * abs(value)
+    if max(value - lowest, highest - value) > near:
+        return f"predictions with their uncertainty run from {max(lowest, min(value, 0.0)):.3g} to {highest:.3g}"
+    if resolution > near:
+        return f"differences below {resolution:.2g} are not resolved"
+    if surrogate.r2 < WORTHLESS and 2 * surrogate.rmse > near:
+        return f"on held-out designs the network does worse than their mean, r² = {surrogate.r2:.2g}"
+    return ""
 
 
 def _closer(designs: Array, best: Array) -> list[Array]:
