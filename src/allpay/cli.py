@@ -52,7 +52,12 @@ Rule = Annotated[
 ]
 LearnerName = Annotated[
     str,
-    typer.Option("--learner", help="how bidders learn: fictitious-play or epsilon-greedy", rich_help_panel=LEARNING),
+    typer.Option(
+        "--learner",
+        help="how bidders learn: fictitious-play, epsilon-greedy, regret-matching, multiplicative-weights, logit-play, dqn, ppo; "
+        "or interior-point, which solves the grid game",
+        rich_help_panel=LEARNING,
+    ),
 ]
 Bidders = Annotated[
     int | None,
