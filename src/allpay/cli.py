@@ -3,6 +3,7 @@
 Results go to stdout, as text or with --json as one JSON object; progress and errors go to stderr.
 """
 
+import errno
 import functools
 import json
 import math
@@ -10,7 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -36,7 +37,10 @@ app = typer.Typer(
     "designs bring, mirror ascent finds the best one, and fresh simulation and theory check it.",
 )
 
-BAD_INPUT, INTERRUPTED = 2, 130
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+
+NOT_WRITTEN = {errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+"""What the system says where output cannot be written."""
 
 GAME, LEARNING, STUDY = "Who bids, for what, and how", "Learning", "Study"
 
@@ -54,8 +58,8 @@ LearnerName = Annotated[
     str,
     typer.Option(
         "--learner",
-        help="how bidders learn: fictitious-play, epsilon-greedy, regret-matching, multiplicative-weights, logit-play, dqn, ppo; "
-        "or interior-point, which solves the grid game",
+        help="how bidders learn: fictitious-play, epsilon-greedy, regret-matching, multiplicative-weights, logit-play, dqn, "
+        "ppo; or interior-point, which solves the grid game",
         rich_help_panel=LEARNING,
     ),
 ]
@@ -151,6 +155,8 @@ def command(function: Command) -> Command:
 
     @functools.wraps(function)
     def wrapped(*args: Any, **options: Any) -> None:
+        if sys.stdout is None:
+            fail("stdout is closed: send it to a file, or to /dev/null", FAILED)
         try:
             function(*args, **options)
             sys.stdout.flush()
@@ -161,11 +167,27 @@ def command(function: Command) -> Command:
             kept = f"; what is finished is kept in {out}, and the same command goes on from there" if out else ""
             fail(f"stopped{kept}", INTERRUPTED)
         except BrokenPipeError:  # the reader of a pipe has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            discard_output()
             raise typer.Exit(0) from None
+        except OSError as error:
+            if error.filename is not None:
+                fail(f"cannot use {error.filename}: {error.strerror}; choose another place", FAILED)
+            if error.errno not in NOT_WRITTEN:
+                raise
+            discard_output()
+            fail(f"cannot write the results: {error.strerror}; send stdout elsewhere", FAILED)
+        except MemoryError as error:
+            detail = f" ({error})" if str(error) else ""
+            fail(f"out of memory{detail}: take fewer bidders, values, bids or rounds", FAILED)
 
     app.command()(wrapped)
     return function
+
+
+def discard_output() -> None:
+    """Send what stdout still holds nowhere, or the interpreter tries to write it once more as it ends, and complains."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def fail(message: str, status: int) -> None:
