@@ -85,9 +85,13 @@ def test_the_same_seed_gives_the_same_numbers_and_another_does_not():
     ("arguments", "message"),
     [
         (["--weights", "0.5,0.3"], "weights must sum to 1: 0.5, 0.3 sum to 0.8"),
-        (["--weights", "0.3"], "weights must be nonincreasing: got 0.3 before 0.7 (positions 1, 2)"),
+        (["--weights", "0.3"], "w must be at least 0.5 for (w, 1−w, 0, …): got 0.3"),
         (["--weights", "1.2,-0.2"], "weights must not be negative: got -0.2 at position 2"),
-        (["--weights", "nan"], "weights must be finite numbers: got nan at position 1"),
+        (["--weights", "nan"], "w must be a finite number for (w, 1−w, 0, …): got nan"),
+        (["--weights", "0.8", "--bidders", "1000000000"], "bidders must be at most 100,000: got 1,000,000,000"),
+        (["--weights", "0.8", "--bid-levels", "1000000000"], "got 64 × 1,000,000,000, 512 GB a table"),
+        (["--weights", "0.8", "--value-levels", "1000000000"], "value levels must be at most 10,000,000"),
+        (["--weights", "0.8", "--rounds", "1000000000"], "rounds must be at most 100,000: got 1,000,000,000"),
         (["--weights", "0.4,0.3,0.2,0.1", "--bidders", "3"], "too many weights: got 4 for 3 bidders"),
         (["--weights", "all"], "cannot read the weights 'all'"),
         (
@@ -103,7 +107,7 @@ def test_the_same_seed_gives_the_same_numbers_and_another_does_not():
         ),
         (["--weights", "0.8", "--exploration", "9"], "fictitious-play has no option 'exploration'"),
         (["--weights", "0.8", "--values", "public"], "unknown kind of values 'public'"),
-        (["--weights", "0.8", "--distribution", "beta(2)"], "do not fit the distribution 'beta'"),
+        (["--weights", "0.8", "--distribution", "beta(2)"], "beta(a,b) takes 2 numbers: got 1 in 'beta(2)'"),
         (["--weights", "0.8", "--values", "common", "--value-levels", "9"], "leave it out with common values"),
         (["--weights", "0.8", "--max-bid", "-1"], "max bid must be above 0: got -1"),
         (["--weights", "0.8", "--bid-levels", "1"], "bid levels must be at least 2: got 1"),
@@ -218,6 +222,44 @@ def test_a_pipe_that_closes_early_is_no_error():
     assert "Exception" not in done.stderr
 
 
+unix = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+
+
+@unix
+@pytest.mark.parametrize("options", ["", " --json"])
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        (">/dev/full", "allpay: cannot write the results: No space left on device; send stdout elsewhere\n"),
+        (">&-", "allpay: stdout is closed: send it to a file, or to /dev/null\n"),
+    ],
+)
+def test_output_that_cannot_be_written_is_one_line(target, message, options):
+    line = f"{sys.executable} -m allpay.cli simulate --weights 0.8 --rounds 1 --iterations 10{options} {target}"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == message
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (MemoryError(), "allpay: out of memory: take fewer bidders, values, bids or rounds\n"),
+        (MemoryError("unable to allocate 9 GiB"), "allpay: out of memory (unable to allocate 9 GiB): take fewer"),
+        (PermissionError(13, "Permission denied", "page.md"), "allpay: cannot use page.md: Permission denied"),
+    ],
+)
+def test_what_the_machine_refuses_is_one_line(monkeypatch, error, message):
+    def refuse(*_):
+        raise error
+
+    monkeypatch.setattr("allpay.learners.learn", refuse)
+    done = CliRunner().invoke(app, ["simulate", "--weights", "0.8"])
+    assert done.exit_code == 1
+    assert done.stderr.startswith(message)
+    assert done.stderr.count("\n") == 1
+
+
 def test_the_example_script_runs_in_its_folder():
     """The commands of the original document, with its own setting made shorter."""
 
@@ -227,7 +269,18 @@ def test_the_example_script_runs_in_its_folder():
 
     done = script("--iterations", "20000", "--exploration", "4000", "--round", "3")
     assert done.returncode == 0, done.stderr
-    assert "revenue" in done.stdout
+    assert done.stdout.startswith(
+        "payments (0.8, 0.2, 0), 3 bidders, values 0, 1, …, 9, bids 0, 1, …, 9 up to the own value\n"
+    )
+    assert "mean of the last 16,000 auctions" in done.stdout
+    done = script("--iterations", "20000", "--exploration", "4000", "--rounds", "1", "--tail", "100")
+    assert "± – (mean of the last 100 auctions" in done.stdout
+    long = script("--iterations", "20000", "--exploration", "4000", "--tail", "50000")
+    assert long.stderr == (
+        "deep_mind_example.py: tail must be at most the 16,000 auctions after exploration: got 50,000\n"
+    )
+    none = script("--value-levels", "0")
+    assert none.stderr == "deep_mind_example.py: value-levels must be at least 2, for the values 0 and 1: got 0\n"
     refused = script("--bidders", "1")
     assert refused.returncode != 0
     assert refused.stderr == "deep_mind_example.py: an auction needs at least 2 bidders: got 1\n"

@@ -14,6 +14,7 @@ from scipy import stats
 import allpay.game
 from allpay.errors import AllpayError
 from allpay.game import (
+    MOST_CELLS,
     Beta,
     Common,
     Discrete,
@@ -22,6 +23,7 @@ from allpay.game import (
     Private,
     Setting,
     Uniform,
+    check_game,
     distribution,
     integers,
     steps,
@@ -109,6 +111,9 @@ def test_a_quantile_function_that_falls_is_refused():
         ("uniform(0,1)", Uniform()),
         ("uniform", Uniform()),
         (" uniform ( 1 , 3 ) ", Uniform(1, 3)),
+        ("Uniform(0,1)", Uniform()),
+        ("BETA(2,5)", Beta(2, 5)),
+        ("uniform(0,1E2)", Uniform(0, 100)),
         ("power(2)", Power(2)),
         ("beta(2,5)", Beta(2, 5)),
         ("integers(0,9)", Discrete(tuple(range(10)))),
@@ -126,17 +131,23 @@ def test_a_distribution_is_read_from_text(text, expected):
         ("unifrom(0,1)", "did you mean 'uniform'?"),
         ("uniform(0,1", "cannot read the distribution 'uniform(0,1': write it as uniform(0,1) or beta(2,5)"),
         ("", "cannot read the distribution ''"),
-        ("uniform(a,b)", "the numbers of 'uniform(a,b)' do not fit the distribution 'uniform'"),
-        ("uniform(0,1,2)", "the numbers of 'uniform(0,1,2)' do not fit"),
-        ("beta(2)", "the numbers of 'beta(2)' do not fit"),
-        ("integers(0,inf)", "the numbers of 'integers(0,inf)' do not fit"),
-        ("integers(0,nan)", "the numbers of 'integers(0,nan)' do not fit"),
+        ("uniform(a,b)", "cannot read the numbers of 'uniform(a,b)': write them as in beta(2,5)"),
+        ("uniform(0,1,2)", "uniform(low,high) takes at most 2 numbers: got 3 in 'uniform(0,1,2)'"),
+        ("power(1,2)", "power(exponent) takes at most 1 number: got 2 in 'power(1,2)'"),
+        ("beta(2)", "beta(a,b) takes 2 numbers: got 1 in 'beta(2)'"),
+        ("steps", "steps(low,high,count) takes 3 numbers: got 0 in 'steps'"),
+        ("integers(0,inf)", "high of integers must be finite: got inf"),
+        ("integers(0,nan)", "high of integers must be finite: got nan"),
+        ("integers(0,1e9)", "integers from low to high must be at most 10,000,000: got 1,000,000,001, 8 GB a table"),
+        ("steps(0,1,1e9)", "count of steps must be at most 10,000,000: got 1,000,000,000, 8 GB a table; give fewer"),
+        ("steps(0,1,0)", "count of steps must be at least 1: got 0"),
+        ("steps(0,1,nan)", "count of steps must be finite: got nan"),
         ("uniform(1,0)", "uniform values need 0 ≤ low < high: got low 1, high 0"),
         ("uniform(-1,1)", "uniform values need 0 ≤ low < high: got low -1, high 1"),
         ("uniform(0,nan)", "uniform values need 0 ≤ low < high: got low 0, high nan"),
         ("power(0)", "power values need an exponent above 0: got 0"),
         ("beta(0,1)", "beta values need a > 0 and b > 0: got a 0, b 1"),
-        ("integers(9,0)", "discrete values must be finite, ≥ 0 and nondecreasing: got []"),
+        ("integers(9,0)", "low must not exceed high, got low 9, high 0"),
         ("integers(-1,1)", "discrete values must be finite, ≥ 0 and nondecreasing: got [-1.0, 0.0, 1.0]"),
     ],
 )
@@ -149,6 +160,15 @@ def test_a_distribution_that_cannot_be_is_refused_by_name(text, message):
     ("make", "message"),
     [
         (lambda: Private(levels=0), "value levels must be at least 1: got 0"),
+        (lambda: Private(levels=2.5), "value levels must be a whole number: got 2.5"),
+        (lambda: Private(levels=10**9), "value levels must be at most 10,000,000: got 1,000,000,000, 8 GB a table"),
+        (lambda: Private(Beta), "got Beta; it is a class, so call it with its numbers, as Beta(…)"),
+        (lambda: Private("uniform"), "private values need a distribution: got 'uniform'; give one, as Uniform(0, 1)"),
+        (lambda: Uniform("0", 1), "low must be a number: got '0'"),
+        (lambda: Power("2"), "exponent must be a number: got '2'"),
+        (lambda: Beta(2, None), "b must be a number: got None"),
+        (lambda: Discrete(3), "discrete values must be several numbers: got 3"),
+        (lambda: Common("1"), "a common value must be a number: got '1'"),
         (lambda: Common(0), "a common value must be above 0: got 0"),
         (lambda: Common(-1), "a common value must be above 0: got -1"),
         (lambda: Common(math.nan), "a common value must be above 0: got nan"),
@@ -172,6 +192,15 @@ def test_values_that_cannot_be_are_refused(make, message):
         ({"risk_aversion": -0.5}, "risk aversion must be at least 0: got -0.5"),
         ({"risk_aversion": math.inf}, "risk aversion must be at least 0: got inf"),
         ({"bid_levels": 1}, "bid levels must be at least 2: got 1"),
+        ({"bid_levels": 2.5}, "bid levels must be a whole number: got 2.5"),
+        (
+            {"bid_levels": 1_000_000_000},
+            "value levels × bid levels must be at most 10,000,000: got 64 × 1,000,000,000, 512 GB a table",
+        ),
+        ({"cost_power": "2"}, "cost power must be a number: got '2'"),
+        ({"risk_aversion": None}, "risk aversion must be a number: got None"),
+        ({"max_bid": "1"}, "max bid must be a number: got '1'"),
+        ({"values": Uniform()}, "values must be Private(…) or Common(…): got Uniform(low=0.0, high=1.0)"),
         ({"max_bid": 0}, "max bid must be above 0: got 0"),
         ({"max_bid": -2}, "max bid must be above 0: got -2"),
         ({"max_bid": math.nan}, "max bid must be above 0: got nan"),
@@ -182,6 +211,27 @@ def test_values_that_cannot_be_are_refused(make, message):
 def test_bad_options_are_refused_by_name(options, message):
     with refuses(message):
         Game.from_weights("prizes", 0.8, 3, **options)
+
+
+def test_a_game_needs_a_mechanism():
+    with refuses("a game needs a Mechanism: got 'prizes'; give all_pay(3), or use Game.from_weights(rule, weights)"):
+        Game("prizes")
+
+
+def test_as_many_cells_as_the_bound_says_are_allowed():
+    assert Game(all_pay(3), Common(), bid_levels=MOST_CELLS).bid_levels == MOST_CELLS
+    with refuses("got 1 × 10,000,001"):
+        Game(all_pay(3), Common(), bid_levels=MOST_CELLS + 1)
+
+
+def test_what_is_no_game_is_told_what_to_give():
+    check_game(Game(all_pay(3)))
+    with refuses("a Game is needed: got Mechanism("):
+        check_game(all_pay(3))
+    with refuses("give Game(mechanism, values)"):
+        check_game(all_pay(3))
+    with refuses("a Game is needed: got 3; give one, as Game(all_pay(3))"):
+        check_game(3)
 
 
 @pytest.mark.parametrize("bidders", [0, 1])

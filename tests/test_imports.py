@@ -131,7 +131,20 @@ def test_importing_the_package_loads_nothing_heavy():
 
 def test_every_public_name_loads():
     for name in allpay.__all__:
-        assert getattr(allpay, name).__name__ == name
+        home = sys.modules[allpay._HOME[name]] if getattr(allpay, name) is not None else None
+        assert getattr(allpay, name) is getattr(home, name)
     assert set(allpay.__all__) <= set(dir(allpay))
     with pytest.raises(AttributeError, match="module 'allpay' has no attribute 'nothing'"):
         allpay.nothing  # noqa: B018
+
+
+def test_every_public_name_is_known_to_type_checkers_too():
+    tree = ast.parse((SOURCE / "__init__.py").read_text(encoding="utf-8"))
+    named = {
+        (node.module, alias.name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if node.module.startswith("allpay.")
+    }
+    assert named == {(home, name) for name, home in allpay._HOME.items()}

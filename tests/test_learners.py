@@ -11,7 +11,7 @@ from allpay.errors import AllpayError
 from allpay.game import Common, Game, Private
 from allpay.learners import LEARNERS, EpsilonGreedy, FictitiousPlay, learn, learner, run_seeds
 from allpay.learners.base import each_run
-from allpay.mechanism import Mechanism
+from allpay.mechanism import Mechanism, all_pay
 from allpay.outcome import Outcome, Verdict
 from allpay.payoffs import evaluate
 
@@ -180,3 +180,23 @@ def test_a_run_that_fails_stops_the_others_and_says_why():
 
     with pytest.raises(ValueError, match="the third"):
         each_run(run, [small(0.8)], np.arange(8, dtype=np.uint64)[None])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((all_pay(3), FictitiousPlay()), r"^a Game is needed: got Mechanism\(.*; give Game\(mechanism, values\)$"),
+        ((small(0.8), "fictitious-play"), r"give allpay\.learners\.learner\('fictitious-play'\)$"),
+        ((small(0.8), FictitiousPlay), r"^FictitiousPlay is a class: call it, as FictitiousPlay\(\)$"),
+        ((small(0.8), 3), r"^a learner is needed: got 3; give one, as FictitiousPlay\(\)$"),
+        ((small(0.8), FictitiousPlay(), 2.5), r"^rounds must be a whole number: got 2\.5$"),
+        (
+            (small(0.8), FictitiousPlay(), 10**9),
+            r"^rounds must be at most 100,000: got 1,000,000,000; give fewer$",
+        ),
+        ((small(0.8), FictitiousPlay(), 1, 0.5), r"^seed must be a whole number: got 0\.5$"),
+    ],
+)
+def test_what_cannot_be_learned_with_is_told_what_to_give(arguments, message):
+    with pytest.raises(AllpayError, match=message):
+        learn(*arguments)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import allpay.mechanism
 from allpay.errors import AllpayError
-from allpay.mechanism import RULES, Mechanism, all_pay, complete_weights, first_price
+from allpay.mechanism import MOST_BIDDERS, RULES, Mechanism, all_pay, complete_weights, first_price
 
 
 def refuses(message: str):
@@ -57,11 +57,19 @@ def test_a_vector_is_for_as_many_bidders_as_it_has_weights():
         ((0.6, 0.5), 3, "weights must sum to 1: 0.6, 0.5 sum to 1.1"),
         ((0.2, 0.3, 0.5), 3, "weights must be nonincreasing: got 0.2 before 0.3 (positions 1, 2)"),
         ((0.5, 0.2, 0.3), 3, "weights must be nonincreasing: got 0.2 before 0.3 (positions 2, 3)"),
-        (0.3, 3, "weights must be nonincreasing: got 0.3 before 0.7 (positions 1, 2)"),
+        (0.3, 3, "w must be at least 0.5 for (w, 1−w, 0, …): got 0.3"),
         ((1.2, -0.2), 3, "weights must not be negative: got -0.2 at position 2"),
-        (-0.1, 3, "weights must not be negative: got -0.1 at position 1"),
+        (-0.1, 3, "w must be at least 0.5 for (w, 1−w, 0, …): got -0.1"),
         ((0.5, math.nan, 0.5), 3, "weights must be finite numbers: got nan at position 2"),
-        (math.nan, 3, "weights must be finite numbers: got nan at position 1"),
+        (math.nan, 3, "w must be a finite number for (w, 1−w, 0, …): got nan"),
+        (math.inf, 3, "w must be a finite number for (w, 1−w, 0, …): got inf"),
+        (10**400, 3, "weights must be finite numbers: got one above 1e308"),
+        ("0.8", 3, "weights must be numbers: got the text '0.8'; give them without quotes"),
+        (["0.5", "0.5"], 3, "weights must be a number: got '0.5'"),
+        (None, 3, "weights must be a number, or several: got None"),
+        (0.8, 2.5, "bidders must be a whole number: got 2.5"),
+        (0.8, "3", "bidders must be a whole number: got '3'"),
+        (0.8, 1_000_000_000, "bidders must be at most 100,000: got 1,000,000,000; give fewer"),
         ((math.inf,), 3, "weights must be finite numbers: got inf at position 1"),
         ((0.4, 0.3, 0.2, 0.1), 3, "too many weights: got 4 for 3 bidders; give at most one per bidder"),
         (1.5, 3, "one weight w stands for (w, 1−w, 0, …) and must be at most 1: got 1.5"),
@@ -93,6 +101,8 @@ def test_a_rule_like_no_other_gets_the_list_and_no_guess():
 @pytest.mark.parametrize(
     ("prizes", "payments", "message"),
     [
+        ("10", (1.0, 1.0), "prizes must be numbers: got the text '10'"),
+        ((1.0, 0.0), 1.0, "payments must be a number, or several: got 1.0"),
         ((1.0,), (1.0,), "an auction needs at least 2 bidders: got 1"),
         ((), (), "an auction needs at least 2 bidders: got 0"),
         ((1.0, 0.0), (1.0,), "prizes and payments must have one number per rank: got 2 and 1"),
@@ -107,6 +117,13 @@ def test_a_rule_like_no_other_gets_the_list_and_no_guess():
 def test_a_mechanism_given_by_hand_is_checked_too(prizes, payments, message):
     with refuses(message):
         Mechanism(prizes, payments)
+
+
+def test_the_most_bidders_are_as_many_as_the_bound_says():
+    assert all_pay(np.int64(MOST_BIDDERS)).bidders == MOST_BIDDERS
+    for make in (first_price, all_pay):
+        with refuses("bidders must be at most"):
+            make(MOST_BIDDERS + 1)
 
 
 @pytest.mark.parametrize("bidders", [0, 1, -3])

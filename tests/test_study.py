@@ -164,3 +164,16 @@ def test_the_table_has_a_row_per_design_and_round():
     assert table.columns[:5] == ["design", "round", "w1", "w2", "w3"]
     assert table["design"].to_list() == [d for d in range(7) for _ in range(2)]
     np.testing.assert_allclose(table["w1"] + table["w2"] + table["w3"], 1.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rounds": 10**9}, r"^rounds must be at most 100,000: got 1,000,000,000; give fewer$"),
+        ({"learner": "fictitious-play"}, r"got the name 'fictitious-play'"),
+        ({"learner": FictitiousPlay}, r"^FictitiousPlay is a class: call it, as FictitiousPlay\(\)$"),
+    ],
+)
+def test_a_study_that_cannot_be_run_is_told_what_to_give(options, message):
+    with pytest.raises(AllpayError, match=message):
+        Study(**options)

@@ -511,3 +511,9 @@ def test_a_thousand_bidders_take_no_time():
         equilibrium(g)
         best = min(best, time.perf_counter() - start)
     assert best < 0.1  # about 6 ms on an idle core
+
+
+def test_a_mechanism_is_not_yet_a_game():
+    for ask in (equilibrium, why_no_equilibrium):
+        with pytest.raises(AllpayError, match=r"a Game is needed: got Mechanism\(.*; give Game\(mechanism, values\)"):
+            ask(all_pay(3))

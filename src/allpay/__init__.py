@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from allpay.auction import play as play
     from allpay.errors import AllpayError as AllpayError
     from allpay.game import Beta as Beta
     from allpay.game import Common as Common
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
     from allpay.game import Setting as Setting
     from allpay.game import Uniform as Uniform
     from allpay.game import integers as integers
+    from allpay.learners import LEARNERS as LEARNERS
     from allpay.learners import EpsilonGreedy as EpsilonGreedy
     from allpay.learners import FictitiousPlay as FictitiousPlay
     from allpay.learners import learn as learn
+    from allpay.learners import learner as learner
     from allpay.mechanism import Mechanism as Mechanism
     from allpay.mechanism import all_pay as all_pay
     from allpay.mechanism import first_price as first_price
@@ -36,15 +39,17 @@ if TYPE_CHECKING:
     from allpay.study import DesignSpace as DesignSpace
     from allpay.study import Study as Study
     from allpay.theory import equilibrium as equilibrium
+    from allpay.theory import why_no_equilibrium as why_no_equilibrium
 
 _HOMES = {
     "allpay.errors": ("AllpayError",),
     "allpay.mechanism": ("Mechanism", "all_pay", "first_price"),
     "allpay.game": (*("Beta", "Common", "Discrete", "Game", "Power", "Private", "Setting", "Uniform", "integers"),),
     "allpay.payoffs": ("evaluate", "expected_payoffs"),
-    "allpay.theory": ("equilibrium",),
+    "allpay.theory": ("equilibrium", "why_no_equilibrium"),
+    "allpay.auction": ("play",),
     "allpay.outcome": ("Outcome",),
-    "allpay.learners": ("EpsilonGreedy", "FictitiousPlay", "learn"),
+    "allpay.learners": ("LEARNERS", "EpsilonGreedy", "FictitiousPlay", "learn", "learner"),
     "allpay.study": ("DesignSpace", "Study"),
     "allpay.pipeline": ("design",),
 }

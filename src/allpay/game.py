@@ -3,6 +3,7 @@
 Exact expected payoffs of this game are in `payoffs`; its equilibria on continuous bids in `theory`.
 """
 
+import inspect
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -14,9 +15,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from allpay.errors import AllpayError, one_of
-from allpay.mechanism import Mechanism
+from allpay.mechanism import Mechanism, check_real, check_whole
 
 Array = NDArray[np.float64]
+
+MOST_CELLS = 10_000_000
+"""So many values × bids a game may have at most; each of several tables of a run has a number of 8 bytes for each."""
 
 
 class Distribution(Protocol):
@@ -35,6 +39,8 @@ class Uniform:
     high: float = 1.0
 
     def __post_init__(self) -> None:
+        check_real("low", self.low)
+        check_real("high", self.high)
         if not (math.isfinite(self.low) and math.isfinite(self.high) and 0 <= self.low < self.high):
             raise AllpayError(f"uniform values need 0 ≤ low < high: got low {self.low:g}, high {self.high:g}")
 
@@ -49,6 +55,7 @@ class Power:
     exponent: float = 1.0
 
     def __post_init__(self) -> None:
+        check_real("exponent", self.exponent)
         if not (math.isfinite(self.exponent) and self.exponent > 0):
             raise AllpayError(f"power values need an exponent above 0: got {self.exponent:g}")
 
@@ -64,6 +71,8 @@ class Beta:
     b: float
 
     def __post_init__(self) -> None:
+        check_real("a", self.a)
+        check_real("b", self.b)
         if not (math.isfinite(self.a) and math.isfinite(self.b) and self.a > 0 and self.b > 0):
             raise AllpayError(f"beta values need a > 0 and b > 0: got a {self.a:g}, b {self.b:g}")
 
@@ -80,7 +89,10 @@ class Discrete:
     points: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "points", tuple(float(p) for p in self.points))
+        try:
+            object.__setattr__(self, "points", tuple(float(p) for p in self.points))
+        except (TypeError, ValueError):
+            raise AllpayError(f"discrete values must be several numbers: got {self.points!r}") from None
         ordered = all(x <= y for x, y in zip(self.points, self.points[1:], strict=False))
         if not self.points or not ordered or not all(math.isfinite(p) and p >= 0 for p in self.points):
             raise AllpayError(f"discrete values must be finite, ≥ 0 and nondecreasing: got {list(self.points)}")
@@ -97,6 +109,13 @@ def integers(low: int, high: int) -> Discrete:
     >>> integers(0, 9).points[-1]
     9.0
     """
+    for what, given in (("low", low), ("high", high)):
+        check_real(what, given)
+        if not math.isfinite(given):
+            raise AllpayError(f"{what} of integers must be finite: got {given}")
+    if low > high:
+        raise AllpayError(f"integers need low ≤ high: low must not exceed high, got low {low:g}, high {high:g}")
+    _check_levels("integers from low to high", int(high) + 1 - int(low))
     return Discrete(tuple(range(int(low), int(high) + 1)))
 
 
@@ -106,7 +125,28 @@ def steps(low: float, high: float, count: float) -> Discrete:
     >>> steps(0, 1, 3).points
     (0.0, 0.5, 1.0)
     """
+    for what, given in (("low", low), ("high", high), ("count", count)):
+        check_real(what, given)
+        if not math.isfinite(given):
+            raise AllpayError(f"{what} of steps must be finite: got {given}")
+    _check_levels("count of steps", int(count))
     return Discrete(tuple(np.linspace(low, high, int(count))))
+
+
+def _check_levels(what: str, levels: int) -> None:
+    """Raise AllpayError unless so many values can be on a grid."""
+    check_whole(what, levels)
+    if levels < 1:
+        raise AllpayError(f"{what} must be at least 1: got {levels}")
+    if levels > MOST_CELLS:
+        raise AllpayError(
+            f"{what} must be at most {MOST_CELLS:,}: got {levels:,}, {_memory(levels)} a table; give fewer"
+        )
+
+
+def _memory(cells: int) -> str:
+    """What a table of so many numbers takes."""
+    return f"{8e-9 * cells:,.3g} GB"
 
 
 DISTRIBUTIONS: dict[str, Callable[..., Distribution]] = {
@@ -127,17 +167,20 @@ def distribution(text: str) -> Distribution:
     >>> distribution("beta(2,5)")
     Beta(a=2.0, b=5.0)
     """
-    match = re.fullmatch(r"\s*([a-z-]+)\s*(?:\(([^()]*)\))?\s*", text)
+    match = re.fullmatch(r"\s*([a-z-]+)\s*(?:\(([^()]*)\))?\s*", str(text).lower())
     if not match:
         raise AllpayError(f"cannot read the distribution {text!r}: write it as uniform(0,1) or beta(2,5)")
     name = one_of("distribution", match[1], DISTRIBUTIONS)
     try:
         numbers = [float(x) for x in match[2].split(",")] if match[2] else []
-        return DISTRIBUTIONS[name](*numbers)
-    except AllpayError:
-        raise
-    except (TypeError, ValueError, OverflowError):
-        raise AllpayError(f"the numbers of {text!r} do not fit the distribution {name!r}") from None
+    except ValueError:
+        raise AllpayError(f"cannot read the numbers of {text!r}: write them as in beta(2,5)") from None
+    parameters = inspect.signature(DISTRIBUTIONS[name]).parameters
+    most, least = len(parameters), sum(p.default is p.empty for p in parameters.values())
+    if not least <= len(numbers) <= most:
+        takes = f"{'' if least == most else 'at most '}{most} number{'' if most == 1 else 's'}"
+        raise AllpayError(f"{name}({','.join(parameters)}) takes {takes}: got {len(numbers)} in {text!r}")
+    return DISTRIBUTIONS[name](*numbers)
 
 
 DEFAULT_LEVELS = 64
@@ -157,11 +200,19 @@ class Private:
     levels: int = None  # type: ignore[assignment]  # never None once it is made
 
     def __post_init__(self) -> None:
+        if isinstance(self.distribution, type) or not callable(getattr(self.distribution, "quantile", None)):
+            given = self.distribution
+            remedy = (
+                f"it is a class, so call it with its numbers, as {given.__name__}(…)"
+                if isinstance(given, type)
+                else "give one, as Uniform(0, 1) or Beta(2, 5), or any object with a method quantile"
+            )
+            shown = given.__name__ if isinstance(given, type) else repr(given)
+            raise AllpayError(f"private values need a distribution: got {shown}; {remedy}")
         if self.levels is None:
             points = self.distribution.points if isinstance(self.distribution, Discrete) else ()
             object.__setattr__(self, "levels", len(points) or DEFAULT_LEVELS)
-        if self.levels < 1:
-            raise AllpayError(f"value levels must be at least 1: got {self.levels}")
+        _check_levels("value levels", self.levels)
 
     def grid(self) -> Array:
         values = np.asarray(self.distribution.quantile((np.arange(self.levels) + 0.5) / self.levels), float)
@@ -183,6 +234,7 @@ class Common:
     value: float = 1.0
 
     def __post_init__(self) -> None:
+        check_real("a common value", self.value)
         if not (math.isfinite(self.value) and self.value > 0):
             raise AllpayError(f"a common value must be above 0: got {self.value:g}")
 
@@ -224,12 +276,29 @@ class Game:
     overbidding: bool = True
 
     def __post_init__(self) -> None:
+        if not isinstance(self.mechanism, Mechanism):
+            raise AllpayError(
+                f"a game needs a Mechanism: got {self.mechanism!r}; give all_pay(3), or use Game.from_weights(rule, weights)"
+            )
+        if not isinstance(self.values, (Private, Common)):
+            raise AllpayError(f"values must be Private(…) or Common(…): got {self.values!r}")
+        check_real("cost power", self.cost_power)
+        check_real("risk aversion", self.risk_aversion)
+        check_whole("bid levels", self.bid_levels)
+        if self.max_bid is not None:
+            check_real("max bid", self.max_bid)
         if not (math.isfinite(self.cost_power) and self.cost_power > 0):
             raise AllpayError(f"cost power must be above 0: got {self.cost_power:g}")
         if not (math.isfinite(self.risk_aversion) and self.risk_aversion >= 0):
             raise AllpayError(f"risk aversion must be at least 0: got {self.risk_aversion:g}")
         if self.bid_levels < 2:
             raise AllpayError(f"bid levels must be at least 2: got {self.bid_levels}")
+        levels = self.values.levels if isinstance(self.values, Private) else 1
+        if levels * self.bid_levels > MOST_CELLS:
+            raise AllpayError(
+                f"value levels × bid levels must be at most {MOST_CELLS:,}: got {levels:,} × {self.bid_levels:,}, "
+                f"{_memory(levels * self.bid_levels)} a table; give fewer of either"
+            )
         if self.max_bid is not None and not (math.isfinite(self.max_bid) and self.max_bid > 0):
             raise AllpayError(f"max bid must be above 0: got {self.max_bid:g}")
         if not self.values.highest > 0:
@@ -318,6 +387,13 @@ class Setting:
 
 
 game = Game.from_weights
+
+
+def check_game(game: object) -> None:
+    """Raise AllpayError unless it is a game."""
+    if not isinstance(game, Game):
+        remedy = "give Game(mechanism, values)" if isinstance(game, Mechanism) else "give one, as Game(all_pay(3))"
+        raise AllpayError(f"a Game is needed: got {game!r}; {remedy}")
 
 
 def undominated_bid(game: Game) -> float:

@@ -1,9 +1,9 @@
 """Rank-order mechanisms: what each rank wins, and what fraction of its bid it pays. Nothing about who bids or how."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
 from typing import Self
 
 from allpay.errors import AllpayError, one_of
@@ -13,6 +13,12 @@ RULES = ("prizes", "payments")
 
 SUM_TOLERANCE = 1e-6
 """How far the sum of typed weights may be from 1."""
+
+ORDER_TOLERANCE = 1e-12
+"""How far a number may exceed the one before it and still count as equal."""
+
+MOST_BIDDERS = 100_000
+"""More than this many are refused: what a bidder more would add is long lost in rounding."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +37,8 @@ class Mechanism:
     payments: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "prizes", tuple(float(a) for a in self.prizes))
-        object.__setattr__(self, "payments", tuple(float(p) for p in self.payments))
+        object.__setattr__(self, "prizes", _as_numbers("prizes", self.prizes))
+        object.__setattr__(self, "payments", _as_numbers("payments", self.payments))
         check_bidders(len(self.prizes))
         if len(self.payments) != len(self.prizes):
             raise AllpayError(
@@ -100,14 +106,17 @@ def complete_weights(weights: float | Sequence[float], bidders: int | None = Non
     """
     given: tuple[float, ...]
     if isinstance(weights, (int, float, Real)):  # NumPy's numbers are Real, but not all are floats
-        w = float(weights)
-        _check_finite("weights", (w,))
+        (w,) = _as_numbers("weights", (weights,))
+        if not math.isfinite(w):
+            raise AllpayError(f"w must be a finite number for (w, 1−w, 0, …): got {w}")
         if w > 1:
             raise AllpayError(f"one weight w stands for (w, 1−w, 0, …) and must be at most 1: got {w:g}")
+        if w < 1.0 - w - ORDER_TOLERANCE:
+            raise AllpayError(f"w must be at least 0.5 for (w, 1−w, 0, …): got {w:g}")
         given = (w, round(1.0 - w, 15))
         bidders = 3 if bidders is None else bidders
     else:
-        given = tuple(float(w) for w in weights)
+        given = _as_numbers("weights", weights)
     if bidders is None:
         bidders = max(len(given), 2)
     check_bidders(bidders)
@@ -122,9 +131,38 @@ def complete_weights(weights: float | Sequence[float], bidders: int | None = Non
 
 
 def check_bidders(bidders: int) -> None:
-    """Raise AllpayError unless there are at least two bidders."""
+    """Raise AllpayError unless there are at least two bidders, and not more than can be reckoned with."""
+    check_whole("bidders", bidders)
     if bidders < 2:
         raise AllpayError(f"an auction needs at least 2 bidders: got {bidders}")
+    if bidders > MOST_BIDDERS:
+        raise AllpayError(f"bidders must be at most {MOST_BIDDERS:,}: got {bidders:,}; give fewer")
+
+
+def check_whole(what: str, given: object) -> None:
+    """Raise AllpayError unless it is a whole number, by its type."""
+    if not isinstance(given, Integral):
+        raise AllpayError(f"{what} must be a whole number: got {given!r}")
+
+
+def check_real(what: str, given: object) -> None:
+    """Raise AllpayError unless it is a number, by its type."""
+    if not isinstance(given, Real):
+        raise AllpayError(f"{what} must be a number: got {given!r}")
+
+
+def _as_numbers(what: str, given: Iterable[float]) -> tuple[float, ...]:
+    if isinstance(given, str):
+        raise AllpayError(f"{what} must be numbers: got the text {given!r}; give them without quotes")
+    try:
+        numbers = tuple(given)
+        for x in numbers:
+            check_real(what, x)
+        return tuple(float(x) for x in numbers)
+    except TypeError:
+        raise AllpayError(f"{what} must be a number, or several: got {given!r}") from None
+    except OverflowError:
+        raise AllpayError(f"{what} must be finite numbers: got one above 1e308") from None
 
 
 def _check_finite(what: str, numbers: Sequence[float]) -> None:
@@ -137,7 +175,7 @@ def _check_finite(what: str, numbers: Sequence[float]) -> None:
 
 def _check_ordered(what: str, numbers: Sequence[float]) -> None:
     for k in range(1, len(numbers)):
-        if numbers[k] > numbers[k - 1] + 1e-12:
+        if numbers[k] > numbers[k - 1] + ORDER_TOLERANCE:
             raise AllpayError(
                 f"{what} must be nonincreasing: got {numbers[k - 1]:g} before {numbers[k]:g} (positions {k}, {k + 1})"
             )

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from allpay.auction import play
 from allpay.errors import AllpayError
-from allpay.game import Array, Game, Setting
+from allpay.game import Array, Game, Setting, check_game
+from allpay.mechanism import check_whole
 from allpay.outcome import TOLERANCE, Outcome, fields_of, stake, threshold
 from allpay.payoffs import evaluate, quadrature, terms
 
@@ -24,6 +25,9 @@ Result = TypeVar("Result")
 
 THREADS = "ALLPAY_THREADS"
 """The environment variable that sets how many threads a process uses; without it, as many as there are cores."""
+
+MOST_ROUNDS = 100_000
+"""More rounds than this are refused: means over them would be finer than any grid."""
 
 CHECKPOINTS = 32
 """How many times along a run exploitability is recorded."""
@@ -60,6 +64,7 @@ def run_seeds(seed: int, designs: int | Sequence[int], rounds: int, stream: int 
         rounds: how many rounds.
         stream: another stream gives other seeds: what a study trains on and what checks it must not share one.
     """
+    check_whole("seed", seed)
     if seed < 0:
         raise AllpayError(f"seed must be at least 0: got {seed}")
     indices = range(designs) if isinstance(designs, int) else designs
@@ -77,9 +82,29 @@ def run_seeds(seed: int, designs: int | Sequence[int], rounds: int, stream: int 
 
 def learn(game: Game, learner: Learner, rounds: int = 10, seed: int = 0) -> Outcome:
     """Independent rounds of learning in one game; the outcome's first dimension has length 1."""
+    check_game(game)
+    check_learner(learner)
+    check_rounds(rounds)
+    return learner.learn([game], run_seeds(seed, 1, rounds))
+
+
+def check_rounds(rounds: int) -> None:
+    """Raise AllpayError unless so many rounds can be run."""
+    check_whole("rounds", rounds)
     if rounds < 1:
         raise AllpayError(f"rounds must be at least 1: got {rounds}")
-    return learner.learn([game], run_seeds(seed, 1, rounds))
+    if rounds > MOST_ROUNDS:
+        raise AllpayError(f"rounds must be at most {MOST_ROUNDS:,}: got {rounds:,}; give fewer")
+
+
+def check_learner(learner: object) -> None:
+    """Raise AllpayError unless it is an object that can learn; a name and a class are told what to give instead."""
+    if isinstance(learner, type):
+        raise AllpayError(f"{learner.__name__} is a class: call it, as {learner.__name__}()")
+    if isinstance(learner, str):
+        raise AllpayError(f"a learner is needed: got the name {learner!r}; give allpay.learners.learner({learner!r})")
+    if not callable(getattr(learner, "learn", None)):
+        raise AllpayError(f"a learner is needed: got {learner!r}; give one, as FictitiousPlay()")
 
 
 def check_batch(games: Sequence[Game], seeds: Seeds) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from allpay.errors import AllpayError, one_of
 from allpay.game import Array, Game, Setting
 from allpay.learners import FictitiousPlay, Learner
+from allpay.learners.base import check_learner, check_rounds
 from allpay.mechanism import RULES, Mechanism, check_bidders
 from allpay.simplex import sample_ordered_simplex
 
@@ -88,9 +89,11 @@ class Study:
 
     def __post_init__(self) -> None:
         one_of("objective", self.objective, OBJECTIVES)
+        check_learner(self.learner)
         if self.setting is None:
             object.__setattr__(self, "setting", self.learner.setting)
-        for name, least in (("samples", 1), ("rounds", 1), ("seed", 0)):
+        check_rounds(self.rounds)
+        for name, least in (("samples", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise AllpayError(f"{name} must be at least {least}: got {getattr(self, name)}")
 

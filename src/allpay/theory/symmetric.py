@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from allpay.errors import AllpayError
-from allpay.game import Array, Common, Discrete, Distribution, Game
+from allpay.game import Array, Common, Discrete, Distribution, Game, check_game
 from allpay.theory.quantiles import (
     TINY,
     Curve,
@@ -107,6 +107,7 @@ def why_no_equilibrium(game: Game) -> str | None:
 
 def _solve(game: Game) -> Equilibrium | str:
     """The equilibrium, or the sentence that says why there is none."""
+    check_game(game)
     ranks = Ranks.of(game.mechanism.prizes, game.mechanism.payments)
     if ranks.gains[0] == 0:
         return _nobody_bids(game)
