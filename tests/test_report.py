@@ -91,6 +91,11 @@ def with_verdicts(result: Result, unsettled: np.ndarray, verdict: Verdict = Verd
     return replace(result, sweep=replace(result.sweep, table=table))
 
 
+def settled_check(result: Result) -> Result:
+    """The same result with a check whose rounds converged."""
+    return replace(result, check=replace(result.check, tolerance=1.0))
+
+
 def labels(ax) -> list[str]:
     return ax.get_legend_handles_labels()[1]
 
@@ -224,20 +229,89 @@ def test_summary_has_the_numbers(prizes):
     best = prizes.optimum
     assert max(map(len, text.splitlines())) <= 100
     assert f"predicted revenue {best.value:.4g}, 90% interval {best.low:.4g} to {best.high:.4g}" in flowing
-    assert "gave 0.5030 ± 0.0020. That is 0.0030 above the prediction, 0.4 standard errors" in flowing
+    assert "gave 0.5030 ± 0.0123 (what is resolved; rounds agree to 0.0020). That is 0.0030 above" in flowing
+    assert "above the prediction, 0.4 standard errors of the two together: they agree" in flowing
     assert "r² = 0.987 and a root mean square error of 0.012" in flowing
     assert "3 bidders (private values, uniform on [0, 1]) learn by fictitious-play" in flowing
     assert "Theory: the best design is (1, 0, 0), with an equilibrium revenue of 0.5." in flowing
-    assert f"below {prizes.resolution:.2g} are within the error of the grid" in flowing
+    assert f"Differences in revenue below {prizes.resolution:.2g} are not resolved" in flowing
+
+
+def test_the_error_of_the_check_is_the_larger_one(prizes):
+    def said(rounds, resolution):
+        text = summarise(replace(prizes, checked=Estimate(rounds), resolution=resolution))
+        return " ".join(text.split())
+
+    assert "gave 0.5030 ± 0.0020. That is" in said((0.501, 0.505), 0.0)
+    assert "gave 0.5030 ± 0.0090 (grid; rounds agree to 0.00001)" in said((0.50299, 0.50301), 0.009)
+    assert "gave 0.5010 ± 0.0090 (what is resolved). That is" in said((0.501,), 0.009)
+    assert "± 0.0090" in summarise_all([replace(prizes, checked=Estimate((0.503, 0.503)), resolution=0.009)])
+    exact = replace(prizes, optimum=replace(prizes.optimum, low=0.4999, high=0.5001))
+    assert "less than is resolved: they agree" in " ".join(
+        summarise(replace(exact, checked=Estimate((0.508, 0.508)), resolution=0.009)).split()
+    )
 
 
 @pytest.mark.parametrize(("mean", "verdict"), [(0.51, "they agree"), (0.6, "they disagree")])
 def test_check_is_judged_by_both_errors(prizes, mean, verdict):
     optimum = replace(prizes.optimum, value=0.5, low=0.5 - 0.0164485, high=0.5 + 0.0164485)
-    result = replace(prizes, optimum=optimum, checked=Estimate((mean, mean)))
+    result = settled_check(replace(prizes, optimum=optimum, checked=Estimate((mean, mean)), resolution=0.0))
     text = " ".join(summarise(result).split())
     assert verdict in text
     assert f"{(mean - 0.5) / 0.01:.1f} standard errors" in text
+    assert ("Trust the check" in text) == (verdict == "they disagree")
+
+
+def test_a_check_that_did_not_converge_is_not_to_be_trusted(prizes):
+    result = replace(prizes, checked=Estimate((0.6, 0.6)), check=replace(prizes.check, tolerance=1e-12))
+    text = " ".join(summarise(result).split())
+    assert "Trust the check" not in text
+    assert "they disagree, and no fresh round converged" in text
+    assert text.index("Beware: at the best design none of the 2 fresh rounds converged") < text.index("Found")
+    nothing = " ".join(summarise(with_verdicts(prizes, np.ones((8, 2), bool))).split())
+    assert nothing.index("Beware: no run of the study converged") < nothing.index("Found")
+
+
+def test_an_imprecise_prediction_is_not_checked(prizes):
+    text = " ".join(summarise(replace(prizes, optimum=replace(prizes.optimum, low=0.3, high=9.0))).split())
+    assert "too imprecise to be checked" in text
+    assert "agree." not in text
+    assert "90% interval 0.3 to 3." in text  # three bidders pay at most 1 each
+
+
+def test_what_is_unknown_is_not_called_flat(prizes):
+    optimum = replace(prizes.optimum, flat=True, unknown="few", fraction=0.99, interval=((0.5, 1), (0, 0.5), (0, 0)))
+    result = replace(prizes, optimum=optimum, surrogate=replace(prizes.surrogate, r2=-8.9))
+    for text in (" ".join(summarise(result).split()), " ".join(summarise_all([result]).split())):
+        assert "flat" not in text
+        assert "8 designs × 2 rounds are too few or too noisy to tell any design from another" in text
+    assert "interval" not in summarise(result)
+    assert "unknown" in summarise_all([result])
+
+
+def test_where_the_program_has_no_formula(prizes):
+    some = replace(prizes, exact_best=ExactBest((0.8, 0.2, 0.0), 0.45, flat=False, fraction=0.3))
+    text = " ".join(summarise(some).split())
+    assert "among the 30% of designs for which the program has a closed form, the best is (0.8, 0.2, 0)" in text
+    assert "the best design is (0.8" not in text
+    assert "best of the 30% of designs that have a closed form" in " ".join(summarise_all([some]).split())
+
+
+def test_convergence_is_counted_where_the_answer_lies(prizes):
+    w = prizes.sweep.weights[:, 0]
+    unsettled = np.broadcast_to((w >= np.sort(w)[-3])[:, None], (8, 2))
+    result = with_verdicts(prizes, unsettled)
+    assert "At the designs nearest the best, 0 of 6 rounds converged" in " ".join(summarise(result).split())
+    text = " ".join(summarise_all([result]).split())
+    assert "62%, 0%" in text
+    assert "6 of 16 runs did not converge, of those nearest the best 6 of 6" in text
+
+
+def test_few_designs_of_many_weights_are_warned_of():
+    ten = small(DesignSpace("prizes", bidders=10))
+    text = " ".join(summarise(ten).split())
+    assert "8 designs are few for a space of 8 dimensions: give more --samples" in text
+    assert "(w_1, w_2, …, w_9, 0)" in text
 
 
 def test_flat_is_said_in_words(prizes):
@@ -248,11 +322,14 @@ def test_flat_is_said_in_words(prizes):
         surrogate=replace(prizes.surrogate, r2=-0.01),
     )
     text = " ".join(summarise(flat).split())
-    assert "100% of all designs (w from 0.5 to 1) cannot be told apart, so none is better than another" in text
+    assert "100% of all designs (w from 0.5 to 1) cannot be told apart, and all lie within about 5%" in text
+    assert "none is better than another" in text
     assert "r² may then be near 0" in text
     assert "revenue is 0.5 under every design, so no weights are best" in text
     assert "flat, near" in summarise_all([flat])
     assert "any: 0.5" in summarise_all([flat])
+    assert " any " in summarise_all([flat])
+    assert "differences below 0.012 are not resolved" in " ".join(summarise_all([flat]).split())
 
 
 def test_where_bidders_circle_is_said(prizes):
@@ -308,6 +385,8 @@ def test_table_is_aligned_and_complete(prizes, greedy):
     for row in rows:
         assert row.index(row.split()[1]) == header.index("learner")
     assert f"{prizes.optimum.value:.4g}" in rows[0]
+    assert "epsilon-greedy: 5 values, 6 bids, no bid above the bidder's own value" in text
+    assert "fictitious-play: 8 values, 11 bids, bids above the value allowed" in text
     assert max(map(len, text.splitlines())) <= 100
     with pytest.raises(AllpayError, match="nothing to summarise"):
         summarise_all([])

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from allpay.errors import AllpayError
 from allpay.game import Array, Beta, Common, Discrete, Distribution, Power, Private, Setting, Uniform
+from allpay.optimum import FLAT, in_words, share_in_words
 from allpay.outcome import Verdict
-from allpay.simplex import candidates, shown
+from allpay.simplex import candidates
 from allpay.theory import equilibrium, why_no_equilibrium
 
 if TYPE_CHECKING:  # the pipeline is slow to import, and nothing of it runs here
@@ -28,6 +29,18 @@ WIDTH = 100
 AGREES = 2.0
 """Up to how many standard errors the check by fresh simulation is said to agree with the prediction."""
 
+IMPRECISE = 0.25
+"""A prediction whose interval is wider than this part of its value is too imprecise to be checked."""
+
+NEARLY_EXACT = 1e-4
+"""Rounds whose standard error is below this part of their mean are nearly deterministic."""
+
+NEAREST = 0.1
+"""The part of the designs, those nearest the best, whose rounds say how far learning settled there; at least three."""
+
+ENOUGH = 5
+"""Designs per dimension of their space below which a study has few."""
+
 LOW_R2 = 0.3
 """The held-out r² below which the summary says what a low one means."""
 
@@ -38,12 +51,20 @@ def summarise(result: "Result") -> str:
     The order is that of a reader's questions: what was asked, the best design and which others are as good, whether fresh
     simulations and held-out designs confirm it, how far the runs are equilibria, and what theory says.
     """
-    paragraphs = [_asked(result), _found(result), _checked(result), _fit(result), _learned(result), _theory(result)]
-    return "\n\n".join(fill(text, WIDTH, break_on_hyphens=False, break_long_words=False) for text in paragraphs)
+    paragraphs = [
+        _asked(result),
+        _beware(result),
+        _found(result),
+        _checked(result),
+        _fit(result),
+        _learned(result),
+        _theory(result),
+    ]
+    return "\n\n".join(_wrapped(text) for text in paragraphs if text)
 
 
 def summarise_all(results: "Sequence[Result]") -> str:
-    """Several studies side by side: a table, and a headline for each.
+    """Several studies side by side: a table, the game that each learner played, and a headline for each study.
 
     Raises:
         AllpayError: if there are none.
@@ -55,8 +76,20 @@ def summarise_all(results: "Sequence[Result]") -> str:
     table = "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )
-    lines = [fill(_headline(r), WIDTH, subsequent_indent="  ", break_on_hyphens=False) for r in results]
-    return table + "\n\n" + "\n".join(lines)
+    lines = [_wrapped(_headline(r), indent="  ") for r in results]
+    notes = [_wrapped(_COLUMNS), *(_wrapped(line, indent="  ") for line in games_in_words(results))]
+    return "\n\n".join([table, "\n".join(notes), "\n".join(lines)])
+
+
+def games_in_words(results: "Sequence[Result]") -> list[str]:
+    """The grids and limits that each learner's bidders played with, a line for each that differs."""
+    lines: dict[str, None] = {}
+    for result in results:
+        study, setting = result.sweep.study, setting_of(result)
+        values = f"{setting.values.levels} values" if isinstance(setting.values, Private) else "one value for all"
+        limits = _limits(setting) or "bids above the value allowed"
+        lines[f"{study.learner.name}: {values}, {setting.bid_levels} bids, {limits}"] = None
+    return list(lines)
 
 
 # The setting ----------------------------------------------------------------------------------------------------------
@@ -134,66 +167,133 @@ def _asked(result: "Result") -> str:
     study = result.sweep.study
     setting = setting_of(result)
     names = ["w", "1−w"] if study.space.dimension == 2 else [f"w_{k + 1}" for k in range(study.space.dimension)]
+    if len(names) > 5:
+        names[2:-1] = ["…"]
     weights = ", ".join(names + ["0"] * (study.space.bidders - study.space.dimension))
     limits = _limits(setting)
-    goal = "most revenue" if study.objective == "revenue" else f"greatest {_objective(result)}"
+    goal = "most revenue" if study.objective == "revenue" else "highest expected top bid"
     return (
         f"Asked: under the rule {study.space.rule}, which weights ({weights}) bring the {goal}, if "
         f"{study.space.bidders} bidders ({setting_in_words(result)}) learn by {study.learner.name}? "
         f"{study.samples} designs × {_count(study.rounds, 'round')} on {setting.bid_levels} bids"
         + (f"; {limits}." if limits else ".")
+        + _too_few(result)
     )
 
 
+def _too_few(result: "Result") -> str:
+    """A warning of few designs in a space of many dimensions; empty if there are enough."""
+    samples, dimensions = result.sweep.study.samples, result.sweep.study.space.dimension - 1
+    if samples >= ENOUGH * dimensions:
+        return ""
+    return (
+        f" {_count(samples, 'design')} {'is' if samples == 1 else 'are'} few for a space of "
+        f"{_count(dimensions, 'dimension')}: give more --samples."
+    )
+
+
+def _beware(result: "Result") -> str:
+    """What a reader must know before any number; empty if nothing."""
+    best, r2, check = result.optimum, result.surrogate.r2, result.check.verdicts
+    sentences = []
+    if result.sweep.verdicts[Verdict.CONVERGED] == 0:
+        sentences.append("no run of the study converged, so nothing below is an equilibrium's")
+    elif not np.any(check == Verdict.CONVERGED):
+        rounds = "the fresh round" if check.size == 1 else f"none of the {check.size} fresh rounds"
+        negation = "did not converge" if check.size == 1 else "converged"
+        sentences.append(f"at the best design {rounds} {negation}, so what is said of it is no equilibrium's")
+    if r2 < 0 and not (best.flat and not best.uncertain):  # on a flat curve nothing is left to explain
+        sentences.append(
+            f"on held-out designs the network does worse than their mean (r² = {r2:.2g}), so what it prefers means little"
+        )
+    return f"Beware: {'; '.join(sentences)}." if sentences else ""
+
+
+def value_interval(result: "Result") -> tuple[float, float]:
+    """The interval of the best design's value, cut to what can be paid: at least nothing, at most everybody's top bid."""
+    best, study = result.optimum, result.sweep.study
+    most = max(float(game.bid_grid[-1]) for game in result.check.games)
+    if study.objective == "revenue" and study.space.rule == "prizes":
+        most *= study.space.bidders
+    return max(best.low, min(best.value, 0.0)), min(best.high, max(best.value, most))
+
+
 def _found(result: "Result") -> str:
-    best, what = result.optimum, _objective(result)
-    worth = f"predicted {what} {best.value:.4g}, {best.confidence:.0%} interval {best.low:.4g} to {best.high:.4g}"
-    share = f"{best.fraction:.0%}" if best.fraction >= 0.005 or best.fraction == 0 else "under 1%"
-    if best.flat:
+    best, what, study = result.optimum, _objective(result), result.sweep.study
+    worth = f"predicted {what} {best.value:.4g}, {_interval(result)}"
+    share = share_in_words(best.fraction)
+    if best.uncertain:
         text = (
-            f"Found: {what} is flat as far as these simulations can tell. {share} of all designs ({_ranges(result)}) cannot "
-            f"be told apart, so none is better than another; the network is highest at {shown(best.weights)} by noise "
-            f"or grid error ({worth})."
+            f"Found: cannot tell. {_capital(_size(result))} are too few or too noisy to tell any design from another "
+            f"({best.unknown}). {_capital(share)} of all designs ({_ranges(result)}) may be best; that the network is "
+            f"highest at {in_words(best.weights)}, with {what} {best.value:.4g}, means little"
+        )
+        text += "." if result.surrogate.r2 <= 0 else f" ({_interval(result)})."
+    elif best.flat:
+        text = (
+            f"Found: {what} is flat, near {best.value:.4g}. {share} of all designs ({_ranges(result)}) cannot be told "
+            f"apart, and all lie within about {FLAT:.0%} of one value, so none is better than another; the network is "
+            f"highest at {in_words(best.weights)} by noise or grid error ({worth})."
         )
     else:
-        text = f"Found: the best design is {shown(best.weights)}, {worth}. "
+        text = f"Found: the best design is {in_words(best.weights)}, {worth}. "
         if all(high - low < 5e-4 for low, high in best.interval):
             text += "All other designs looked at can be told apart from it."
         else:
             text += f"{_capital(share)} of all designs, {_ranges(result)}, cannot be told apart from it."
     if result.resolution > 0:
-        text += (
-            f" By runs on a finer grid, differences in {what} below {result.resolution:.2g} are within the error of the "
-            "grid; the set allows for that."
-        )
-        if result.sweep.verdicts[Verdict.CONVERGED] < len(result.sweep.table):
-            text += " Part of this error comes from runs that did not converge."
+        text += f" Differences in {what} below {_small(result.resolution)} are not resolved; the set allows for that."
+        if study.learner.continuous and result.sweep.verdicts[Verdict.CONVERGED] < len(result.sweep.table):
+            text += " Part of this comes from runs that did not converge."
     return text
 
 
 def _checked(result: "Result") -> str:
     checked, best = result.checked, result.optimum
     rounds = _count(len(checked.rounds), "fresh round")
-    text = f"Checked: {rounds} at the best design, with seeds not used before, gave {_estimate(result)}. "
+    text = (
+        f"Checked: {rounds} at the best design, with seeds not used before, gave {_estimate(result, explained=True)}. "
+    )
     off = checked.mean - best.value
-    # the prediction's standard error on the side where the check lies, by its interval
-    bound = (best.high - best.value) if off > 0 else (best.value - best.low)
-    error = math.hypot(bound / NormalDist().inv_cdf((1 + best.confidence) / 2), _finite(checked.stderr))
     side = "above" if off > 0 else "below"
     if abs(off) <= 1e-9 * max(abs(best.value), 1):
         return text + "That is the prediction."
+    low, high = value_interval(result)
+    if high - low > IMPRECISE * abs(best.value):
+        return (
+            text
+            + f"That is {_small(abs(off))} {side} the prediction, but the prediction is too imprecise to be checked: "
+            f"its interval is {_small(high - low)} wide. Sample more designs or rounds."
+        )
+    # the prediction's standard error on the side where the check lies, by its interval; the grid's error is in both
+    bound = (high - best.value) if off > 0 else (best.value - low)
+    error = math.hypot(bound / NormalDist().inv_cdf((1 + best.confidence) / 2), _finite(checked.stderr))
+    if abs(off) <= result.resolution and (error == 0 or abs(off) / error > AGREES):
+        return text + f"That is {_small(abs(off))} {side} the prediction, less than is resolved: they agree."
     if error == 0:
         return (
             text + f"That is {_small(abs(off))} {side} the prediction; neither has a standard error to compare it with."
         )
     ratio = abs(off) / error
     text += f"That is {_small(abs(off))} {side} the prediction, {ratio:.1f} standard errors of the two together: "
-    return text + ("they agree." if ratio <= AGREES else "they disagree. Trust the check, and sample more designs.")
+    if ratio <= AGREES:
+        return text + "they agree."
+    if not result.check.converged.all():
+        settled = int(result.check.converged.sum())
+        return (
+            text + f"they disagree, and only {settled} of {rounds} converged, so that neither number need be an "
+            "equilibrium's."
+            if settled
+            else text + "they disagree, and no fresh round converged: neither number is an equilibrium's."
+        )
+    return text + "they disagree. Trust the check, and sample more designs."
 
 
 def _fit(result: "Result") -> str:
     r2, rmse, what = result.surrogate.r2, result.surrogate.rmse, _objective(result)
     text = f"Fit: on held-out designs the network has r² = {r2:.3f} and a root mean square error of {rmse:.2g}."
+    if result.optimum.uncertain:
+        return text + " Sample more designs, or learn each in more rounds."
     if result.optimum.flat:
         return text + (
             " Designs that hardly differ, as on a flat curve, leave little variance to explain, and r² may then be near 0 "
@@ -225,9 +325,28 @@ def _learned(result: "Result") -> str:
             text += (
                 " Still learning means that exploitability was falling when the run ended: more iterations may help."
             )
-    if settled < len(check):
-        text += f" At the best design, {settled} of {_count(len(check), 'fresh round')} converged."
+    if counts[Verdict.CONVERGED] < runs or settled < len(check):
+        text += f" {_at_best(result)}"
     return text
+
+
+def _near_best(result: "Result") -> tuple[int, int]:
+    """How many of the rounds at the designs nearest the best converged, and how many these are."""
+    apart = np.abs(result.sweep.weights - np.array(result.optimum.weights)).sum(axis=1)
+    nearest = np.argsort(apart, kind="stable")[: max(3, math.ceil(NEAREST * len(apart)))]
+    settled = result.sweep.values("verdict")[nearest] == Verdict.CONVERGED.value
+    return int(settled.sum()), settled.size
+
+
+def _at_best(result: "Result") -> str:
+    """How far learning settled where the answer lies."""
+    near, rounds = _near_best(result)
+    fresh = result.check.converged
+    where = "At the designs nearest the " + ("highest prediction" if result.optimum.flat else "best")
+    return (
+        f"{where}, {near} of {_count(rounds, 'round')} converged, and of the fresh check {int(fresh.sum())} of "
+        f"{_count(fresh.size, 'round')}."
+    )
 
 
 def _where(result: "Result") -> str:
@@ -272,19 +391,21 @@ def _theory(result: "Result") -> str:
             f"Theory: no closed form to compare with, since {reason}." if reason else "Theory: no closed form."
         )
     elif best.flat:
-        where = (
-            "every design"
-            if best.fraction == 1
-            else f"every design that has a closed form ({best.fraction:.0%} of all)"
-        )
+        every, best_of_all = "every design", "no weights are best"
+        if best.fraction < 1:
+            every += f" for which the program has a closed form ({_part(best.fraction)} of all)"
+            best_of_all = "none of these is best"
         sentences.append(
-            f"Theory: in equilibrium {what} is {best.value:.4g} under {where}, so no weights are best; whatever the "
-            "simulations prefer is due to grids, limits on bids, or learning."
+            f"Theory: in equilibrium {what} is {best.value:.4g} under {every}, so {best_of_all}; whatever the simulations "
+            "prefer is due to grids, limits on bids, or learning."
         )
     else:
-        where = "" if best.fraction == 1 else f" of the {best.fraction:.0%} of designs that have an equilibrium"
+        named = f"{in_words(best.weights)}, with an equilibrium {what} of {best.value:.4g}"
         sentences.append(
-            f"Theory: the best design{where} is {shown(best.weights)}, with an equilibrium {what} of {best.value:.4g}."
+            f"Theory: the best design is {named}."
+            if best.fraction == 1
+            else f"Theory: among the {_part(best.fraction)} of designs for which the program has a closed form, the best is "
+            f"{named}; for the others it has no formula{_pooled(setting)}."
         )
     if result.exact is not None:
         text = f"At the best design found it is {result.exact:.4g}"
@@ -296,7 +417,7 @@ def _theory(result: "Result") -> str:
             )
         sentences.append(text + ".")
     elif best is not None:
-        sentences.append("The best design found has no closed form.")
+        sentences.append("For the best design found the program has no closed form.")
     sentences.extend(_about_limits(result))
     if best is not None and not study.learner.continuous:
         levels = f"{setting.bid_levels} bids" + (
@@ -340,12 +461,16 @@ def _about_limits(result: "Result") -> Iterable[str]:
 # The table ------------------------------------------------------------------------------------------------------------
 
 _HEADER = ("rule", "learner", "best w", "interval", "predicted", "checked", "by theory", "converged")
-"""w is the weight of the highest rank; its interval is of the designs that cannot be told apart from the best."""
+_COLUMNS = (
+    "w is the weight of the highest rank, its interval that of designs not told apart from the best. Converged: of all "
+    "rounds, and of those at the designs nearest the best."
+)
 
 
 def _row(result: "Result") -> tuple[str, ...]:
     best, theory, counts = result.optimum, result.exact_best, result.sweep.verdicts
     low, high = best.interval[0]
+    near, rounds = _near_best(result)
     if theory is None:
         by_theory = "none known"
     else:
@@ -353,33 +478,46 @@ def _row(result: "Result") -> tuple[str, ...]:
     return (
         result.sweep.study.space.rule,
         result.sweep.study.learner.name,
-        f"{best.weights[0]:.3f}",
+        "unknown" if best.uncertain else "any" if best.flat else f"{best.weights[0]:.3f}",
         f"{low:.3f}–{high:.3f}",
         f"{best.value:.4g}",
         _estimate(result),
         by_theory,
-        f"{counts[Verdict.CONVERGED] / sum(counts.values()):.0%}",
+        f"{_part(counts[Verdict.CONVERGED] / sum(counts.values()))}, {_part(near / rounds)}",
     )
 
 
 def _headline(result: "Result") -> str:
     best, theory, what, study = result.optimum, result.exact_best, _objective(result), result.sweep.study
     text = f"{study.space.rule}, {study.learner.name}: "
-    if best.flat:
+    if best.uncertain:
+        text += f"cannot tell: {_size(result)} are too few or too noisy to tell any design from another"
+    elif best.flat:
         text += f"{what} is flat, near {best.value:.4g}; no weights are better than others"
+        if result.resolution > 0:
+            text += f" (differences below {_small(result.resolution)} are not resolved)"
     else:
-        text += f"best at {_named(result, best.weights)}, {what} {best.value:.4g} ({best.low:.4g} to {best.high:.4g})"
+        low, high = value_interval(result)
+        text += f"best at {_named(result, best.weights)}, {what} {best.value:.4g} ({low:.4g} to {high:.4g})"
     if theory is None:
         text += "; no closed form"
-    elif theory.flat:
-        text += f"; theory: {theory.value:.4g} for all weights" + (
-            " that have an equilibrium" if theory.fraction < 1 else ""
-        )
     else:
-        text += f"; theory: best at {_named(result, theory.weights)}, {theory.value:.4g}"
+        of = f" the {_part(theory.fraction)} of designs that have a closed form" if theory.fraction < 1 else ""
+        if theory.flat:
+            text += f"; theory: {theory.value:.4g} for {of.strip() or 'all weights'}"
+        else:
+            text += f"; theory: best{f' of{of}' if of else ''} at {_named(result, theory.weights)}, {theory.value:.4g}"
     counts = result.sweep.verdicts
     unsettled = sum(counts.values()) - counts[Verdict.CONVERGED]
-    return text + (f"; {unsettled} of {sum(counts.values())} runs did not converge." if unsettled else ".")
+    fresh = result.check.converged
+    if unsettled == 0 and fresh.all():
+        return text + "."
+    near, rounds = _near_best(result)
+    return text + (
+        f"; {unsettled} of {_count(sum(counts.values()), 'run')} did not converge, of those nearest "
+        f"{'the highest prediction' if best.flat else 'the best'} {rounds - near} of {rounds}, of the fresh check "
+        f"{int((~fresh).sum())} of {fresh.size}."
+    )
 
 
 # Words ----------------------------------------------------------------------------------------------------------------
@@ -398,19 +536,56 @@ def _limits(setting: Setting) -> str:
 
 def _ranges(result: "Result") -> str:
     """The set that cannot be told from the best, rank by rank; of two weights the first says all."""
-    best = result.optimum
-    if best.ranks == 2:
-        return "w from {:.3g} to {:.3g}".format(*best.interval[0])
-    return ", ".join(f"w_{k} from {a:.3g} to {b:.3g}" for k, (a, b) in enumerate(best.interval[: best.ranks], 1))
+    return result.optimum.ranges("w")
 
 
-def _estimate(result: "Result") -> str:
-    checked = result.checked
-    if not math.isfinite(checked.stderr):
-        return f"{checked.mean:.4g}"
-    digits = 4 if checked.stderr >= 1e-4 else 5
-    error = f"{checked.stderr:.{digits}f}" if checked.stderr >= 5e-6 or checked.stderr == 0 else "<0.00001"
-    return f"{checked.mean:.{digits}f} ± {error}"
+def _interval(result: "Result") -> str:
+    low, high = value_interval(result)
+    return f"{result.optimum.confidence:.0%} interval {low:.4g} to {high:.4g}"
+
+
+def _size(result: "Result") -> str:
+    study = result.sweep.study
+    return f"{_count(study.samples, 'design')} × {_count(study.rounds, 'round')}"
+
+
+def _pooled(setting: Setting) -> str:
+    """What is known where a cap binds."""
+    if setting.max_bid is None:
+        return ""
+    return " (where the cap binds, an equilibrium exists with bids pooled at the cap)"
+
+
+def _part(share: float) -> str:
+    """A share in percent, not rounded to none or all."""
+    if 0 < share < 0.01:
+        return "<1%"
+    return ">99%" if 0.99 < share < 1 else f"{share:.0%}"
+
+
+def _estimate(result: "Result", explained: bool = False) -> str:
+    """The check with the larger of its errors: that of its rounds, or what the simulation leaves open.
+
+    Nearly deterministic rounds agree with each other more closely than with the game on continuous bids.
+    """
+    checked, resolution = result.checked, result.resolution
+    stderr = _finite(checked.stderr)
+    if resolution <= stderr:
+        if not math.isfinite(checked.stderr):
+            return f"{checked.mean:.4g}"
+        return f"{checked.mean:.4f} ± {_error(stderr)}"
+    text = f"{checked.mean:.4f} ± {_error(resolution)}"
+    if not explained:
+        return text
+    exact = math.isfinite(checked.stderr) and stderr < NEARLY_EXACT * abs(checked.mean)
+    which = "grid" if exact and result.sweep.study.learner.continuous else "what is resolved"
+    return f"{text} ({which}" + (f"; rounds agree to {_error(stderr)})" if math.isfinite(checked.stderr) else ")")
+
+
+def _error(x: float) -> str:
+    if x == 0:
+        return "0"
+    return "<0.00001" if x < 5e-6 else f"{x:.{4 if x >= 1e-4 else 5}f}"
 
 
 def _small(x: float) -> str:
@@ -420,7 +595,15 @@ def _small(x: float) -> str:
 
 def _named(result: "Result", weights: Sequence[float]) -> str:
     """A design in a few words; of two weights the first says all."""
-    return f"w = {weights[0]:.3g}" if result.optimum.ranks == 2 else shown(weights)
+    return f"w = {weights[0]:.3g}" if result.optimum.ranks == 2 else in_words(weights)
+
+
+def _wrapped(text: str, indent: str = "") -> str:
+    """The text in lines, with its last word never alone on one."""
+    head, _, last = text.rpartition(" ")
+    glued = f"{head}\N{NO-BREAK SPACE}{last}" if head else last
+    lines = fill(glued, WIDTH, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False)
+    return lines.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def _count(number: int, what: str) -> str:
