@@ -93,6 +93,7 @@ def test_the_same_seed_gives_the_same_numbers_and_another_does_not():
         (["--weights", "0.8", "--value-levels", "1000000000"], "value levels must be at most 10,000,000"),
         (["--weights", "0.8", "--rounds", "1000000000"], "rounds must be at most 100,000: got 1,000,000,000"),
         (["--weights", "0.4,0.3,0.2,0.1", "--bidders", "3"], "too many weights: got 4 for 3 bidders"),
+        (["--weights", "0,8"], "weights must sum to 1: 0,8 sum to 8; decimals are written with a point: 0.8"),
         (["--weights", "all"], "cannot read the weights 'all'"),
         (
             ["--weights", "0.8", "--rule", "prises"],
@@ -275,6 +276,10 @@ def test_the_example_script_runs_in_its_folder():
     assert "mean of the last 16,000 auctions" in done.stdout
     done = script("--iterations", "20000", "--exploration", "4000", "--rounds", "1", "--tail", "100")
     assert "± – (mean of the last 100 auctions" in done.stdout
+    apart = "Rounds end at different equilibria of the grid"
+    assert apart not in done.stdout
+    short = ("--iterations", "60000", "--exploration", "20000", "--halving", "1000", "--rounds", "2")
+    assert apart in script(*short, "--weights", "0.9").stdout
     long = script("--iterations", "20000", "--exploration", "4000", "--tail", "50000")
     assert long.stderr == (
         "deep_mind_example.py: tail must be at most the 16,000 auctions after exploration: got 50,000\n"

@@ -200,3 +200,9 @@ def test_a_run_that_fails_stops_the_others_and_says_why():
 def test_what_cannot_be_learned_with_is_told_what_to_give(arguments, message):
     with pytest.raises(AllpayError, match=message):
         learn(*arguments)
+
+
+@every_learner
+def test_more_bidders_than_can_learn_are_refused_at_once(short):
+    with pytest.raises(AllpayError, match=r"^bidders who learn must be at most 10,000: got 10,001; theory takes more$"):
+        learn(small(0.8, bidders=10_001), short, rounds=1)

@@ -641,6 +641,10 @@ def parse_weights(text: str) -> list[float]:
         raise AllpayError(
             f"cannot read the weights {text!r}: write w as 0.8, or a weight per rank as 0.5,0.3,0.2"
         ) from None
+    if "," in text and "." not in text and sum(numbers) >= 2:
+        raise AllpayError(
+            f"weights must sum to 1: {text} sum to {sum(numbers):g}; decimals are written with a point: 0.8"
+        )
     return numbers
 
 

@@ -18,7 +18,7 @@ ORDER_TOLERANCE = 1e-12
 """How far a number may exceed the one before it and still count as equal."""
 
 MOST_BIDDERS = 100_000
-"""More than this many are refused: what a bidder more would add is long lost in rounding."""
+"""More than this many are refused: one more would change nothing that can be seen, and memory has an end."""
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,9 @@ THREADS = "ALLPAY_THREADS"
 MOST_ROUNDS = 100_000
 """More rounds than this are refused: means over them would be finer than any grid."""
 
+MOST_LEARNERS = 10_000
+"""More bidders than this are refused where payoffs are exact: the time for them grows faster than their square."""
+
 CHECKPOINTS = 32
 """How many times along a run exploitability is recorded."""
 
@@ -108,7 +111,10 @@ def check_learner(learner: object) -> None:
 
 
 def check_batch(games: Sequence[Game], seeds: Seeds) -> None:
-    """Raise AllpayError if the games are not of one shape, or there is not one row of seeds for each."""
+    """Raise AllpayError if the games are not of one shape, have too many bidders, or not one row of seeds each."""
+    most = max((game.bidders for game in games), default=0)
+    if most > MOST_LEARNERS:
+        raise AllpayError(f"bidders who learn must be at most {MOST_LEARNERS:,}: got {most:,}; theory takes more")
     if seeds.ndim != 2 or len(seeds) != len(games):
         raise AllpayError(
             f"seeds must be [designs, rounds], one row per game: got {seeds.shape} for {len(games)} games"
@@ -193,6 +199,7 @@ def self_play(
     Runs begin with random mixtures, drawn from the flat Dirichlet distribution for each value. `least` is the tolerance of
     a learner that has none.
     """
+    check_batch(games, seeds)
     parts = {}
     for game in games:
         term, rule = terms(game), quadrature(game.bidders)
