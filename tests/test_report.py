@@ -140,7 +140,9 @@ def test_equilibrium_beyond_a_learners_limits_is_dotted_and_named(greedy):
     w = known[np.isfinite(known[:, 1]), 0]
     assert w.min() == 0.5
     assert w.max() == pytest.approx(2 / 3, abs=0.006)
-    assert "same, barred to epsilon-greedy" in legend(figure)
+    assert "equilibrium, not allowed\nto epsilon-greedy" in legend(figure)
+    captions = figure.legends[0].get_children()[0].get_children()
+    assert "epsilon-greedy: 5 values, 6 bids, no bid above" in captions[-1].get_text()
 
 
 def test_a_panel_per_rule_with_up_to_two_learners(prizes, greedy):
@@ -163,6 +165,23 @@ def test_flat_curves_are_not_magnified(prizes):
     (ax,) = designs_figure([replace(prizes, sweep=flat)]).axes
     low, high = ax.get_ylim()
     assert high - low >= 0.1 * 0.5
+
+
+def test_a_flat_result_has_a_bar_and_no_star(prizes, five):
+    (ax,) = designs_figure([replace(prizes, optimum=replace(prizes.optimum, flat=True))]).axes
+    assert "interval" in labels(ax)
+    assert not {"best", "checked"} & set(labels(ax))
+    _, weights = designs_figure([replace(five, optimum=replace(five.optimum, flat=True))]).axes
+    assert not weights.patches
+    assert weights.get_title(loc="left") == "no weights are best"
+
+
+def test_a_bar_of_no_width_is_seen(prizes):
+    point = replace(prizes, optimum=replace(prizes.optimum, interval=((1.0, 1.0), (0.0, 0.0), (0.0, 0.0))))
+    (ax,) = designs_figure([point]).axes
+    low, high = next(line for line in ax.lines if line.get_label() == "interval").get_xdata()
+    assert 0 < high - low < 0.01
+    assert high == 1.0
 
 
 def test_designs_of_more_weights(five):

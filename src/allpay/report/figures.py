@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 from allpay.errors import AllpayError
 from allpay.game import Array
 from allpay.outcome import Verdict
-from allpay.report.summary import equilibrium_curves, setting_in_words, setting_of, without_limits
+from allpay.report.summary import (
+    equilibrium_curves,
+    games_in_words,
+    setting_in_words,
+    setting_of,
+    value_interval,
+    without_limits,
+)
 from allpay.simplex import candidates
 
 if TYPE_CHECKING:
@@ -30,6 +37,12 @@ COLUMN = 3.5
 
 TITLE_WIDTH = 46
 """Letters of a title that fit over a panel of a column's width."""
+
+CAPTION_WIDTH = 76
+"""Letters of the caption that fit into a line of a column's width."""
+
+NARROWEST = 0.008
+"""The least width of an interval's bar, as a part of the axis; a narrower interval is drawn as wide."""
 
 OVERLAID = 2
 """How many learners can be read in one panel; of more, each gets its own."""
@@ -151,7 +164,7 @@ def _draw_curves(figure: "Figure", results: "Sequence[Result]") -> None:
         ax.set_xlabel("weight of the highest rank, w")
     columns = min(columns, 2)  # as wide as a page, however many learners there are
     lines = _legend(figure, results, looks, columns + 1, list(limited))
-    figure.set_size_inches(COLUMN * columns, 2.2 * len(rows) + 0.2 + 0.14 * lines)
+    _finish(figure, results, COLUMN * columns, 2.2 * len(rows) + 0.2 + 0.14 * lines)
 
 
 def _by_game(results: "Sequence[Result]") -> "list[list[Result]]":
@@ -222,20 +235,24 @@ def _draw_equilibrium(ax: "Axes", results: "Sequence[Result]") -> list[str]:
 
 def _draw_optimum(ax: "Axes", result: "Result", colour: str, height: float) -> None:
     best = result.optimum
+    low, high = best.interval[0]
+    narrowest = NARROWEST * 0.5  # the axis runs from ½ to 1
+    if high - low < narrowest:
+        middle = min(max((low + high) / 2, 0.5 + narrowest / 2), 1 - narrowest / 2)
+        low, high = middle - narrowest / 2, middle + narrowest / 2
     ax.plot(
-        best.interval[0],
+        (low, high),
         [height, height],
         transform=ax.get_xaxis_transform(),
         color=colour,
         lw=3,
-        marker="|",  # shows an interval of no width too
-        ms=5,
-        mew=1.5,
         solid_capstyle="butt",
         zorder=5,
         clip_on=False,
         label="interval",
     )
+    if best.flat:  # no design is best
+        return
     _draw_best(ax, best.weights[0], result, colour)
     ax.errorbar(
         best.weights[0],
@@ -255,11 +272,12 @@ def _draw_best(
     ax: "Axes", x: float, result: "Result", colour: str, xerr: float | None = None, label: str = "best"
 ) -> None:
     best = result.optimum
+    low, high = value_interval(result)
     ax.errorbar(
         x,
         best.value,
         xerr=xerr,
-        yerr=[[best.value - best.low], [best.high - best.value]],
+        yerr=[[best.value - low], [high - best.value]],
         **_BEST,
         color=colour,
         ecolor="black",
@@ -290,7 +308,7 @@ def _draw_many_ranks(figure: "Figure", results: "Sequence[Result]") -> None:
         _draw_fit(left, result, colour, marker)
         _draw_weights(right, result, colour)
     lines = _legend(figure, results, looks, columns=3)
-    figure.set_size_inches(2 * COLUMN, 2.9 * len(results) + 0.2 * lines)
+    _finish(figure, results, 2 * COLUMN, 2.9 * len(results) + 0.2 * lines)
 
 
 def _draw_fit(ax: "Axes", result: "Result", colour: str, marker: str) -> None:
@@ -313,7 +331,8 @@ def _draw_fit(ax: "Axes", result: "Result", colour: str, marker: str) -> None:
                 zorder=3,
                 label=label,
             )
-    _draw_best(ax, result.checked.mean, result, colour, _finite(result.checked.stderr), "best against check")
+    if not result.optimum.flat:
+        _draw_best(ax, result.checked.mean, result, colour, _finite(result.checked.stderr), "best against check")
     ends = [min(ax.get_xlim()[0], ax.get_ylim()[0]), max(ax.get_xlim()[1], ax.get_ylim()[1])]
     ax.plot(ends, ends, color="black", ls=_DASHED, lw=0.8, zorder=1, label="diagonal")
     ax.set(
@@ -333,7 +352,8 @@ def _draw_weights(ax: "Axes", result: "Result", colour: str) -> None:
     best, theory = result.optimum, result.exact_best
     rank = np.arange(1, len(best.weights) + 1)
     weights, interval = np.array(best.weights), np.array(best.interval)
-    ax.bar(rank, weights, color=colour, alpha=0.6, width=0.6, zorder=2, label="weights")
+    if not best.flat:
+        ax.bar(rank, weights, color=colour, alpha=0.6, width=0.6, zorder=2, label="weights")
     ax.errorbar(
         rank,
         weights,
@@ -348,7 +368,9 @@ def _draw_weights(ax: "Axes", result: "Result", colour: str) -> None:
     )
     if theory is not None and not theory.flat:
         ax.plot(rank, theory.weights, **_THEORY, zorder=4, clip_on=False, label="theory")
-    ax.set(xlabel="rank", ylabel="weight", xticks=rank, ylim=(0, 1.05), title="best weights")
+    every = -(-len(rank) // 16)  # of many ranks, not all are numbered
+    title = "best weights unknown" if best.uncertain else "no weights are best" if best.flat else "best weights"
+    ax.set(xlabel="rank", ylabel="weight", xticks=rank[::every], ylim=(0, 1.05), title=title)
 
 
 # Shared ---------------------------------------------------------------------------------------------------------------
@@ -376,7 +398,7 @@ def _legend(
         "network": (f"network, {confidence} band", (Patch(color=colour, alpha=0.2, lw=0), sign(ls="-"))),
         "equilibrium": ("equilibrium", sign(color="black", ls=_DASHED, lw=1)),
         "equilibrium beyond limits": (
-            f"same, barred to {' and '.join(limited)}",
+            f"equilibrium, not allowed\nto {' and '.join(limited)}",
             sign(color="black", ls=_DOTTED, lw=1.6),
         ),
         "best": (f"best found, {confidence} interval", sign(**_BEST)),
@@ -394,7 +416,21 @@ def _legend(
     shown += [entry for label, entry in signs.items() if label in drawn]
     words, handles = zip(*shown, strict=True)
     figure.legend(handles, words, loc="outside lower center", ncols=columns)
-    return -(-len(shown) // columns)
+    return -(-len(shown) // columns) + any("\n" in word for word in words)
+
+
+def _finish(figure: "Figure", results: "Sequence[Result]", width: float, height: float) -> None:
+    """Set the figure's size, and put a caption below the legend: the game that each learner's bidders played."""
+    from matplotlib.offsetbox import TextArea, VPacker
+
+    lines = [fill(line, int(CAPTION_WIDTH * width / COLUMN)) for line in games_in_words(results)]
+    caption = "\n".join(lines)
+    box = figure.legends[0].get_children()[0]  # as a part of the legend, the caption has its room in the layout
+    assert isinstance(box, VPacker)
+    text = TextArea(caption, textprops={"size": 6, "color": _NEUTRAL})
+    text.set_figure(figure)
+    box.get_children().append(text)
+    figure.set_size_inches(width, height + 0.05 + 0.11 * (caption.count("\n") + 1))
 
 
 def _looks(results: "Sequence[Result]") -> Looks:
