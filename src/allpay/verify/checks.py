@@ -131,8 +131,8 @@ def verify(full: bool = False, seed: int = 0, reporter: Reporter | None = None) 
             reporter.advance(i, len(known))
             checks += auction_checks(case, found, 1_000_000 if full else 50_000, seed + i)
     for name in LEARNERS:
-        if name in DEEP and not full:
-            continue  # a minute for each game, where the others take seconds
+        if name in DEEP:
+            continue  # a minute for each game, where the others take seconds: they have their tests, and benchmarks/deep.py
         kind = LEARNERS[name]
         with reporter.stage(f"bidders learn: {name}"):
             to_learn = _learned(cases, full)
