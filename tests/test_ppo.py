@@ -1,9 +1,12 @@
 """Bidders with policy networks: games with known answers, and what a run does with its hyperparameters."""
 
+import numpy as np
 import pytest
 
 from allpay.errors import AllpayError
-from allpay.learners import PPO, learner
+from allpay.game import Game, Private
+from allpay.learners import PPO, learner, run_seeds
+from allpay.mechanism import Mechanism
 from deep_probes import (
     learns_the_best_response,
     learns_to_bid,
@@ -13,11 +16,24 @@ from deep_probes import (
     stretches_change_nothing,
 )
 
-QUICK = PPO(iterations=400, batch=1024, learning_rate=5e-3, averaging=0.03, chunk=2)
+QUICK = PPO(iterations=400, batch=1024, learning_rate=5e-3, final_entropy=0.02, averaging=0.03, chunk=2)
 
 
 def test_bids_of_three_bidders_in_equilibrium():
     learns_to_bid(QUICK)
+
+
+def test_bids_between_those_of_the_grid():
+    learner = PPO(iterations=400, batch=1024, bids="continuous", entropy=0.02, averaging=0.03, chunk=4)
+    games = [
+        Game(Mechanism((1, 0, 0), (1, 0, 0)), Private(levels=16), bid_levels=31, overbidding=o) for o in (True, False)
+    ]
+    found = learner.learn(games, run_seeds(0, 2, 2))
+    np.testing.assert_allclose(found.strategy.sum(axis=-1), 1.0, atol=1e-12)
+    assert np.all(found.strategy[1][..., np.arange(31) >= games[1].allowed[:, None]] == 0)
+    assert np.all(found.relative_exploitability < 0.02)
+    np.testing.assert_allclose(found.revenue.mean(axis=1), 0.5, rtol=0.08)
+    np.testing.assert_allclose(found.realised_revenue, found.revenue, rtol=0.05)
 
 
 def test_bids_that_are_dominant():
@@ -52,6 +68,7 @@ def test_a_run_stops_at_its_tolerance():
         ({"entropy": 0.0}, "entropy must be above 0: got 0"),
         ({"final_entropy": 0.0}, "final_entropy must be above 0: got 0"),
         ({"averaging": -0.5}, r"averaging must lie in \[0, 1\]: got -0.5"),
+        ({"bids": "free"}, "unknown kind of bids 'free': choose from grid, continuous"),
         ({"tolerance": -1.0}, "tolerance must be above 0: got -1"),
     ],
 )

@@ -109,14 +109,23 @@ class Auctions(NamedTuple):
 def settle(
     design: Design, value: jax.Array, bid: jax.Array, ties: jax.Array, counted: jax.Array | bool = True
 ) -> tuple[Auctions, jax.Array]:
-    """Who wins and pays what in auctions of these values and bids; the mean revenue and highest bid of those counted."""
+    """Who wins and pays what in auctions of these values and bids; the mean revenue and highest bid of those counted.
+
+    Bids are indices of the grid, or numbers between them: what lies between two bids is interpolated, which is exact where
+    utility is linear in the bid.
+    """
     _, levels, n = design.utilities.shape
     rank = ranks(bid, ties)
+    lower = bid.astype(jnp.int32)
     # flat indices: XLA gathers and scatters along one axis several times as fast as along three
-    utility = design.utilities.reshape(-1)[(value * levels + bid) * n + rank]
-    paid = jnp.sum(design.payments[rank] * design.bids[bid], axis=0)
-    both = jnp.stack([paid, design.bids[bid.max(axis=0)]])
-    return Auctions(value, bid, utility), jnp.mean(both, axis=1, where=counted)
+    place, table = (value * levels + lower) * n + rank, design.utilities.reshape(-1)
+    utility, amount = table[place], design.bids[lower]
+    if jnp.issubdtype(bid.dtype, jnp.floating):
+        rest, upper = bid - lower, jnp.minimum(lower + 1, levels - 1)
+        utility += rest * (table[place + (upper - lower) * n] - utility)
+        amount += rest * (design.bids[upper] - amount)
+    paid = jnp.sum(design.payments[rank] * amount, axis=0)
+    return Auctions(value, bid, utility), jnp.mean(jnp.stack([paid, amount.max(axis=0)]), axis=1, where=counted)
 
 
 def at(table: jax.Array, value: jax.Array, bid: jax.Array) -> jax.Array:
