@@ -19,6 +19,7 @@ from allpay.game import (
     Common,
     Discrete,
     Game,
+    Lognormal,
     Power,
     Private,
     Setting,
@@ -30,6 +31,7 @@ from allpay.game import (
     undominated_bid,
 )
 from allpay.mechanism import Mechanism, all_pay, first_price
+from allpay.theory import equilibrium
 
 
 def refuses(message: str):
@@ -341,3 +343,21 @@ def test_a_discrete_distribution_is_played_point_by_point():
     assert Private(integers(0, 9)).levels == 10
     np.testing.assert_array_equal(Private(integers(0, 9)).grid(), np.arange(10.0))
     assert Private(Uniform()).levels == 64
+
+
+def test_the_truncated_lognormal_is_what_it_says():
+    from scipy.integrate import quad
+    from scipy.stats import lognorm
+
+    law, drawn = lognorm(s=0.7, scale=np.exp(-0.5)), Lognormal(-0.5, 0.7, 1.5)
+    q = np.array([0.0, 1e-9, 0.1, 0.5, 0.9, 1.0])
+    np.testing.assert_allclose(law.cdf(drawn.quantile(q)) / law.cdf(1.5), q, atol=1e-12)
+    assert drawn.quantile(1.0) == pytest.approx(1.5)
+    assert drawn.quantile(0.0) == 0.0
+    assert distribution("lognormal(-0.5, 0.7, 1.5)") == drawn
+    found = equilibrium(Game.from_weights("prizes", 1.0, 3, values=Private(drawn)))
+    # winner-take-all: revenue is the expected second highest value of three draws
+    second = quad(lambda x: 6 * x * (1 - x) * float(drawn.quantile(x)), 0, 1, epsabs=1e-12)[0]
+    assert found.revenue == pytest.approx(second, abs=1e-8)
+    with refuses("above 0"):
+        Lognormal(0, -1, 1)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from allpay.game import Common as Common
     from allpay.game import Discrete as Discrete
     from allpay.game import Game as Game
+    from allpay.game import Lognormal as Lognormal
     from allpay.game import Power as Power
     from allpay.game import Private as Private
     from allpay.game import Setting as Setting
@@ -44,7 +45,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "allpay.errors": ("AllpayError",),
     "allpay.mechanism": ("Mechanism", "all_pay", "first_price"),
-    "allpay.game": (*("Beta", "Common", "Discrete", "Game", "Power", "Private", "Setting", "Uniform", "integers"),),
+    "allpay.game": (
+        *("Beta", "Common", "Discrete", "Game", "Lognormal", "Power", "Private", "Setting", "Uniform", "integers"),
+    ),
     "allpay.payoffs": ("evaluate", "expected_payoffs"),
     "allpay.theory": ("equilibrium", "why_no_equilibrium"),
     "allpay.auction": ("play",),

@@ -83,6 +83,31 @@ class Beta:
 
 
 @dataclass(frozen=True)
+class Lognormal:
+    """Values whose logarithm is normal with this mean and standard deviation, truncated: none is above `high`."""
+
+    mean: float = 0.0
+    deviation: float = 1.0
+    high: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "deviation", "high"):
+            check_real(name, getattr(self, name))
+        if not (math.isfinite(self.mean) and 0 < self.deviation < math.inf and 0 < self.high < math.inf):
+            raise AllpayError(
+                "lognormal values need a finite mean of the logarithm, and a deviation and a highest value above 0: "
+                f"got {self.mean:g}, {self.deviation:g}, {self.high:g}"
+            )
+
+    def quantile(self, q: ArrayLike) -> Array:
+        from scipy.special import log_ndtr, ndtri_exp
+
+        below = log_ndtr((math.log(self.high) - self.mean) / self.deviation)
+        with np.errstate(divide="ignore"):  # ln 0 at quantile 0, where the value is 0
+            return np.exp(self.mean + self.deviation * ndtri_exp(np.log(np.asarray(q, float)) + below))
+
+
+@dataclass(frozen=True)
 class Discrete:
     """Values that are each of `points` (nondecreasing, ≥ 0) with equal probability."""
 
@@ -153,6 +178,7 @@ DISTRIBUTIONS: dict[str, Callable[..., Distribution]] = {
     "uniform": Uniform,
     "power": Power,
     "beta": Beta,
+    "lognormal": Lognormal,
     "integers": integers,
     "steps": steps,
 }

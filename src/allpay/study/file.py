@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from allpay.errors import AllpayError, one_of
-from allpay.game import Beta, Common, Discrete, Power, Private, Setting, Uniform, distribution
+from allpay.game import Beta, Common, Discrete, Lognormal, Power, Private, Setting, Uniform, distribution
 from allpay.learners import LEARNERS, learner
 from allpay.study.study import DesignSpace, Study
 
@@ -191,6 +191,6 @@ def _made(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     kinds: dict[str, Callable[..., Any]] = {k.__name__: k for k in (DesignSpace, Setting, Private, Common)}
-    kinds |= {k.__name__: k for k in (Uniform, Power, Beta, Discrete)} | dict(LEARNERS)
+    kinds |= {k.__name__: k for k in (Uniform, Power, Beta, Lognormal, Discrete)} | dict(LEARNERS)
     fields = {key: _made(v) for key, v in value.items() if key != "type"}
     return kinds[value["type"]](**fields)
