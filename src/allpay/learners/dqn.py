@@ -66,8 +66,8 @@ class DQN:
     bid at random; its rivals do not learn from these. A strategy is read off the Polyak average of the network.
 
     With private uniform values, n = 3, `prizes`, w from .7 to 1, mean exploitability relative to the stake is .005 and
-    revenue within 1 % of the closed form (10 rounds each, `benchmarks/deep.py`). What happens without each of the choices
-    above was measured there with 2 rounds each:
+    revenue within 1 % of the closed form (10 rounds each, `benchmarks/deep.py`). Each choice above was left out in turn, while
+    this was written, with 2 rounds each:
 
     - Wholly greedy bidders (temperature 0) circle: all values jump to new bids together; .03 to .1.
     - Where everybody explores at once at the usual 5 %, exploitability is the same but revenue 2 to 4 % too low: bidders
