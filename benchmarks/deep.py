@@ -49,7 +49,7 @@ def main() -> None:
                 f"{outcome.realised_revenue[d].mean():10.4f}{gain.mean():9.4f}{gain.max():7.4f}"
             )
         runs = outcome.iterations.size
-        sweep = cpu / runs * DESIGNS * ROUNDS / 60
+        sweep = cpu / runs * DESIGNS * ROUNDS / 60  # more than the clock of undisturbed cores: work is spread over them
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(
             f"{outcome.auctions / 1e6:,.0f} million auctions, {runs} runs: {wall:.0f} s, {cpu:.0f} s of CPU time; "
@@ -57,7 +57,7 @@ def main() -> None:
             f"{outcome.auctions / cpu / 1e6:.2f} per core"
         )
         print(
-            f"50 designs × 10 rounds: {sweep:.1f} minutes of CPU time, {sweep / 2:.1f} on two cores all its own "
+            f"50 designs × 10 rounds: {sweep:.1f} minutes of CPU time "
             f"(this run had {cpu / wall:.1f} of {os.cpu_count()}); {memory:,.0f} MB at most"
         )
 
