@@ -271,9 +271,6 @@ def _averages(game: Game, parts: Terms, mass: Array) -> Array:
     return out
 
 
-payoffs = expected_payoffs
-
-
 def evaluate(game: Game, strategy: Array) -> Evaluation:
     """Exact revenue, highest bid, exploitability and payoff of a profile of strategies.
 
