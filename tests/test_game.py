@@ -129,7 +129,10 @@ def test_a_distribution_is_read_from_text(text, expected):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("unifrom(0,1)", "unknown distribution 'unifrom': choose from uniform, power, beta, lognormal, integers, steps"),
+        (
+            "unifrom(0,1)",
+            "unknown distribution 'unifrom': choose from uniform, power, beta, lognormal, integers, steps",
+        ),
         ("unifrom(0,1)", "did you mean 'uniform'?"),
         ("uniform(0,1", "cannot read the distribution 'uniform(0,1': write it as uniform(0,1) or beta(2,5)"),
         ("", "cannot read the distribution ''"),
