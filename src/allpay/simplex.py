@@ -45,8 +45,7 @@ def shown(weights: ArrayLike, digits: int = 3) -> str:
 
 def vertices(n: int, m: int) -> Array:
     """`[m, n]` the corners of the ordered simplex: row k is (1/k, …, 1/k, 0, …)."""
-    if not 1 <= m <= n:
-        raise AllpayError(f"between 1 and {n} of {n} ranks can carry weight: got {m}")
+    _check_ranks(n, m)
     return np.tril(np.ones((m, n))) / np.arange(1, m + 1)[:, None]
 
 
@@ -59,7 +58,7 @@ def to_vertices(weights: ArrayLike, m: int | None = None) -> Array:
     w = np.asarray(weights, float)
     n = w.shape[-1]
     m = n if m is None else m
-    vertices(n, m)
+    _check_ranks(n, m)
     lam = np.arange(1, n + 1) * -np.diff(w, axis=-1, append=0.0)
     off = np.abs(w.sum(-1) - 1)
     if not (np.all(lam >= -TOLERANCE) and np.all(np.abs(lam[..., m:]) <= TOLERANCE) and np.all(off <= TOLERANCE)):
@@ -74,7 +73,7 @@ def from_vertices(coordinates: ArrayLike, n: int) -> Array:
     """The weights `[..., n]` of coordinates λ `[..., m]` on the simplex; nonincreasing without a rounding error."""
     lam = np.asarray(coordinates, float)
     m = lam.shape[-1]
-    vertices(n, m)
+    _check_ranks(n, m)
     weights = np.zeros((*lam.shape[:-1], n))
     # summed from the last rank up, each weight is the next one plus a number ≥ 0
     weights[..., :m] = np.cumsum((lam / np.arange(1, m + 1))[..., ::-1], axis=-1)[..., ::-1]
@@ -89,7 +88,7 @@ def sample_ordered_simplex(count: int, n: int, m: int, rng: np.random.Generator)
     Raises:
         AllpayError: if m is not in 1 … n.
     """
-    vertices(n, m)
+    _check_ranks(n, m)
     weights = np.zeros((count, n))
     weights[:, :m] = np.sort(rng.dirichlet(np.ones(m), size=count), axis=1)[:, ::-1]
     return weights
@@ -118,6 +117,11 @@ def to_sticks(coordinates: ArrayLike) -> Array:
     return 1.0 - part ** np.arange(k - 1, 0, -1)
 
 
+def _check_ranks(n: int, m: int) -> None:
+    if not 1 <= m <= n:
+        raise AllpayError(f"between 1 and {n} of {n} ranks can carry weight: got {m}")
+
+
 # Polytopes ------------------------------------------------------------------------------------------------------------
 
 
@@ -127,6 +131,11 @@ class Polytope(Protocol):
     @property
     def corners(self) -> Array:
         """`[blocks, corners, n]`: a design is Σ_b λ_b · corners_b."""
+        ...
+
+    @property
+    def ranks(self) -> int:
+        """m, how many of the n ranks may carry weight: the first."""
         ...
 
     @property
@@ -193,7 +202,7 @@ class OrderedSimplex:
     _cut: "_Cut | None" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        first = vertices(self.n, self.m)[:, 0]
+        _check_ranks(self.n, self.m)
         if self.first_at_most is not None and self.first_at_least is not None:
             raise AllpayError(
                 f"the first weight can have one bound: got at least {self.first_at_least:g} and at most "
@@ -203,7 +212,7 @@ class OrderedSimplex:
             raise AllpayError(
                 f"{self.m} weights of sum 1 have a last one below 1/{self.m}: got at least {self.last_at_least:g}"
             )
-        first = self.last_at_least + (1 - self.m * self.last_at_least) * first
+        first = self.last_at_least + (1 - self.m * self.last_at_least) / np.arange(1, self.m + 1)
         cut = None
         for bound, sign, words in ((self.first_at_most, 1.0, "at most"), (self.first_at_least, -1.0, "at least")):
             if bound is None:
@@ -217,6 +226,10 @@ class OrderedSimplex:
                 if cut.volume[-1, -1] == 0:
                     raise AllpayError(f"hardly any design has a first weight {words} {bound:g}: give another bound")
         object.__setattr__(self, "_cut", cut)
+
+    @property
+    def ranks(self) -> int:
+        return self.m
 
     @property
     def freedom(self) -> int:
@@ -293,6 +306,10 @@ class Box:
         for rank, (low, high) in enumerate(zip(self.low, self.high, strict=True), start=1):
             if not 0 <= low < high < math.inf:
                 raise AllpayError(f"weight {rank} needs bounds 0 ≤ low < high: got {low:g} and {high:g}")
+
+    @property
+    def ranks(self) -> int:
+        return len(self.low)
 
     @property
     def freedom(self) -> int:

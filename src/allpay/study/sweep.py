@@ -37,27 +37,49 @@ class Sweep:
             `realised_revenue`, `realised_highest_bid`, `payoff`, `exploitability`, `relative_exploitability`, `verdict`,
             `iterations` and `seed`.
         damaged: batches whose file could not be read and that were run again.
+        stopped: why an active study chose no more designs; empty for others.
     """
 
     study: Study
     table: pl.DataFrame
     damaged: tuple[int, ...] = ()
+    stopped: str = ""
+
+    @property
+    def designs(self) -> int:
+        """How many designs were simulated: the study's samples, or as many as an active study chose."""
+        return len(self.table) // self.study.rounds
 
     @property
     def weights(self) -> Array:
-        """`[samples, bidders]` the designs."""
-        return self.study.designs
+        """`[designs, bidders]` the designs."""
+        return weights_of(self.table, self.study.rounds)
 
     def values(self, column: str | None = None) -> Array:
-        """`[samples, rounds]` of a column; of the study's objective if none is named."""
+        """`[designs, rounds]` of a column; of the study's objective if none is named."""
         column = column or self.study.objective.replace("-", "_")
-        return self.table[column].to_numpy().reshape(self.study.samples, self.study.rounds)
+        return self.table[column].to_numpy().reshape(-1, self.study.rounds)
 
     @property
     def verdicts(self) -> dict[str, int]:
         """How many runs got each verdict."""
         counts = dict(self.table.group_by("verdict").len().iter_rows())
         return {verdict.value: counts.get(verdict.value, 0) for verdict in Verdict}
+
+
+Choose = Callable[[Sweep, int], Array | str]
+"""Called with what an active study has found so far and with the number of designs that are wanted next: their weights
+`[number, bidders]`, a function of the former alone, or, in words, why no more are needed."""
+
+
+Task = tuple[Study, range, Array]
+"""What `learn_batch` takes."""
+
+
+def weights_of(table: pl.DataFrame, rounds: int) -> Array:
+    """`[designs, bidders]` the designs of a table by design and round."""
+    columns = [name for name in table.columns if name[0] == "w" and name[1:].isdigit()]
+    return table.gather_every(rounds).select(columns).to_numpy()
 
 
 def run(
@@ -67,6 +89,7 @@ def run(
     *,
     workers: int = 1,
     scheduler: str | None = None,
+    choose: Choose | None = None,
 ) -> Sweep:
     """Learn under every design of a study.
 
@@ -76,21 +99,26 @@ def run(
         progress: is told how far it is.
         workers: how many processes learn; 1 is this one.
         scheduler: the address of a Dask scheduler whose workers learn instead.
+        choose: chooses the designs of an active study, see `allpay.pipeline.chooser`.
 
     Raises:
-        AllpayError: if the folder holds another study, is in use or cannot be written, or the workers are lost.
+        AllpayError: if the folder holds another study, is in use or cannot be written, the workers are lost, or nobody
+            chooses the designs of an active study.
     """
+    if study.active and choose is None:
+        raise AllpayError("an active study chooses designs by its results: run it by allpay.design, or give choose")
     if folder is None:
-        return _run(study, None, progress, workers, scheduler)
+        return _run(study, None, progress, workers, scheduler, choose)
     with open_store(folder, study.specification(), versions()) as store:
-        return _run(study, store, progress, workers, scheduler)
+        return _run(study, store, progress, workers, scheduler, choose)
 
 
 def batches_of(study: Study) -> list[range]:
-    """The designs of each batch."""
+    """The designs of each batch; those of one are all known at the same time."""
     return [
-        range(first, min(first + DESIGNS_PER_BATCH, study.samples))
-        for first in range(0, study.samples, DESIGNS_PER_BATCH)
+        range(first, min(first + DESIGNS_PER_BATCH, stage.stop))
+        for stage in study.stages
+        for first in range(stage.start, stage.stop, DESIGNS_PER_BATCH)
     ]
 
 
@@ -109,16 +137,27 @@ def finished(study: Study, store: Store) -> tuple[dict[int, pl.DataFrame], tuple
     return whole, tuple(damaged)
 
 
-def learn_batch(study: Study, designs: range) -> pl.DataFrame:
-    """The rows of some designs of a study: a function of the study and their numbers alone, wherever it is computed."""
+def learn_batch(study: Study, designs: range, weights: Array) -> pl.DataFrame:
+    """The rows of some designs of a study: a function of it, their numbers and weights alone, wherever it is computed."""
     seeds = run_seeds(study.seed, designs, study.rounds, TRAINING)
-    outcome = study.learner.learn([study.game(study.designs[d]) for d in designs], seeds)
-    return table_of(outcome, study.designs[designs.start : designs.stop], seeds, designs.start)
+    outcome = study.learner.learn([study.game(design) for design in weights], seeds)
+    return table_of(outcome, weights, seeds, designs.start)
 
 
-def _run(study: Study, store: Store | None, progress: Progress | None, workers: int, scheduler: str | None) -> Sweep:
+def _run(
+    study: Study,
+    store: Store | None,
+    progress: Progress | None,
+    workers: int,
+    scheduler: str | None,
+    choose: Choose | None,
+) -> Sweep:
     batches = batches_of(study)
     tables, damaged = finished(study, store) if store else ({}, ())
+    done: list[int] = []
+
+    def so_far() -> pl.DataFrame:
+        return pl.concat([tables[b] for b in done])
 
     def tell() -> None:
         if progress:
@@ -131,13 +170,40 @@ def _run(study: Study, store: Store | None, progress: Progress | None, workers: 
         tell()
 
     tell()
+    weights, stopped = study.designs, ""
+    for stage in study.stages:
+        mine = [b for b, designs in enumerate(batches) if designs.start in stage]
+        # a stage of which something is missing is chosen again: the same, for all before it is there
+        if choose is not None and stage.start > 0 and any(b not in tables for b in mine):
+            chosen = choose(Sweep(study, so_far(), damaged), len(stage))
+            if isinstance(chosen, str):
+                stopped = chosen
+                break
+            weights = chosen
+        tasks = {b: (study, batches[b], weights[[d - stage.start for d in batches[b]]]) for b in mine if b not in tables}
+        _learn_all(tasks, keep, workers, scheduler)
+        done.extend(mine)
+    else:
+        stopped = f"all {study.samples} designs of the budget were used" if study.active else ""
+    return Sweep(study, so_far(), damaged, stopped)
+
+
+def _learn_all(
+    tasks: dict[int, Task], keep: Callable[[int, pl.DataFrame], None], workers: int, scheduler: str | None
+) -> None:
+    """Learn batches, by their numbers, and keep each as soon as it is done."""
+    missing = dict(tasks)
+
+    def kept(batch: int, table: pl.DataFrame) -> None:
+        keep(batch, table)
+        del missing[batch]
+
     for _ in range(ATTEMPTS):
-        missing = [b for b in range(len(batches)) if b not in tables]
         if not missing:
             break
         try:
             with executor(workers if len(missing) > 1 else 1, scheduler) as pool:
-                _learn_all(study, batches, missing, pool, keep)
+                _learn_missing(dict(missing), pool, kept)
         except BrokenExecutor:  # a worker process has died: what is missing is begun again with new ones
             continue
         except (CancelledError, OSError) as error:
@@ -147,21 +213,14 @@ def _run(study: Study, store: Store | None, progress: Progress | None, workers: 
             raise AllpayError(f"{lost}: finished batches are kept, and the same command goes on from there") from None
     else:
         raise AllpayError(f"worker processes died {ATTEMPTS} times, perhaps for lack of memory: give fewer workers")
-    return Sweep(study, pl.concat([tables[b] for b in range(len(batches))]), damaged)
 
 
-def _learn_all(
-    study: Study,
-    batches: list[range],
-    missing: list[int],
-    pool: Executor | None,
-    keep: Callable[[int, pl.DataFrame], None],
-) -> None:
+def _learn_missing(tasks: dict[int, Task], pool: Executor | None, keep: Callable[[int, pl.DataFrame], None]) -> None:
     if pool is None:
-        for batch in missing:
-            keep(batch, learn_batch(study, batches[batch]))
+        for batch, task in tasks.items():
+            keep(batch, learn_batch(*task))
         return
-    futures = {pool.submit(learn_batch, study, batches[batch]): batch for batch in missing}
+    futures = {pool.submit(learn_batch, *task): batch for batch, task in tasks.items()}
     for future in as_completed(futures):
         keep(futures[future], future.result())
 
