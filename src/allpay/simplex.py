@@ -471,6 +471,16 @@ def spread(polytope: Polytope, count: int, rng: np.random.Generator, sampling: s
     return polytope.from_cube(points[:count])
 
 
+def opening(polytope: Polytope, count: int, rng: np.random.Generator, sampling: str = "sobol") -> Array:
+    """`[count, n]` designs to begin with: the corners, if these are at most half of them and one block's, and others spread.
+
+    The best design is often a corner, and what is known of the inside says little of them.
+    """
+    blocks, corners, n = polytope.corners.shape
+    ends = polytope.corners[0] if blocks == 1 and corners <= count // 2 else np.empty((0, n))
+    return np.concatenate([ends, spread(polytope, count - len(ends), rng, sampling)])
+
+
 def grid(polytope: Polytope, most: int) -> Array:
     """`[at most `most`, n]` the averages of L corners, block by block, for the largest L that leaves so few; each once.
 

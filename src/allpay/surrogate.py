@@ -3,8 +3,10 @@
 It takes arrays and gives arrays; what was simulated, and where the ensemble is ascended, is other files' matter.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any
 
 import equinox as eqx
@@ -19,6 +21,9 @@ from allpay.errors import AllpayError
 Array = NDArray[np.float64]
 
 FEWEST_DESIGNS = 5
+
+QUICK: Mapping[str, int] = MappingProxyType({"members": 20, "steps": 300})
+"""Options of a small ensemble, for where one is fitted many times."""
 
 CONSTANT, LINEAR, QUADRATIC = 3.0, 2.0, 0.5
 """How large coefficients of a trend are expected to be, before the penalty has its say, for inputs and outputs of unit variance."""
