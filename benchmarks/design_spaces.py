@@ -1,9 +1,10 @@
 """How good the design found is in spaces of several dimensions, against the closed form, with real simulation.
 
 Every bidder learns by `interior-point`, which reaches the equilibrium of the grid under each of these designs, on a grid so
-fine that its error is small beside the differences between designs. The whole pipeline runs: sweep, surrogate, mirror ascent. The
-design that it finds is then judged by theory alone: its regret is the part of the best equilibrium revenue that the equilibrium
-under it falls short of. `best tried` is the same for the simulated design of highest revenue, which needs no surrogate.
+fine that its error is small beside the differences between designs. The whole pipeline runs: sweep, surrogate, mirror ascent.
+The design that it finds is then judged by theory alone: its regret is the part of the best equilibrium revenue that the
+equilibrium under it falls short of. `best tried` is the same for the simulated design of highest revenue, which needs no
+surrogate.
 
     python benchmarks/design_spaces.py [--seeds 3]      about 6 minutes of CPU time for each seed
 """
@@ -62,7 +63,9 @@ def main() -> None:
                     tried = found.sweep.weights[found.sweep.values()[:, 0].argmax()]
                     ends = [regret(study, weights, exact.value) for weights in (found.optimum.weights, tried)]
                     cells = (title, n, space.polytope.freedom, way, found.sweep.designs)
-                    print(f"| {' | '.join(map(str, cells))} | {ends[0]:.2%} | {ends[1]:.2%} | {seconds:.0f} |", flush=True)
+                    print(
+                        f"| {' | '.join(map(str, cells))} | {ends[0]:.2%} | {ends[1]:.2%} | {seconds:.0f} |", flush=True
+                    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Spaces of designs: the cut ordered simplex and the box, points spread over them, ascent on them, and what a study makes of them."""
+"""Spaces of designs: the cut ordered simplex and the box, points spread over them, ascent on them, studies of them."""
 
 import numpy as np
 import pytest

@@ -155,7 +155,8 @@ FirstAtMost = Annotated[
     float | None, typer.Option(help="the most that the first weight can be", show_default="none", rich_help_panel=SPACE)
 ]
 FirstAtLeast = Annotated[
-    float | None, typer.Option(help="the least that the first weight can be", show_default="none", rich_help_panel=SPACE)
+    float | None,
+    typer.Option(help="the least that the first weight can be", show_default="none", rich_help_panel=SPACE),
 ]
 LastAtLeast = Annotated[
     float | None,

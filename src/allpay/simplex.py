@@ -356,7 +356,7 @@ class Box:
 
 
 class _Cut:
-    """The part of a simplex where a linear function is at most `bound`; all in coordinates of the simplex, see `OrderedSimplex`.
+    """The part of a simplex where a linear function is at most `bound`, in coordinates of the simplex; see `OrderedSimplex`.
 
     Attributes:
         corners: `[corners, m]` those of the part.

@@ -101,9 +101,7 @@ class DesignSpace:
         """The designs as a set of points."""
         m = self.dimension
         if not self.box:
-            return OrderedSimplex(
-                self.bidders, m, self.first_at_most, self.first_at_least, self.last_at_least or 0.0
-            )
+            return OrderedSimplex(self.bidders, m, self.first_at_most, self.first_at_least, self.last_at_least or 0.0)
         low, high = [0.0] * m, [1.0] * m
         low[-1] = self.last_at_least or 0.0
         low[0] = max(low[0], self.first_at_least or 0.0)
@@ -120,7 +118,7 @@ class DesignSpace:
         """
         if not self.box:
             return complete_weights(weights, self.bidders)
-        if isinstance(weights, Real):
+        if isinstance(weights, (int, float, Real)):
             raise AllpayError(f"in a box each rank has its own weight: got the one number {weights}")
         given = tuple(weights)
         if len(given) > self.bidders:
@@ -193,7 +191,9 @@ class Study:
         one_of("sampling", self.spread_by, SAMPLINGS)
         if self.precision is not None:
             if not self.active:
-                raise AllpayError("precision says when an active study stops: give the strategy active, or leave it out")
+                raise AllpayError(
+                    "precision says when an active study stops: give the strategy active, or leave it out"
+                )
             if not self.precision > 0:
                 raise AllpayError(f"precision must be above 0, a part of the best value: got {self.precision:g}")
         self._check_bids()
@@ -205,7 +205,9 @@ class Study:
                 object.__setattr__(self, "samples", len(self.given))
         elif self.spread_by == "grid":
             if self.active:
-                raise AllpayError("an active study chooses its designs, and a grid does not go on: give another sampling")
+                raise AllpayError(
+                    "an active study chooses its designs, and a grid does not go on: give another sampling"
+                )
             object.__setattr__(self, "samples", len(grid(self.space.polytope, self.samples)))
 
     def _check_bids(self) -> None:

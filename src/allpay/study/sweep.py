@@ -180,7 +180,9 @@ def _run(
                 stopped = chosen
                 break
             weights = chosen
-        tasks = {b: (study, batches[b], weights[[d - stage.start for d in batches[b]]]) for b in mine if b not in tables}
+        tasks = {
+            b: (study, batches[b], weights[[d - stage.start for d in batches[b]]]) for b in mine if b not in tables
+        }
         _learn_all(tasks, keep, workers, scheduler)
         done.extend(mine)
     else:
