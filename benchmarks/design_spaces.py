@@ -21,7 +21,7 @@ from allpay.study import DesignSpace, Study
 from allpay.theory import equilibrium
 
 CASES = {
-    "common value, CARA ρ = 2": Setting(Common(), risk_aversion=2.0, bid_levels=401),
+    "common value, CARA ρ = 2": Setting(Common(), risk_aversion=2.0, bid_levels=201),
     "private values, cost b²": Setting(Private(), cost_power=2.0, bid_levels=201),
 }
 BIDDERS = (5, 10)

@@ -104,7 +104,7 @@ def from_sticks(lengths: ArrayLike) -> Array:
     k = u.shape[-1] + 1
     kept = np.cumprod((1.0 - u) ** (1.0 / np.arange(k - 1, 0, -1)), axis=-1)
     edges = np.concatenate([np.ones((*u.shape[:-1], 1)), kept, np.zeros((*u.shape[:-1], 1))], axis=-1)
-    return -np.diff(edges, axis=-1)
+    return edges[..., :-1] - edges[..., 1:]
 
 
 def to_sticks(coordinates: ArrayLike) -> Array:
