@@ -103,7 +103,7 @@ def test_the_value_allows_for_the_choice_of_the_best():
     assert found.high == pytest.approx(max(1 - overrated.mean() + 1.645 * overrated.std(), 1 + own), abs=1e-3)
 
 
-@pytest.mark.parametrize("seed", [3, 10])  # with these the paired comparison alone would rule out half of the designs
+@pytest.mark.parametrize("seed", [9, 10])  # with these the paired comparison alone would rule out half of the designs
 def test_a_flat_curve_is_said_to_be_flat(seed):
     surrogate = fitted(lambda w: np.ones(len(w)), 0.02, seed)
     found = find_optimum(surrogate, 3, 2)
