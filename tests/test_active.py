@@ -1,13 +1,16 @@
 """Active studies: which designs the ensemble chooses, that nothing but the study decides it, and when it stops."""
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 import allpay.study.sweep as sweep_module
 from allpay.acquisition import DISTINCT, next_designs
+from allpay.cli import app
 from allpay.errors import AllpayError
 from allpay.game import Private, Setting
 from allpay.learners import InteriorPoint
@@ -194,3 +197,21 @@ def test_it_takes_fewer_designs_than_a_sample():
     active, uniform = np.median(ended, axis=0)
     assert active < 2e-4
     assert active < uniform / 5
+
+
+def test_an_active_study_on_the_command_line(tmp_path):
+    """Stopped by its precision, it is finished, though not all designs were needed."""
+    folder = tmp_path / "study"
+    options = ["--learner", "interior-point", "--rounds", "1", "--bid-levels", "21", "--value-levels", "16"]
+    active = ["--strategy", "active", "--samples", "30", "--precision", "0.1", "--cost-power", "2", "--json"]
+    done = CliRunner().invoke(app, ["design", *options, *active, "--out", str(folder)])
+    assert done.exit_code == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["strategy"] == "active"
+    assert told["region"] == "simplex"
+    assert 8 <= told["designs"] < told["samples"] == 30
+    assert "within the precision of 0.1" in told["stopped"]
+    status = json.loads(CliRunner().invoke(app, ["status", str(folder), "--json"]).stdout)
+    assert (status["designs"], status["finished"]) == (told["designs"], True)
+    again = json.loads(CliRunner().invoke(app, ["resume", str(folder), "--json"]).stdout)
+    assert {**again, "seconds": 0, "files": 0} == {**told, "seconds": 0, "files": 0}

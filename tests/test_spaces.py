@@ -1,13 +1,17 @@
 """Spaces of designs: the cut ordered simplex and the box, points spread over them, ascent on them, studies of them."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 from scipy.stats import qmc
+from typer.testing import CliRunner
 
 from allpay.ascent import mirror_ascent
+from allpay.cli import app
 from allpay.errors import AllpayError
 from allpay.game import Common, Private, Setting
 from allpay.learners import FictitiousPlay, InteriorPoint
@@ -25,6 +29,7 @@ from allpay.simplex import (
     to_sticks,
 )
 from allpay.study import DesignSpace, Study, run
+from allpay.study.file import read_study, study_of
 
 CUTS = [
     {},
@@ -336,3 +341,63 @@ def test_payments_in_no_order_are_told_rank_by_rank():
     assert in_words([0.0, 1.0, 0.5]) == "(0, 1, 0.5)"
     assert in_words([1, 0.5] * 4) == "(1, 0.5, 1, 0.5, 1, 0.5, 1, 0.5)"
     assert in_words([0.25, 0.5] * 7 + [0.0]) == "14 weights from 0.25 to 0.5, in no order, 1 of 0"
+
+
+# The command line and study files
+
+
+def allpay(*arguments):
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+def test_theory_on_the_command_line():
+    done = allpay("design", "--method", "theory", "--bidders", 50, "--first-at-most", 0.1, "--json")
+    assert json.loads(done.stdout)["best"]["weights"][:11] == pytest.approx([0.1] * 10 + [0], abs=1e-4)
+    box = allpay(
+        "design", "--method", "theory", "--rule", "payments", "--box", "--first-at-least", 0.2, "--cost-power", 2
+    )
+    assert "Best design in equilibrium: (1, 1, 1), revenue 0.979796" in box.stdout
+    told = allpay("design", "--method", "theory", "--strategy", "active")
+    assert told.exit_code == 2
+    assert "--strategy has no effect with --method theory" in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--rule", "payments", "--box"), "give first-at-least"),
+        (("--box",), "a box is for the rule payments"),
+        (("--first-at-most", 0.4), "lies above 0.5: got at most 0.4"),
+        (("--sampling", "sobl"), "did you mean 'sobol'"),
+        (("--precision", 0.1), "give the strategy active"),
+    ],
+)
+def test_a_fault_is_one_line(options, message):
+    done = allpay("design", *options)
+    assert done.exit_code == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_study_file_has_all_of_it(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        """
+[study]
+rule = "payments"
+region = "box"
+first_at_least = 0.2
+last_at_least = 0.1
+samples = 30
+strategy = "active"
+precision = 0.02
+"""
+    )
+    space = DesignSpace("payments", region="box", first_at_least=0.2, last_at_least=0.1)
+    study = Study(space, samples=30, strategy="active", precision=0.02)
+    assert read_study(path) == study
+    assert study_of(json.loads(json.dumps(study.specification()))) == study
+    path.write_text("[study]\nfirst_at_most = 0.9\nsampling = 'sobol'\ndesigns = [0.8, [0.6, 0.4]]")
+    given = Study(DesignSpace(first_at_most=0.9), sampling="sobol", given=(0.8, (0.6, 0.4)))
+    assert read_study(path) == given
+    assert study_of(json.loads(json.dumps(given.specification()))) == given
