@@ -186,7 +186,7 @@ def test_ctrl_c_in_the_middle_keeps_what_is_finished(tmp_path):
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     assert stdout == ""
-    assert f"is kept in {out}, and the same command goes on from there" in stderr
+    assert stderr.splitlines()[-1] == f"allpay: stopped; what is finished is kept: allpay resume {out}"
     assert "Traceback" not in stderr
     resumed = values_of(*arguments[:-1])
     fresh = values_of(*arguments[:-3])

@@ -13,7 +13,7 @@ import allpay
 SOURCE = Path(allpay.__file__).parent
 
 FLOORS = [
-    {"errors", "progress"},
+    {"errors", "files", "progress", "versions"},
     {"mechanism", "game", "payoffs", "simplex"},
     {"auction", "theory"},
     {"outcome", "learners"},

@@ -8,11 +8,14 @@ import functools
 import json
 import math
 import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -20,6 +23,7 @@ import typer
 from allpay.errors import AllpayError, one_of
 
 if TYPE_CHECKING:
+    from polars import DataFrame
     from rich.progress import Progress
 
     from allpay.mechanism import Mechanism
@@ -41,6 +45,9 @@ FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 NOT_WRITTEN = {errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 """What the system says where output cannot be written."""
+
+MOST_ROWS_AS_TEXT = 1_000_000
+"""Longer tables are not written as .csv beside the .parquet; `allpay export` does it."""
 
 GAME, LEARNING, STUDY = "Who bids, for what, and how", "Learning", "Study"
 
@@ -163,9 +170,7 @@ def command(function: Command) -> Command:
         except AllpayError as error:
             fail(str(error), BAD_INPUT)
         except KeyboardInterrupt:
-            out = options.get("out")
-            kept = f"; what is finished is kept in {out}, and the same command goes on from there" if out else ""
-            fail(f"stopped{kept}", INTERRUPTED)
+            fail("stopped", INTERRUPTED)
         except BrokenPipeError:  # the reader of a pipe has seen enough
             discard_output()
             raise typer.Exit(0) from None
@@ -232,6 +237,7 @@ def simulate(
     from allpay.learners import learn
     from allpay.learners import learner as named
     from allpay.pipeline import Estimate, coarseness
+    from allpay.progress import listening
     from allpay.simplex import shown
     from allpay.theory import equilibrium, why_no_equilibrium
 
@@ -242,7 +248,8 @@ def simulate(
     )
     game = section.setting(bidding.setting).game(rules)
     start = time.perf_counter()
-    outcome = learn(game, bidding, rounds, seed)
+    with reporting("rounds") as bars, bars.stage(f"{rule}, {learner}: bidders learn"), listening(bars.advance):
+        outcome = learn(game, bidding, rounds, seed)
     seconds = time.perf_counter() - start
     exact = equilibrium(game)
     note = coarseness(game, exact, float(outcome.revenue.mean()))
@@ -416,10 +423,10 @@ def resume(
     as_json: AsJson = False,
 ) -> None:
     """Go on with the study in a folder, to the same bits as if it had never been interrupted."""
-    from allpay.study.file import study_of
+    from allpay.study.file import studies_of
     from allpay.study.store import read_folder
 
-    run_study(study_of(read_folder(out)["specification"]), out, workers, scheduler, as_json)
+    run_studies(studies_of(read_folder(out).specification), out, workers, scheduler, as_json)
 
 
 @command
@@ -428,42 +435,43 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Say how far the study in a folder is."""
-    import polars as pl
+    from allpay.study.file import studies_of
+    from allpay.study.store import in_use, read_folder, result_is_there
+    from allpay.study.sweep import found_in, read, verdicts
 
-    from allpay.study.file import study_of
-    from allpay.study.store import Store, in_use, read_folder, result_is_there
-    from allpay.study.sweep import Sweep, batches_of, finished
-
-    study = study_of(read_folder(folder)["specification"])
-    whole, damaged = finished(study, Store(folder))
-    batches = batches_of(study)
-    designs = sum(len(batches[b]) for b in whole)
-    verdicts = Sweep(study, pl.concat(whole.values())).verdicts if whole else {}
-    values = {
-        "rule": study.space.rule,
-        "learner": study.learner.name,
-        "designs": designs,
-        "samples": study.samples,
-        "rounds": study.rounds,
-        "batches": len(whole),
-        "damaged": damaged,
-        "running": in_use(folder),
-        "finished": designs == study.samples and result_is_there(folder),
-        "verdicts": verdicts,
-    }
+    states: list[dict[str, Any]] = []
+    running = in_use(folder)
+    for name, study in studies_of(read_folder(folder).specification).items():
+        found, store = found_in(study, folder / name)
+        states.append(
+            {
+                "rule": study.space.rule,
+                "learner": study.learner.name,
+                "designs": found.designs,
+                "samples": study.samples,
+                "rounds": study.rounds,
+                "batches": len(found.computed),
+                "damaged": found.damaged,
+                "foreign": [path.name for path in found.foreign],
+                "verdicts": verdicts(read(store, found.computed)) if found.computed else {},
+            }
+        )
+    finished = all(s["designs"] == s["samples"] for s in states) and result_is_there(folder)
     if as_json:
-        print_json(values)
+        several = {"studies": states} if len(states) > 1 else states[0]
+        print_json({**several, "running": running, "finished": finished})
         return
-    typer.echo(
-        f"{study.space.rule}, {study.learner.name}: {designs} of {study.samples} designs × {study.rounds} rounds"
-    )
-    if verdicts:
-        typer.echo("runs: " + ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items()))
-    if damaged:
-        typer.echo(f"damaged batches, which will be run again: {', '.join(map(str, damaged))}")
-    if values["running"]:
+    for s in states:
+        typer.echo(f"{s['rule']}, {s['learner']}: {s['designs']} of {s['samples']} designs × {s['rounds']} rounds")
+        if s["verdicts"]:
+            typer.echo("runs: " + ", ".join(f"{count} {verdict}" for verdict, count in s["verdicts"].items()))
+        if s["damaged"]:
+            typer.echo(f"damaged batches, which will be run again: {', '.join(map(str, s['damaged']))}")
+        if s["foreign"]:
+            typer.echo(f"files of no batch of this study, which will be set aside: {', '.join(s['foreign'])}")
+    if running:
         typer.echo("a process is running it now")
-    elif values["finished"]:
+    elif finished:
         typer.echo(f"finished: see {folder / 'summary.txt'}")
     else:
         typer.echo(f"not finished: allpay resume {folder}")
@@ -480,16 +488,21 @@ def export(
 
     import polars as pl
 
-    from allpay.study.file import study_of
-    from allpay.study.store import Store, read_folder, write
-    from allpay.study.sweep import finished
+    from allpay.files import write
+    from allpay.study.file import studies_of
+    from allpay.study.store import read_folder
+    from allpay.study.sweep import found_in, read
 
     one_of("format", file_format, ("csv", "parquet", "json"))
-    study = study_of(read_folder(folder)["specification"])
-    whole, _ = finished(study, Store(folder))
-    if not whole:
+    studies, tables = studies_of(read_folder(folder).specification), []
+    for name, study in studies.items():
+        found, store = found_in(study, folder / name)
+        if found.computed:
+            table = read(store, found.computed)
+            tables.append(labelled(table, study) if len(studies) > 1 else table)
+    if not tables:
         raise AllpayError(f"{folder} has no finished rounds yet: allpay resume {folder}")
-    table = pl.concat([whole[b] for b in sorted(whole)])
+    table = pl.concat(tables)
     content = io.BytesIO()
     if file_format == "csv":
         table.write_csv(content)
@@ -563,6 +576,8 @@ def reproduce(
     ] = "fictitious-play,epsilon-greedy",
     samples: Samples = 50,
     rounds: Rounds = 10,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -570,29 +585,16 @@ def reproduce(
     from allpay.learners import LEARNERS
     from allpay.learners import learner as named
     from allpay.mechanism import RULES
-    from allpay.pipeline import design as find_design
-    from allpay.report.summary import summarise_all
     from allpay.study import DesignSpace, Study
-    from allpay.study.store import open_store
-    from allpay.study.study import versions
 
     names = list(LEARNERS) if learners == "all" else [name.strip() for name in learners.split(",")]
     bidding = {name: named(name) for name in names}
-    asked = {"learners": names, "samples": samples, "rounds": rounds, "seed": seed}
-    start = time.perf_counter()
-    results = []
-    with reporting() as reporter, open_store(out, {"reproduce": asked}, versions()):
-        for rule in RULES:
-            for name, bidders in bidding.items():
-                study = Study(DesignSpace(rule), bidders, samples=samples, rounds=rounds, seed=seed)
-                results.append(find_design(study, out / rule / name, reporter))
-        files = write_results(results, out, reporter)
-    seconds = time.perf_counter() - start
-    if as_json:
-        print_json({"results": [result_values(r) for r in results], "seconds": seconds, "files": files})
-    else:
-        typer.echo(summarise_all(results))
-        typer.echo(f"\n{seconds:.0f} s. Written to {out}: " + ", ".join(Path(f).name for f in files))
+    studies = {
+        f"{rule}/{name}": Study(DesignSpace(rule), bidders, samples=samples, rounds=rounds, seed=seed)
+        for rule in RULES
+        for name, bidders in bidding.items()
+    }
+    run_studies(studies, out, workers, scheduler, as_json)
 
 
 @command
@@ -611,7 +613,7 @@ def verify(
     with reporting("cases") as reporter:
         report = run_checks(full, seed, reporter)
     if markdown is not None:
-        from allpay.study.store import write
+        from allpay.files import write
 
         write(markdown, lambda file: file.write(as_page(report).encode()))
     if as_json:
@@ -675,21 +677,51 @@ def game_section(
 
 def run_study(study: "Study", out: Path | None, workers: int, scheduler: str | None, as_json: bool) -> None:
     """The whole pipeline for a study, and what it found on stdout."""
-    from allpay.pipeline import design as find_design
-    from allpay.report.summary import summarise
-
     study.game(study.designs[0])  # what the options get wrong is said before anything is computed or written
-    with reporting() as reporter:
-        result = find_design(study, out, reporter, workers=workers, scheduler=scheduler)
-        files = [] if out is None else write_results([result], out, reporter)
-    for batch in result.sweep.damaged:
-        typer.echo(f"allpay: batch {batch} in {out} was damaged and has been run again", err=True)
+    run_studies({"": study}, out, workers, scheduler, as_json)
+
+
+def run_studies(
+    studies: "dict[str, Study]", out: Path | None, workers: int, scheduler: str | None, as_json: bool
+) -> None:
+    """The whole pipeline for the studies of a folder, by their folders below it, and what they found on stdout."""
+    start = time.perf_counter()
+    results, files, store = [], [], None
+    try:
+        with reporting() as reporter, ExitStack() as stack:
+            from allpay.files import write
+            from allpay.pipeline import design as find_design
+            from allpay.report.summary import summarise, summarise_all
+            from allpay.study.batches import designs_per_batch
+            from allpay.study.file import together
+            from allpay.study.store import SURROGATE, open_store
+            from allpay.versions import versions
+
+            if out is not None:
+                size = max(designs_per_batch(study) for study in studies.values())
+                store = stack.enter_context(open_store(out, together(studies), versions(), size))
+            for name, study in studies.items():
+                folder = None if out is None else store if name == "" else out / name
+                results.append(find_design(study, folder, reporter, workers=workers, scheduler=scheduler))
+                if out is not None:
+                    write(out / name / SURROGATE, results[-1].surrogate.save)
+            if out is not None and store is not None:
+                files = write_results(results, out, reporter)
+                store.log("written: " + ", ".join(Path(f).name for f in files))
+    except (KeyboardInterrupt, AllpayError) as error:
+        kept = "" if store is None else f"; what is finished is kept: allpay resume {out}"
+        if isinstance(error, KeyboardInterrupt):
+            fail(f"stopped{kept}", INTERRUPTED)
+        raise AllpayError(f"{error}{kept}") from error
+    seconds, single = time.perf_counter() - start, len(results) == 1
     if as_json:
-        print_json({**result_values(result), "files": files})
+        values = [result_values(r) for r in results]
+        print_json({**values[0], "files": files} if single else {"results": values, "seconds": seconds, "files": files})
         return
-    typer.echo(summarise(result))
+    typer.echo(summarise(results[0]) if single else summarise_all(results))
     if files:
-        typer.echo(f"\nWritten to {out}: " + ", ".join(Path(f).name for f in files))
+        took = "" if single else f"{seconds:.0f} s. "
+        typer.echo(f"\n{took}Written to {out}: " + ", ".join(Path(f).name for f in files))
 
 
 def design_by_theory(study: "Study", as_json: bool) -> None:
@@ -755,35 +787,43 @@ def write_results(results: "list[Result]", out: Path, reporter: Any) -> list[str
     """The table of all rounds, the figure, the summary and the values, into a folder; the files that were written."""
     import polars as pl
 
+    from allpay.files import write
     from allpay.report.figures import draw_designs
     from allpay.report.summary import summarise, summarise_all
-    from allpay.study.store import RESULT, write
-    from allpay.study.study import versions
+    from allpay.study.store import RESULT
+    from allpay.versions import versions
 
     with reporter.stage("writing figure and tables"):
-        rounds = pl.concat(
-            [
-                r.sweep.table.select(
-                    pl.lit(r.sweep.study.space.rule).alias("rule"),
-                    pl.lit(r.sweep.study.learner.name).alias("learner"),
-                    pl.all(),
-                )
-                for r in results
-            ]
-        )
+        rounds = pl.concat([labelled(r.sweep.table, r.sweep.study) for r in results])
         text = summarise_all(results) if len(results) > 1 else summarise(results[0])
         values = {
             "versions": versions(),
-            "results": [{**result_values(r), "specification": r.sweep.study.specification()} for r in results],
+            "results": [
+                {
+                    **result_values(r),
+                    "optimum": vars(r.optimum),
+                    "specification": r.sweep.study.specification(),
+                    "computed": [{"batches": numbers, "versions": made} for numbers, made in r.sweep.computed],
+                }
+                for r in results
+            ],
         }
+        tables = ["rounds.parquet"]
         write(out / "rounds.parquet", rounds.write_parquet)
-        write(out / "rounds.csv", rounds.write_csv)
+        if rounds.height <= MOST_ROWS_AS_TEXT:
+            tables.append("rounds.csv")
+            write(out / "rounds.csv", rounds.write_csv)
         write(out / "summary.txt", lambda file: file.write(f"{text}\n".encode()))
         write(out / RESULT, lambda file: file.write(json.dumps(plain(values), indent=2).encode()))
         figures = draw_designs(results, out / "figure.png")
-    return [str(out / name) for name in ("summary.txt", "rounds.parquet", "rounds.csv", "result.json")] + [
-        str(path) for path in figures
-    ]
+    return [str(out / name) for name in ("summary.txt", *tables, RESULT)] + [str(path) for path in figures]
+
+
+def labelled(table: "DataFrame", study: "Study") -> "DataFrame":
+    """The rows of a study, with its rule and its learner."""
+    import polars as pl
+
+    return table.select(pl.lit(study.space.rule).alias("rule"), pl.lit(study.learner.name).alias("learner"), pl.all())
 
 
 def print_json(values: Mapping[str, Any]) -> None:
@@ -810,25 +850,51 @@ class Bars:
     def __init__(self, progress: "Progress") -> None:
         self.progress = progress
         self.task: Any = None
+        self.started = self.interrupted = False
 
     @contextmanager
     def stage(self, what: str) -> Iterator[None]:
         self.task = self.progress.add_task(what, total=None)
+        self.started = True
+        self.stop_if_interrupted()
         yield
+        self.stop_if_interrupted()
         total = self.progress.tasks[self.task].total or 1
         self.progress.update(self.task, total=total, completed=total)
 
-    def advance(self, done: int, total: int) -> None:
+    def advance(self, done: float, total: float) -> None:
         self.progress.update(self.task, completed=done, total=total)
+
+    def interrupt(self, _: int, frame: FrameType | None) -> None:
+        """Stop at a Ctrl-C; but where a library would catch that, or make another error of it, at the next stage.
+
+        They do while they are imported, before the first stage, and JAX while Python collects garbage.
+        """
+        caught = not self.started or (frame is not None and frame.f_code.co_name.endswith("gc_callback"))
+        if self.interrupted or not caught:
+            raise KeyboardInterrupt
+        self.interrupted = True
+
+    def stop_if_interrupted(self) -> None:
+        if self.interrupted:
+            raise KeyboardInterrupt
 
 
 @contextmanager
 def reporting(unit: str = "designs") -> Iterator[Bars]:
-    """Progress bars on stderr while it is a terminal."""
+    """Progress bars on stderr while it is a terminal; and what must be known, in any case."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
     from rich.progress import TimeElapsedColumn as Elapsed
     from rich.progress import TimeRemainingColumn as Remaining
+    from rich.text import Text
+
+    from allpay.progress import listening
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text(f"{speed:.3g}/s" if speed else "", style="progress.data.speed")
 
     console = Console(stderr=True)
     columns = (
@@ -837,11 +903,21 @@ def reporting(unit: str = "designs") -> Iterator[Bars]:
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TextColumn(unit),
+        Rate(),
         Elapsed(),
         Remaining(),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        yield Bars(progress)
+    # batches may take minutes: what is done in the last ones says how long the others will take
+    bars = Progress(*columns, console=console, disable=not console.is_terminal, speed_estimate_period=900)
+    with bars as progress, listening(tell=lambda text: typer.echo(f"allpay: {text}", err=True)):
+        reporter, before = Bars(progress), signal.getsignal(signal.SIGINT)
+        if before is signal.default_int_handler and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, reporter.interrupt)
+        try:
+            yield reporter
+        finally:
+            if signal.getsignal(signal.SIGINT) == reporter.interrupt:
+                signal.signal(signal.SIGINT, before)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from allpay.optimum import Optimum, find_optimum
 from allpay.outcome import Outcome, Verdict
 from allpay.progress import Reporter, Silent
 from allpay.simplex import candidates
+from allpay.study.store import Store
 from allpay.study.study import CHECKING, TRAINING, DesignSpace, Study
 from allpay.study.sweep import Sweep, run
 from allpay.surrogate import FEWEST_DESIGNS, Surrogate, fit_surrogate
@@ -97,7 +98,7 @@ class Result:
 
 def design(
     study: Study,
-    folder: Path | str | None = None,
+    folder: Path | str | Store | None = None,
     reporter: Reporter | None = None,
     *,
     workers: int = 1,

@@ -3,9 +3,11 @@
 It takes arrays and gives arrays; what was simulated, and where the ensemble is ascended, is other files' matter.
 """
 
+import zipfile
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import equinox as eqx
 import jax
@@ -19,6 +21,10 @@ from allpay.errors import AllpayError
 Array = NDArray[np.float64]
 
 FEWEST_DESIGNS = 5
+
+
+_NUMBERS = ("centre", "scale", "level", "unit", "r2", "rmse")
+"""Fields of a surrogate beside its networks."""
 
 
 class Network(eqx.Module):
@@ -73,6 +79,33 @@ class Surrogate:
         x, points = self._inputs(weights)
         value, slope = (np.asarray(a).astype(float)[:points] for a in _mean_and_slope(self.networks, x))
         return self.level + self.unit * value, self.unit * slope / self.scale
+
+    def save(self, file: BinaryIO) -> None:
+        """Write all of it as an .npz file: what `load` makes of that predicts the same bits."""
+        layers = {"matrices": self.networks.matrices, "biases": self.networks.biases}
+        arrays = {f"{name} {i}": np.asarray(a) for name, parts in layers.items() for i, a in enumerate(parts)}
+        np.savez(file, **arrays, **{name: np.asarray(getattr(self, name)) for name in _NUMBERS})  # type: ignore[arg-type]
+
+    @classmethod
+    def load(cls, path: Path | str) -> "Surrogate":
+        """The surrogate that a file holds.
+
+        Raises:
+            AllpayError: if it cannot be read or holds something else.
+        """
+        try:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as found:
+                arrays = dict(found)
+            layers = range(sum(name.startswith("matrices ") for name in arrays))
+            networks = Network(
+                *(tuple(jnp.asarray(arrays[f"{name} {i}"]) for i in layers) for name in ("matrices", "biases"))
+            )
+            numbers: Any = [arrays[name] if arrays[name].ndim else float(arrays[name]) for name in _NUMBERS]
+            return cls(networks, *numbers)
+        except OSError as error:
+            raise AllpayError(f"cannot read {path}: {error.strerror or error}") from None
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            raise AllpayError(f"{path} holds no surrogate, or is damaged: run its study again") from None
 
     def _inputs(self, weights: ArrayLike) -> tuple[jax.Array, int]:
         """Scaled weights, filled up to a power of two of points so that few shapes are ever compiled; and the points."""

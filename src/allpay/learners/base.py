@@ -6,8 +6,11 @@ that releases the interpreter lock. What a run computes cannot depend on the bat
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
 from typing import ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -19,12 +22,13 @@ from allpay.game import Array, Game, Setting, check_game
 from allpay.mechanism import check_whole
 from allpay.outcome import TOLERANCE, Outcome, fields_of, stake, threshold
 from allpay.payoffs import evaluate, quadrature, terms
+from allpay.progress import advance
 
 Seeds = NDArray[np.uint64]
 Result = TypeVar("Result")
 
 THREADS = "ALLPAY_THREADS"
-"""The environment variable that sets how many threads a process uses; without it, as many as there are cores."""
+"""The environment variable that sets how many threads a process uses; without it, as many as it has cores."""
 
 MOST_ROUNDS = 100_000
 """More rounds than this are refused: means over them would be finer than any grid."""
@@ -54,6 +58,23 @@ class Learner(Protocol):
         Args:
             games: `[designs]` games of one shape: as many bidders, values and bids each.
             seeds: `[designs, rounds]` one per run; equal seeds give equal runs, in any batch.
+        """
+        ...
+
+
+class Resumable(Learner, Protocol):
+    """A learner whose runs are long enough to be kept while they last."""
+
+    resumable: ClassVar[bool]
+    """True. A learner without it is given no checkpoint."""
+
+    def learn(self, games: Sequence[Game], seeds: Seeds, checkpoint: Path | None = None) -> Outcome:
+        """Let bidders learn in every game, see `Learner`.
+
+        Args:
+            games, seeds: see `Learner`.
+            checkpoint: a file in which the runs are kept now and then, in a folder that exists; what an interrupted call
+                of the same games and seeds has left there is gone on with, to the same bits. It is the caller's to delete.
         """
         ...
 
@@ -124,6 +145,31 @@ def check_batch(games: Sequence[Game], seeds: Seeds) -> None:
         raise AllpayError(f"games of one batch must have as many bidders, values and bids each: got {sorted(shapes)}")
 
 
+_most_threads: ContextVar[int | None] = ContextVar("most_threads", default=None)
+
+
+@contextmanager
+def threads_limited(most: int | None) -> Iterator[None]:
+    """Let runs take at most so many threads here; None sets no limit."""
+    token = _most_threads.set(most)
+    try:
+        yield
+    finally:
+        _most_threads.reset(token)
+
+
+def threads() -> int:
+    """How many threads runs may take here."""
+    given = os.environ.get(THREADS)
+    return _most_threads.get() or (int(given) if given else cores())
+
+
+def cores() -> int:
+    """How many cores this process may use, which a cluster or a container may have made fewer than there are."""
+    usable = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable else os.cpu_count() or 1
+
+
 def each_run(function: Callable[[Game, np.uint64], Result], games: Sequence[Game], seeds: Seeds) -> list[list[Result]]:
     """`function(game, seed)` for every run, `[designs][rounds]`, on as many threads as there are cores.
 
@@ -131,14 +177,16 @@ def each_run(function: Callable[[Game, np.uint64], Result], games: Sequence[Game
         AllpayError: if the games are not of one shape, or there is not one row of seeds for each.
     """
     check_batch(games, seeds)
-    with ThreadPoolExecutor(int(os.environ.get(THREADS, os.cpu_count() or 1))) as threads:
+    with ThreadPoolExecutor(threads()) as pool:
         try:
-            futures = [
-                [threads.submit(function, game, seed) for seed in row] for game, row in zip(games, seeds, strict=True)
-            ]
-            return [[future.result() for future in row] for row in futures]
+            futures = [pool.submit(function, game, s) for game, row in zip(games, seeds, strict=True) for s in row]
+            results = []
+            for future in futures:
+                results.append(future.result())
+                advance(len(results), len(futures))
+            return [results[d * seeds.shape[1] : (d + 1) * seeds.shape[1]] for d in range(len(games))]
         except BaseException:
-            threads.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 

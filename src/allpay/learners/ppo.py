@@ -6,6 +6,7 @@ Sampling auctions, and training many runs side by side, is in `deep`.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import jax
@@ -219,6 +220,7 @@ class PPO:
     name: ClassVar[str] = "ppo"
     setting: ClassVar[Setting] = Setting(Private(levels=64), bid_levels=51)
     continuous: ClassVar[bool] = True
+    resumable: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check(self, "epochs", "minibatches", "width")
@@ -230,8 +232,8 @@ class PPO:
         if self.batch % self.minibatches:
             raise AllpayError(f"minibatches must divide the batch: got {self.minibatches} of {self.batch} auctions")
 
-    def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
-        return train(self, games, seeds)
+    def learn(self, games: Sequence[Game], seeds: Seeds, checkpoint: Path | None = None) -> Outcome:
+        return train(self, games, seeds, checkpoint)
 
     def begin(self, design: Design, key: jax.Array) -> State:
         inputs, (_, bids, bidders) = design.features.shape[1], design.utilities.shape

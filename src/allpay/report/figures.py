@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from allpay.errors import AllpayError
+from allpay.files import write
 from allpay.game import Array
 from allpay.outcome import Verdict
 from allpay.report.summary import (
@@ -100,12 +101,10 @@ def draw_designs(results: "Sequence[Result]", path: Path | str) -> tuple[Path, P
     png, pdf = (stem.with_name(stem.name + suffix) for suffix in (".png", ".pdf"))
     figure = designs_figure(results)
     with _style():
-        try:
-            # no dates and versions in the files, or they would differ from one run to the next
-            figure.savefig(png, dpi=200, metadata={"Software": None})
-            figure.savefig(pdf, metadata={"Creator": None, "Producer": None, "CreationDate": None})
-        except OSError as error:
-            raise AllpayError(f"cannot write the figure {stem}: {error.strerror or error}") from None
+        # no dates and versions in the files, or they would differ from one run to the next
+        nothing = {"Creator": None, "Producer": None, "CreationDate": None}
+        write(png, lambda file: figure.savefig(file, format="png", dpi=200, metadata={"Software": None}))
+        write(pdf, lambda file: figure.savefig(file, format="pdf", metadata=nothing))
     return png, pdf
 
 

@@ -1,11 +1,9 @@
 """What a study is: the designs to try, the bidders who learn under each, and how often. Running it is in `sweep`."""
 
 import dataclasses
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -110,17 +108,6 @@ class Study:
     def specification(self) -> dict[str, Any]:
         """All that the results depend on, as plain JSON values; two studies with equal ones have equal results."""
         return {key: _plain(value) for key, value in vars(self).items() if key in self.__dataclass_fields__}
-
-
-def versions() -> dict[str, str]:
-    """The versions of what computes the results."""
-    found = {"python": platform.python_version()}
-    for package in ("allpay", "numpy", "scipy", "numba", "jax", "equinox", "optax", "polars"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "unknown"
-    return found
 
 
 def _plain(value: Any) -> Any:

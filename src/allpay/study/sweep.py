@@ -1,30 +1,41 @@
 """Running a study: designs in batches, each batch learned and kept as soon as it is done."""
 
-from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, as_completed
+import json
+import math
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, as_completed, wait
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 import numpy as np
 import polars as pl
 
 from allpay.errors import AllpayError
 from allpay.game import Array
-from allpay.learners import run_seeds
-from allpay.learners.base import Seeds
-from allpay.outcome import Outcome, Verdict
-from allpay.study.executors import executor
-from allpay.study.store import Store, open_store
-from allpay.study.study import TRAINING, Study, versions
-
-DESIGNS_PER_BATCH = 5
-"""Designs that are learned and kept together. No result depends on it."""
+from allpay.outcome import Verdict
+from allpay.progress import listening, tell
+from allpay.study.batches import Batches, designs_per_batch
+from allpay.study.executors import AHEAD, Pool, pool_of
+from allpay.study.store import CHECKPOINTS, Held, Store, open_store, read_folder
+from allpay.study.study import Study
+from allpay.study.task import Answer, in_words, learn_batch, task_of
+from allpay.versions import difference, versions
 
 ATTEMPTS = 3
-"""How often worker processes may die before the run is given up."""
+"""How often in a row worker processes may die, with no batch finished between, before the run is given up."""
 
-Progress = Callable[[int, int], None]
-"""Called with the number of designs done and of all designs."""
+PATIENCE = 2.0
+"""Seconds after which workers that have not answered are looked after."""
+
+Progress = Callable[[float, int], None]
+"""Called with the number of designs done, a part of one among them, and of all designs."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +47,14 @@ class Sweep:
         table: the rows, by design and round, with the columns `design`, `round`, `w1`…`wn`, `revenue`, `highest_bid`,
             `realised_revenue`, `realised_highest_bid`, `payoff`, `exploitability`, `relative_exploitability`, `verdict`,
             `iterations` and `seed`.
-        damaged: batches whose file could not be read and that were run again.
+        damaged: batches whose file was not whole and that were run again.
+        computed: which batches were computed by what, as `("0 to 7, 9", {"numpy": "2.4.0", …})`.
     """
 
     study: Study
     table: pl.DataFrame
     damaged: tuple[int, ...] = ()
+    computed: tuple[tuple[str, dict[str, str]], ...] = ()
 
     @property
     def weights(self) -> Array:
@@ -56,19 +69,28 @@ class Sweep:
     @property
     def verdicts(self) -> dict[str, int]:
         """How many runs got each verdict."""
-        counts = dict(self.table.group_by("verdict").len().iter_rows())
-        return {verdict.value: counts.get(verdict.value, 0) for verdict in Verdict}
+        return verdicts(self.table)
+
+
+def verdicts(table: pl.DataFrame) -> dict[str, int]:
+    """How many runs of a table got each verdict."""
+    counts = dict(table.group_by("verdict").len().iter_rows())
+    return {verdict.value: counts.get(verdict.value, 0) for verdict in Verdict}
 
 
 def run(
     study: Study,
-    folder: Path | str | None = None,
+    folder: Path | str | Store | None = None,
     progress: Progress | None = None,
     *,
     workers: int = 1,
     scheduler: str | None = None,
+    batch: int | None = None,
 ) -> Sweep:
     """Learn under every design of a study.
+
+    Ctrl-C stops it when the batches that are being learned are kept, a second one at once; and the first at once where nothing
+    would be lost: no folder is given, or the learner keeps its runs while they last.
 
     Args:
         study: what to run.
@@ -76,114 +98,285 @@ def run(
         progress: is told how far it is.
         workers: how many processes learn; 1 is this one.
         scheduler: the address of a Dask scheduler whose workers learn instead.
+        batch: how many designs are learned and kept together, where the folder does not say it; chosen by the study if not
+            given.
 
     Raises:
-        AllpayError: if the folder holds another study, is in use or cannot be written, or the workers are lost.
+        AllpayError: if the folder holds another study, is in use or cannot be written, the workers are lost, or a batch fails.
     """
-    if folder is None:
-        return _run(study, None, progress, workers, scheduler)
-    with open_store(folder, study.specification(), versions()) as store:
-        return _run(study, store, progress, workers, scheduler)
+    size = batch or designs_per_batch(study)
+    if isinstance(folder, Store) or folder is None:
+        return _Run(study, folder, size, progress).run(workers, scheduler)
+    with open_store(folder, study.specification(), versions(), size) as store:
+        return _Run(study, store, size, progress).run(workers, scheduler)
 
 
-def batches_of(study: Study) -> list[range]:
-    """The designs of each batch."""
-    return [
-        range(first, min(first + DESIGNS_PER_BATCH, study.samples))
-        for first in range(0, study.samples, DESIGNS_PER_BATCH)
-    ]
+@dataclass(frozen=True)
+class Found:
+    """What a folder holds of the batches of a study.
+
+    Attributes:
+        batches: all of them.
+        computed: what computed those that are whole.
+        damaged: the numbers of those that have a file which is not whole, or has been changed.
+        foreign: the files among theirs that are not of this study.
+    """
+
+    batches: Batches
+    computed: dict[int, dict[str, str]]
+    damaged: tuple[int, ...]
+    foreign: tuple[Path, ...]
+
+    @property
+    def designs(self) -> int:
+        """How many designs have been learned."""
+        return sum(len(self.batches[number]) for number in self.computed)
 
 
-def finished(study: Study, store: Store) -> tuple[dict[int, pl.DataFrame], tuple[int, ...]]:
-    """The tables of the batches that are whole, and the numbers of those that have a file which is not."""
-    whole, damaged = {}, []
-    for batch, designs in enumerate(batches_of(study)):
-        if not store.has_batch(batch):
-            continue
-        table = store.read_batch(batch)
-        expected = np.repeat(np.arange(designs.start, designs.stop), study.rounds)
-        if table is not None and "design" in table.columns and np.array_equal(table["design"].to_numpy(), expected):
-            whole[batch] = table
+def look(study: Study, store: Store) -> Found:
+    """What is there of a study in its folder; nothing is changed."""
+    batches = Batches(study.samples, store.held.designs_per_batch)
+    ours, foreign = store.files(len(batches))
+    computed, damaged = {}, []
+    for number in ours:
+        table, made = store.read_batch(number) or (None, {})
+        expected = np.repeat(batches[number], study.rounds)
+        if table is not None and np.array_equal(table["design"].to_numpy(), expected):
+            computed[number] = made
         else:
-            damaged.append(batch)
-    return whole, tuple(damaged)
+            damaged.append(number)
+    return Found(batches, computed, tuple(damaged), tuple(foreign))
 
 
-def learn_batch(study: Study, designs: range) -> pl.DataFrame:
-    """The rows of some designs of a study: a function of the study and their numbers alone, wherever it is computed."""
-    seeds = run_seeds(study.seed, designs, study.rounds, TRAINING)
-    outcome = study.learner.learn([study.game(study.designs[d]) for d in designs], seeds)
-    return table_of(outcome, study.designs[designs.start : designs.stop], seeds, designs.start)
+def found_in(study: Study, folder: Path) -> tuple[Found, Store]:
+    """What is there of a study in a folder that may not have been made yet, and the folder to read it from."""
+    if not folder.exists():
+        return Found(Batches(study.samples, 1), {}, (), ()), Store(folder, Held(study.specification(), 1, {}))
+    store = Store(folder, read_folder(folder))
+    return look(study, store), store
 
 
-def _run(study: Study, store: Store | None, progress: Progress | None, workers: int, scheduler: str | None) -> Sweep:
-    batches = batches_of(study)
-    tables, damaged = finished(study, store) if store else ({}, ())
+def read(store: Store, numbers: Iterable[int]) -> pl.DataFrame:
+    """The rows of some batches, which have been looked at.
 
-    def tell() -> None:
-        if progress:
-            progress(sum(len(batches[b]) for b in tables), study.samples)
+    Raises:
+        AllpayError: if one has been damaged since then.
+    """
+    tables = []
+    for number in sorted(numbers):
+        found = store.read_batch(number)
+        if found is None:
+            raise AllpayError(f"batch {number} in {store.folder} has been damaged or deleted meanwhile: run it again")
+        tables.append(found[0])
+    return pl.concat(tables)
 
-    def keep(batch: int, table: pl.DataFrame) -> None:
-        if store:
-            store.write_batch(batch, table)
-        tables[batch] = table
-        tell()
 
-    tell()
-    for _ in range(ATTEMPTS):
-        missing = [b for b in range(len(batches)) if b not in tables]
-        if not missing:
-            break
-        try:
-            with executor(workers if len(missing) > 1 else 1, scheduler) as pool:
-                _learn_all(study, batches, missing, pool, keep)
-        except BrokenExecutor:  # a worker process has died: what is missing is begun again with new ones
-            continue
-        except (CancelledError, OSError) as error:
-            if scheduler is None:
+def ranges(numbers: Iterable[int]) -> str:
+    """Whole numbers in words: `0 to 7, 9`."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in runs)
+
+
+class _Run:
+    """A study that is being run: which of its batches are there, and how the others are got."""
+
+    def __init__(self, study: Study, store: Store | None, size: int, progress: Progress | None):
+        self.study, self.store, self.progress = study, store, progress
+        self.batches = Batches(study.samples, store.held.designs_per_batch if store else size)
+        self.computed: dict[int, dict[str, str]] = {}  # what computed each batch that is there
+        self.tables: dict[int, pl.DataFrame] = {}  # their rows, where no folder keeps them
+        self.told: set[str] = set()
+        self.resumable = store is not None and getattr(study.learner, "resumable", False)
+        self.stopped = False
+
+    def run(self, workers: int, scheduler: str | None) -> Sweep:
+        damaged = self._look()
+        with self._stopping():
+            self._learn_missing(workers, scheduler)
+        if self.store:
+            self.store.log("all batches are there")
+        table = (
+            read(self.store, self.computed) if self.store else pl.concat([t for _, t in sorted(self.tables.items())])
+        )
+        return Sweep(self.study, table, damaged, tuple(self._computed()))
+
+    def _look(self) -> tuple[int, ...]:
+        """See what the folder holds, say what is wrong with it, and return the numbers of batches that are damaged."""
+        damaged: tuple[int, ...] = ()
+        if self.store:
+            found = look(self.study, self.store)
+            self.computed, damaged = found.computed, found.damaged
+            for path in found.foreign:
+                aside = path.rename(path.with_suffix(".foreign"))
+                self._tell(f"{path} is no batch of this study: it has been set aside as {aside.name}")
+            if damaged:
+                self._tell(f"damaged or changed in {self.store.folder}, and run again: {self._named(damaged)}")
+            for number, made in self.computed.items():
+                self._compare(number, made)
+            if self.resumable:
+                (self.store.folder / CHECKPOINTS).mkdir(exist_ok=True)
+            self.store.log(f"{len(self.computed)} of {len(self.batches)} batches are there")
+        self._advance()
+        return damaged
+
+    def _learn_missing(self, workers: int, scheduler: str | None) -> None:
+        deaths = 0
+        while missing := [number for number in range(len(self.batches)) if number not in self.computed]:
+            there = len(self.computed)
+            if self.store:
+                where = f"by the workers of {scheduler}" if scheduler else f"in {min(workers, len(missing))} processes"
+                self.store.log(f"learning {self._named(missing)} {where if scheduler or workers > 1 else 'in this process'}")
+            try:
+                with pool_of(min(workers, len(missing)), scheduler) as pool:
+                    self._learn_all(deque(missing), pool)
+            except BrokenExecutor:
+                deaths = 1 if len(self.computed) > there else deaths + 1
+                if deaths == ATTEMPTS:
+                    raise AllpayError(
+                        f"worker processes died {deaths} times learning {self._named(missing[:workers])}, perhaps for lack "
+                        "of memory: give fewer workers (a script of your own needs if __name__ == '__main__' to start them)"
+                    ) from None
+                self._tell("a worker process has died: what it was learning is begun again")
+            except AllpayError:
                 raise
-            lost = f"lost the Dask scheduler at {scheduler} ({type(error).__name__})"
-            raise AllpayError(f"{lost}: finished batches are kept, and the same command goes on from there") from None
-    else:
-        raise AllpayError(f"worker processes died {ATTEMPTS} times, perhaps for lack of memory: give fewer workers")
-    return Sweep(study, pl.concat([tables[b] for b in range(len(batches))]), damaged)
+            except Exception as error:
+                if scheduler is None:
+                    raise
+                raise AllpayError(
+                    f"lost the Dask scheduler at {scheduler} ({type(error).__name__}): start it again, or go on without it"
+                ) from None
 
+    def _learn_all(self, waiting: deque[int], pool: Pool) -> None:
+        running: dict[Future[Answer], int] = {}
+        while waiting or running:
+            if self.stopped:
+                self._finish(running)
+                raise KeyboardInterrupt
+            width = pool.width()
+            if width == 0 and "no workers" not in self.told:
+                self.told.add("no workers")
+                self._tell("the scheduler has no workers: waiting for some")
+            while waiting and len(running) < width:
+                number = waiting.popleft()
+                running[self._submit(number, pool)] = number
+            if running:
+                self._collect(running, wait(running, PATIENCE, FIRST_COMPLETED).done)
+            else:
+                time.sleep(PATIENCE)
 
-def _learn_all(
-    study: Study,
-    batches: list[range],
-    missing: list[int],
-    pool: Executor | None,
-    keep: Callable[[int, pl.DataFrame], None],
-) -> None:
-    if pool is None:
-        for batch in missing:
-            keep(batch, learn_batch(study, batches[batch]))
-        return
-    futures = {pool.submit(learn_batch, study, batches[batch]): batch for batch in missing}
-    for future in as_completed(futures):
-        keep(futures[future], future.result())
+    def _submit(self, number: int, pool: Pool) -> Future[Answer]:
+        designs = self.batches[number]
+        checkpoint = self.store.checkpoint(number).absolute() if self.store and self.resumable else None
 
+        def within(done: float, total: float) -> None:  # what is learned elsewhere says nothing
+            if done < total:
+                self._advance(len(designs) * done / total)
 
-def table_of(outcome: Outcome, weights: Array, seeds: Seeds, first: int = 0) -> pl.DataFrame:
-    """The rows of an outcome, in the columns of `Sweep.table`."""
-    designs, rounds = seeds.shape
-    columns: dict[str, np.ndarray] = {
-        "design": np.repeat(np.arange(first, first + designs), rounds),
-        "round": np.tile(np.arange(rounds), designs),
-    }
-    for k in range(weights.shape[1]):
-        columns[f"w{k + 1}"] = np.repeat(weights[:, k], rounds)
-    for name in (
-        "revenue",
-        "highest_bid",
-        "realised_revenue",
-        "realised_highest_bid",
-        "payoff",
-        "exploitability",
-        "relative_exploitability",
-    ):
-        columns[name] = getattr(outcome, name).ravel()
-    columns |= {"verdict": outcome.verdicts.ravel(), "iterations": outcome.iterations.ravel(), "seed": seeds.ravel()}
-    return pl.DataFrame(columns)
+        with listening(advance=within):
+            return pool.executor.submit(learn_batch, task_of(self.study, designs, checkpoint, pool.threads))
+
+    def _collect(self, running: dict[Future[Answer], int], done: Iterable[Future[Answer]]) -> None:
+        """Keep what has been learned. If a batch failed, what else is being learned is kept before that is raised."""
+        fault: Exception | None = None
+        for future in done:
+            number = running.pop(future)
+            try:
+                answer = future.result()
+            except (BrokenExecutor, CancelledError) as error:
+                fault = error
+            except Exception as error:  # it cannot travel, or Dask has given it up
+                fault = AllpayError(f"{self._named([number])} got lost: {in_words(error)}")
+            else:
+                fault = self._keep(number, answer) or fault
+        if isinstance(fault, AllpayError):
+            self._finish(running)
+        if fault:
+            raise fault
+
+    def _finish(self, running: dict[Future[Answer], int]) -> None:
+        """Keep what is being learned; what only waits for it, having been submitted last, is given up."""
+        begun = list(running)[: math.ceil(len(running) / AHEAD)]
+        for future in as_completed(begun):
+            with suppress(BrokenExecutor, CancelledError):
+                self._keep(running[future], future.result())
+
+    def _keep(self, number: int, answer: Answer) -> AllpayError | None:
+        """Keep a batch; what is returned is why it failed."""
+        name = self._named([number])
+        for text in answer.told:
+            self._tell(f"{name}: {text}")
+        if answer.table is None:
+            if self.store:
+                self.store.log(f"{name} failed:\n{answer.trace}")
+            error = AllpayError(f"{name} failed: {answer.fault}")
+            error.add_note(answer.trace)
+            return error
+        if self.store:
+            self.store.write_batch(number, answer.table, answer.versions)
+            self.store.log(f"{name}: {answer.seconds:.2f} s")
+        else:
+            self.tables[number] = answer.table
+        self.computed[number] = answer.versions
+        self._compare(number, answer.versions)
+        self._advance()
+        return None
+
+    def _compare(self, number: int, made: dict[str, str]) -> None:
+        """Say it if a batch was computed by other versions than those of this process, once for each."""
+        other = difference(made, versions())
+        if other and other not in self.told:
+            self.told.add(other)
+            same = [n for n, made in self.computed.items() if difference(made, versions()) == other]
+            self._tell(
+                f"{self._named(same)} computed by other versions ({other}): the last bits may differ from those of a study by "
+                f"one version, for which another folder is needed"
+            )
+
+    def _computed(self) -> Iterator[tuple[str, dict[str, str]]]:
+        """Which batches were computed by what."""
+        for made in {json.dumps(made, sort_keys=True): made for made in self.computed.values()}.values():
+            yield ranges(number for number, other in self.computed.items() if other == made), made
+
+    def _named(self, numbers: Sequence[int]) -> str:
+        if len(numbers) > 1:
+            return f"batches {ranges(numbers)}"
+        designs = self.batches[numbers[0]]
+        return f"batch {numbers[0]} (design{'s' if len(designs) > 1 else ''} {ranges(designs)})"
+
+    def _tell(self, text: str) -> None:
+        if self.store:
+            self.store.tell(text)
+        else:
+            tell(text)
+
+    def _advance(self, within: float = 0.0) -> None:
+        if self.progress:
+            done = sum(len(self.batches[number]) for number in self.computed)
+            self.progress(done + within, self.study.samples)
+
+    @contextmanager
+    def _stopping(self) -> Iterator[None]:
+        """While this lasts a first Ctrl-C is only remembered, if it can be caught here and something would be lost by it."""
+        before = signal.getsignal(signal.SIGINT)
+        caught = threading.current_thread() is threading.main_thread() and callable(before)
+        if not caught or self.store is None or self.resumable:
+            yield
+            return
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            if self.stopped and callable(before):
+                before(number, frame)
+            self.stopped = True
+            # written past Python's files, which the signal may have interrupted
+            os.write(2, b"\nallpay: stopping when what is being learned is kept; Ctrl-C again stops at once\n")
+
+        signal.signal(signal.SIGINT, stop)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)

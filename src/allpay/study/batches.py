@@ -1,0 +1,90 @@
+"""How the designs of a study are parted into batches, which are learned, stored and lost together. No result depends on it.
+
+A batch costs some milliseconds beside what is learned in it: it travels to a worker and back, and its file is flushed to the
+disk (`benchmarks/scaling.py`). So it is made to last long enough for these not to matter, short enough for little to be lost
+with it, and so large that a folder holds thousands of files at most. Its size is a function of the study alone.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from allpay.game import Private, Setting
+from allpay.study.study import Study
+
+SECONDS = {
+    "fictitious-play": 0.02,
+    "epsilon-greedy": 0.05,
+    "regret-matching": 0.06,
+    "multiplicative-weights": 0.25,
+    "logit-play": 0.2,
+    "interior-point": 0.02,
+    "dqn": 1.4,
+    "ppo": 1.7,
+}
+"""About how long one core takes for a run of each learner with its usual setting, measured by `benchmarks/scaling.py`."""
+
+UNKNOWN = 0.1
+"""The same for another learner."""
+
+LEAST, MOST = 1.0, 60.0
+"""Seconds that a batch takes one core, at least and at most, if it is as long as it seems."""
+
+BATCHES = 64
+"""Into how many batches a study is parted if that leaves them within these bounds."""
+
+MOST_BATCHES = 4096
+"""Into how many batches a study is parted at most: they last longer instead."""
+
+MEMORY = 2**29
+"""Bytes that the strategies learned in a batch may take; this goes before all else."""
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The batches of a study.
+
+    Attributes:
+        designs: how many designs there are.
+        size: how many of them are in a batch; the last has what is left.
+    """
+
+    designs: int
+    size: int
+
+    def __len__(self) -> int:
+        return math.ceil(self.designs / self.size)
+
+    def __getitem__(self, number: int) -> range:
+        """The designs of a batch."""
+        if not 0 <= number < len(self):
+            raise IndexError(number)
+        return range(number * self.size, min((number + 1) * self.size, self.designs))
+
+
+def designs_per_batch(study: Study) -> int:
+    """How many designs of a study are learned and kept together."""
+    assert study.setting is not None
+    seconds = seconds_per_run(study) * study.rounds
+    size = min(max(study.samples / BATCHES, LEAST / seconds), MOST / seconds)
+    room = MEMORY / (8 * _cells(study.setting) * study.space.bidders * study.rounds)
+    size = math.ceil(max(min(max(size, study.samples / MOST_BATCHES), room), 1.0))
+    # runs that a learner trains side by side in chunks should fill them
+    chunk = getattr(study.learner, "chunk", 1)
+    whole = chunk // math.gcd(chunk, study.rounds)
+    return whole * math.ceil(size / whole)
+
+
+def seconds_per_run(study: Study) -> float:
+    """About how long one core takes for a round under one design: as long as usual, times how much larger it is than usual."""
+    learner: Any = study.learner
+    seconds = SECONDS.get(learner.name, UNKNOWN)
+    usual = type(learner)() if learner.name in SECONDS else learner
+    longer = getattr(learner, "iterations", 1) / getattr(usual, "iterations", 1)
+    assert study.setting is not None
+    larger = _cells(study.setting) / _cells(learner.setting) * study.space.bidders / 3
+    return seconds * longer * larger
+
+
+def _cells(setting: Setting) -> int:
+    return setting.bid_levels * (setting.values.levels if isinstance(setting.values, Private) else 1)
