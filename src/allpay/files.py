@@ -22,7 +22,7 @@ def write(path: Path, fill: Callable[[BinaryIO], Any]) -> None:
     temporary = None
     try:
         descriptor, temporary = tempfile.mkstemp(UNFINISHED, f".{path.name}.", path.parent)
-        with io.FileIO(descriptor, "w") as raw:
+        with io.BufferedWriter(io.FileIO(descriptor, "w")) as raw:
             file = _File(raw)
             try:
                 fill(cast(BinaryIO, file))
@@ -30,6 +30,7 @@ def write(path: Path, fill: Callable[[BinaryIO], Any]) -> None:
                 if file.error is not None:  # whatever a library has made of it
                     raise file.error from None
                 raise
+            raw.flush()
             os.fsync(descriptor)
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
@@ -52,7 +53,7 @@ def clear(folder: Path) -> None:
 class _File(io.BufferedIOBase):
     """A file without a descriptor, so that every library writes through it; it remembers why it could not be written."""
 
-    def __init__(self, file: io.FileIO):
+    def __init__(self, file: io.BufferedWriter):
         self.file = file
         self.error: OSError | None = None
 
@@ -69,12 +70,8 @@ class _File(io.BufferedIOBase):
         return self.file.tell()
 
     def write(self, data: Any) -> int:
-        rest = memoryview(data).cast("B")
-        size = len(rest)
         try:
-            while len(rest):  # a nearly full disk takes a part
-                rest = rest[self.file.write(rest) :]
+            return self.file.write(data)
         except OSError as error:
             self.error = error
             raise
-        return size

@@ -222,8 +222,8 @@ def read_folder(folder: Path) -> Held:
 
 
 def _places(folder: Path) -> tuple[Path, Path]:
-    """The specification for people to read, and the one that the batches were made by."""
-    return folder / SPECIFICATION, folder / BATCHES / SPECIFICATION
+    """The specification for people to read, and its copy."""
+    return folder / SPECIFICATION, folder / f".{SPECIFICATION}"
 
 
 def _read(path: Path) -> Held | None:
@@ -251,7 +251,8 @@ def _fault(path: Path, held: Held) -> str:
     except (ValueError, KeyError, TypeError):
         return "is damaged"
     if found != held.specification:
-        return f"was changed after the study had begun ({_difference(held.specification, found)})"
+        change = _difference(held.specification, found, "it had {}, now {}")
+        return f"was changed after the study had begun ({change})"
     return "" if _read(path) == held else "is damaged"
 
 
@@ -259,11 +260,10 @@ def _is_free(folder: Path) -> bool:
     """Whether a folder is not there, or holds no more than is left by a process that was killed when it began to make it."""
     if not folder.is_dir():
         return True
-    left = {LOCK, LOG, BATCHES, CHECKPOINTS}
-    return all(
-        path.name in left or (path.name.startswith(f".{SPECIFICATION}.") and path.name.endswith(UNFINISHED))
-        for path in folder.iterdir()
-    ) and not any((folder / BATCHES).glob("[!.]*"))
+    left = {LOCK, LOG, BATCHES}
+    parts = [path for path in folder.iterdir() if path.name not in left]
+    parts += (folder / BATCHES).glob("*")
+    return all(path.name.startswith(".") and path.name.endswith(UNFINISHED) for path in parts)
 
 
 def _holds_study(folder: Path) -> bool:
@@ -293,12 +293,11 @@ def _in_words(versions: dict[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
-def _difference(held: Any, asked: Any) -> str:
+def _difference(held: Any, asked: Any, words: str = "it has {}, this one {}") -> str:
     """The first thing in which two specifications differ, in words."""
     if not (isinstance(held, dict) and isinstance(asked, dict)):
-        return f"it has {held}, this one {asked}"
+        return words.format(held, asked)
     for key in {**asked, **held}:
         if held.get(key) != asked.get(key):
-            inner = _difference(held.get(key), asked.get(key))
-            return f"{key}: {inner}"
+            return f"{key}: {_difference(held.get(key), asked.get(key), words)}"
     return "it is the same"

@@ -212,7 +212,7 @@ class _Run:
             found = look(self.study, self.store)
             self.computed, damaged = found.computed, found.damaged
             for path in found.foreign:
-                aside = path.rename(path.with_suffix(".foreign"))
+                aside = path.rename(self.store.folder / f"foreign-{path.name}")
                 self._tell(f"{path} is no batch of this study: it has been set aside as {aside.name}")
             if damaged:
                 self._tell(f"damaged or changed in {self.store.folder}, and run again: {self._named(damaged)}")
