@@ -188,7 +188,8 @@ def test_files_of_other_studies_are_set_aside(folder, undisturbed, told, tmp_pat
     assert pl.read_parquet(folder / "batches" / "*.parquet").equals(undisturbed)
     names = ["batch-00001.parquet", "batch-00003.parquet", "mine.parquet"]
     assert told() == [
-        f"{folder / 'batches' / name} is no batch of this study: it has been set aside as foreign-{name}" for name in names
+        f"{folder / 'batches' / name} is no batch of this study: it has been set aside as foreign-{name}"
+        for name in names
     ]
     assert all((folder / f"foreign-{name}").exists() for name in names)
 
@@ -247,7 +248,9 @@ def test_a_folder_of_another_format_is_left_alone(folder):
 
 
 def test_another_study_is_refused(folder):
-    with pytest.raises(AllpayError, match=r"holds another study \(seed: it has 0, this one 9\): choose another folder, or"):
+    with pytest.raises(
+        AllpayError, match=r"holds another study \(seed: it has 0, this one 9\): choose another folder, or"
+    ):
         run(Study(learner=QUICK, samples=7, rounds=2, seed=9), folder)
     with pytest.raises(AllpayError, match=r"learner: iterations: it has 50, this one 60"):
         run(Study(learner=FictitiousPlay(60, auctions=100), samples=7, rounds=2), folder)
@@ -263,10 +266,11 @@ def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path):
 def test_other_versions_are_told_and_kept(tmp_path, undisturbed, told, monkeypatch):
     folder = tmp_path / "study"
     older = {**versions(), "numba": "0.1", "polars": "0.2"}
-    with monkeypatch.context() as patch, pytest.raises(Interrupt):
+    with monkeypatch.context() as patch:
         for module in (sweep_module, task_module):
             patch.setattr(module, "versions", lambda: older)
-        run(SMALL, folder, stop_at(6), batch=3)
+        with pytest.raises(Interrupt):
+            run(SMALL, folder, stop_at(6), batch=3)
     assert told() == []
     again = run(SMALL, folder)
     assert again.table.equals(undisturbed)
@@ -309,6 +313,14 @@ def trip(monkeypatch, moment, error):
         monkeypatch.setattr(Path, "unlink", lambda *a, **k: None if dead else unlink(*a, **k))
 
 
+def failure(what, *arguments, **options):
+    """What stops a function; None if it ends."""
+    try:
+        what(*arguments, **options)
+    except (Interrupt, AllpayError) as error:
+        return error
+
+
 KILLED_OR_FULL = pytest.mark.parametrize(
     "error", [Interrupt(), OSError(errno.ENOSPC, "No space left on device")], ids=["killed", "full"]
 )
@@ -320,13 +332,12 @@ def test_whatever_is_being_written_nothing_is_lost(tmp_path, undisturbed, error)
         folder = tmp_path / str(moment)
         with pytest.MonkeyPatch.context() as patch:
             trip(patch, moment, error)
-            try:
-                run(SMALL, folder, batch=3)
-                break
-            except (Interrupt, AllpayError) as stopped:
-                if isinstance(stopped, AllpayError):
-                    assert str(stopped).endswith("No space left on device; free some space or choose another folder")
-                    assert not list(folder.rglob("*.part"))
+            fault = failure(run, SMALL, folder, batch=3)
+        if fault is None:
+            break
+        if isinstance(fault, AllpayError):
+            assert str(fault).endswith("No space left on device; free some space or choose another folder")
+            assert not list(folder.rglob("*.part"))
         for path in folder.rglob("batch-*.parquet"):
             pl.read_parquet(path)
         assert run(SMALL, folder, batch=3).table.equals(undisturbed)
@@ -349,11 +360,9 @@ def test_results_are_whole_or_not_there(result, tmp_path, monkeypatch, error):
     for moment in count():
         with pytest.MonkeyPatch.context() as patch:
             trip(patch, moment, error)
-            try:
-                write_results([result], tmp_path, Silent())
-                break
-            except (Interrupt, AllpayError):
-                pass
+            fault = failure(write_results, [result], tmp_path, Silent())
+        if fault is None:
+            break
         assert {name: (tmp_path / name).read_bytes() for name in before} == before
     assert moment >= 12
 
@@ -363,7 +372,9 @@ def mounted(path, size):
     path.mkdir()
     if os.name == "nt" or shutil.which("mount") is None:
         pytest.skip("a small disk cannot be made here")
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", path], capture_output=True, check=False)
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", path], capture_output=True, check=False
+    )
     if made.returncode:
         pytest.skip("this user cannot make a small disk")
 

@@ -1,17 +1,11 @@
 """Studies: what is drawn, what is kept, and that nothing but the specification changes a bit of it."""
 
-import json
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from allpay.errors import AllpayError
-from allpay.files import write
 from allpay.learners import EpsilonGreedy, FictitiousPlay
 from allpay.study import DesignSpace, Study, run
-from allpay.study.store import open_store
 
 QUICK = FictitiousPlay(iterations=50, auctions=100)
 SMALL = Study(learner=QUICK, samples=7, rounds=2)

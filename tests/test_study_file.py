@@ -1,14 +1,9 @@
 """Study files and study folders as their users meet them: init, run, status, resume, export."""
 
 import json
-import multiprocessing
-import os
-import random
-import signal
-import subprocess
-import sys
-import time
+import shutil
 
+import numpy as np
 import polars as pl
 import pytest
 from typer.testing import CliRunner
@@ -17,9 +12,13 @@ from allpay.cli import app
 from allpay.errors import AllpayError
 from allpay.game import Beta, Common, Private, Setting, integers
 from allpay.learners import EpsilonGreedy, FictitiousPlay
+from allpay.optimum import Optimum
+from allpay.pipeline import design
 from allpay.study import DesignSpace, Study, run
 from allpay.study.file import TEMPLATE, read_study, study_of
-from allpay.study.store import open_store
+from allpay.study.store import open_store, read_folder
+from allpay.surrogate import Surrogate
+from allpay.versions import versions
 
 SMALL = Study(learner=FictitiousPlay(iterations=50, auctions=100), samples=12, rounds=2)
 
@@ -89,26 +88,48 @@ def test_a_specification_gives_the_study_back(study):
     assert study_of(held).specification() == study.specification()
 
 
-def test_run_status_resume_and_export(tmp_path):
-    path = tmp_path / "mine.toml"
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A study file that has been run, in batches of five, and what `allpay run` said."""
+    path = tmp_path_factory.mktemp("studies") / "mine.toml"
     path.write_text("[study]\nsamples = 12\nrounds = 2\n[learner]\niterations = 50\nauctions = 100\n")
+    run(read_study(path), path.with_suffix(""), batch=5)
     done = allpay("run", path, "--json")
     assert done.exit_code == 0, done.stderr
-    found = json.loads(done.stdout)
-    folder = tmp_path / "mine"
+    return path.with_suffix(""), json.loads(done.stdout)
+
+
+@pytest.fixture
+def folder(finished, tmp_path):
+    """Its folder."""
+    shutil.copytree(finished[0], tmp_path / "mine")
+    return tmp_path / "mine"
+
+
+def test_run_status_resume_and_export(finished, folder, tmp_path):
+    found = finished[1]
     assert (folder / "summary.txt").exists()
     whole = pl.read_parquet(folder / "rounds.parquet")
 
     (folder / "batches" / "batch-00001.parquet").unlink()
     (folder / "batches" / "batch-00002.parquet").write_bytes(b"PAR1 and no more")
+    shutil.copy(folder / "batches" / "batch-00000.parquet", folder / "batches" / "batch-00007.parquet")
     status = json.loads(allpay("status", folder, "--json").stdout)
     assert (status["designs"], status["samples"], status["damaged"]) == (5, 12, [2])
+    assert status["foreign"] == ["batch-00007.parquet"]
     assert status["running"] is False
     assert status["finished"] is False
-    assert "not finished: allpay resume" in allpay("status", folder).stdout
+    words = allpay("status", folder).stdout
+    assert f"not finished: allpay resume {folder}" in words
+    assert "damaged batches, which will be run again: 2\n" in words
+    assert "files of no batch of this study, which will be set aside: batch-00007.parquet\n" in words
 
     resumed = allpay("resume", folder, "--json")
-    assert "batch 2" in resumed.stderr
+    assert resumed.stderr.splitlines() == [
+        f"allpay: {folder}/batches/batch-00007.parquet is no batch of this study: it has been set aside as "
+        "foreign-batch-00007.parquet",
+        f"allpay: damaged or changed in {folder}, and run again: batch 2 (designs 10 to 11)",
+    ]
     again = json.loads(resumed.stdout)
     for key in ("best", "interval", "checked", "surrogate"):
         assert again[key] == found[key]
@@ -124,12 +145,81 @@ def test_run_status_resume_and_export(tmp_path):
     assert "holds no study" in allpay("resume", tmp_path).stderr
 
 
-def test_two_processes_do_not_run_one_folder(tmp_path):
-    with open_store(tmp_path / "study", SMALL.specification(), {}):
-        assert json.loads(allpay("status", tmp_path / "study", "--json").stdout)["running"] is True
-        done = allpay("resume", tmp_path / "study")
+def test_surrogate_and_optimum_can_be_had_from_the_folder(folder):
+    """What is drawn and said of a study is computed from these: they give the same bits as those that were kept."""
+    study = study_of(json.loads((folder / "study.json").read_text())["specification"])
+    result = design(study)
+    surrogate = Surrogate.load(folder / "surrogate.npz")
+    points = study.space.sample(100, seed=5)
+    for one, other in zip(
+        (*result.surrogate.predict(points), *result.surrogate.value_and_gradient(points)),
+        (*surrogate.predict(points), *surrogate.value_and_gradient(points)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one, other)
+    assert (surrogate.r2, surrogate.rmse) == (result.surrogate.r2, result.surrogate.rmse)
+    held = json.loads((folder / "result.json").read_text())["results"][0]
+    optimum = {key: _tuples(value) for key, value in held["optimum"].items()}
+    assert Optimum(**optimum) == result.optimum
+    assert tuple(held["checked"]["rounds"]) == result.checked.rounds
+    assert held["computed"] == [{"batches": "0 to 2", "versions": versions()}]
+    (folder / "surrogate.npz").write_bytes((folder / "surrogate.npz").read_bytes()[:9999])
+    with pytest.raises(AllpayError, match="holds no surrogate, or is damaged: run its study again"):
+        Surrogate.load(folder / "surrogate.npz")
+    with pytest.raises(AllpayError, match=r"cannot read .*none.npz: No such file or directory"):
+        Surrogate.load(folder / "none.npz")
+
+
+def _tuples(value):
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def test_a_study_file_that_was_changed_is_not_mixed_with_what_is_there(folder, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("[study]\nsamples = 12\nrounds = 3\n[learner]\niterations = 50\nauctions = 100\n")
+    done = allpay("run", path)
+    assert done.exit_code == 2
+    assert done.stderr == (
+        f"allpay: {folder} holds another study (rounds: it has 2, this one 3): choose another folder, or go on with that "
+        f"study: allpay resume {folder}\n"
+    )
+
+
+def test_two_processes_do_not_run_one_folder(folder):
+    held = read_folder(folder)
+    with open_store(folder, held.specification, {}):
+        assert json.loads(allpay("status", folder, "--json").stdout)["running"] is True
+        assert "a process is running it now" in allpay("status", folder).stdout
+        done = allpay("resume", folder)
     assert done.exit_code == 2
     assert "another process is running the study" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
+def test_the_folder_of_several_studies_is_gone_on_with_too(tmp_path):
+    """What `allpay reproduce` keeps: a folder of studies."""
+    out = tmp_path / "run"
+    options = ("--learners", "fictitious-play", "--samples", 5, "--rounds", 1, "--json")
+    found = json.loads(allpay("reproduce", *options, "--out", out).stdout)
+    whole = pl.read_parquet(out / "rounds.parquet")
+    state = json.loads(allpay("status", out, "--json").stdout)
+    assert [(s["rule"], s["learner"], s["designs"]) for s in state["studies"]] == [
+        (rule, "fictitious-play", 5) for rule in ("prizes", "payments")
+    ]
+    assert state["finished"] is True
+    for result in found["results"]:
+        kept = Surrogate.load(out / result["rule"] / "fictitious-play" / "surrogate.npz")
+        assert kept.r2 == result["surrogate"]["r2"]
+
+    (out / "result.json").unlink()
+    shutil.rmtree(out / "payments" / "fictitious-play")
+    assert "payments, fictitious-play: 0 of 5 designs" in allpay("status", out).stdout
+    assert f"not finished: allpay resume {out}" in allpay("status", out).stdout
+    rows = pl.read_csv(allpay("export", out).stdout.encode())
+    assert rows.select("rule", "learner").unique().rows() == [("prizes", "fictitious-play")]
+    again = json.loads(allpay("resume", out, "--json").stdout)
+    for one, other in zip(again["results"], found["results"], strict=True):
+        assert {**one, "seconds": 0} == {**other, "seconds": 0}
+    assert pl.read_parquet(out / "rounds.parquet").equals(whole)
+    other = allpay("reproduce", "--samples", 6, "--out", out)
+    assert "holds another study" in other.stderr

@@ -230,7 +230,9 @@ class _Run:
             there = len(self.computed)
             if self.store:
                 where = f"by the workers of {scheduler}" if scheduler else f"in {min(workers, len(missing))} processes"
-                self.store.log(f"learning {self._named(missing)} {where if scheduler or workers > 1 else 'in this process'}")
+                self.store.log(
+                    f"learning {self._named(missing)} {where if scheduler or workers > 1 else 'in this process'}"
+                )
             try:
                 with pool_of(min(workers, len(missing)), scheduler) as pool:
                     self._learn_all(deque(missing), pool)
