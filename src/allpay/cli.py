@@ -559,15 +559,21 @@ def reproduce(
         "allpay-reproduce"
     ),
     learners: Annotated[
-        str, typer.Option(help="which learners, with commas between, or all", rich_help_panel=LEARNING)
+        str,
+        typer.Option(
+            help="which learners, with commas between; all for fictitious-play, epsilon-greedy, dqn and ppo, which takes "
+            "most of an hour",
+            rich_help_panel=LEARNING,
+        ),
     ] = "fictitious-play,epsilon-greedy",
+    values: Values = "private",
     samples: Samples = 50,
     rounds: Rounds = 10,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
     """Run the experiment: three bidders, weights (w, 1−w, 0), both rules, several learners, one figure."""
-    from allpay.learners import LEARNERS
+    from allpay.learners import EXPERIMENT
     from allpay.learners import learner as named
     from allpay.mechanism import RULES
     from allpay.pipeline import design as find_design
@@ -576,15 +582,17 @@ def reproduce(
     from allpay.study.store import open_store
     from allpay.study.study import versions
 
-    names = list(LEARNERS) if learners == "all" else [name.strip() for name in learners.split(",")]
+    names = list(EXPERIMENT) if learners == "all" else [name.strip() for name in learners.split(",")]
     bidding = {name: named(name) for name in names}
-    asked = {"learners": names, "samples": samples, "rounds": rounds, "seed": seed}
+    section = game_section(values, None, None, None, None, None, 1.0, 0.0)
+    settings = {name: section.setting(bidders.setting) for name, bidders in bidding.items()}
+    asked = {"learners": names, "values": values, "samples": samples, "rounds": rounds, "seed": seed}
     start = time.perf_counter()
     results = []
     with reporting() as reporter, open_store(out, {"reproduce": asked}, versions()):
         for rule in RULES:
             for name, bidders in bidding.items():
-                study = Study(DesignSpace(rule), bidders, samples=samples, rounds=rounds, seed=seed)
+                study = Study(DesignSpace(rule), bidders, settings[name], samples, rounds, seed=seed)
                 results.append(find_design(study, out / rule / name, reporter))
         files = write_results(results, out, reporter)
     seconds = time.perf_counter() - start
