@@ -111,6 +111,10 @@ Exploration = Annotated[
         help="auctions in which bids are random (epsilon-greedy)", show_default="400000", rich_help_panel=LEARNING
     ),
 ]
+Bids = Annotated[
+    str | None,
+    typer.Option(help="grid, or continuous for a density of bids (ppo)", show_default="grid", rich_help_panel=LEARNING),
+]
 Tolerance = Annotated[
     float | None,
     typer.Option(
@@ -224,6 +228,7 @@ def simulate(
     rounds: Rounds = 10,
     iterations: Iterations = None,
     exploration: Exploration = None,
+    bids: Bids = None,
     tolerance: Tolerance = None,
     seed: Seed = 0,
     as_json: AsJson = False,
@@ -236,7 +241,7 @@ def simulate(
     from allpay.theory import equilibrium, why_no_equilibrium
 
     rules = mechanism_of(rule, weights, bidders)
-    bidding = named(learner, iterations=iterations, exploration=exploration, tolerance=tolerance)
+    bidding = named(learner, iterations=iterations, exploration=exploration, bids=bids, tolerance=tolerance)
     section = game_section(
         values, distribution, value_levels, bid_levels, max_bid, overbidding, cost_power, risk_aversion
     )
@@ -330,6 +335,7 @@ def design(
     ] = "surrogate",
     iterations: Iterations = None,
     exploration: Exploration = None,
+    bids: Bids = None,
     tolerance: Tolerance = None,
     out: Out = None,
     workers: Workers = 1,
@@ -341,7 +347,7 @@ def design(
     from allpay.learners import learner as named
     from allpay.study import DesignSpace, Study
 
-    bidding = named(learner, iterations=iterations, exploration=exploration, tolerance=tolerance)
+    bidding = named(learner, iterations=iterations, exploration=exploration, bids=bids, tolerance=tolerance)
     section = game_section(
         values, distribution, value_levels, bid_levels, max_bid, overbidding, cost_power, risk_aversion
     )
@@ -361,6 +367,7 @@ def design(
             "rounds",
             "iterations",
             "exploration",
+            "bids",
             "tolerance",
             "out",
             "workers",
