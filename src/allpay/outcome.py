@@ -1,7 +1,7 @@
 """What bidders learned, per design and round: strategies, revenue, exploitability, how it fell, and the verdict on it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -84,6 +84,13 @@ class Outcome:
     iterations: NDArray[np.int64]
     auctions: int
     tolerance: float = TOLERANCE
+
+    def of(self, design: int) -> "Outcome":
+        """The outcome of one design of the batch; its first dimension has length 1. `auctions` is its share of them."""
+        part = slice(design, design + 1)
+        arrays = {name: value[part] for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+        auctions = round(self.auctions * float(self.iterations[part].sum() / self.iterations.sum()))
+        return replace(self, games=self.games[part], auctions=auctions, **arrays)
 
     @property
     def relative_exploitability(self) -> Array:
