@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,10 +87,12 @@ class Outcome:
     tolerance: float = TOLERANCE
 
     def of(self, design: int) -> "Outcome":
-        """The outcome of one design of the batch; its first dimension has length 1. `auctions` is its share of them."""
+        """The outcome of one design of the batch; its first dimension has length 1. Of the auctions it has an equal share."""
         part = slice(design, design + 1)
-        arrays = {name: value[part] for name, value in vars(self).items() if isinstance(value, np.ndarray)}
-        auctions = round(self.auctions * float(self.iterations[part].sum() / self.iterations.sum()))
+        arrays: dict[str, Any] = {
+            name: value[part] for name, value in vars(self).items() if isinstance(value, np.ndarray)
+        }
+        auctions = self.auctions // len(self.games)
         return replace(self, games=self.games[part], auctions=auctions, **arrays)
 
     @property
