@@ -584,7 +584,6 @@ def reproduce(
     from allpay.learners import learner as named
     from allpay.mechanism import RULES
     from allpay.pipeline import design as find_design
-    from allpay.report.summary import summarise_all
     from allpay.study import DesignSpace, Study
     from allpay.study.store import open_store
     from allpay.study.study import versions
@@ -606,8 +605,8 @@ def reproduce(
     if as_json:
         print_json({"results": [result_values(r) for r in results], "seconds": seconds, "files": files})
     else:
-        typer.echo(summarise_all(results))
-        typer.echo(f"\n{seconds:.0f} s. Written to {out}: " + ", ".join(Path(f).name for f in files))
+        typer.echo((out / "summary.txt").read_text(encoding="utf-8"))
+        typer.echo(f"{seconds:.0f} s. Written to {out}: " + ", ".join(Path(f).name for f in files))
 
 
 @command
@@ -772,6 +771,7 @@ def write_results(results: "list[Result]", out: Path, reporter: Any) -> list[str
 
     from allpay.report.figures import draw_designs
     from allpay.report.summary import summarise, summarise_all
+    from allpay.report.tables import as_text, by_design
     from allpay.study.store import RESULT, write
     from allpay.study.study import versions
 
@@ -786,19 +786,19 @@ def write_results(results: "list[Result]", out: Path, reporter: Any) -> list[str
                 for r in results
             ]
         )
-        text = summarise_all(results) if len(results) > 1 else summarise(results[0])
+        text = f"{summarise_all(results)}\n\n{as_text(results)}" if len(results) > 1 else summarise(results[0])
         values = {
             "versions": versions(),
             "results": [{**result_values(r), "specification": r.sweep.study.specification()} for r in results],
         }
         write(out / "rounds.parquet", rounds.write_parquet)
         write(out / "rounds.csv", rounds.write_csv)
+        write(out / "designs.csv", by_design(results).write_csv)
         write(out / "summary.txt", lambda file: file.write(f"{text}\n".encode()))
         write(out / RESULT, lambda file: file.write(json.dumps(plain(values), indent=2).encode()))
         figures = draw_designs(results, out / "figure.png")
-    return [str(out / name) for name in ("summary.txt", "rounds.parquet", "rounds.csv", "result.json")] + [
-        str(path) for path in figures
-    ]
+    names = ("summary.txt", "rounds.parquet", "rounds.csv", "designs.csv", "result.json")
+    return [str(out / name) for name in names] + [str(path) for path in figures]
 
 
 def print_json(values: Mapping[str, Any]) -> None:
