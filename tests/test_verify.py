@@ -118,7 +118,7 @@ def test_an_engine_that_miscounts_fails(monkeypatch):
 def test_a_verdict_that_learning_does_not_settle_passes():
     (case,) = cases_named("prizes, common value; w = 0.5")
     for learner in (FictitiousPlay(iterations=300), EpsilonGreedy(iterations=20_000, exploration=5000)):
-        (check,) = checks.learner_checks(learner, case, 1, seed=0)
+        (check,) = checks.learner_checks(learner, [case], 1, seed=0)
         assert check.at_least
         assert check.passed
         assert check.value > 0.05
@@ -128,16 +128,33 @@ def test_a_verdict_that_learning_does_not_settle_passes():
 def test_a_learner_that_claims_to_settle_where_none_does_fails():
     """A tolerance so wide that anything counts as converged."""
     (case,) = cases_named("prizes, common value; w = 0.5")
-    (check,) = checks.learner_checks(FictitiousPlay(iterations=300, tolerance=0.9), case, 1, seed=0)
+    (check,) = checks.learner_checks(FictitiousPlay(iterations=300, tolerance=0.9), [case], 1, seed=0)
     assert not check.passed
 
 
 def test_learning_that_is_not_finished_is_given_more():
     (case,) = cases_named("prizes, private values; w = 0.8")
-    gain, revenue = checks.learner_checks(FictitiousPlay(iterations=50), case, 1, seed=0)
+    gain, revenue = checks.learner_checks(FictitiousPlay(iterations=50), [case], 1, seed=0)
     assert gain.passed
     assert "converged" in gain.what
     assert revenue.passed
+
+
+def test_learners_with_networks_learn_games_of_one_shape_together():
+    together = []
+
+    class Recorded(FictitiousPlay):
+        name = "dqn"
+
+        def learn(self, games, seeds):
+            together.append(len(games))
+            return super().learn(games, seeds)
+
+    cases = cases_named("prizes, private values; w = 0.8", "CARA ρ = 2; w = 1", "payments, private values; w = 0.5")
+    found = list(checks.learner_checks(Recorded(iterations=500), cases, 2, seed=0))
+    assert together == [2, 1]
+    alone = [check for case in cases for check in checks.learner_checks(Recorded(iterations=500), [case], 2, seed=0)]
+    assert found == alone
 
 
 # The command ----------------------------------------------------------------------------------------------------------

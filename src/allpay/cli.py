@@ -118,6 +118,10 @@ Exploration = Annotated[
         help="auctions in which bids are random (epsilon-greedy)", show_default="400000", rich_help_panel=LEARNING
     ),
 ]
+Bids = Annotated[
+    str | None,
+    typer.Option(help="grid, or continuous for a density of bids (ppo)", show_default="grid", rich_help_panel=LEARNING),
+]
 Tolerance = Annotated[
     float | None,
     typer.Option(
@@ -229,6 +233,7 @@ def simulate(
     rounds: Rounds = 10,
     iterations: Iterations = None,
     exploration: Exploration = None,
+    bids: Bids = None,
     tolerance: Tolerance = None,
     seed: Seed = 0,
     as_json: AsJson = False,
@@ -242,7 +247,7 @@ def simulate(
     from allpay.theory import equilibrium, why_no_equilibrium
 
     rules = mechanism_of(rule, weights, bidders)
-    bidding = named(learner, iterations=iterations, exploration=exploration, tolerance=tolerance)
+    bidding = named(learner, iterations=iterations, exploration=exploration, bids=bids, tolerance=tolerance)
     section = game_section(
         values, distribution, value_levels, bid_levels, max_bid, overbidding, cost_power, risk_aversion
     )
@@ -337,6 +342,7 @@ def design(
     ] = "surrogate",
     iterations: Iterations = None,
     exploration: Exploration = None,
+    bids: Bids = None,
     tolerance: Tolerance = None,
     out: Out = None,
     workers: Workers = 1,
@@ -348,7 +354,7 @@ def design(
     from allpay.learners import learner as named
     from allpay.study import DesignSpace, Study
 
-    bidding = named(learner, iterations=iterations, exploration=exploration, tolerance=tolerance)
+    bidding = named(learner, iterations=iterations, exploration=exploration, bids=bids, tolerance=tolerance)
     section = game_section(
         values, distribution, value_levels, bid_levels, max_bid, overbidding, cost_power, risk_aversion
     )
@@ -368,6 +374,7 @@ def design(
             "rounds",
             "iterations",
             "exploration",
+            "bids",
             "tolerance",
             "out",
             "workers",
@@ -572,8 +579,14 @@ def reproduce(
         "allpay-reproduce"
     ),
     learners: Annotated[
-        str, typer.Option(help="which learners, with commas between, or all", rich_help_panel=LEARNING)
+        str,
+        typer.Option(
+            help="which learners, with commas between; all for fictitious-play, epsilon-greedy, dqn and ppo, which takes "
+            "most of an hour",
+            rich_help_panel=LEARNING,
+        ),
     ] = "fictitious-play,epsilon-greedy",
+    values: Values = "private",
     samples: Samples = 50,
     rounds: Rounds = 10,
     workers: Workers = 1,
@@ -582,15 +595,18 @@ def reproduce(
     as_json: AsJson = False,
 ) -> None:
     """Run the experiment: three bidders, weights (w, 1−w, 0), both rules, several learners, one figure."""
-    from allpay.learners import LEARNERS
+    from allpay.learners import EXPERIMENT
     from allpay.learners import learner as named
     from allpay.mechanism import RULES
     from allpay.study import DesignSpace, Study
 
-    names = list(LEARNERS) if learners == "all" else [name.strip() for name in learners.split(",")]
+    names = list(EXPERIMENT) if learners == "all" else [name.strip() for name in learners.split(",")]
     bidding = {name: named(name) for name in names}
+    section = game_section(values, None, None, None, None, None, 1.0, 0.0)
     studies = {
-        f"{rule}/{name}": Study(DesignSpace(rule), bidders, samples=samples, rounds=rounds, seed=seed)
+        f"{rule}/{name}": Study(
+            DesignSpace(rule), bidders, section.setting(bidders.setting), samples, rounds, seed=seed
+        )
         for rule in RULES
         for name, bidders in bidding.items()
     }
@@ -691,7 +707,6 @@ def run_studies(
         with reporting() as reporter, ExitStack() as stack:
             from allpay.files import write
             from allpay.pipeline import design as find_design
-            from allpay.report.summary import summarise, summarise_all
             from allpay.study.batches import designs_per_batch
             from allpay.study.file import together
             from allpay.study.store import SURROGATE, open_store
@@ -718,7 +733,7 @@ def run_studies(
         values = [result_values(r) for r in results]
         print_json({**values[0], "files": files} if single else {"results": values, "seconds": seconds, "files": files})
         return
-    typer.echo(summarise(results[0]) if single else summarise_all(results))
+    typer.echo(summary_of(results))
     if files:
         took = "" if single else f"{seconds:.0f} s. "
         typer.echo(f"\n{took}Written to {out}: " + ", ".join(Path(f).name for f in files))
@@ -789,13 +804,13 @@ def write_results(results: "list[Result]", out: Path, reporter: Any) -> list[str
 
     from allpay.files import write
     from allpay.report.figures import draw_designs
-    from allpay.report.summary import summarise, summarise_all
+    from allpay.report.tables import by_design
     from allpay.study.store import RESULT
     from allpay.versions import versions
 
     with reporter.stage("writing figure and tables"):
         rounds = pl.concat([labelled(r.sweep.table, r.sweep.study) for r in results])
-        text = summarise_all(results) if len(results) > 1 else summarise(results[0])
+        text = summary_of(results)
         values = {
             "versions": versions(),
             "results": [
@@ -813,10 +828,21 @@ def write_results(results: "list[Result]", out: Path, reporter: Any) -> list[str
         if rounds.height <= MOST_ROWS_AS_TEXT:
             tables.append("rounds.csv")
             write(out / "rounds.csv", rounds.write_csv)
+        write(out / "designs.csv", by_design(results).write_csv)
         write(out / "summary.txt", lambda file: file.write(f"{text}\n".encode()))
         write(out / RESULT, lambda file: file.write(json.dumps(plain(values), indent=2).encode()))
         figures = draw_designs(results, out / "figure.png")
-    return [str(out / name) for name in ("summary.txt", *tables, RESULT)] + [str(path) for path in figures]
+    return [str(out / name) for name in ("summary.txt", *tables, "designs.csv", RESULT)] + [
+        str(path) for path in figures
+    ]
+
+
+def summary_of(results: "list[Result]") -> str:
+    """What one study says in words, or several beside each other, with a table."""
+    from allpay.report.summary import summarise, summarise_all
+    from allpay.report.tables import as_text
+
+    return summarise(results[0]) if len(results) == 1 else f"{summarise_all(results)}\n\n{as_text(results)}"
 
 
 def labelled(table: "DataFrame", study: "Study") -> "DataFrame":

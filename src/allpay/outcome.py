@@ -1,8 +1,9 @@
 """What bidders learned, per design and round: strategies, revenue, exploitability, how it fell, and the verdict on it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +85,15 @@ class Outcome:
     iterations: NDArray[np.int64]
     auctions: int
     tolerance: float = TOLERANCE
+
+    def of(self, design: int) -> "Outcome":
+        """The outcome of one design of the batch; its first dimension has length 1. Of the auctions it has an equal share."""
+        part = slice(design, design + 1)
+        arrays: dict[str, Any] = {
+            name: value[part] for name, value in vars(self).items() if isinstance(value, np.ndarray)
+        }
+        auctions = self.auctions // len(self.games)
+        return replace(self, games=self.games[part], auctions=auctions, **arrays)
 
     @property
     def relative_exploitability(self) -> Array:

@@ -20,6 +20,9 @@ LAZY = {"DQN": "dqn", "PPO": "ppo"}
 DEEP = tuple(LAZY.values())
 """The names of the learners with networks."""
 
+EXPERIMENT = ("fictitious-play", "epsilon-greedy", *DEEP)
+"""The names of the learners of the experiment that `allpay reproduce` repeats."""
+
 
 class _Learners(Mapping[str, Callable[..., Learner]]):
     """Learners by name. To look at the names loads nothing."""
@@ -71,6 +74,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DEEP",
     "DQN",
+    "EXPERIMENT",
     "LEARNERS",
     "PPO",
     "EpsilonGreedy",

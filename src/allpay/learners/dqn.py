@@ -99,7 +99,7 @@ class DQN:
     batch: int = 1024
     replay: int = 1
     width: int = 32
-    learning_rate: float = 2e-3
+    learning_rate: float = 1.5e-3
     exploration: float = 1.0
     final_exploration: float = 0.5
     temperature: float = 0.05

@@ -160,7 +160,7 @@ def _draw_curves(figure: "Figure", results: "Sequence[Result]") -> None:
         _widen(axes_row[0], max(map(len, row)))
         axes_row[0].set_ylabel(_axis(row[0][0]))
     for ax in axes[-1]:
-        ax.set_xlabel("weight of the highest rank, w")
+        ax.set_xlabel("weight of the highest rank, w" if columns <= 2 else "highest rank's weight, w")
     columns = min(columns, 2)  # as wide as a page, however many learners there are
     lines = _legend(figure, results, looks, columns + 1, list(limited))
     _finish(figure, results, COLUMN * columns, 2.2 * len(rows) + 0.2 + 0.14 * lines)

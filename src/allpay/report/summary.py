@@ -60,7 +60,7 @@ def summarise(result: "Result") -> str:
         _learned(result),
         _theory(result),
     ]
-    return "\n\n".join(_wrapped(text) for text in paragraphs if text)
+    return "\n\n".join(wrapped(text) for text in paragraphs if text)
 
 
 def summarise_all(results: "Sequence[Result]") -> str:
@@ -76,8 +76,8 @@ def summarise_all(results: "Sequence[Result]") -> str:
     table = "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )
-    lines = [_wrapped(_headline(r), indent="  ") for r in results]
-    notes = [_wrapped(_COLUMNS), *(_wrapped(line, indent="  ") for line in games_in_words(results))]
+    lines = [wrapped(_headline(r), indent="  ") for r in results]
+    notes = [wrapped(_COLUMNS), *(wrapped(line, indent="  ") for line in games_in_words(results))]
     return "\n\n".join([table, "\n".join(notes), "\n".join(lines)])
 
 
@@ -573,16 +573,19 @@ def _estimate(result: "Result", explained: bool = False) -> str:
     if resolution <= stderr:
         if not math.isfinite(checked.stderr):
             return f"{checked.mean:.4g}"
-        return f"{checked.mean:.4f} ± {_error(stderr)}"
-    text = f"{checked.mean:.4f} ± {_error(resolution)}"
+        return f"{checked.mean:.4f} ± {error_in_words(stderr)}"
+    text = f"{checked.mean:.4f} ± {error_in_words(resolution)}"
     if not explained:
         return text
     exact = math.isfinite(checked.stderr) and stderr < NEARLY_EXACT * abs(checked.mean)
     which = "grid" if exact and result.sweep.study.learner.continuous else "what is resolved"
-    return f"{text} ({which}" + (f"; rounds agree to {_error(stderr)})" if math.isfinite(checked.stderr) else ")")
+    return f"{text} ({which}" + (
+        f"; rounds agree to {error_in_words(stderr)})" if math.isfinite(checked.stderr) else ")"
+    )
 
 
-def _error(x: float) -> str:
+def error_in_words(x: float) -> str:
+    """A standard error to four or five decimals, never rounded to none."""
     if x == 0:
         return "0"
     return "<0.00001" if x < 5e-6 else f"{x:.{4 if x >= 1e-4 else 5}f}"
@@ -598,7 +601,7 @@ def _named(result: "Result", weights: Sequence[float]) -> str:
     return f"w = {weights[0]:.3g}" if result.optimum.ranks == 2 else in_words(weights)
 
 
-def _wrapped(text: str, indent: str = "") -> str:
+def wrapped(text: str, indent: str = "") -> str:
     """The text in lines, with its last word never alone on one."""
     head, _, last = text.rpartition(" ")
     glued = f"{head}\N{NO-BREAK SPACE}{last}" if head else last
