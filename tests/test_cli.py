@@ -163,37 +163,6 @@ def test_a_folder_that_cannot_be_written_is_said_at_once(tmp_path):
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.skipif(os.name == "nt", reason="signals are sent otherwise on Windows")
-def test_ctrl_c_in_the_middle_keeps_what_is_finished(tmp_path):
-    out = tmp_path / "study"
-    arguments = [
-        "design",
-        "--learner",
-        "epsilon-greedy",
-        "--samples",
-        "20",
-        "--rounds",
-        "4",
-        "--out",
-        str(out),
-        "--json",
-    ]
-    process = subprocess.Popen([*ALLPAY, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
-    while not list(out.glob("batches/batch-*.parquet")) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert stdout == ""
-    assert stderr.splitlines()[-1] == f"allpay: stopped; what is finished is kept: allpay resume {out}"
-    assert "Traceback" not in stderr
-    resumed = values_of(*arguments[:-1])
-    fresh = values_of(*arguments[:-3])
-    for key in ("best", "interval", "checked", "surrogate"):
-        assert resumed[key] == fresh[key]
-
-
 def test_reproduce_leaves_a_figure_a_table_and_a_summary(tmp_path):
     found = values_of("reproduce", "--samples", 6, "--rounds", 2, "--out", tmp_path / "run")
     assert [(r["rule"], r["learner"]) for r in found["results"]] == [

@@ -53,7 +53,7 @@ def clear(folder: Path) -> None:
 class _File(io.BufferedIOBase):
     """A file without a descriptor, so that every library writes through it; it remembers why it could not be written."""
 
-    def __init__(self, file: io.BufferedWriter):
+    def __init__(self, file: BinaryIO):
         self.file = file
         self.error: OSError | None = None
 

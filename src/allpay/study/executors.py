@@ -49,7 +49,7 @@ class Here(Executor):
 
 
 @contextmanager
-def pool_of(workers: int = 1, scheduler: str | None = None) -> Iterator[Pool]:
+def pool_of(workers: int = 1, scheduler: str | None = None, most: int = 2**16) -> Iterator[Pool]:
     """Where batches are learned; what is running there is given up when the context is left by an exception.
 
     Args:
@@ -57,6 +57,7 @@ def pool_of(workers: int = 1, scheduler: str | None = None) -> Iterator[Pool]:
             the cores.
         scheduler: the address of a running Dask scheduler, instead of own processes. Its workers take one thread for each
             batch.
+        most: how many batches there are.
 
     Raises:
         AllpayError: if there is no such scheduler, or Dask is not installed, or workers are fewer than one.
@@ -67,7 +68,7 @@ def pool_of(workers: int = 1, scheduler: str | None = None) -> Iterator[Pool]:
         with _dask(scheduler) as pool:
             yield pool
     elif workers > 1:
-        with _processes(workers) as pool:
+        with _processes(min(workers, most)) as pool:
             yield pool
     else:
         yield Pool(Here(), lambda: 1, None)

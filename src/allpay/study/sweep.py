@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, as_completed, wait
 from contextlib import contextmanager, suppress
@@ -190,6 +190,7 @@ class _Run:
         self.batches = Batches(study.samples, store.held.designs_per_batch if store else size)
         self.computed: dict[int, dict[str, str]] = {}  # what computed each batch that is there
         self.tables: dict[int, pl.DataFrame] = {}  # their rows, where no folder keeps them
+        self.deaths: Counter[int] = Counter()  # how many processes died while each batch was being learned
         self.told: set[str] = set()
         self.resumable = store is not None and getattr(study.learner, "resumable", False)
         self.stopped = False
@@ -226,22 +227,24 @@ class _Run:
 
     def _learn_missing(self, workers: int, scheduler: str | None) -> None:
         deaths = 0
-        while missing := [number for number in range(len(self.batches)) if number not in self.computed]:
-            there = len(self.computed)
+        while missing := self._missing():
             if self.store:
-                where = f"by the workers of {scheduler}" if scheduler else f"in {min(workers, len(missing))} processes"
-                self.store.log(
-                    f"learning {self._named(missing)} {where if scheduler or workers > 1 else 'in this process'}"
-                )
+                processes = f"in {min(workers, len(missing))} processes" if workers > 1 else "in this process"
+                where = f"by the workers of {scheduler}" if scheduler else processes
+                self.store.log(f"learning {self._named(missing)} {where}")
             try:
-                with pool_of(min(workers, len(missing)), scheduler) as pool:
-                    self._learn_all(deque(missing), pool)
+                with pool_of(workers, scheduler, most=len(missing)) as pool:
+                    # those that processes died with come last; and one at a time, before the run is given up: then they have
+                    # all the memory, and it is known which of them is to blame
+                    order = sorted(missing, key=lambda number: self.deaths[number])
+                    self._learn_all(deque(order), pool, alone=deaths == ATTEMPTS - 1)
             except BrokenExecutor:
-                deaths = 1 if len(self.computed) > there else deaths + 1
+                deaths = deaths + 1 if self._missing() == missing else 1
                 if deaths == ATTEMPTS:
+                    worst = max(missing, key=lambda number: self.deaths[number])
                     raise AllpayError(
-                        f"worker processes died {deaths} times learning {self._named(missing[:workers])}, perhaps for lack "
-                        "of memory: give fewer workers (a script of your own needs if __name__ == '__main__' to start them)"
+                        f"worker processes died {deaths} times, the last time learning {self._named([worst])}, perhaps for "
+                        "lack of memory (or, started by a script, of a line if __name__ == '__main__' in it)"
                     ) from None
                 self._tell("a worker process has died: what it was learning is begun again")
             except AllpayError:
@@ -253,23 +256,30 @@ class _Run:
                     f"lost the Dask scheduler at {scheduler} ({type(error).__name__}): start it again, or go on without it"
                 ) from None
 
-    def _learn_all(self, waiting: deque[int], pool: Pool) -> None:
+    def _missing(self) -> list[int]:
+        return [number for number in range(len(self.batches)) if number not in self.computed]
+
+    def _learn_all(self, waiting: deque[int], pool: Pool, alone: bool) -> None:
         running: dict[Future[Answer], int] = {}
-        while waiting or running:
-            if self.stopped:
-                self._finish(running)
-                raise KeyboardInterrupt
-            width = pool.width()
-            if width == 0 and "no workers" not in self.told:
-                self.told.add("no workers")
-                self._tell("the scheduler has no workers: waiting for some")
-            while waiting and len(running) < width:
-                number = waiting.popleft()
-                running[self._submit(number, pool)] = number
-            if running:
-                self._collect(running, wait(running, PATIENCE, FIRST_COMPLETED).done)
-            else:
-                time.sleep(PATIENCE)
+        try:
+            while waiting or running:
+                if self.stopped:
+                    self._finish(running)
+                    raise KeyboardInterrupt
+                width = pool.width()
+                if width == 0 and "no workers" not in self.told:
+                    self.told.add("no workers")
+                    self._tell("the scheduler has no workers: waiting for some")
+                while waiting and len(running) < (min(width, 1) if alone else width):
+                    number = waiting.popleft()
+                    running[self._submit(number, pool)] = number
+                if running:
+                    self._collect(running, wait(running, PATIENCE, FIRST_COMPLETED).done)
+                else:
+                    time.sleep(PATIENCE)
+        except BrokenExecutor:
+            self.deaths.update(running.values())
+            raise
 
     def _submit(self, number: int, pool: Pool) -> Future[Answer]:
         designs = self.batches[number]
@@ -286,15 +296,17 @@ class _Run:
         """Keep what has been learned. If a batch failed, what else is being learned is kept before that is raised."""
         fault: Exception | None = None
         for future in done:
-            number = running.pop(future)
+            number = running[future]
             try:
                 answer = future.result()
             except (BrokenExecutor, CancelledError) as error:
                 fault = error
+                continue
             except Exception as error:  # it cannot travel, or Dask has given it up
                 fault = AllpayError(f"{self._named([number])} got lost: {in_words(error)}")
             else:
                 fault = self._keep(number, answer) or fault
+            del running[future]
         if isinstance(fault, AllpayError):
             self._finish(running)
         if fault:
