@@ -2,10 +2,9 @@
 
 import json
 import os
-import signal
+import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import polars as pl
@@ -175,6 +174,42 @@ def test_reproduce_leaves_a_figure_a_table_and_a_summary(tmp_path):
     assert rounds.height == 4 * 6 * 2
     assert (tmp_path / "run" / "figure.png").stat().st_size > 10_000
     assert "prizes" in (tmp_path / "run" / "summary.txt").read_text()
+
+
+pseudo_terminals = pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals")
+
+
+@pseudo_terminals
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (
+            ("simulate", "--weights", "0.8", "--rounds", "3"),
+            ("prizes, fictitious-play: bidders learn", "3/3 rounds", "/s"),
+        ),
+        (
+            ("design", "--samples", "5", "--rounds", "1", "--iterations", "50"),
+            ("prizes, fictitious-play: bidders learn", "5/5 designs", "fitting, ascending, checking", "/s"),
+        ),
+    ],
+)
+def test_a_terminal_is_shown_how_far_the_work_is(line, told):
+    ours, theirs = os.openpty()
+    with subprocess.Popen([*ALLPAY, *line], stdout=subprocess.DEVNULL, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                part = os.read(ours, 4096)
+            except OSError:  # how Linux says that the other end is closed
+                break
+            if not part:
+                break
+            shown += part
+    os.close(ours)
+    assert process.returncode == 0
+    for words in told:
+        assert words in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
 
 
 def test_help_is_light():

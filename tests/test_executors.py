@@ -8,16 +8,13 @@ import signal
 import subprocess
 import sys
 import time
-from itertools import count
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from allpay.cli import app
 from allpay.errors import AllpayError
 from allpay.learners import EpsilonGreedy, deep
-from allpay.study import Study, run
+from allpay.study import Study, executors, run
 from allpay.study.file import read_study, study_of
 from allpay.study.store import in_use, open_store, read_folder
 from allpay.study.task import task_of
@@ -77,7 +74,9 @@ def test_a_worker_killed_in_mid_batch_costs_only_that_batch(tmp_path, undisturbe
     table = run(SMALL, tmp_path / "study", kill_one, workers=2, batch=1).table
     assert killed
     assert table.equals(undisturbed)
-    assert [r.getMessage() for r in caplog.records] == ["a worker process has died: what it was learning is begun again"]
+    assert [r.getMessage() for r in caplog.records] == [
+        "a worker process has died: what it was learning is begun again"
+    ]
     log = (tmp_path / "study" / "log.txt").read_text()
     assert log.count("(design ") == 12  # none was kept twice
 
@@ -87,9 +86,17 @@ def test_a_worker_killed_in_mid_batch_costs_only_that_batch(tmp_path, undisturbe
     [
         ("own", 1, r"^batch 1 \(design 1\) failed: Unpicklable: this and that"),
         ("own", 2, r"^batch 1 \(design 1\) failed: Unpicklable: this and that"),
-        ("memory", 1, r"failed: out of memory \(unable to allocate 9 GiB\): give fewer workers, or fewer bidders, values or"),
+        (
+            "memory",
+            1,
+            r"failed: out of memory \(unable to allocate 9 GiB\): give fewer workers, or fewer bidders, values or",
+        ),
         ("allpay", 1, r"^batch 1 \(design 1\) failed: iterations must be fewer: got 9; give 8"),
-        ("dies", 2, r"^worker processes died 3 times, the last time learning batch 1 \(design 1\), perhaps for lack of memory"),
+        (
+            "dies",
+            2,
+            r"^worker processes died 3 times, the last time learning batch 1 \(design 1\), perhaps for lack of memory",
+        ),
     ],
 )
 def test_a_batch_that_fails_is_named_and_the_others_are_kept(tmp_path, way, workers, message):
@@ -132,7 +139,13 @@ def started(tmp_path):
         with open_store(folder, read_study(path).specification(), versions(), size):
             pass
         line = [sys.executable, "-m", "allpay.cli", "run", str(path), *options]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True, "env": HERE}
+        pipes = {
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+            "text": True,
+            "start_new_session": True,
+            "env": HERE,
+        }
         processes.append(subprocess.Popen(line, **pipes))
         return processes[-1], folder
 
@@ -211,7 +224,7 @@ def test_a_deep_learner_goes_on_in_mid_batch(tmp_path):
     program = """
 import sys
 from allpay.learners import DQN, checkpoint
-from allpay.study import Study, run
+from allpay.study import Study, executors, run
 checkpoint.PAUSE = 0.0
 learner = DQN(iterations=640, batch=64, width=8, chunk=2)
 run(Study(learner=learner, samples=2, rounds=2), sys.argv[1], batch=2)
@@ -233,3 +246,91 @@ run(Study(learner=learner, samples=2, rounds=2), sys.argv[1], batch=2)
         assert table.equals(run(study).table)
     assert resumed_steps < sum(steps) == 2 * 640
     assert not kept.exists()
+
+
+# A Dask cluster
+
+
+class Cluster:
+    """A real scheduler and two workers, each a process of its own with one thread, on the loopback interface."""
+
+    def __init__(self, folder):
+        self.file = folder / "scheduler.json"
+        self.processes = {"scheduler": self.start("dask_scheduler", "--host", "127.0.0.1", "--port", "0")}
+        until(self.file.exists)
+        self.address = json.loads(self.file.read_text())["address"]
+        for name in ("one", "other"):
+            self.add(name)
+
+    def start(self, program, *options):
+        line = [
+            sys.executable,
+            "-m",
+            f"distributed.cli.{program}",
+            "--scheduler-file",
+            str(self.file),
+            "--no-dashboard",
+        ]
+        return subprocess.Popen([*line, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=HERE)
+
+    def add(self, name):
+        self.processes[name] = self.start("dask_worker", "--no-nanny", "--nthreads", "1", "--name", name)
+
+    def kill(self, name):
+        process = self.processes.pop(name)
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    pytest.importorskip("distributed")
+    made = Cluster(tmp_path_factory.mktemp("dask"))
+    yield made
+    for name in list(made.processes):
+        made.kill(name)
+
+
+def test_dask_workers_give_the_same_bits(cluster, tmp_path, undisturbed, capfd):
+    assert run(SMALL, tmp_path / "study", scheduler=cluster.address, batch=1).table.equals(undisturbed)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_batch_that_fails_on_a_dask_worker_is_named(cluster, tmp_path):
+    study = Study(learner=Failing("own"), samples=6, rounds=1, seed=4)
+    with pytest.raises(AllpayError, match=r"^batch 1 \(design 1\) failed: Unpicklable: this and that"):
+        run(study, tmp_path / "study", scheduler=cluster.address, batch=1)
+    assert (tmp_path / "study" / "batches" / "batch-00000.parquet").exists()
+
+
+@posix
+def test_a_dask_worker_killed_in_mid_batch_costs_only_that_batch(cluster, tmp_path, undisturbed):
+    def kill_one(done, _):
+        if done >= 3 and "other" in cluster.processes:
+            cluster.kill("other")
+
+    assert run(SMALL, tmp_path / "study", kill_one, scheduler=cluster.address, batch=1).table.equals(undisturbed)
+    assert (tmp_path / "study" / "log.txt").read_text().count("(design ") == 12
+
+
+@posix
+def test_workers_are_waited_for_and_a_lost_scheduler_ends_the_run_in_one_line(cluster, started, tmp_path, monkeypatch):
+    monkeypatch.setattr(executors, "PATIENCE", 0.5)
+    for name in [name for name in cluster.processes if name != "scheduler"]:
+        cluster.kill(name)
+    process, folder = started(LONG, "--scheduler", cluster.address)
+    until(lambda: "the scheduler has no workers: waiting for some" in (folder / "log.txt").read_text())
+    cluster.add("late")
+    until(lambda: batches(folder) > 1)
+    cluster.kill("scheduler")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (2, "")
+    assert err.splitlines() == [
+        "allpay: the scheduler has no workers: waiting for some",
+        f"allpay: lost the Dask scheduler at {cluster.address} (CancelledError): start it again, or go on without it; "
+        f"what is finished is kept: allpay resume {folder}",
+    ]
+    assert 1 < batches(folder) < 12
+    assert resumed(folder).equals(run(study_of(read_folder(folder).specification)).table)
+    with pytest.raises(AllpayError, match=f"no Dask scheduler answers at {cluster.address}"):
+        run(SMALL, tmp_path / "other", scheduler=cluster.address)

@@ -356,7 +356,15 @@ def test_results_are_whole_or_not_there(result, tmp_path, monkeypatch, error):
     monkeypatch.setattr("allpay.report.figures.designs_figure", lambda _: Figure())
     write_results([result], tmp_path, Silent())
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    assert set(before) == {"summary.txt", "designs.csv", "result.json", "rounds.csv", "rounds.parquet", "figure.png", "figure.pdf"}
+    assert set(before) == {
+        "summary.txt",
+        "designs.csv",
+        "result.json",
+        "rounds.csv",
+        "rounds.parquet",
+        "figure.png",
+        "figure.pdf",
+    }
     for moment in count():
         with pytest.MonkeyPatch.context() as patch:
             trip(patch, moment, error)

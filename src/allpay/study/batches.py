@@ -1,8 +1,8 @@
 """How the designs of a study are parted into batches, which are learned, stored and lost together. No result depends on it.
 
 A batch costs some milliseconds beside what is learned in it: it travels to a worker and back, and its file is flushed to the
-disk (`benchmarks/scaling.py`). So it is made to last long enough for these not to matter, short enough for little to be lost
-with it, and so large that a folder holds thousands of files at most. Its size is a function of the study alone.
+disk (`benchmarks/scaling.py`). So it is made to last long enough for these not to matter, yet no longer, for it is what a dying
+worker loses; and so large that a folder holds thousands of files at most. Its size is a function of the study alone.
 """
 
 import math
@@ -27,14 +27,11 @@ SECONDS = {
 UNKNOWN = 0.1
 """The same for another learner."""
 
-LEAST, MOST = 1.0, 60.0
-"""Seconds that a batch takes one core, at least and at most, if it is as long as it seems."""
+LEAST = 1.0
+"""Seconds that a batch takes one core at least, if it is as long as it seems: hundreds of times what it costs."""
 
-BATCHES = 64
-"""Into how many batches a study is parted if that leaves them within these bounds."""
-
-MOST_BATCHES = 4096
-"""Into how many batches a study is parted at most: they last longer instead."""
+MOST_BATCHES = 10_000
+"""Into how many batches a study is parted at most: they last longer instead. Enough for a thousand workers, ten for each."""
 
 MEMORY = 2**29
 """Bytes that the strategies learned in a batch may take; this goes before all else."""
@@ -66,9 +63,8 @@ def designs_per_batch(study: Study) -> int:
     """How many designs of a study are learned and kept together."""
     assert study.setting is not None
     seconds = seconds_per_run(study) * study.rounds
-    size = min(max(study.samples / BATCHES, LEAST / seconds), MOST / seconds)
     room = MEMORY / (8 * _cells(study.setting) * study.space.bidders * study.rounds)
-    size = math.ceil(max(min(max(size, study.samples / MOST_BATCHES), room), 1.0))
+    size = math.ceil(max(min(max(LEAST / seconds, study.samples / MOST_BATCHES), room), 1.0))
     # runs that a learner trains side by side in chunks should fill them
     chunk = getattr(study.learner, "chunk", 1)
     whole = chunk // math.gcd(chunk, study.rounds)

@@ -20,6 +20,9 @@ from allpay.learners.base import cores
 AHEAD = 2
 """How many batches wait for each that is being learned: fewer would leave workers idle, more would only fill memories."""
 
+PATIENCE = 10
+"""Seconds in which a scheduler must answer."""
+
 
 @dataclass(frozen=True)
 class Pool:
@@ -139,7 +142,7 @@ def _dask(scheduler: str) -> Iterator[Pool]:
         raise AllpayError("a scheduler needs Dask: install it with pip install 'allpay[cluster]'") from None
     with _silent("distributed", "tornado", "asyncio"):
         try:
-            client = Client(scheduler, timeout=10, set_as_default=False)
+            client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
         except (OSError, ValueError) as error:
             reason = type(error).__name__
             raise AllpayError(

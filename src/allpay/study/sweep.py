@@ -303,7 +303,8 @@ class _Run:
                 fault = error
                 continue
             except Exception as error:  # it cannot travel, or Dask has given it up
-                fault = AllpayError(f"{self._named([number])} got lost: {in_words(error)}")
+                why = in_words(error).split(". ")[0]
+                fault = AllpayError(f"{self._named([number])} got lost: {why}")
             else:
                 fault = self._keep(number, answer) or fault
             del running[future]
