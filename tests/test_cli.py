@@ -185,11 +185,11 @@ pseudo_terminals = pytest.mark.skipif(os.name == "nt", reason="Windows has no ps
     [
         (
             ("simulate", "--weights", "0.8", "--rounds", "3"),
-            ("prizes, fictitious-play: bidders learn", "3/3 rounds", "/s"),
+            ("prizes, fictitious-play: bidd", "3/3 rounds", "/s"),
         ),
         (
             ("design", "--samples", "5", "--rounds", "1", "--iterations", "50"),
-            ("prizes, fictitious-play: bidders learn", "5/5 designs", "fitting, ascending, checking", "/s"),
+            ("prizes, fictitious-play: bidd", "5/5 designs", "prizes, fictitious-play: fitt", "/s"),
         ),
     ],
 )

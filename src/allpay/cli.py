@@ -889,7 +889,7 @@ class Bars:
         self.progress.update(self.task, total=total, completed=total)
 
     def advance(self, done: float, total: float) -> None:
-        self.progress.update(self.task, completed=done, total=total)
+        self.progress.update(self.task, completed=done, total=total, counted=True)
 
     def interrupt(self, _: int, frame: FrameType | None) -> None:
         """Stop at a Ctrl-C; but where a library would catch that, or make another error of it, at the next stage.
@@ -910,28 +910,40 @@ class Bars:
 def reporting(unit: str = "designs") -> Iterator[Bars]:
     """Progress bars on stderr while it is a terminal; and what must be known, in any case."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
+    from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task
     from rich.progress import TimeElapsedColumn as Elapsed
     from rich.progress import TimeRemainingColumn as Remaining
+    from rich.table import Column
     from rich.text import Text
 
     from allpay.progress import listening
 
+    class What(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(task.description, no_wrap=True, overflow="ellipsis")
+
+    class Count(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            counted = task.fields.get("counted")
+            return Text(f"{int(task.completed)}/{task.total:.0f} {unit}" if counted else "", style="progress.download")
+
     class Rate(ProgressColumn):
         def render(self, task: Task) -> Text:
-            speed = task.finished_speed or task.speed
+            speed = task.finished_speed or task.speed if task.fields.get("counted") else None
             return Text(f"{speed:.3g}/s" if speed else "", style="progress.data.speed")
 
+    def whole() -> Column:
+        return Column(no_wrap=True)
+
     console = Console(stderr=True)
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn(unit),
-        Rate(),
-        Elapsed(),
-        Remaining(),
+    columns = (  # where the terminal is narrow, what is being done is cut short, not how far it is
+        SpinnerColumn(table_column=whole()),
+        What(),
+        BarColumn(bar_width=12, table_column=whole()),
+        Count(table_column=whole()),
+        Rate(table_column=whole()),
+        Elapsed(table_column=whole()),
+        Remaining(table_column=whole()),
     )
     # batches may take minutes: what is done in the last ones says how long the others will take
     bars = Progress(*columns, console=console, disable=not console.is_terminal, speed_estimate_period=900)
