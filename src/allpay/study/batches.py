@@ -64,7 +64,7 @@ def designs_per_batch(study: Study) -> int:
     assert study.setting is not None
     seconds = seconds_per_run(study) * study.rounds
     room = MEMORY / (8 * _cells(study.setting) * study.space.bidders * study.rounds)
-    size = math.ceil(max(min(max(LEAST / seconds, study.samples / MOST_BATCHES), room), 1.0))
+    size = max(1, min(math.ceil(max(LEAST / seconds, study.samples / MOST_BATCHES)), int(room)))
     # runs that a learner trains side by side in chunks should fill them
     chunk = getattr(study.learner, "chunk", 1)
     whole = chunk // math.gcd(chunk, study.rounds)
