@@ -55,7 +55,7 @@ def costs_of_a_batch(folder: Path) -> dict[str, float]:
     """Seconds of each thing that a batch of the default study costs beside what is learned in it."""
     study = Study()
     size = designs_per_batch(study)
-    task = task_of(study, range(size))
+    task = task_of(study, 0, study.designs[:size])
     answer = learn_batch(task)
     table = answer.table
     assert table is not None
@@ -193,9 +193,9 @@ def main() -> None:
     if parser.parse_args().learners:
         for name in LEARNERS:
             study = Study(learner=learner(name), rounds=10)
-            learn_batch(task_of(study, range(1)))  # compile
+            learn_batch(task_of(study, 0, study.designs[:1]))  # compile
             begun = time.process_time()
-            learn_batch(task_of(study, range(1, 2)))
+            learn_batch(task_of(study, 1, study.designs[1:2]))
             print(
                 f"{name:<24}{(time.process_time() - begun) / study.rounds:8.3f} s a run (taken for {SECONDS.get(name)})"
             )
@@ -205,7 +205,7 @@ def main() -> None:
         costs = costs_of_a_batch(folder / "costs")
         overhead_by_learner()
         efficiency(folder)
-        task = task_of(Study(), range(5))
+        task = task_of(Study(), 0, Study().designs[:5])
         saturation(costs, spawned_rate(task), dask_rate(task))
 
 

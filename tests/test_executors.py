@@ -58,7 +58,9 @@ def test_workers_below_one_are_refused():
 
 
 def test_what_travels_to_a_worker_does_not_grow_with_the_study():
-    sizes = [len(pickle.dumps(task_of(Study(samples=samples), range(5)))) for samples in (10, 100_000)]
+    sizes = [
+        len(pickle.dumps(task_of(study, 0, study.designs[:5]))) for study in (Study(samples=10), Study(samples=100_000))
+    ]
     assert sizes[0] == sizes[1] < 5_000
 
 

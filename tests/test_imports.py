@@ -18,7 +18,7 @@ FLOORS = [
     {"auction", "theory"},
     {"outcome", "learners"},
     {"study"},
-    {"surrogate", "ascent", "optimum", "pipeline", "verify"},
+    {"surrogate", "ascent", "optimum", "acquisition", "pipeline", "verify"},
     {"report"},
     {"cli", "adapters"},
 ]
@@ -32,6 +32,7 @@ ONLY = {
     "simplex": {"errors"},
     "ascent": {"errors", "simplex"},
     "optimum": {"errors", "simplex", "surrogate", "ascent"},
+    "acquisition": {"errors", "simplex", "ascent"},
 }
 """Rooms that know numbers, not auctions: all that they may import."""
 

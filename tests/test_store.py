@@ -104,7 +104,7 @@ def test_the_log_tells_what_happened(tmp_path):
         f"opened by process {os.getpid()} on ",
         f"numpy {np.__version__}",
         "0 of 3 batches are there",
-        "learning batches 0 to 2 in this process",
+        "learning 3 batches in this process",
         "batch 0 (designs 0 to 2): 0.",
         "stopped: Interrupt",
         "and run again: batch 0 (designs 0 to 2)",

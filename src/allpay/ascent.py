@@ -1,4 +1,4 @@
-"""Mirror ascent on the ordered simplex of `simplex`, in which designs lie.
+"""Mirror ascent on the polytopes of `simplex`, in which designs lie.
 
 What is ascended is given as a function of the weights; this file knows no network, no game and no theory.
 """
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from allpay.errors import AllpayError
-from allpay.simplex import from_vertices, to_vertices, vertices
+from allpay.simplex import OrderedSimplex, Polytope
 
 Array = NDArray[np.float64]
 ValueAndGradient = Callable[[Array], tuple[ArrayLike, ArrayLike]]
@@ -46,27 +46,32 @@ def mirror_ascent(
     starts: ArrayLike,
     *,
     ranks: int | None = None,
+    polytope: Polytope | None = None,
     iterations: int = 1000,
     tolerance: float = 1e-12,
 ) -> Ascent:
-    """Maximise over the ordered simplex by exponentiated gradient steps from many starts at once.
+    """Maximise over a polytope of designs by exponentiated gradient steps from many starts at once.
 
-    With w = λ·U for the vertices u_k = (1/k, …, 1/k, 0, …) as the rows of U, the ordered simplex is the plain simplex of λ.
-    There the step of mirror ascent with the entropy as mirror map is λ ← λ·exp(η U∇f(w)) / Z: w stays ordered exactly, and
-    no projection is needed. Each start has its own step size η, halved until the step gains at least a tenth of what
-    the gradient promises (Armijo's rule), so that no start ever falls, and fitted to the curvature met after each success.
+    With w = Σ_b λ_b U_b for the corners of each block as the rows of U_b, the polytope is a product of plain simplices of λ.
+    There the step of mirror ascent with the entropy as mirror map is λ_b ← λ_b·exp(η U_b∇f(w)) / Z_b: w stays ordered, or
+    within its bounds, exactly, and no projection is needed. (The ordered simplex is one block, with the vertices
+    u_k = (1/k, …, 1/k, 0, …); the box has a block of two corners for each rank, whose entropy is the binary one.) Each
+    start has its own step size η, halved until the step gains at least a tenth of what the gradient promises (Armijo's
+    rule), so that no start ever falls, and fitted to the curvature met after each success.
 
     A start where the objective is NaN counts as −inf and stays where it is.
 
     Args:
-        value_and_gradient: the objective and its gradient in the weights, for `[starts, n]` weights.
+        value_and_gradient: the objective and its gradient in the weights, for `[starts, n]` weights; it is always asked for
+            all starts, in their order.
         starts: `[starts, n]` weights to begin from; any zero coordinate is first moved inside by 10⁻⁴.
-        ranks: m, how many ranks may carry weight; n without it.
+        ranks: m, how many ranks may carry weight on the ordered simplex; n without it.
+        polytope: where to ascend, if not on that.
         iterations: most steps to take.
         tolerance: a start has converged when the linear model promises less than this times the scale of the values.
 
     Raises:
-        AllpayError: if a start is not on the ordered simplex, or the objective is NaN at every start.
+        AllpayError: if a start lies outside, or the objective is NaN at every start.
 
     References:
         Kivinen and Warmuth (1997), Exponentiated gradient versus gradient descent for linear predictors.
@@ -74,37 +79,37 @@ def mirror_ascent(
     """
     starts = np.atleast_2d(np.asarray(starts, float))
     n = starts.shape[1]
-    m = n if ranks is None else ranks
-    u = vertices(n, m)
-    inside = (1 - 1e-4) * to_vertices(starts, m) + 1e-4 / m
+    where = OrderedSimplex(n, n if ranks is None else ranks) if polytope is None else polytope
+    inside = (1 - 1e-4) * where.coordinates(starts) + 1e-4 / where.corners.shape[1]
     logs = np.log(inside)
-    value, slope = _evaluate(value_and_gradient, inside @ u, u)
+    value, slope = _evaluate(value_and_gradient, inside, where)
     if not np.any(np.isfinite(value)):
         raise AllpayError(f"the objective is not defined at any of the {len(starts)} starts: give starts where it is")
-    spread = np.ptp(slope, axis=1)
+    spread = np.ptp(slope, axis=2).max(axis=1)
     rate = 1.0 / np.where(spread > 0, spread, 1.0)
     done = ~np.isfinite(value)
     taken = 0
     for taken in range(1, iterations + 1):  # noqa: B007 (reported)
         lam = np.exp(logs)
-        gap = slope.max(axis=1) - np.sum(lam * slope, axis=1)  # what the linear model still promises (Frank and Wolfe)
+        # what the linear model still promises (Frank and Wolfe)
+        gap = (slope.max(axis=2) - np.sum(lam * slope, axis=2)).sum(axis=1)
         done |= (gap <= tolerance * np.maximum(np.abs(value), 1e-3)) | (rate * spread < 1e-12)
         if done.all():
             break
-        tried_logs = _normalised(logs + rate[:, None] * (slope - slope.max(axis=1, keepdims=True)))
+        tried_logs = _normalised(logs + rate[:, None, None] * (slope - slope.max(axis=2, keepdims=True)))
         tried = np.exp(tried_logs)
-        tried_value, tried_slope = _evaluate(value_and_gradient, tried @ u, u)
+        tried_value, tried_slope = _evaluate(value_and_gradient, tried, where)
         moved, slope_before = tried_logs - logs, slope
-        better = ~done & (tried_value >= value + 0.1 * np.sum(slope * (tried - lam), axis=1))
-        logs = np.where(better[:, None], tried_logs, logs)
-        slope = np.where(better[:, None], tried_slope, slope)
+        better = ~done & (tried_value >= value + 0.1 * np.sum(slope * (tried - lam), axis=(1, 2)))
+        logs = np.where(better[:, None, None], tried_logs, logs)
+        slope = np.where(better[:, None, None], tried_slope, slope)
         value = np.where(better, tried_value, value)
-        spread = np.ptp(slope, axis=1)
+        spread = np.ptp(slope, axis=2).max(axis=1)
         rate = np.where(better, _next_rate(rate, lam, tried, moved, tried_slope - slope_before), 0.5 * rate)
         rate = np.minimum(
             rate, 1e4 / np.where(spread > 0, spread, 1.0)
         )  # a step that leaves one vertex is as good as any longer
-    weights = from_vertices(np.exp(logs), n)
+    weights = where.weights(np.exp(logs))
     best = int(np.argmax(value))
     return Ascent(weights[best], float(value[best]), weights, value, done & np.isfinite(value), taken)
 
@@ -114,20 +119,21 @@ def _next_rate(rate: Array, old: Array, new: Array, moved: Array, bent: Array) -
 
     Barzilai and Borwein's (1988) ⟨Δ log λ, Δλ⟩ / −⟨Δ∇f, Δλ⟩, at most fivefold more or less than the last one.
     """
-    curvature = -np.sum(bent * (new - old), axis=1)
-    fitted = np.sum(moved * (new - old), axis=1) / np.where(curvature > 0, curvature, 1.0)
+    curvature = -np.sum(bent * (new - old), axis=(1, 2))
+    fitted = np.sum(moved * (new - old), axis=(1, 2)) / np.where(curvature > 0, curvature, 1.0)
     return np.clip(np.where(curvature > 0, fitted, np.inf), rate / 5, rate * 5)
 
 
 def _normalised(logs: Array) -> Array:
-    """Logarithms of coordinates, shifted so that the coordinates sum to 1."""
-    logs = np.maximum(logs - logs.max(axis=1, keepdims=True), FLOOR)
-    return logs - np.log(np.sum(np.exp(logs), axis=1, keepdims=True))
+    """Logarithms of coordinates, shifted so that the coordinates of each block sum to 1."""
+    logs = np.maximum(logs - logs.max(axis=2, keepdims=True), FLOOR)
+    return logs - np.log(np.sum(np.exp(logs), axis=2, keepdims=True))
 
 
-def _evaluate(value_and_gradient: ValueAndGradient, weights: Array, u: Array) -> tuple[Array, Array]:
-    """The objective `[starts]`, −inf where undefined, and its gradient in λ `[starts, m]`, 0 there: ∇_λ f = U ∇_w f."""
-    value, gradient = (np.asarray(a, float) for a in value_and_gradient(weights))
-    slope = gradient @ u.T
-    defined = np.isfinite(value) & np.all(np.isfinite(slope), axis=1)
-    return np.where(defined, value, -np.inf), np.where(defined[:, None], slope, 0.0)
+def _evaluate(value_and_gradient: ValueAndGradient, lam: Array, where: Polytope) -> tuple[Array, Array]:
+    """The objective `[starts]`, −inf where undefined, and its gradient in λ `[starts, blocks, corners]`, 0 there."""
+    value, gradient = (np.asarray(a, float) for a in value_and_gradient(where.weights(lam)))
+    u = where.corners
+    slope = (gradient @ u.reshape(-1, u.shape[2]).T).reshape(lam.shape)  # ∇_λ f = U ∇_w f
+    defined = np.isfinite(value) & np.all(np.isfinite(slope), axis=(1, 2))
+    return np.where(defined, value, -np.inf), np.where(defined[:, None, None], slope, 0.0)

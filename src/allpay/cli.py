@@ -461,9 +461,10 @@ def status(
                 "damaged": found.damaged,
                 "foreign": [path.name for path in found.foreign],
                 "verdicts": verdicts(read(store, found.computed)) if found.computed else {},
+                "complete": not found.damaged and (found.designs == study.samples or study.active),
             }
         )
-    finished = all(s["designs"] == s["samples"] for s in states) and result_is_there(folder)
+    finished = all(s.pop("complete") for s in states) and result_is_there(folder)
     if as_json:
         several = {"studies": states} if len(states) > 1 else states[0]
         print_json({**several, "running": running, "finished": finished})

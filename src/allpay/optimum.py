@@ -6,6 +6,7 @@ predicts, is not known here.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import NormalDist
 from typing import Protocol
 
@@ -14,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from allpay.ascent import mirror_ascent
 from allpay.errors import AllpayError
-from allpay.simplex import candidates, shown
+from allpay.simplex import Box, OrderedSimplex, Polytope, looked_at, shown
 
 Array = NDArray[np.float64]
 
@@ -77,6 +78,7 @@ class Optimum:
         ranks: m, how many ranks may carry weight.
         objective: what the value is called.
         unknown: if `flat`, why that does not show that all designs are worth the same; empty if it does.
+        box: whether each weight is free between its bounds; otherwise they sum to 1.
     """
 
     weights: tuple[float, ...]
@@ -90,6 +92,12 @@ class Optimum:
     ranks: int
     objective: str
     unknown: str = ""
+    box: bool = False
+
+    @property
+    def freedom(self) -> int:
+        """How many weights can be chosen when the others are given."""
+        return self.ranks if self.box else self.ranks - 1
 
     @property
     def uncertain(self) -> bool:
@@ -102,7 +110,7 @@ class Optimum:
         best = in_words(self.weights)
         within = f"{self.confidence:.0%} interval {self.low:.4g} to {self.high:.4g}"
         worth = f"predicted {self.objective} {self.value:.4g} ({within})"
-        if self.ranks == 1:
+        if self.freedom == 0:
             return f"Only the weights {best} are possible: {worth}."
         ranges = self.ranges()
         share = share_in_words(self.fraction)
@@ -122,10 +130,10 @@ class Optimum:
     def ranges(self, name: str = "w_1") -> str:
         """The lowest and highest weight of each rank among the designs that cannot be told from the best, in words.
 
-        Neighbours with the same range are named together, and ranks that carry nothing are left out; of two weights the
-        first, called `name`, says all.
+        Neighbours with the same range are named together, and ranks that carry nothing are left out; where one weight says
+        all, as of two of sum 1, it is called `name`.
         """
-        if self.ranks == 2:
+        if self.freedom == 1:
             low, high = self.interval[0]
             return f"{name} {_range(low, high)}"
         groups: list[tuple[list[int], str]] = []
@@ -155,18 +163,23 @@ def share_in_words(fraction: float) -> str:
 def in_words(weights: Sequence[float], digits: int = 3) -> str:
     """A design as people read it: a row of weights, or of a long one, how many ranks carry how much.
 
+    Long rows that are in no order, as those of a box can be, are given up to twice the length.
+
     >>> in_words([0.8, 0.2, 0.0])
     '(0.8, 0.2, 0)'
     >>> in_words([1 / 7] * 7 + [1e-9] * 43)
     '7 equal weights of 0.143, 43 of 0'
     """
     kept = [w if w >= NOTHING else 0.0 for w in weights]
-    carrying = sum(w > 0 for w in kept)
-    if carrying <= LISTED:
+    carrying = max((rank for rank, w in enumerate(kept, start=1) if w > 0), default=0)
+    ordered = all(a >= b for a, b in pairwise(kept))
+    if carrying <= LISTED or (not ordered and carrying <= 2 * LISTED):
         return shown(kept, digits)
     numbers = [f"{w:.{digits}g}" for w in kept[:carrying]]
     groups = {number: numbers.count(number) for number in dict.fromkeys(numbers)}
-    if len(groups) > LISTED:
+    if len(groups) > 1 and not ordered:
+        text = f"{carrying} weights from {min(kept[:carrying]):.{digits}g} to {max(kept):.{digits}g}, in no order"
+    elif len(groups) > LISTED:
         text = f"{carrying} weights from {numbers[0]} down to {numbers[-1]}"
     elif len(groups) == 1:
         text = f"{carrying} equal weights of {numbers[0]}"
@@ -191,6 +204,7 @@ def find_optimum(
     n: int,
     m: int | None = None,
     *,
+    polytope: Polytope | None = None,
     confidence: float = 0.9,
     resolution: float = 0.0,
     objective: str = "revenue",
@@ -227,12 +241,13 @@ def find_optimum(
         surrogate: the ensemble.
         n: how many ranks there are.
         m: how many of them may carry weight, n without it.
+        polytope: where designs lie, if not on the ordered simplex of these.
         confidence: of both intervals.
         resolution: a difference of the objective that the simulation itself cannot resolve: error of its grid or its learning.
         objective: what it is called in the sentence.
         points: how many candidate designs are looked at.
         starts: from how many of them the mean is ascended.
-        seed: of the candidates where they are a sample (m > 2); same seed, same bits.
+        seed: of the candidates where they are a sample, that is of more than one dimension; same seed, same bits.
 
     Raises:
         AllpayError: if m is not in 1 … n, the confidence not between 0 and 1, or the resolution negative.
@@ -241,14 +256,15 @@ def find_optimum(
         Davison and Hinkley (1997), Bootstrap methods and their application. Marcus, Peritz and Gabriel (1976), On closed
         testing procedures. Capen, Clapp and Campbell (1971), on the winner's curse.
     """
-    m = n if m is None else m
+    where = OrderedSimplex(n, n if m is None else m) if polytope is None else polytope
     if not 0 < confidence < 1:
         raise AllpayError(f"confidence must lie between 0 and 1: got {confidence:g}; 0.9 is usual")
     if not resolution >= 0:
         raise AllpayError(f"resolution must be at least 0, in units of the objective: got {resolution:g}")
-    designs = candidates(n, m, points, seed)
-    best = _ascend(surrogate, designs, m, starts)
-    everywhere = np.concatenate([best[None], designs, *([] if m <= 2 else _closer(designs, best))])
+    corners, uniform = looked_at(where, points, seed)
+    designs = np.concatenate([corners, uniform])
+    best = ascend_mean(surrogate, designs, where, starts)
+    everywhere = np.concatenate([best[None], designs, *([] if where.freedom <= 1 else _closer(designs, best))])
     every = surrogate.members(everywhere)
     mean = every.mean(axis=0)
 
@@ -269,10 +285,8 @@ def find_optimum(
     low = max(low, min(value, 0.0))
 
     ranges = np.stack([everywhere[near].min(axis=0), everywhere[near].max(axis=0)], axis=1)
-    # without the best, the corners and what was added near the best, the candidates are uniform
-    uniform = near[1 + (m if m > 2 else 0) : 1 + len(designs)]
-    fraction = float(np.mean(uniform))
-    flat = m > 1 and fraction >= NEARLY_ALL
+    fraction = float(np.mean(near[1 + len(corners) : 1 + len(designs)]))
+    flat = where.freedom > 0 and fraction >= NEARLY_ALL
     lowest, highest = float((mean - scatter).min()), float((mean + scatter).max())
     return Optimum(
         weights=tuple(float(x) for x in best),
@@ -283,9 +297,10 @@ def find_optimum(
         fraction=fraction,
         flat=flat,
         confidence=confidence,
-        ranks=m,
+        ranks=where.ranks,
         objective=objective,
         unknown=_unknown(value, min(low, lowest), max(high, highest), resolution, surrogate) if flat else "",
+        box=isinstance(where, Box),
     )
 
 
@@ -306,11 +321,13 @@ def _closer(designs: Array, best: Array) -> list[Array]:
     return [best + part * (designs - best) for part in (0.5, 0.2, 0.1, 0.05, 0.02)]
 
 
-def _ascend(surrogate: Ensemble, designs: Array, m: int, starts: int) -> Array:
-    """`[n]` the best weights: from the highest candidates and from others spread over all of them."""
+def ascend_mean(surrogate: Ensemble, designs: Array, where: Polytope, starts: int = 32) -> Array:
+    """`[n]` where the mean is highest: ascended from the highest of `designs` `[designs, n]`, and from others spread over all."""
     value, _ = (np.asarray(a, float) for a in surrogate.value_and_gradient(designs))
     order = np.argsort(-np.where(np.isfinite(value), value, -np.inf), kind="stable")
     spread = np.linspace(0, len(designs) - 1, min(len(designs), starts)).astype(int)
     chosen = np.unique(np.concatenate([order[: max(1, starts // 4)], spread]))
-    found = mirror_ascent(surrogate.value_and_gradient, designs[chosen], ranks=m, iterations=300, tolerance=1e-7)
+    found = mirror_ascent(
+        surrogate.value_and_gradient, designs[chosen], polytope=where, iterations=300, tolerance=1e-7
+    )
     return found.weights if found.value >= value[order[0]] else designs[order[0]]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from allpay.acquisition import next_designs
 from allpay.ascent import mirror_ascent
 from allpay.errors import AllpayError
 from allpay.game import Array, Game, Private, Setting
@@ -14,9 +15,9 @@ from allpay.learners import run_seeds
 from allpay.optimum import Optimum, find_optimum
 from allpay.outcome import Outcome, Verdict
 from allpay.progress import Reporter, Silent
-from allpay.simplex import candidates
+from allpay.simplex import looked_at
 from allpay.study.store import Store
-from allpay.study.study import CHECKING, TRAINING, DesignSpace, Study
+from allpay.study.study import CHECKING, CHOOSING, TRAINING, DesignSpace, Study
 from allpay.study.sweep import Sweep, run
 from allpay.surrogate import FEWEST_DESIGNS, Surrogate, fit_surrogate
 from allpay.theory import Equilibrium, design_objective, equilibrium
@@ -26,6 +27,9 @@ FEWEST_STEPS, FAR_OFF = 8, 0.05
 
 ASCENTS = 8
 """From how many of the best designs looked at the exact objective is ascended."""
+
+QUICK: dict[str, int] = {"members": 20, "steps": 300}
+"""The ensemble that chooses designs: it is fitted many times, and small."""
 
 REFINED_DESIGNS = 5
 """On how many designs the bid grid is refined to see what it hides."""
@@ -120,19 +124,17 @@ def design(
     reporter = reporter or Silent()
     start = time.perf_counter()
     with reporter.stage(f"{study.space.rule}, {study.learner.name}: bidders learn"):
-        sweep = run(study, folder, reporter.advance, workers=workers, scheduler=scheduler)
+        choose = choose_next if study.active else None
+        sweep = run(study, folder, reporter.advance, workers=workers, scheduler=scheduler, choose=choose)
     with reporter.stage(f"{study.space.rule}, {study.learner.name}: fitting, ascending, checking"):
         surrogate = fit_surrogate(sweep.weights, sweep.values(), seed=study.seed)
         resolution = max(grid_resolution(sweep), sampling_resolution(sweep, surrogate))
-        space = study.space
-        optimum = find_optimum(
-            surrogate, space.bidders, space.dimension, resolution=resolution, objective=study.objective, seed=study.seed
-        )
+        optimum = optimum_of(study, surrogate, resolution)
         check = study.learner.learn([study.game(optimum.weights)], run_seeds(study.seed, 1, study.rounds, CHECKING))
         checked = Estimate(tuple(objective_of(check, study.objective)[0].tolist()))
         assert study.setting is not None
         exact = equilibrium(study.game(optimum.weights))
-        exact_best = best_in_theory(space, study.setting, study.objective)
+        exact_best = best_in_theory(study.space, study.setting, study.objective)
     return Result(
         sweep=sweep,
         surrogate=surrogate,
@@ -144,6 +146,44 @@ def design(
         exact_best=exact_best,
         seconds=time.perf_counter() - start,
     )
+
+
+def optimum_of(study: Study, surrogate: Surrogate, resolution: float = 0.0) -> Optimum:
+    """The best design of a study by a surrogate."""
+    return find_optimum(
+        surrogate,
+        study.space.bidders,
+        polytope=study.space.polytope,
+        resolution=resolution,
+        objective=study.objective,
+        seed=study.seed,
+    )
+
+
+def choose_next(sweep: Sweep, count: int) -> Array | str:
+    """The designs that an active study simulates next, or why it needs no more; see `allpay.study.sweep.Choose`.
+
+    An ensemble is fitted to all that has been found, and its bounds are ascended (`allpay.acquisition`). The study stops
+    when the interval of the best value is narrower than its precision, both by this ensemble and by the one that the answer
+    will come from.
+
+    Raises:
+        AllpayError: if there are too few designs to fit.
+    """
+    study, weights, values = sweep.study, sweep.weights, sweep.values()
+    surrogate = fit_surrogate(weights, values, study.seed, **QUICK)
+    if study.precision is not None and _width(study, surrogate) < study.precision:
+        width = _width(study, fit_surrogate(weights, values, study.seed))
+        if width < study.precision:
+            return f"the interval of the best value is {width:.2g} of it wide, within the precision of {study.precision:g}"
+    seed = np.random.SeedSequence(study.seed, spawn_key=(CHOOSING, len(weights)))
+    return next_designs(surrogate, study.space.polytope, weights, count, int(seed.generate_state(1)[0]))
+
+
+def _width(study: Study, surrogate: Surrogate) -> float:
+    """How wide the interval of the best value is, as a part of it."""
+    best = optimum_of(study, surrogate)
+    return (best.high - best.low) / abs(best.value) if best.value != 0 else math.inf
 
 
 def objective_of(outcome: Outcome, objective: str) -> Array:
@@ -196,7 +236,7 @@ def grid_resolution(sweep: Sweep) -> float:
     order = order[settled[order]] if settled.any() else order
     chosen = order[np.linspace(0, len(order) - 1, min(REFINED_DESIGNS, len(order))).astype(int)]
     seeds = run_seeds(study.seed, chosen.tolist(), min(study.rounds, 3), TRAINING)
-    refined = study.learner.learn([finer.game(study.designs[d]) for d in chosen], seeds)
+    refined = study.learner.learn([finer.game(sweep.weights[d]) for d in chosen], seeds)
     coarse = sweep.values()[chosen, : seeds.shape[1]]
     return 2.0 * float(np.abs(objective_of(refined, study.objective).mean(axis=1) - coarse.mean(axis=1)).max())
 
@@ -224,21 +264,22 @@ def best_in_theory(space: DesignSpace, setting: Setting, objective: str = "reven
     Returns:
         None where no design that was looked at has an equilibrium in closed form.
     """
-    looked_at = candidates(space.bidders, space.dimension, count=101)
+    corners, uniform = looked_at(space.polytope, count=101)
+    designs = np.concatenate([corners, uniform])
     try:
-        exact = design_objective(setting.game(space.mechanism(looked_at[0].tolist())), space.rule, objective)
+        exact = design_objective(setting.game(space.mechanism(uniform[-1])), space.rule, objective)
     except (
         AllpayError
     ):  # values with atoms have no closed form; risk-averse private bidders who pay by rank no gradient
         return None
-    values = exact(looked_at)[0]
+    values = exact(designs)[0]
     known = np.isfinite(values)
     if not known.any():
         return None
     order = np.argsort(-np.where(known, values, -np.inf), kind="stable")
-    best, value = looked_at[order[0]], float(values[order[0]])
+    best, value = designs[order[0]], float(values[order[0]])
     try:
-        found = mirror_ascent(exact, looked_at[order[: min(ASCENTS, known.sum())]], ranks=space.dimension)
+        found = mirror_ascent(exact, designs[order[: min(ASCENTS, known.sum())]], polytope=space.polytope)
         if found.value > value:
             best, value = found.weights, found.value
     except AllpayError:  # equilibria at the corners of the space only, with none beside them to ascend

@@ -1,11 +1,28 @@
-"""The ordered simplex {w_1 ≥ … ≥ w_m ≥ 0, Σw = 1}, in which designs lie: its corners, coordinates, and samples of it."""
+"""Where designs lie: the ordered simplex {w_1 ≥ … ≥ w_m ≥ 0, Σw = 1}, whole or cut, and the box; their corners, coordinates,
+and points spread over them.
+
+Both are polytopes: every design is an average of corners. Coordinates λ say how much of each, `[..., blocks, corners]`, and
+sum to 1 in each block. The ordered simplex is one block; the box has a block of two corners for each rank.
+"""
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import combinations, product
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from allpay.errors import AllpayError
+from allpay.errors import AllpayError, one_of
 
 Array = NDArray[np.float64]
+
+SAMPLINGS = ("uniform", "sobol", "grid")
+"""How designs can be spread: at random, by scrambled Sobol points, or the averages of so many corners."""
+
+TOLERANCE = 1e-6
+"""How far a design may lie outside its polytope by rounding."""
 
 
 def shown(weights: ArrayLike, digits: int = 3) -> str:
@@ -23,10 +40,12 @@ def shown(weights: ArrayLike, digits: int = 3) -> str:
     return "(" + ", ".join(numbers) + ")"
 
 
+# The whole ordered simplex --------------------------------------------------------------------------------------------
+
+
 def vertices(n: int, m: int) -> Array:
     """`[m, n]` the corners of the ordered simplex: row k is (1/k, …, 1/k, 0, …)."""
-    if not 1 <= m <= n:
-        raise AllpayError(f"between 1 and {n} of {n} ranks can carry weight: got {m}")
+    _check_ranks(n, m)
     return np.tril(np.ones((m, n))) / np.arange(1, m + 1)[:, None]
 
 
@@ -39,9 +58,10 @@ def to_vertices(weights: ArrayLike, m: int | None = None) -> Array:
     w = np.asarray(weights, float)
     n = w.shape[-1]
     m = n if m is None else m
-    vertices(n, m)
+    _check_ranks(n, m)
     lam = np.arange(1, n + 1) * -np.diff(w, axis=-1, append=0.0)
-    if not (np.all(lam >= -1e-6) and np.all(np.abs(lam[..., m:]) <= 1e-6) and np.all(np.abs(w.sum(-1) - 1) <= 1e-6)):
+    off = np.abs(w.sum(-1) - 1)
+    if not (np.all(lam >= -TOLERANCE) and np.all(np.abs(lam[..., m:]) <= TOLERANCE) and np.all(off <= TOLERANCE)):
         raise AllpayError(
             f"weights must be nonincreasing, ≥ 0, of sum 1 and 0 after the first {m} ranks: got {w.tolist()}"
         )
@@ -53,7 +73,7 @@ def from_vertices(coordinates: ArrayLike, n: int) -> Array:
     """The weights `[..., n]` of coordinates λ `[..., m]` on the simplex; nonincreasing without a rounding error."""
     lam = np.asarray(coordinates, float)
     m = lam.shape[-1]
-    vertices(n, m)
+    _check_ranks(n, m)
     weights = np.zeros((*lam.shape[:-1], n))
     # summed from the last rank up, each weight is the next one plus a number ≥ 0
     weights[..., :m] = np.cumsum((lam / np.arange(1, m + 1))[..., ::-1], axis=-1)[..., ::-1]
@@ -68,10 +88,425 @@ def sample_ordered_simplex(count: int, n: int, m: int, rng: np.random.Generator)
     Raises:
         AllpayError: if m is not in 1 … n.
     """
-    vertices(n, m)
+    _check_ranks(n, m)
     weights = np.zeros((count, n))
     weights[:, :m] = np.sort(rng.dirichlet(np.ones(m), size=count), axis=1)[:, ::-1]
     return weights
+
+
+def from_sticks(lengths: ArrayLike) -> Array:
+    """Coordinates λ `[..., k]` on a simplex, from numbers in [0, 1], `[..., k − 1]`: uniform ones give uniform ones.
+
+    A stick of length 1 is broken again and again: λ_j is the part 1 − (1 − u_j)^{1/(k−j)} of what is left (Fang & Wang 1994,
+    Number-theoretic methods in statistics, section 1.5, in other coordinates).
+    """
+    u = np.asarray(lengths, float)
+    k = u.shape[-1] + 1
+    kept = np.cumprod((1.0 - u) ** (1.0 / np.arange(k - 1, 0, -1)), axis=-1)
+    edges = np.concatenate([np.ones((*u.shape[:-1], 1)), kept, np.zeros((*u.shape[:-1], 1))], axis=-1)
+    return -np.diff(edges, axis=-1)
+
+
+def to_sticks(coordinates: ArrayLike) -> Array:
+    """The numbers in [0, 1] that `from_sticks` makes coordinates `[..., k]` of; 0 where nothing is left to break."""
+    lam = np.asarray(coordinates, float)
+    k = lam.shape[-1]
+    left = np.cumsum(lam[..., ::-1], axis=-1)[..., ::-1]  # what is left before each piece
+    whole = np.where(left[..., :-1] > 0, left[..., :-1], 1.0)
+    part = np.where(left[..., :-1] > 0, np.minimum(left[..., 1:] / whole, 1.0), 1.0)
+    return 1.0 - part ** np.arange(k - 1, 0, -1)
+
+
+def _check_ranks(n: int, m: int) -> None:
+    if not 1 <= m <= n:
+        raise AllpayError(f"between 1 and {n} of {n} ranks can carry weight: got {m}")
+
+
+# Polytopes ------------------------------------------------------------------------------------------------------------
+
+
+class Polytope(Protocol):
+    """A set of designs: all averages of its corners, block by block."""
+
+    @property
+    def corners(self) -> Array:
+        """`[blocks, corners, n]`: a design is Σ_b λ_b · corners_b."""
+        ...
+
+    @property
+    def ranks(self) -> int:
+        """m, how many of the n ranks may carry weight: the first."""
+        ...
+
+    @property
+    def freedom(self) -> int:
+        """How many dimensions it has."""
+        ...
+
+    @property
+    def cube(self) -> int:
+        """How many numbers in [0, 1] `from_cube` takes for a design."""
+        ...
+
+    def coordinates(self, weights: ArrayLike) -> Array:
+        """Coordinates λ `[..., blocks, corners]` of weights `[..., n]`; where there are many, any of them.
+
+        Raises:
+            AllpayError: if the weights lie outside.
+        """
+        ...
+
+    def weights(self, coordinates: ArrayLike) -> Array:
+        """The weights `[..., n]` of coordinates λ; in order, and within their bounds, without a rounding error."""
+        ...
+
+    def from_cube(self, points: ArrayLike) -> Array:
+        """The weights `[..., n]` of points of the cube, `[..., cube]`: uniform points give uniform weights."""
+        ...
+
+    def uniform(self, count: int, rng: np.random.Generator) -> Array:
+        """`[count, n]` weights, uniform; a longer sample begins with the shorter one."""
+        ...
+
+
+@dataclass(frozen=True)
+class OrderedSimplex:
+    """Nonincreasing weights of sum 1 on the first m of n ranks, the last of them at least so much, and the first bounded.
+
+    A bound on w_1 cuts the simplex in two. The part that is kept is a polytope: its corners are those of the simplex that
+    keep to the bound, and the points where an edge from one that does to one that does not meets it.
+
+    The kept part falls into simplices. Take a corner v that breaks the bound, a corner s that keeps to it, and the point e
+    between them that meets it; the plane through e and all other corners halves the simplex: in one half e stands for v, in
+    the other for s. One of the two is left behind with each halving, so that after fewer than m of them none breaks the bound,
+    or none keeps to it. Halves have the shares of the edge as their shares of the volume, so what is kept of a simplex
+    with i corners on one side and j on the other is V(i, j) = p V(i − 1, j) + (1 − p) V(i, j − 1): de Boor's recursion for
+    splines, whose knots are the first weights of the corners (Curry & Schoenberg 1966). A uniform point is found by going
+    down it with the right chances. Nothing is drawn that is not used.
+
+    Attributes:
+        n: how many ranks there are.
+        m: how many of them may carry weight.
+        first_at_most, first_at_least: bounds on w_1, one at most.
+        last_at_least: the least that w_m can be.
+
+    Raises:
+        AllpayError: if the bounds leave no design, or only one.
+    """
+
+    n: int
+    m: int
+    first_at_most: float | None = None
+    first_at_least: float | None = None
+    last_at_least: float = 0.0
+    _cut: "_Cut | None" = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        _check_ranks(self.n, self.m)
+        if self.first_at_most is not None and self.first_at_least is not None:
+            raise AllpayError(
+                f"the first weight can have one bound: got at least {self.first_at_least:g} and at most "
+                f"{self.first_at_most:g}; leave one of them out"
+            )
+        if not 0 <= self.last_at_least < 1 / self.m:
+            raise AllpayError(
+                f"{self.m} weights of sum 1 have a last one below 1/{self.m}: got at least {self.last_at_least:g}"
+            )
+        first = self.last_at_least + (1 - self.m * self.last_at_least) / np.arange(1, self.m + 1)
+        cut = None
+        for bound, sign, words in ((self.first_at_most, 1.0, "at most"), (self.first_at_least, -1.0, "at least")):
+            if bound is None:
+                continue
+            low, high = float(first[-1]), float(first[0])
+            if not (bound > low if sign > 0 else bound < high) or not math.isfinite(bound):
+                side = f"above {low:.4g}" if sign > 0 else f"below {high:.4g}"
+                raise AllpayError(f"the first weight of any design lies {side}: got {words} {bound:g}")
+            if np.any(sign * (first - bound) > 0):
+                cut = _Cut(sign * first, sign * bound)
+                if cut.volume[-1, -1] == 0:
+                    raise AllpayError(f"hardly any design has a first weight {words} {bound:g}: give another bound")
+        object.__setattr__(self, "_cut", cut)
+
+    @property
+    def ranks(self) -> int:
+        return self.m
+
+    @property
+    def freedom(self) -> int:
+        return self.m - 1
+
+    @property
+    def cube(self) -> int:
+        return (self.m - 1) * (1 if self._cut is None else 2)
+
+    @cached_property
+    def corners(self) -> Array:
+        alone = np.eye(self.m) if self._cut is None else self._cut.corners
+        return self._from_simplex(alone)[None]
+
+    def coordinates(self, weights: ArrayLike) -> Array:
+        w = np.asarray(weights, float)
+        if self.last_at_least > 0:
+            if w.shape[-1] == self.n and np.any(w[..., self.m - 1] < self.last_at_least - TOLERANCE):
+                raise AllpayError(f"weight {self.m} must be at least {self.last_at_least:g}: got {w.tolist()}")
+            w = np.concatenate([w[..., : self.m] - self.last_at_least, w[..., self.m :]], axis=-1)
+            w = np.where(np.abs(w) < TOLERANCE, np.maximum(w, 0.0), w) / (1 - self.m * self.last_at_least)
+        lam = to_vertices(w, self.m)
+        if self._cut is not None:
+            lam, over = self._cut.coordinates(lam)
+            if np.any(over > TOLERANCE):
+                bound = f"at most {self.first_at_most:g}" if self.first_at_most is not None else None
+                bound = bound or f"at least {self.first_at_least:g}"
+                raise AllpayError(f"the first weight must be {bound}: got {np.asarray(weights).tolist()}")
+        return lam[..., None, :]
+
+    def weights(self, coordinates: ArrayLike) -> Array:
+        lam = np.asarray(coordinates, float)[..., 0, :]
+        return self._from_simplex(lam if self._cut is None else lam @ self._cut.corners)
+
+    def from_cube(self, points: ArrayLike) -> Array:
+        u = np.asarray(points, float)
+        lam = from_sticks(u[..., -(self.m - 1) :] if self.m > 1 else u[..., :0])
+        if self._cut is not None:
+            lam = self._cut.spread(u[..., : self.m - 1], lam) @ self._cut.corners
+        return self._from_simplex(lam)
+
+    def uniform(self, count: int, rng: np.random.Generator) -> Array:
+        if self._cut is not None:
+            return self.from_cube(rng.random((count, self.cube)))
+        drawn = sample_ordered_simplex(count, self.n, self.m, rng)
+        return drawn if self.last_at_least == 0 else self._raised(drawn)
+
+    def _from_simplex(self, lam: Array) -> Array:
+        whole = from_vertices(lam, self.n)
+        return whole if self.last_at_least == 0 else self._raised(whole)
+
+    def _raised(self, whole: Array) -> Array:
+        """Designs of the whole simplex, drawn together so that each of the m weights is at least what the last must be."""
+        carrying = np.arange(self.n) < self.m
+        return np.where(carrying, self.last_at_least + (1 - self.m * self.last_at_least) * whole, 0.0)
+
+
+@dataclass(frozen=True)
+class Box:
+    """Weights of the first m of n ranks, each anywhere between its bounds; 0 on the others.
+
+    Attributes:
+        n: how many ranks there are.
+        low, high: `[m]` the bounds.
+    """
+
+    n: int
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.low) == len(self.high) <= self.n:
+            raise AllpayError(f"between 1 and {self.n} of {self.n} ranks can carry weight: got {len(self.low)}")
+        for rank, (low, high) in enumerate(zip(self.low, self.high, strict=True), start=1):
+            if not 0 <= low < high < math.inf:
+                raise AllpayError(f"weight {rank} needs bounds 0 ≤ low < high: got {low:g} and {high:g}")
+
+    @property
+    def ranks(self) -> int:
+        return len(self.low)
+
+    @property
+    def freedom(self) -> int:
+        return len(self.low)
+
+    @property
+    def cube(self) -> int:
+        return len(self.low)
+
+    @cached_property
+    def corners(self) -> Array:
+        m = len(self.low)
+        ends = np.zeros((m, 2, self.n))
+        ends[np.arange(m), :, np.arange(m)] = np.stack([self.low, self.high], axis=1)
+        return ends
+
+    def coordinates(self, weights: ArrayLike) -> Array:
+        w = np.asarray(weights, float)
+        low, high, m = np.array(self.low), np.array(self.high), len(self.low)
+        if (
+            w.shape[-1] != self.n
+            or np.any(np.abs(w[..., m:]) > TOLERANCE)
+            or np.any((w[..., :m] < low - TOLERANCE) | (w[..., :m] > high + TOLERANCE))
+        ):
+            raise AllpayError(
+                f"weights must be {self.n}, from {low.tolist()} to {high.tolist()} on the first {m} ranks and 0 after: "
+                f"got {w.tolist()}"
+            )
+        part = np.clip((w[..., :m] - low) / (high - low), 0.0, 1.0)
+        return np.stack([1 - part, part], axis=-1)
+
+    def weights(self, coordinates: ArrayLike) -> Array:
+        return self.from_cube(np.asarray(coordinates, float)[..., 1])
+
+    def from_cube(self, points: ArrayLike) -> Array:
+        u = np.asarray(points, float)
+        low, high = np.array(self.low), np.array(self.high)
+        weights = np.zeros((*u.shape[:-1], self.n))
+        weights[..., : len(low)] = np.clip(low + (high - low) * u, low, high)
+        return weights
+
+    def uniform(self, count: int, rng: np.random.Generator) -> Array:
+        return self.from_cube(rng.random((count, self.cube)))
+
+
+class _Cut:
+    """The part of a simplex where a linear function is at most `bound`; all in coordinates of the simplex, see `OrderedSimplex`.
+
+    Attributes:
+        corners: `[corners, m]` those of the part.
+    """
+
+    def __init__(self, values: Array, bound: float):
+        """`values` `[m]` are those of the function at the corners of the simplex; some must exceed the bound, some be below."""
+        m = len(values)
+        self.above = np.flatnonzero(values > bound)
+        self.below = np.flatnonzero(values < bound)
+        kept = np.flatnonzero(values <= bound)
+        i, j = len(self.above), len(self.below)
+        high, low = values[self.above][:, None], values[self.below][None, :]
+        self.part = (bound - low) / (high - low)  # [i, j] how much of the upper corner is in the point between the two
+        between = self.part[..., None] * np.eye(m)[self.above][:, None]
+        between = between + (1 - self.part)[..., None] * np.eye(m)[self.below]
+        self.corners = np.concatenate([np.eye(m)[kept], between.reshape(-1, m)])
+        self.at = len(kept) + np.arange(i * j).reshape(i, j)  # [i, j] the number of the corner between the two
+        self.number = np.full(m, -1)
+        self.number[kept] = np.arange(len(kept))
+        self.level = np.setdiff1d(kept, self.below)  # corners of the simplex that meet the bound
+        self.volume = np.zeros((i + 1, j + 1))  # the share of a simplex of so many corners on either side that is kept
+        self.volume[0] = 1.0
+        for a in range(1, i + 1):
+            for b in range(1, j + 1):
+                p = self.part[a - 1, b - 1]
+                self.volume[a, b] = p * self.volume[a - 1, b] + (1 - p) * self.volume[a, b - 1]
+
+    def spread(self, choices: Array, lam: Array) -> Array:
+        """Coordinates on `corners` `[..., corners]`, uniform on the part if `choices` and the sticks of `lam` are uniform.
+
+        `choices` `[..., m − 1]` say which halves are taken, `lam` `[..., m]` where in the last one the point lies.
+        """
+        shape = lam.shape[:-1]
+        choices, lam = choices.reshape(-1, choices.shape[-1]), lam.reshape(-1, lam.shape[-1])
+        count, m = lam.shape
+        rows = np.arange(count)
+        upper, lower = np.full(count, len(self.above)), np.full(count, len(self.below))
+        out = np.zeros((count, len(self.corners)))
+        for step in range(len(self.above) + len(self.below) - 1):
+            going = upper > 0
+            a, b = np.maximum(upper, 1), np.maximum(lower, 1)
+            chance = self.part[a - 1, b - 1] * self.volume[a - 1, b] / self.volume[a, b]
+            replaces_upper = choices[:, step] < chance
+            out[rows[going], self.at[a - 1, b - 1][going]] = lam[going, step]
+            upper = np.where(going & replaces_upper, upper - 1, upper)
+            lower = np.where(going & ~replaces_upper, lower - 1, lower)
+        # what is left of the simplex: the points met, `steps` of them, and corners below or on the bound
+        met = len(self.above) + len(self.below) - upper - lower
+        for k, corner in enumerate(self.below):
+            left = k < lower
+            out[left, self.number[corner]] = lam[rows[left], met[left] + k]
+        for k, corner in enumerate(self.level):
+            out[:, self.number[corner]] = lam[:, m - 1 - k]
+        return out.reshape(*shape, -1)
+
+    def coordinates(self, lam: Array) -> tuple[Array, Array]:
+        """Coordinates `[..., corners]` of points of the part, and how much of each `[...]` lies beyond the bound.
+
+        The halving in which a point lies is told by its coordinates: e takes what it needs of v and s, until one is used up.
+        """
+        shape = lam.shape[:-1]
+        left = lam.reshape(-1, lam.shape[-1]).copy()
+        count = len(left)
+        rows = np.arange(count)
+        upper, lower = np.full(count, len(self.above)), np.full(count, len(self.below))
+        out = np.zeros((count, len(self.corners)))
+        for _ in range(len(self.above) + len(self.below)):
+            going = (upper > 0) & (lower > 0)
+            if not going.any():
+                break
+            a, b = np.maximum(upper, 1) - 1, np.maximum(lower, 1) - 1
+            v, s, p = self.above[a], self.below[b], self.part[a, b]
+            by_upper, by_lower = left[rows, v] / p, left[rows, s] / (1 - p)
+            uses_upper = by_upper <= by_lower
+            taken = np.where(going, np.where(uses_upper, by_upper, by_lower), 0.0)
+            out[rows, self.at[a, b]] += taken
+            left[rows, v] = np.where(going & uses_upper, 0.0, np.maximum(left[rows, v] - p * taken, 0.0))
+            left[rows, s] = np.where(going & ~uses_upper, 0.0, np.maximum(left[rows, s] - (1 - p) * taken, 0.0))
+            upper = np.where(going & uses_upper, upper - 1, upper)
+            lower = np.where(going & ~uses_upper, lower - 1, lower)
+        beyond = left[:, self.above].sum(axis=1)
+        kept = self.number >= 0
+        out[:, self.number[kept]] += left[:, kept]
+        out /= out.sum(axis=1, keepdims=True)
+        return out.reshape(*shape, -1), beyond.reshape(shape)
+
+
+# Points spread over a polytope ----------------------------------------------------------------------------------------
+
+
+def spread(polytope: Polytope, count: int, rng: np.random.Generator, sampling: str = "uniform") -> Array:
+    """`[count, n]` designs; of a grid, the finest with at most so many.
+
+    - `uniform`: independent and uniform;
+    - `sobol`: uniform too, by Owen's (1998) scrambled Sobol points, which leave no gaps;
+    - `grid`: all averages of L corners, block by block (Scheffé 1958).
+
+    Of the first two a longer sample begins with the shorter one.
+
+    Raises:
+        AllpayError: if the way is unknown, or a grid has no room for the corners.
+    """
+    one_of("sampling", sampling, SAMPLINGS)
+    if sampling == "uniform":
+        return polytope.uniform(count, rng)
+    if sampling == "grid":
+        return grid(polytope, count)
+    from scipy.stats import qmc
+
+    points = qmc.Sobol(polytope.cube, scramble=True, seed=rng).random_base2((max(count, 1) - 1).bit_length())
+    return polytope.from_cube(points[:count])
+
+
+def grid(polytope: Polytope, most: int) -> Array:
+    """`[at most `most`, n]` the averages of L corners, block by block, for the largest L that leaves so few; each once.
+
+    Raises:
+        AllpayError: if already the corners are more.
+    """
+    blocks, corners, _ = polytope.corners.shape
+    if corners == 1:
+        return polytope.weights(np.ones((1, blocks, 1)))
+    parts = 0
+    while math.comb(parts + corners, corners - 1) ** blocks <= most:
+        parts += 1
+    if parts == 0:
+        raise AllpayError(f"a grid has at least the {corners**blocks:,} corners of the space: got {most:,} designs")
+    bars = np.array(list(combinations(range(parts + corners - 1), corners - 1)))
+    shares = np.diff(bars, axis=1, prepend=-1, append=parts + corners - 1) - 1  # stars between bars, [points, corners]
+    every = np.array(list(product(range(len(shares)), repeat=blocks)))
+    designs = polytope.weights(shares[every] / parts)
+    _, first = np.unique(designs.round(12), axis=0, return_index=True)
+    return designs[np.sort(first)]
+
+
+def looked_at(polytope: Polytope, count: int = 501, seed: int = 0) -> tuple[Array, Array]:
+    """Corners `[few, n]`, and designs uniform over a polytope: together about `count`, which cover it.
+
+    A line is covered by a grid from end to end, and needs no corners. Where these are more than `count`, as in a box of many
+    ranks, they are left out: what is ascended from inside reaches them.
+    """
+    blocks, corners, n = polytope.corners.shape
+    if polytope.freedom <= 1:
+        designs = grid(polytope, max(count, 2))
+        return np.empty((0, n)), designs[np.argsort(designs[:, 0], kind="stable")]
+    few = np.empty((0, n))
+    if corners**blocks <= count:
+        few = polytope.corners[0] if blocks == 1 else grid(polytope, corners**blocks)
+    return few, polytope.uniform(count - len(few), np.random.default_rng(seed))
 
 
 def candidates(n: int, m: int, count: int = 501, seed: int = 0) -> Array:
@@ -80,10 +515,4 @@ def candidates(n: int, m: int, count: int = 501, seed: int = 0) -> Array:
     Raises:
         AllpayError: if m is not in 1 … n.
     """
-    corners = vertices(n, m)
-    if m == 1:
-        return corners
-    if m == 2:
-        part = np.linspace(0.0, 1.0, max(count, 2))
-        return from_vertices(np.stack([part, 1 - part], axis=1), n)
-    return np.concatenate([corners, sample_ordered_simplex(max(count - m, 0), n, m, np.random.default_rng(seed))])
+    return np.concatenate(looked_at(OrderedSimplex(n, m), max(count, m), seed))

@@ -1,10 +1,10 @@
-"""The surrogate: an ensemble of small networks from weights to the objective, trained on simulated designs.
+"""The surrogate: an ensemble from weights to the objective, each member a quadratic and a small network on what it leaves.
 
 It takes arrays and gives arrays; what was simulated, and where the ensemble is ascended, is other files' matter.
 """
 
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,9 +22,15 @@ Array = NDArray[np.float64]
 
 FEWEST_DESIGNS = 5
 
+CONSTANT, LINEAR, QUADRATIC = 3.0, 2.0, 0.5
+"""How large coefficients of a trend are expected to be, before the penalty has its say, for inputs and outputs of unit variance."""
+
+PENALTIES = 10.0 ** np.arange(-8.0, 2.5, 0.5)
+"""From which the penalty of the trend is chosen."""
+
 
 _NUMBERS = ("centre", "scale", "level", "unit", "r2", "rmse")
-"""Fields of a surrogate beside its networks."""
+"""Fields of a surrogate beside its networks and its trend."""
 
 
 class Network(eqx.Module):
@@ -44,11 +50,39 @@ class Network(eqx.Module):
 
 
 @dataclass(frozen=True)
-class Surrogate:
-    """An ensemble of networks fitted to simulated designs.
+class Trend:
+    """The quadratic c + g·x + ½ x·Hx of each member, a response surface (Box & Wilson 1951).
 
     Attributes:
-        networks: all members, stacked.
+        level: `[members]`, c.
+        slope: `[members, n]`, g.
+        bend: `[members, n, n]`, H, symmetric.
+    """
+
+    level: Array
+    slope: Array
+    bend: Array
+
+    def members(self, x: Array) -> Array:
+        """`[members, points]` at the points `[points, n]`."""
+        return self.level[:, None] + self.slope @ x.T + 0.5 * np.sum((x @ self.bend) * x, axis=-1)
+
+    def gradients(self, x: Array) -> Array:
+        """`[members, points, n]` at the points `[points, n]`."""
+        return self.slope[:, None] + x @ self.bend
+
+    @property
+    def mean(self) -> "Trend":
+        """The mean over members, as one member."""
+        return Trend(*(part.mean(axis=0, keepdims=True) for part in (self.level, self.slope, self.bend)))
+
+
+@dataclass(frozen=True)
+class Surrogate:
+    """An ensemble fitted to simulated designs.
+
+    Attributes:
+        networks: those of all members, stacked: what they add to the trend.
         centre, scale: `[n]` what was taken from, and divided out of, the weights before training.
         level, unit: the same for the objective; a unit of 0 says that all design means were equal, and so are predictions.
         r2: share of the variance between design means that held-out predictions explain; 0 where there is no variance.
@@ -63,11 +97,11 @@ class Surrogate:
     unit: float
     r2: float
     rmse: float
+    trend: Trend
 
     def members(self, weights: ArrayLike) -> Array:
         """`[members, points]` what each member predicts at the weights `[points, n]`."""
-        x, points = self._inputs(weights)
-        return self.level + self.unit * np.asarray(_apply(self.networks, x)).astype(float)[:, :points]
+        return self.level + self.unit * self._scaled(*self._inputs(weights))
 
     def predict(self, weights: ArrayLike) -> tuple[Array, Array]:
         """Mean and standard deviation over members, `[points]` each, at the weights `[points, n]`."""
@@ -76,14 +110,17 @@ class Surrogate:
 
     def value_and_gradient(self, weights: ArrayLike) -> tuple[Array, Array]:
         """The members' mean `[points]` and its gradient in the weights `[points, n]`."""
-        x, points = self._inputs(weights)
-        value, slope = (np.asarray(a).astype(float)[:points] for a in _mean_and_slope(self.networks, x))
+        x, single = self._inputs(weights)
+        value, slope = (np.asarray(a).astype(float)[: len(x)] for a in _mean_and_slope(self.networks, single))
+        mean = self.trend.mean
+        value, slope = mean.members(x)[0] + value, mean.gradients(x)[0] + slope
         return self.level + self.unit * value, self.unit * slope / self.scale
 
     def save(self, file: BinaryIO) -> None:
         """Write all of it as an .npz file: what `load` makes of that predicts the same bits."""
         layers = {"matrices": self.networks.matrices, "biases": self.networks.biases}
         arrays = {f"{name} {i}": np.asarray(a) for name, parts in layers.items() for i, a in enumerate(parts)}
+        arrays |= {f"trend {name}": part for name, part in vars(self.trend).items()}
         np.savez(file, **arrays, **{name: np.asarray(getattr(self, name)) for name in _NUMBERS})  # type: ignore[arg-type]
 
     @classmethod
@@ -100,23 +137,34 @@ class Surrogate:
             networks = Network(
                 *(tuple(jnp.asarray(arrays[f"{name} {i}"]) for i in layers) for name in ("matrices", "biases"))
             )
-            numbers: Any = [arrays[name] if arrays[name].ndim else float(arrays[name]) for name in _NUMBERS]
-            return cls(networks, *numbers)
+            numbers: dict[str, Any] = {n: arrays[n] if arrays[n].ndim else float(arrays[n]) for n in _NUMBERS}
+            trend = Trend(*(arrays[f"trend {name}"] for name in ("level", "slope", "bend")))
+            return cls(networks, trend=trend, **numbers)
         except OSError as error:
             raise AllpayError(f"cannot read {path}: {error.strerror or error}") from None
         except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
             raise AllpayError(f"{path} holds no surrogate, or is damaged: run its study again") from None
 
-    def _inputs(self, weights: ArrayLike) -> tuple[jax.Array, int]:
-        """Scaled weights, filled up to a power of two of points so that few shapes are ever compiled; and the points."""
+    def members_and_gradients(self, weights: ArrayLike) -> tuple[Array, Array]:
+        """What each member predicts `[members, points]` at the weights `[points, n]`, and its gradient `[members, points, n]`."""
+        x, single = self._inputs(weights)
+        value, slope = (np.asarray(a).astype(float)[:, : len(x)] for a in _each_and_slope(self.networks, single))
+        value, slope = self.trend.members(x) + value, self.trend.gradients(x) + slope
+        return self.level + self.unit * value, self.unit * slope / self.scale
+
+    def _scaled(self, x: Array, single: jax.Array) -> Array:
+        """Predictions `[members, points]` in units of the training outputs' scatter, from their mean."""
+        return self.trend.members(x) + np.asarray(_apply(self.networks, single)).astype(float)[:, : len(x)]
+
+    def _inputs(self, weights: ArrayLike) -> tuple[Array, jax.Array]:
+        """Scaled weights; and, for the networks, in single precision and filled up so that few shapes are ever compiled."""
         w = np.asarray(weights, float)
         if w.ndim != 2 or w.shape[1] != len(self.centre):
             raise AllpayError(
                 f"the surrogate takes weights [points, {len(self.centre)}]: got an array of shape {w.shape}"
             )
-        x = np.zeros((1 << (max(len(w), 1) - 1).bit_length(), w.shape[1]), np.float32)
-        x[: len(w)] = (w - self.centre) / self.scale
-        return jnp.asarray(x), len(w)
+        x = (w - self.centre) / self.scale
+        return x, jnp.asarray(_filled(x.T, 1 << (max(len(w), 1) - 1).bit_length()).T)
 
 
 def fit_surrogate(
@@ -131,11 +179,16 @@ def fit_surrogate(
     steps: int = 1000,
     learning_rate: float = 0.01,
 ) -> Surrogate:
-    """Train an ensemble on simulated designs, all members side by side in one compiled function.
+    """Fit an ensemble to simulated designs, the networks of all members side by side in one compiled function.
+
+    A member is a quadratic of the weights, fitted by ridge regression, and a network trained on what that leaves. Revenue
+    is smooth in the weights over most of a space, and in many dimensions a quadratic says more of it from few designs than a
+    network alone; of a line or a plane it leaves the network little to do. The network begins at 0.
 
     The designs are dealt into folds. Member j never sees fold j mod `folds`, which serves only the held-out score. Of the
-    other designs it trains on a bootstrap resample, and keeps the parameters that did best on those not drawn (early
-    stopping). A design is drawn with all its rounds, that is as its mean: what rounds of one design share is error too,
+    other designs it trains on a bootstrap resample, and its network keeps the parameters that did best on those not
+    drawn (early stopping). The penalty of the quadratic is that of the least error when each design but those of the fold
+    is left out in turn. A design is drawn with all its rounds, that is as its mean: what rounds of one design share is error too,
     and drawing rounds once more within a design would count their noise twice. So the spread over members is the
     sampling error of the fit.
 
@@ -154,7 +207,8 @@ def fit_surrogate(
 
     References:
         Breiman (1996), Bagging predictors. Lakshminarayanan, Pritzel and Blundell (2017), Simple and scalable predictive
-        uncertainty estimation using deep ensembles. Davison and Hinkley (1997), section 3.8, on resampling groups.
+        uncertainty estimation using deep ensembles. Davison and Hinkley (1997), section 3.8, on resampling groups. Allen
+        (1974), The relationship between variable selection and data augmentation and a method for prediction.
     """
     w, y = _checked(weights, values)
     if not 2 <= folds <= len(w):
@@ -169,15 +223,22 @@ def fit_surrogate(
 
     rng = np.random.default_rng(seed)
     held, drawn, unseen = _resample(len(w), members, folds, rng)
-    x = jnp.asarray((w - centre) / scale, jnp.float32)
-    target = jnp.asarray(scaled, jnp.float32)
+    x = (w - centre) / scale
+    trend = _trends(x, scaled, held, drawn)
+    rest = scaled - trend.members(x)
+    size = float(np.sqrt(np.mean(rest**2))) or 1.0
     start = _initial(members, [w.shape[1], *[width] * depth, 1], rng)
-    networks = _train(start, x, target, jnp.asarray(drawn), jnp.asarray(unseen), steps, learning_rate)
+    room = _room(len(w))
+    filled = [jnp.asarray(_filled(a, room)) for a in (rest / size, drawn, unseen)]
+    networks = _train(start, jnp.asarray(_filled(x.T, room).T), *filled, steps, learning_rate)
+    networks = Network(
+        *((*layers[:-1], layers[-1] * np.float32(size)) for layers in (networks.matrices, networks.biases))
+    )
 
-    guesses = np.asarray(_apply(networks, x)).astype(float)
-    error = level + unit * np.sum(guesses * held, axis=0) / np.sum(held, axis=0) - means
-    r2 = 1.0 - float(np.mean(error**2)) / unit**2 if unit > 0 else 0.0
-    return Surrogate(networks, centre, scale, level, unit, r2, float(np.sqrt(np.mean(error**2))))
+    fitted = Surrogate(networks, centre, scale, level, unit, 0.0, 0.0, trend)
+    guesses = fitted._scaled(*fitted._inputs(w))
+    square = float(np.mean((np.sum(guesses * held, axis=0) / np.sum(held, axis=0) - scaled) ** 2))
+    return replace(fitted, r2=1.0 - square if unit > 0 else 0.0, rmse=unit * square**0.5)
 
 
 def _resample(designs: int, members: int, folds: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
@@ -190,10 +251,56 @@ def _resample(designs: int, members: int, folds: int, rng: np.random.Generator) 
     return held.astype(np.float32), drawn.astype(np.float32), unseen.astype(np.float32)
 
 
+def _trends(x: Array, y: Array, held: Array, drawn: Array) -> Trend:
+    """The quadratic of each member, by ridge regression on the designs `[designs, n]` that it has drawn.
+
+    A rotation of the features, by their singular vectors, leaves as many as there are designs at most; ridge does not see it.
+    """
+    n = x.shape[1]
+    i, j = np.triu_indices(n)
+    square = np.where(i == j, 0.5**0.5, 1.0)  # so that the penalty is one of Σ H_ij²
+    parts = (np.full((len(x), 1), CONSTANT), LINEAR * x, QUADRATIC * square * x[:, i] * x[:, j])
+    left, sizes, rotation = np.linalg.svd(np.concatenate(parts, axis=1), full_matrices=False)
+    seen = sizes > 1e-12 * sizes[0]
+    features, rotation = left[:, seen] * sizes[seen], rotation[seen]
+    penalty = {fold.tobytes(): _penalty(features[fold == 0], y[fold == 0]) for fold in np.unique(held, axis=0)}
+    coefficients = np.empty((len(held), rotation.shape[1]))
+    for member, times in enumerate(drawn.astype(float)):
+        weighted = features * times[:, None]
+        ridge = features.T @ weighted + penalty[held[member].tobytes()] * np.eye(features.shape[1])
+        coefficients[member] = np.linalg.solve(ridge, weighted.T @ y) @ rotation
+    bend = np.zeros((len(held), n, n))
+    bend[:, i, j] = QUADRATIC * square * coefficients[:, 1 + n :]
+    bend += bend.transpose(0, 2, 1)
+    return Trend(CONSTANT * coefficients[:, 0], LINEAR * coefficients[:, 1 : 1 + n], bend)
+
+
+def _penalty(features: Array, y: Array) -> float:
+    """The penalty at which designs that are left out one by one are predicted best (Allen's PRESS)."""
+    left, sizes, _ = np.linalg.svd(features, full_matrices=False)
+    kept = sizes**2 / (sizes**2 + PENALTIES[:, None])
+    error = y - (kept * (left.T @ y)) @ left.T
+    return float(PENALTIES[np.argmin(np.mean((error / np.maximum(1 - kept @ (left**2).T, 1e-9)) ** 2, axis=1))])
+
+
+def _room(designs: int) -> int:
+    """To how many designs the arrays of a fit are filled up, so that few shapes are compiled where fits follow each other."""
+    return 1 << (designs - 1).bit_length() if designs <= 64 else -(-designs // 64) * 64
+
+
+def _filled(rows: Array, room: int) -> Array:
+    """Zeros after the last column up to `room`, in single precision: designs without weight, or points not asked for."""
+    return np.pad(rows, ((0, 0), (0, room - rows.shape[1]))).astype(np.float32)
+
+
 def _initial(members: int, sizes: list[int], rng: np.random.Generator) -> Network:
-    """Random starts for all members: normal weights of variance 1/inputs; normal biases in the first layer, 0 after it."""
+    """Random starts for all members: normal weights of variance 1/inputs; normal biases in the first layer, 0 after it.
+
+    The weights of the last layer are 0: a network begins by adding nothing to the trend, and is stopped there if it does no good.
+    """
     shapes = list(pairwise(sizes))
     matrices = [rng.standard_normal((members, a, b), np.float32) / np.float32(np.sqrt(a)) for a, b in shapes]
+    matrices[-1][:] = 0
     # with biases of 0 all units of the first layer would bend at the same place, the mean of the designs
     biases = [rng.standard_normal((members, sizes[1]), np.float32)]
     biases += [np.zeros((members, b), np.float32) for b in sizes[2:]]
@@ -204,10 +311,13 @@ def _initial(members: int, sizes: list[int], rng: np.random.Generator) -> Networ
 def _train(
     start: Network, x: jax.Array, y: jax.Array, drawn: jax.Array, unseen: jax.Array, steps: int, learning_rate: float
 ) -> Network:
-    """All members trained side by side, each as it was when it did best on the designs kept for stopping."""
+    """All members trained side by side, each as it was when it did best on the designs kept for stopping.
+
+    `y`, `drawn` and `unseen` are `[members, designs]`.
+    """
     adam = optax.adam(optax.cosine_decay_schedule(learning_rate, steps))
 
-    def train(network: Network, drawn: jax.Array, unseen: jax.Array) -> Network:
+    def train(network: Network, y: jax.Array, drawn: jax.Array, unseen: jax.Array) -> Network:
         def losses(network: Network) -> tuple[jax.Array, jax.Array]:
             square = (jax.vmap(network)(x) - y) ** 2
             return jnp.sum(drawn * square) / jnp.sum(drawn), jnp.sum(unseen * square) / jnp.sum(unseen)
@@ -224,7 +334,7 @@ def _train(
         )
         return best
 
-    return jax.vmap(train)(start, drawn, unseen)
+    return jax.vmap(train)(start, y, drawn, unseen)
 
 
 @jax.jit
@@ -241,6 +351,12 @@ def _mean_and_slope(networks: Network, x: jax.Array) -> tuple[jax.Array, jax.Arr
         return jnp.mean(jax.vmap(lambda network: network(point))(networks))
 
     return jax.vmap(jax.value_and_grad(mean))(x)
+
+
+@jax.jit
+def _each_and_slope(networks: Network, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Every member at every point `[members, points]`, and its gradient `[members, points, n]`."""
+    return jax.vmap(lambda network: jax.vmap(jax.value_and_grad(network))(x))(networks)
 
 
 def _checked(weights: ArrayLike, values: ArrayLike) -> tuple[Array, Array]:

@@ -6,7 +6,6 @@ worker loses; and so large that a folder holds thousands of files at most. Its s
 """
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from allpay.game import Private, Setting
@@ -30,6 +29,10 @@ UNKNOWN = 0.1
 LEAST = 1.0
 """Seconds that a batch takes one core at least, if it is as long as it seems: hundreds of times what it costs."""
 
+LEAST_ACTIVE = 0.1
+"""The same in an active study, whose designs come in small groups that would else leave workers idle: this is still ten times
+what a batch costs."""
+
 MOST_BATCHES = 10_000
 """Into how many batches a study is parted at most: they last longer instead. Enough for a thousand workers, ten for each."""
 
@@ -37,34 +40,22 @@ MEMORY = 2**29
 """Bytes that the strategies learned in a batch may take; this goes before all else."""
 
 
-@dataclass(frozen=True)
-class Batches:
-    """The batches of a study.
-
-    Attributes:
-        designs: how many designs there are.
-        size: how many of them are in a batch; the last has what is left.
-    """
-
-    designs: int
-    size: int
-
-    def __len__(self) -> int:
-        return math.ceil(self.designs / self.size)
-
-    def __getitem__(self, number: int) -> range:
-        """The designs of a batch."""
-        if not 0 <= number < len(self):
-            raise IndexError(number)
-        return range(number * self.size, min((number + 1) * self.size, self.designs))
+def batches_of(study: Study, size: int) -> tuple[range, ...]:
+    """The designs of each batch, at most so many; those of one are all known at the same time."""
+    return tuple(
+        range(first, min(first + size, stage.stop))
+        for stage in study.stages
+        for first in range(stage.start, stage.stop, size)
+    )
 
 
 def designs_per_batch(study: Study) -> int:
     """How many designs of a study are learned and kept together."""
     assert study.setting is not None
     seconds = seconds_per_run(study) * study.rounds
+    least = LEAST_ACTIVE if study.active else LEAST
     room = MEMORY / (8 * _cells(study.setting) * study.space.bidders * study.rounds)
-    size = max(1, min(math.ceil(max(LEAST / seconds, study.samples / MOST_BATCHES)), int(room)))
+    size = max(1, min(math.ceil(max(least / seconds, study.samples / MOST_BATCHES)), int(room)))
     # runs that a learner trains side by side in chunks should fill them
     chunk = getattr(study.learner, "chunk", 1)
     whole = chunk // math.gcd(chunk, study.rounds)

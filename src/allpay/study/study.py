@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -12,40 +13,70 @@ from allpay.errors import AllpayError, one_of
 from allpay.game import Array, Game, Setting
 from allpay.learners import FictitiousPlay, Learner
 from allpay.learners.base import check_learner, check_rounds
-from allpay.mechanism import RULES, Mechanism, check_bidders
-from allpay.simplex import sample_ordered_simplex
+from allpay.mechanism import RULES, Mechanism, check_bidders, complete_weights
+from allpay.simplex import SAMPLINGS, Box, OrderedSimplex, Polytope, grid, spread
 
 OBJECTIVES = ("revenue", "highest-bid")
 """What a design can be chosen for: the expected sum of payments, or the expected highest bid."""
 
-_DESIGNS, TRAINING, CHECKING = 0, 1, 2
+REGIONS = ("simplex", "box")
+"""Where weights lie: nonincreasing and of sum 1, or each anywhere in [0, 1]."""
+
+STRATEGIES = ("sample", "active")
+"""How designs are found: all before any is simulated, or in batches, by what the ones before have brought."""
+
+FEWEST_FIRST, FEWEST_NEXT, GROWTH = 8, 4, 8
+"""The first batch of an active study has at least so many designs, and two for each corner of a simplex of as many
+dimensions; each further one has at least so many, or one for every so many designs before it."""
+
+_DESIGNS, TRAINING, CHECKING, CHOOSING = 0, 1, 2, 3
 """Streams of random numbers under a study's seed. What is trained on and what checks the result never share one."""
 
 
 @dataclass(frozen=True)
 class DesignSpace:
-    """The designs under one rule: nonincreasing weights of sum 1 on the first `ranks` ranks, nothing on the others.
+    """The designs under one rule: weights of the first `ranks` ranks, nothing on the others.
+
+    On the `simplex` weights are nonincreasing and sum to 1, under either rule. In the `box`, for `payments` alone, each
+    fraction of a bid that a rank pays is free in [0, 1]: prizes share one prize, but there is no such sum that ranks pay. Nor
+    are payments in any order there: the mechanism needs none, and losers who pay more than the winner are a case that
+    designers know (the sad-loser auction of Riley & Samuelson 1981).
 
     Attributes:
         rule: `prizes` or `payments`, see `mechanism`.
         bidders: n.
-        ranks: m, how many ranks may carry weight; without it all but the last, and both of two. With n = 3 that is
-            (w, 1−w, 0) for w in [½, 1].
+        ranks: m, how many ranks may carry weight; without it all in the box, and on the simplex all but the last, or both of
+            two. With n = 3 the simplex is (w, 1−w, 0) for w in [½, 1].
+        region: `simplex` or `box`.
+        first_at_most, first_at_least: bounds on the weight of the first rank; on the simplex, one of them at most.
+        last_at_least: the least weight of rank m.
+
+    Raises:
+        AllpayError: if one of these is out of its bounds, or they leave no design.
     """
 
     rule: str = "prizes"
     bidders: int = 3
     ranks: int | None = None
+    region: str = "simplex"
+    first_at_most: float | None = None
+    first_at_least: float | None = None
+    last_at_least: float | None = None
 
     def __post_init__(self) -> None:
         one_of("rule", self.rule, RULES)
+        one_of("region", self.region, REGIONS)
         check_bidders(self.bidders)
+        if self.box and self.rule == "prizes":
+            raise AllpayError("prizes share one prize, so their weights sum to 1: a box is for the rule payments")
+        least = 1 if self.box else 2
         if self.ranks is None:
-            object.__setattr__(self, "ranks", max(2, self.bidders - 1))
-        if not 2 <= self.dimension <= self.bidders:
+            object.__setattr__(self, "ranks", self.bidders if self.box else max(2, self.bidders - 1))
+        if not least <= self.dimension <= self.bidders:
             raise AllpayError(
-                f"between 2 and {self.bidders} ranks of {self.bidders} can carry weight: got {self.ranks}"
+                f"between {least} and {self.bidders} ranks of {self.bidders} can carry weight: got {self.ranks}"
             )
+        _ = self.polytope  # what is wrong with the bounds is said at once
 
     @property
     def dimension(self) -> int:
@@ -53,14 +84,61 @@ class DesignSpace:
         assert self.ranks is not None
         return self.ranks
 
+    @property
+    def box(self) -> bool:
+        """Whether the weights are free of each other."""
+        return self.region == "box"
+
+    @property
+    def line(self) -> bool:
+        """Whether the first weight alone says which design it is."""
+        return self.polytope.freedom == 1
+
+    @cached_property
+    def polytope(self) -> Polytope:
+        """The designs as a set of points."""
+        m = self.dimension
+        if not self.box:
+            return OrderedSimplex(
+                self.bidders, m, self.first_at_most, self.first_at_least, self.last_at_least or 0.0
+            )
+        low, high = [0.0] * m, [1.0] * m
+        low[-1] = self.last_at_least or 0.0
+        low[0] = max(low[0], self.first_at_least or 0.0)
+        high[0] = 1.0 if self.first_at_most is None else self.first_at_most
+        if high[0] > 1:
+            raise AllpayError(f"a rank pays at most its whole bid: got a first weight of at most {high[0]:g}")
+        return Box(self.bidders, tuple(low), tuple(high))
+
+    def complete(self, weights: float | Sequence[float]) -> tuple[float, ...]:
+        """The weight of every rank, `[bidders]`.
+
+        Raises:
+            AllpayError: if they are no design under the rule; bounds on the first and last weight are not looked at.
+        """
+        if not self.box:
+            return complete_weights(weights, self.bidders)
+        if isinstance(weights, Real):
+            raise AllpayError(f"in a box each rank has its own weight: got the one number {weights}")
+        given = tuple(weights)
+        if len(given) > self.bidders:
+            raise AllpayError(f"too many weights: got {len(given)} for {self.bidders} bidders; give one per bidder")
+        alone = (1.0,) + (0.0,) * (self.bidders - 1)
+        return Mechanism(alone, given + (0.0,) * (self.bidders - len(given))).payments
+
     def mechanism(self, weights: float | Sequence[float]) -> Mechanism:
         """The mechanism of a design."""
+        if self.box:
+            return Mechanism((1.0,) + (0.0,) * (self.bidders - 1), self.complete(weights))
         return Mechanism.from_weights(self.rule, weights, self.bidders)
 
-    def sample(self, count: int, seed: int) -> Array:
-        """`[count, bidders]` designs, uniform on the space; a longer sample begins with the shorter one."""
+    def sample(self, count: int, seed: int, sampling: str = "uniform") -> Array:
+        """`[count, bidders]` designs spread over the space, see `allpay.simplex.spread`; of a grid, at most so many.
+
+        Unless they are a grid, a longer sample begins with the shorter one.
+        """
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_DESIGNS,)))
-        return sample_ordered_simplex(count, self.bidders, self.dimension, rng)
+        return spread(self.polytope, count, rng, sampling)
 
 
 @dataclass(frozen=True)
@@ -71,10 +149,20 @@ class Study:
         space: where the designs come from.
         learner: how the bidders learn.
         setting: who bids for what; the learner's usual setting if not given.
-        samples: how many designs are drawn.
+        samples: how many designs there are; of a grid, and of an active study, how many at most. What is left of it once the
+            study is made is how many there are of a grid, or given.
         rounds: how many times each is learned anew.
         objective: what the best design is best for, `revenue` or `highest-bid`.
         seed: of everything random in it.
+        sampling: how the designs are spread, see `allpay.simplex.spread`; `uniform`, and `sobol` in an active study, if not
+            given.
+        strategy: `sample`, or `active`: after a first batch, designs are chosen by what an ensemble makes of those before.
+        precision: an active study stops when the interval of the best value is narrower than this part of it; without it,
+            when all samples are used.
+        given: designs instead of those drawn, as `complete` of the space takes them; in an active study, its first batch.
+
+    Raises:
+        AllpayError: if one of these is out of its bounds or has no effect.
     """
 
     space: DesignSpace = field(default_factory=DesignSpace)
@@ -84,9 +172,14 @@ class Study:
     rounds: int = 10
     objective: str = "revenue"
     seed: int = 0
+    sampling: str | None = None
+    strategy: str = "sample"
+    precision: float | None = None
+    given: tuple[tuple[float, ...], ...] | None = None
 
     def __post_init__(self) -> None:
         one_of("objective", self.objective, OBJECTIVES)
+        one_of("strategy", self.strategy, STRATEGIES)
         check_learner(self.learner)
         if self.setting is None:
             object.__setattr__(self, "setting", self.learner.setting)
@@ -94,11 +187,68 @@ class Study:
         for name, least in (("samples", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise AllpayError(f"{name} must be at least {least}: got {getattr(self, name)}")
+        if self.sampling is None:
+            object.__setattr__(self, "sampling", "sobol" if self.active else "uniform")
+        one_of("sampling", self.spread_by, SAMPLINGS)
+        if self.precision is not None:
+            if not self.active:
+                raise AllpayError("precision says when an active study stops: give the strategy active, or leave it out")
+            if not self.precision > 0:
+                raise AllpayError(f"precision must be above 0, a part of the best value: got {self.precision:g}")
+        self._check_bids()
+        if self.given is not None:
+            object.__setattr__(self, "given", tuple(self.space.complete(weights) for weights in self.given))
+            if not self.given:
+                raise AllpayError("no designs are given: give at least one, or leave them out")
+            if not self.active or self.samples < len(self.given):
+                object.__setattr__(self, "samples", len(self.given))
+        elif self.spread_by == "grid":
+            if self.active:
+                raise AllpayError("an active study chooses its designs, and a grid does not go on: give another sampling")
+            object.__setattr__(self, "samples", len(grid(self.space.polytope, self.samples)))
+
+    def _check_bids(self) -> None:
+        """Raise AllpayError if some designs of a box leave bids without a bound."""
+        assert self.setting is not None
+        bounded = self.setting.max_bid is not None or not self.setting.overbidding
+        if self.space.box and not bounded and not self.space.first_at_least:
+            raise AllpayError(
+                "in this box the highest bidder may pay next to nothing, so that any bid is rational: "
+                "give first-at-least (0.2, say) or max-bid"
+            )
+
+    @property
+    def active(self) -> bool:
+        """Whether designs are chosen by what others have brought."""
+        return self.strategy == "active"
+
+    @property
+    def spread_by(self) -> str:
+        """How designs are spread."""
+        assert self.sampling is not None
+        return self.sampling
 
     @cached_property
     def designs(self) -> Array:
-        """`[samples, bidders]` the weights of every design."""
-        return self.space.sample(self.samples, self.seed)
+        """`[samples, bidders]` the weights of every design; of an active study, of those that come first."""
+        if self.given is not None:
+            return np.array(self.given)
+        if not self.active:
+            return self.space.sample(self.samples, self.seed, self.spread_by)
+        corners = self.space.polytope.corners
+        count = min(max(FEWEST_FIRST, 2 * (self.space.polytope.freedom + 1)), self.samples)
+        # the best design is often a corner, and what is known of the inside says little of them
+        ends = corners[0] if len(corners) == 1 and corners.shape[1] <= count // 2 else np.empty((0, self.space.bidders))
+        return np.concatenate([ends, self.space.sample(count - len(ends), self.seed, self.spread_by)])
+
+    @cached_property
+    def stages(self) -> tuple[range, ...]:
+        """The numbers of the designs that are known together: all, or the batches of an active study, one after another."""
+        stages = [range(len(self.designs))]
+        while stages[-1].stop < self.samples:
+            known = stages[-1].stop
+            stages.append(range(known, min(known + max(FEWEST_NEXT, known // GROWTH), self.samples)))
+        return tuple(stages)
 
     def game(self, weights: float | Sequence[float]) -> Game:
         """The game under one design."""

@@ -9,7 +9,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, as_completed, wait
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -21,7 +21,7 @@ from allpay.errors import AllpayError
 from allpay.game import Array
 from allpay.outcome import Verdict
 from allpay.progress import listening, tell
-from allpay.study.batches import Batches, designs_per_batch
+from allpay.study.batches import batches_of, designs_per_batch
 from allpay.study.executors import AHEAD, Pool, pool_of
 from allpay.study.store import CHECKPOINTS, Held, Store, open_store, read_folder
 from allpay.study.study import Study
@@ -48,28 +48,41 @@ class Sweep:
             `realised_revenue`, `realised_highest_bid`, `payoff`, `exploitability`, `relative_exploitability`, `verdict`,
             `iterations` and `seed`.
         damaged: batches whose file was not whole and that were run again.
+        stopped: why an active study chose no more designs; empty for others.
         computed: which batches were computed by what, as `("0 to 7, 9", {"numpy": "2.4.0", …})`.
     """
 
     study: Study
     table: pl.DataFrame
     damaged: tuple[int, ...] = ()
+    stopped: str = ""
     computed: tuple[tuple[str, dict[str, str]], ...] = ()
 
     @property
+    def designs(self) -> int:
+        """How many designs were simulated: the study's samples, or as many as an active study chose."""
+        return len(self.table) // self.study.rounds
+
+    @property
     def weights(self) -> Array:
-        """`[samples, bidders]` the designs."""
-        return self.study.designs
+        """`[designs, bidders]` the designs."""
+        columns = [name for name in self.table.columns if name[0] == "w" and name[1:].isdigit()]
+        return self.table.gather_every(self.study.rounds).select(columns).to_numpy()
 
     def values(self, column: str | None = None) -> Array:
-        """`[samples, rounds]` of a column; of the study's objective if none is named."""
+        """`[designs, rounds]` of a column; of the study's objective if none is named."""
         column = column or self.study.objective.replace("-", "_")
-        return self.table[column].to_numpy().reshape(self.study.samples, self.study.rounds)
+        return self.table[column].to_numpy().reshape(-1, self.study.rounds)
 
     @property
     def verdicts(self) -> dict[str, int]:
         """How many runs got each verdict."""
         return verdicts(self.table)
+
+
+Choose = Callable[[Sweep, int], Array | str]
+"""Called with what an active study has found so far and with the number of designs that are wanted next: their weights
+`[number, bidders]`, a function of the former alone, or, in words, why no more are needed."""
 
 
 def verdicts(table: pl.DataFrame) -> dict[str, int]:
@@ -85,6 +98,7 @@ def run(
     *,
     workers: int = 1,
     scheduler: str | None = None,
+    choose: Choose | None = None,
     batch: int | None = None,
 ) -> Sweep:
     """Learn under every design of a study.
@@ -98,17 +112,21 @@ def run(
         progress: is told how far it is.
         workers: how many processes learn; 1 is this one.
         scheduler: the address of a Dask scheduler whose workers learn instead.
-        batch: how many designs are learned and kept together, where the folder does not say it; chosen by the study if not
-            given.
+        choose: chooses the designs of an active study, see `allpay.pipeline.choose_next`.
+        batch: how many designs are learned and kept together at most, where the folder does not say it; without it the study
+            says it.
 
     Raises:
-        AllpayError: if the folder holds another study, is in use or cannot be written, the workers are lost, or a batch fails.
+        AllpayError: if the folder holds another study, is in use or cannot be written, the workers are lost, a batch fails, or
+            nobody chooses the designs of an active study.
     """
+    if study.active and choose is None:
+        raise AllpayError("an active study chooses designs by its results: run it by allpay.design, or give choose")
     size = batch or designs_per_batch(study)
     if isinstance(folder, Store) or folder is None:
-        return _Run(study, folder, size, progress).run(workers, scheduler)
+        return _Run(study, folder, size, progress, workers, scheduler).run(choose)
     with open_store(folder, study.specification(), versions(), size) as store:
-        return _Run(study, store, size, progress).run(workers, scheduler)
+        return _Run(study, store, size, progress, workers, scheduler).run(choose)
 
 
 @dataclass(frozen=True)
@@ -122,7 +140,7 @@ class Found:
         foreign: the files among theirs that are not of this study.
     """
 
-    batches: Batches
+    batches: tuple[range, ...]
     computed: dict[int, dict[str, str]]
     damaged: tuple[int, ...]
     foreign: tuple[Path, ...]
@@ -135,7 +153,7 @@ class Found:
 
 def look(study: Study, store: Store) -> Found:
     """What is there of a study in its folder; nothing is changed."""
-    batches = Batches(study.samples, store.held.designs_per_batch)
+    batches = batches_of(study, store.held.designs_per_batch)
     ours, foreign = store.files(len(batches))
     computed, damaged = {}, []
     for number in ours:
@@ -151,7 +169,7 @@ def look(study: Study, store: Store) -> Found:
 def found_in(study: Study, folder: Path) -> tuple[Found, Store]:
     """What is there of a study in a folder that may not have been made yet, and the folder to read it from."""
     if not folder.exists():
-        return Found(Batches(study.samples, 1), {}, (), ()), Store(folder, Held(study.specification(), 1, {}))
+        return Found((), {}, (), ()), Store(folder, Held(study.specification(), 1, {}))
     store = Store(folder, read_folder(folder))
     return look(study, store), store
 
@@ -185,9 +203,20 @@ def ranges(numbers: Iterable[int]) -> str:
 class _Run:
     """A study that is being run: which of its batches are there, and how the others are got."""
 
-    def __init__(self, study: Study, store: Store | None, size: int, progress: Progress | None):
+    def __init__(
+        self,
+        study: Study,
+        store: Store | None,
+        size: int,
+        progress: Progress | None,
+        workers: int,
+        scheduler: str | None,
+    ):
         self.study, self.store, self.progress = study, store, progress
-        self.batches = Batches(study.samples, store.held.designs_per_batch if store else size)
+        self.workers, self.scheduler = workers, scheduler
+        self.pool: Pool | None = None  # made when it is needed
+        self.resources = ExitStack()
+        self.batches = batches_of(study, store.held.designs_per_batch if store else size)
         self.computed: dict[int, dict[str, str]] = {}  # what computed each batch that is there
         self.tables: dict[int, pl.DataFrame] = {}  # their rows, where no folder keeps them
         self.deaths: Counter[int] = Counter()  # how many processes died while each batch was being learned
@@ -195,16 +224,31 @@ class _Run:
         self.resumable = store is not None and getattr(study.learner, "resumable", False)
         self.stopped = False
 
-    def run(self, workers: int, scheduler: str | None) -> Sweep:
-        damaged = self._look()
-        with self._stopping():
-            self._learn_missing(workers, scheduler)
+    def run(self, choose: Choose | None) -> Sweep:
+        damaged, ended = self._look(), ""
+        weights, done = self.study.designs, list[int]()
+        with self._stopping(), self.resources:
+            for stage in self.study.stages:
+                mine = [number for number, designs in enumerate(self.batches) if designs.start in stage]
+                # a stage of which something is missing is chosen again: the same, for all before it is there
+                if choose is not None and stage.start > 0 and not self.computed.keys() >= set(mine):
+                    chosen = choose(Sweep(self.study, self._table(done)), len(stage))
+                    if isinstance(chosen, str):
+                        ended = chosen
+                        break
+                    weights = chosen
+                parts = {n: weights[self.batches[n].start - stage.start :][: len(self.batches[n])] for n in mine}
+                self._learn_missing(parts)
+                done += mine
+            else:
+                ended = f"all {self.study.samples} designs of the budget were used" if self.study.active else ""
         if self.store:
-            self.store.log("all batches are there")
-        table = (
-            read(self.store, self.computed) if self.store else pl.concat([t for _, t in sorted(self.tables.items())])
-        )
-        return Sweep(self.study, table, damaged, tuple(self._computed()))
+            self.store.log(ended or "all batches are there")
+        return Sweep(self.study, self._table(done), damaged, ended, tuple(self._computed()))
+
+    def _table(self, numbers: Sequence[int]) -> pl.DataFrame:
+        """The rows of some batches, by design and round."""
+        return read(self.store, numbers) if self.store else pl.concat([self.tables[n] for n in numbers])
 
     def _look(self) -> tuple[int, ...]:
         """See what the folder holds, say what is wrong with it, and return the numbers of batches that are damaged."""
@@ -225,21 +269,20 @@ class _Run:
         self._advance()
         return damaged
 
-    def _learn_missing(self, workers: int, scheduler: str | None) -> None:
+    def _learn_missing(self, weights: dict[int, Array]) -> None:
+        """Learn those batches that are not there, of which these are the designs."""
         deaths = 0
-        while missing := self._missing():
-            if self.store:
-                processes = f"in {min(workers, len(missing))} processes" if workers > 1 else "in this process"
-                where = f"by the workers of {scheduler}" if scheduler else processes
-                self.store.log(f"learning {self._named(missing)} {where}")
+        while missing := [number for number in weights if number not in self.computed]:
             try:
-                with pool_of(workers, scheduler, most=len(missing)) as pool:
-                    # those that processes died with come last; and one at a time, before the run is given up: then they have
-                    # all the memory, and it is known which of them is to blame
-                    order = sorted(missing, key=lambda number: self.deaths[number])
-                    self._learn_all(deque(order), pool, alone=deaths == ATTEMPTS - 1)
+                # those that processes died with come last; and one at a time, before the run is given up: then they have all
+                # the memory, and it is known which of them is to blame
+                order = sorted(missing, key=lambda number: self.deaths[number])
+                waiting = deque((number, weights[number]) for number in order)
+                self._learn_all(waiting, self._workers(), alone=deaths == ATTEMPTS - 1)
             except BrokenExecutor:
-                deaths = deaths + 1 if self._missing() == missing else 1
+                self.resources.close()
+                self.pool = None
+                deaths = deaths + 1 if self.computed.keys().isdisjoint(missing) else 1
                 if deaths == ATTEMPTS:
                     worst = max(missing, key=lambda number: self.deaths[number])
                     raise AllpayError(
@@ -250,16 +293,24 @@ class _Run:
             except AllpayError:
                 raise
             except Exception as error:
-                if scheduler is None:
+                if self.scheduler is None:
                     raise
                 raise AllpayError(
-                    f"lost the Dask scheduler at {scheduler} ({type(error).__name__}): start it again, or go on without it"
+                    f"lost the Dask scheduler at {self.scheduler} ({type(error).__name__}): "
+                    "start it again, or go on without it"
                 ) from None
 
-    def _missing(self) -> list[int]:
-        return [number for number in range(len(self.batches)) if number not in self.computed]
+    def _workers(self) -> Pool:
+        if self.pool is None:
+            missing = len(self.batches) - len(self.computed)
+            self.pool = self.resources.enter_context(pool_of(self.workers, self.scheduler, most=missing))
+            if self.store:
+                here = "in this process" if self.workers == 1 else f"in {min(self.workers, missing)} processes"
+                where = f"by the workers of {self.scheduler}" if self.scheduler else here
+                self.store.log(f"learning {missing} batches {where}")
+        return self.pool
 
-    def _learn_all(self, waiting: deque[int], pool: Pool, alone: bool) -> None:
+    def _learn_all(self, waiting: deque[tuple[int, Array]], pool: Pool, alone: bool) -> None:
         running: dict[Future[Answer], int] = {}
         try:
             while waiting or running:
@@ -271,8 +322,8 @@ class _Run:
                     self.told.add("no workers")
                     self._tell("the scheduler has no workers: waiting for some")
                 while waiting and len(running) < (min(width, 1) if alone else width):
-                    number = waiting.popleft()
-                    running[self._submit(number, pool)] = number
+                    number, weights = waiting.popleft()
+                    running[self._submit(number, weights, pool)] = number
                 if running:
                     self._collect(running, wait(running, PATIENCE, FIRST_COMPLETED).done)
                 else:
@@ -281,7 +332,7 @@ class _Run:
             self.deaths.update(running.values())
             raise
 
-    def _submit(self, number: int, pool: Pool) -> Future[Answer]:
+    def _submit(self, number: int, weights: Array, pool: Pool) -> Future[Answer]:
         designs = self.batches[number]
         checkpoint = self.store.checkpoint(number).absolute() if self.store and self.resumable else None
 
@@ -290,7 +341,9 @@ class _Run:
                 self._advance(len(designs) * done / total)
 
         with listening(advance=within):
-            return pool.executor.submit(learn_batch, task_of(self.study, designs, checkpoint, pool.threads))
+            return pool.executor.submit(
+                learn_batch, task_of(self.study, designs.start, weights, checkpoint, pool.threads)
+            )
 
     def _collect(self, running: dict[Future[Answer], int], done: Iterable[Future[Answer]]) -> None:
         """Keep what has been learned. If a batch failed, what else is being learned is kept before that is raised."""

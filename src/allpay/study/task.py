@@ -62,12 +62,13 @@ class Answer:
     trace: str = ""
 
 
-def task_of(study: Study, designs: range, checkpoint: Path | None = None, threads: int | None = None) -> Task:
-    """The task of learning some designs of a study, by their numbers."""
+def task_of(
+    study: Study, first: int, weights: Array, checkpoint: Path | None = None, threads: int | None = None
+) -> Task:
+    """The task of learning some designs of a study, the first of which has this number."""
     assert study.setting is not None
-    weights = study.designs[designs.start : designs.stop]
     same = (study.space, study.setting, study.learner, study.rounds, study.seed)
-    return Task(*same, designs.start, weights, checkpoint, threads)
+    return Task(*same, first, weights, checkpoint, threads)
 
 
 def learn_batch(task: Task) -> Answer:
