@@ -108,7 +108,7 @@ PAGE = """\
 
 | you want to know | use |
 |---|---|
-| what a design is worth in equilibrium, private values | `fictitious-play`, the default; or the closed form, `allpay equilibrium` |
+| what a design is worth in equilibrium, private values | `fictitious-play`, the default; or `allpay equilibrium`, by theory |
 | the same, with little left to gain | `regret-matching`, or `interior-point`, which solves the game on the grid |
 | what a design is worth in equilibrium, a common value | `interior-point`: for w below about ⅔ no learning rule here settles |
 | what bidders would do who only see their own auctions | `epsilon-greedy` (a table) or `dqn`, `ppo` (networks) |
