@@ -101,6 +101,7 @@ def test_an_outcome_is_whole_and_agrees_with_the_exact_engine(short, rule, optio
         assert found.revenue[0, r] == exact.revenue
         assert found.highest_bid[0, r] == exact.highest_bid
         assert found.exploitability[0, r] == exact.exploitability.mean()
+        np.testing.assert_array_equal(found.exploitability_by_bidder[0, r], exact.exploitability)
         assert found.payoff[0, r] == exact.payoff.mean()
     assert np.all(found.exploitability >= 0)
     assert np.all((found.realised_highest_bid >= 0) & (found.realised_highest_bid <= game.top_bid))

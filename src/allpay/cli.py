@@ -270,6 +270,7 @@ def simulate(
                 "learner": learner,
                 **{name: {"mean": e.mean, "stderr": e.stderr, "rounds": e.rounds} for name, e in estimates.items()},
                 "relative_exploitability": outcome.relative_exploitability[0],
+                "exploitability_by_bidder": outcome.exploitability_by_bidder[0],
                 "total_exploitability": outcome.total_exploitability[0],
                 "exploitability_history": outcome.history[0],
                 "asymmetry": outcome.asymmetry[0],

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from allpay.game import Array, Game
-from allpay.payoffs import Evaluation
+from allpay.payoffs import Evaluation, exploitability
 
 TOLERANCE = 0.01
 """Exploitability, relative to the stake of the game, below which a run counts as converged unless its learner says."""
@@ -104,6 +104,13 @@ class Outcome:
     def stakes(self) -> Array:
         """`[designs]` the stake of each game."""
         return np.array([stake(game) for game in self.games])
+
+    @property
+    def exploitability_by_bidder(self) -> Array:
+        """`[designs, rounds, bidders]` what each bidder could gain; `exploitability` is the mean of these."""
+        return np.array(
+            [[exploitability(g, profile) for profile in row] for g, row in zip(self.games, self.strategy, strict=True)]
+        )
 
     @property
     def total_exploitability(self) -> Array:
