@@ -39,7 +39,8 @@ def test_the_template_is_the_default_study(tmp_path):
 def test_what_the_template_comments_out_is_the_default_too(tmp_path):
     path = tmp_path / "study.toml"
     told = TEMPLATE.replace("# ranks", "ranks").replace("# iterations", "iterations")
-    for key in ("distribution", "value_levels", "bid_levels", "overbidding", "cost_power", "risk_aversion"):
+    study = ("region", "sampling", "strategy")
+    for key in (*study, "distribution", "value_levels", "bid_levels", "overbidding", "cost_power", "risk_aversion"):
         told = told.replace(f"# {key}", key)
     path.write_text(told)
     assert read_study(path) == Study()

@@ -49,7 +49,7 @@ NOT_WRITTEN = {errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG, getattr(errno,
 MOST_ROWS_AS_TEXT = 1_000_000
 """Longer tables are not written as .csv beside the .parquet; `allpay export` does it."""
 
-GAME, LEARNING, STUDY = "Who bids, for what, and how", "Learning", "Study"
+GAME, LEARNING, SPACE, STUDY = "Who bids, for what, and how", "Learning", "Which designs", "Study"
 
 Weights = Annotated[
     str, typer.Option(help="w for (w, 1−w, 0, …), or a weight per rank: 0.5,0.3,0.2", show_default=False)
@@ -131,7 +131,9 @@ Tolerance = Annotated[
         rich_help_panel=LEARNING,
     ),
 ]
-Samples = Annotated[int, typer.Option(help="how many designs are drawn", rich_help_panel=STUDY)]
+Samples = Annotated[
+    int, typer.Option(help="how many designs are tried; of a grid, or actively, at most", rich_help_panel=STUDY)
+]
 Objective = Annotated[
     str, typer.Option(help="what the design is chosen for: revenue or highest-bid", rich_help_panel=STUDY)
 ]
@@ -148,7 +150,53 @@ Out = Annotated[
 
 Prizes = Annotated[
     int | None,
-    typer.Option(help="how many ranks may carry weight", show_default="all but the last", rich_help_panel=STUDY),
+    typer.Option(
+        help="how many ranks may carry weight", show_default="all but the last; all in a box", rich_help_panel=SPACE
+    ),
+]
+Box = Annotated[
+    bool,
+    typer.Option(
+        "--box",
+        help="payments: the fraction that each rank pays is free in 0 … 1, without order and sum",
+        rich_help_panel=SPACE,
+    ),
+]
+FirstAtMost = Annotated[
+    float | None, typer.Option(help="the most that the first weight can be", show_default="none", rich_help_panel=SPACE)
+]
+FirstAtLeast = Annotated[
+    float | None, typer.Option(help="the least that the first weight can be", show_default="none", rich_help_panel=SPACE)
+]
+LastAtLeast = Annotated[
+    float | None,
+    typer.Option(
+        help="the least weight of the last rank that may carry any", show_default="none", rich_help_panel=SPACE
+    ),
+]
+Sampling = Annotated[
+    str | None,
+    typer.Option(
+        help="how designs are spread: uniform, sobol, or grid (the finest of at most so many samples)",
+        show_default="uniform, or sobol with --strategy active",
+        rich_help_panel=SPACE,
+    ),
+]
+Strategy = Annotated[
+    str,
+    typer.Option(
+        help="sample: all designs are drawn before any is learned; active: after a first batch they are chosen where much "
+        "is to be hoped for",
+        rich_help_panel=STUDY,
+    ),
+]
+Precision = Annotated[
+    float | None,
+    typer.Option(
+        help="with --strategy active: stop when the interval of the best value is narrower than this part of it",
+        show_default="use all samples",
+        rich_help_panel=STUDY,
+    ),
 ]
 Workers = Annotated[int, typer.Option(help="processes that learn side by side", rich_help_panel=STUDY)]
 Scheduler = Annotated[
@@ -331,7 +379,14 @@ def design(
     cost_power: CostPower = 1.0,
     risk_aversion: RiskAversion = 0.0,
     prizes: Prizes = None,
+    box: Box = False,
+    first_at_most: FirstAtMost = None,
+    first_at_least: FirstAtLeast = None,
+    last_at_least: LastAtLeast = None,
+    sampling: Sampling = None,
     samples: Samples = 50,
+    strategy: Strategy = "sample",
+    precision: Precision = None,
     rounds: Rounds = 10,
     objective: Objective = "revenue",
     method: Annotated[
@@ -360,18 +415,32 @@ def design(
         values, distribution, value_levels, bid_levels, max_bid, overbidding, cost_power, risk_aversion
     )
     study = Study(
-        DesignSpace(rule, 3 if bidders is None else bidders, prizes),
+        DesignSpace(
+            rule,
+            3 if bidders is None else bidders,
+            prizes,
+            "box" if box else "simplex",
+            first_at_most,
+            first_at_least,
+            last_at_least,
+        ),
         bidding,
         section.setting(bidding.setting),
         samples=samples,
         rounds=rounds,
         objective=objective,
         seed=seed,
+        sampling=sampling,
+        strategy=strategy,
+        precision=precision,
     )
     if one_of("method", method, ("surrogate", "theory")) == "theory":
         for name in (
             "learner",
             "samples",
+            "sampling",
+            "strategy",
+            "precision",
             "rounds",
             "iterations",
             "exploration",
@@ -457,11 +526,13 @@ def status(
                 "learner": study.learner.name,
                 "designs": found.designs,
                 "samples": study.samples,
+                "active": study.active,
                 "rounds": study.rounds,
                 "batches": len(found.computed),
                 "damaged": found.damaged,
                 "foreign": [path.name for path in found.foreign],
                 "verdicts": verdicts(read(store, found.computed)) if found.computed else {},
+                # an active study may need fewer than all
                 "complete": not found.damaged and (found.designs == study.samples or study.active),
             }
         )
@@ -471,7 +542,8 @@ def status(
         print_json({**several, "running": running, "finished": finished})
         return
     for s in states:
-        typer.echo(f"{s['rule']}, {s['learner']}: {s['designs']} of {s['samples']} designs × {s['rounds']} rounds")
+        of = f"of {'at most ' if s['active'] else ''}{s['samples']}"
+        typer.echo(f"{s['rule']}, {s['learner']}: {s['designs']} {of} designs × {s['rounds']} rounds")
         if s["verdicts"]:
             typer.echo("runs: " + ", ".join(f"{count} {verdict}" for verdict, count in s["verdicts"].items()))
         if s["damaged"]:
@@ -783,7 +855,7 @@ def result_values(result: "Result") -> dict[str, Any]:
         "learner": study.learner.name,
         "objective": study.objective,
         "best": {"weights": best.weights, "value": best.value, "low": best.low, "high": best.high},
-        "interval": best.interval[0] if study.space.dimension == 2 else best.interval,
+        "interval": best.interval[0] if study.space.line else best.interval,
         "flat": best.flat,
         "sentence": best.sentence,
         "confidence": best.confidence,
@@ -793,7 +865,11 @@ def result_values(result: "Result") -> dict[str, Any]:
         "equilibrium": result.exact,
         "equilibrium_best": None if result.exact_best is None else vars(result.exact_best),
         "verdicts": result.sweep.verdicts,
+        "region": study.space.region,
+        "strategy": study.strategy,
         "samples": study.samples,
+        "designs": result.sweep.designs,
+        "stopped": result.sweep.stopped,
         "rounds": study.rounds,
         "seed": study.seed,
         "seconds": result.seconds,

@@ -187,8 +187,7 @@ def fit_surrogate(
 
     The designs are dealt into folds. Member j never sees fold j mod `folds`, which serves only the held-out score. Of the
     other designs it trains on a bootstrap resample, and its network keeps the parameters that did best on those not
-    drawn (early stopping). The penalty of the quadratic is that of the least error when each design but those of the fold
-    is left out in turn. A design is drawn with all its rounds, that is as its mean: what rounds of one design share is error too,
+    drawn (early stopping). The penalty of the quadratic is chosen by the same designs. A design is drawn with all its rounds, that is as its mean: what rounds of one design share is error too,
     and drawing rounds once more within a design would count their noise twice. So the spread over members is the
     sampling error of the fit.
 
@@ -207,8 +206,8 @@ def fit_surrogate(
 
     References:
         Breiman (1996), Bagging predictors. Lakshminarayanan, Pritzel and Blundell (2017), Simple and scalable predictive
-        uncertainty estimation using deep ensembles. Davison and Hinkley (1997), section 3.8, on resampling groups. Allen
-        (1974), The relationship between variable selection and data augmentation and a method for prediction.
+        uncertainty estimation using deep ensembles. Davison and Hinkley (1997), section 3.8, on resampling groups. Hoerl
+        and Kennard (1970), Ridge regression. Box and Wilson (1951), On the experimental attainment of optimum conditions.
     """
     w, y = _checked(weights, values)
     if not 2 <= folds <= len(w):
@@ -224,7 +223,7 @@ def fit_surrogate(
     rng = np.random.default_rng(seed)
     held, drawn, unseen = _resample(len(w), members, folds, rng)
     x = (w - centre) / scale
-    trend = _trends(x, scaled, held, drawn)
+    trend = _trends(x, scaled, held, drawn, unseen)
     rest = scaled - trend.members(x)
     size = float(np.sqrt(np.mean(rest**2))) or 1.0
     start = _initial(members, [w.shape[1], *[width] * depth, 1], rng)
@@ -251,36 +250,31 @@ def _resample(designs: int, members: int, folds: int, rng: np.random.Generator) 
     return held.astype(np.float32), drawn.astype(np.float32), unseen.astype(np.float32)
 
 
-def _trends(x: Array, y: Array, held: Array, drawn: Array) -> Trend:
+def _trends(x: Array, y: Array, held: Array, drawn: Array, unseen: Array) -> Trend:
     """The quadratic of each member, by ridge regression on the designs `[designs, n]` that it has drawn.
 
-    A rotation of the features, by their singular vectors, leaves as many as there are designs at most; ridge does not see it.
+    Members that are held out of the same fold share the penalty at which they predict designs best that they have not drawn.
     """
     n = x.shape[1]
     i, j = np.triu_indices(n)
     square = np.where(i == j, 0.5**0.5, 1.0)  # so that the penalty is one of Σ H_ij²
     parts = (np.full((len(x), 1), CONSTANT), LINEAR * x, QUADRATIC * square * x[:, i] * x[:, j])
-    left, sizes, rotation = np.linalg.svd(np.concatenate(parts, axis=1), full_matrices=False)
-    seen = sizes > 1e-12 * sizes[0]
-    features, rotation = left[:, seen] * sizes[seen], rotation[seen]
-    penalty = {fold.tobytes(): _penalty(features[fold == 0], y[fold == 0]) for fold in np.unique(held, axis=0)}
-    coefficients = np.empty((len(held), rotation.shape[1]))
+    features = np.concatenate(parts, axis=1)
+    coefficients = np.empty((len(held), len(PENALTIES), features.shape[1]))
+    errors = np.empty((len(held), len(PENALTIES)))
     for member, times in enumerate(drawn.astype(float)):
-        weighted = features * times[:, None]
-        ridge = features.T @ weighted + penalty[held[member].tobytes()] * np.eye(features.shape[1])
-        coefficients[member] = np.linalg.solve(ridge, weighted.T @ y) @ rotation
+        root = np.sqrt(times[times > 0])
+        left, sizes, right = np.linalg.svd(root[:, None] * features[times > 0], full_matrices=False)
+        shares = sizes / (sizes**2 + PENALTIES[:, None]) * (left.T @ (root * y[times > 0]))
+        coefficients[member] = shares @ right
+        errors[member] = (coefficients[member] @ features.T - y) ** 2 @ unseen[member]
+    _, fold = np.unique(held, axis=0, return_inverse=True)
+    best = np.array([errors[fold == own].sum(axis=0).argmin() for own in fold])
+    chosen = coefficients[np.arange(len(held)), best]
     bend = np.zeros((len(held), n, n))
-    bend[:, i, j] = QUADRATIC * square * coefficients[:, 1 + n :]
+    bend[:, i, j] = QUADRATIC * square * chosen[:, 1 + n :]
     bend += bend.transpose(0, 2, 1)
-    return Trend(CONSTANT * coefficients[:, 0], LINEAR * coefficients[:, 1 : 1 + n], bend)
-
-
-def _penalty(features: Array, y: Array) -> float:
-    """The penalty at which designs that are left out one by one are predicted best (Allen's PRESS)."""
-    left, sizes, _ = np.linalg.svd(features, full_matrices=False)
-    kept = sizes**2 / (sizes**2 + PENALTIES[:, None])
-    error = y - (kept * (left.T @ y)) @ left.T
-    return float(PENALTIES[np.argmin(np.mean((error / np.maximum(1 - kept @ (left**2).T, 1e-9)) ** 2, axis=1))])
+    return Trend(CONSTANT * chosen[:, 0], LINEAR * chosen[:, 1 : 1 + n], bend)
 
 
 def _room(designs: int) -> int:

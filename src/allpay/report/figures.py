@@ -25,7 +25,7 @@ from allpay.report.summary import (
     value_interval,
     without_limits,
 )
-from allpay.simplex import candidates
+from allpay.simplex import looked_at
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -125,12 +125,12 @@ def designs_figure(results: "Sequence[Result]") -> "Figure":
         raise AllpayError("nothing to draw: give at least one result")
     if len({r.sweep.study.objective for r in results}) > 1:
         raise AllpayError("studies of different objectives do not share an axis: draw them apart")
-    if len({r.sweep.study.space.dimension > 2 for r in results}) > 1:
+    if len({r.sweep.study.space.line for r in results}) > 1:
         raise AllpayError("designs of two weights and designs of more do not share a figure: draw them apart")
     with _style():
         figure = Figure(layout="constrained")
         FigureCanvasAgg(figure)
-        if results[0].sweep.study.space.dimension == 2:
+        if results[0].sweep.study.space.line:
             _draw_curves(figure, results)
         else:
             _draw_many_ranks(figure, results)
@@ -154,7 +154,7 @@ def _draw_curves(figure: "Figure", results: "Sequence[Result]") -> None:
                 _draw_optimum(ax, result, colour, 0.025 + 0.045 * k)
             limited |= dict.fromkeys(_draw_equilibrium(ax, panel))
             ax.set_title(_title(panel) if columns == 1 else _column_title(panel[0], first=ax is axes_row[0]))
-            ax.set_xlim(0.5, 1.0)
+            ax.set_xlim(*_ends(results))
         for ax in axes_row[len(row) :]:
             ax.set_visible(False)
         _widen(axes_row[0], max(map(len, row)))
@@ -204,7 +204,7 @@ def _draw_rounds(ax: "Axes", result: "Result", colour: str, marker: str) -> None
 
 
 def _draw_network(ax: "Axes", result: "Result", colour: str) -> None:
-    designs = candidates(result.sweep.study.space.bidders, 2, count=201)
+    _, designs = looked_at(result.sweep.study.space.polytope, count=201)
     members = result.surrogate.members(designs)
     tail = (1 - result.optimum.confidence) / 2
     low, high = np.quantile(members, [tail, 1 - tail], axis=0)
@@ -214,7 +214,7 @@ def _draw_network(ax: "Axes", result: "Result", colour: str) -> None:
 
 def _draw_equilibrium(ax: "Axes", results: "Sequence[Result]") -> list[str]:
     """Draw the equilibrium of the game without limits on bids, and name the learners whose limits it breaks somewhere."""
-    designs = candidates(results[0].sweep.study.space.bidders, 2, count=101)
+    _, designs = looked_at(results[0].sweep.study.space.polytope, count=101)
     curves = [equilibrium_curves(result, designs) for result in results]
     free = curves[0][0]
     holds = np.all([np.isfinite(own) for _, own in curves], axis=0)
@@ -235,9 +235,10 @@ def _draw_equilibrium(ax: "Axes", results: "Sequence[Result]") -> list[str]:
 def _draw_optimum(ax: "Axes", result: "Result", colour: str, height: float) -> None:
     best = result.optimum
     low, high = best.interval[0]
-    narrowest = NARROWEST * 0.5  # the axis runs from ½ to 1
+    left, right = _ends([result])
+    narrowest = NARROWEST * (right - left)
     if high - low < narrowest:
-        middle = min(max((low + high) / 2, 0.5 + narrowest / 2), 1 - narrowest / 2)
+        middle = min(max((low + high) / 2, left + narrowest / 2), right - narrowest / 2)
         low, high = middle - narrowest / 2, middle + narrowest / 2
     ax.plot(
         (low, high),
@@ -286,6 +287,12 @@ def _draw_best(
         clip_on=False,
         label=label,
     )
+
+
+def _ends(results: "Sequence[Result]") -> tuple[float, float]:
+    """The least and the most that the first weight of a design on a line can be."""
+    first = np.concatenate([r.sweep.study.space.polytope.corners[..., 0].ravel() for r in results])
+    return float(first.min()), float(first.max())
 
 
 def _widen(ax: "Axes", intervals: int, least: float = 0.2) -> None:

@@ -17,7 +17,8 @@ from allpay.errors import AllpayError
 from allpay.game import Array, Beta, Common, Discrete, Distribution, Power, Private, Setting, Uniform
 from allpay.optimum import FLAT, in_words, share_in_words
 from allpay.outcome import Verdict
-from allpay.simplex import candidates
+from allpay.simplex import looked_at
+from allpay.study.study import DesignSpace
 from allpay.theory import equilibrium, why_no_equilibrium
 
 if TYPE_CHECKING:  # the pipeline is slow to import, and nothing of it runs here
@@ -53,6 +54,7 @@ def summarise(result: "Result") -> str:
     """
     paragraphs = [
         _asked(result),
+        _chosen(result),
         _beware(result),
         _found(result),
         _checked(result),
@@ -166,25 +168,53 @@ def _distribution_in_words(distribution: Distribution) -> str:
 def _asked(result: "Result") -> str:
     study = result.sweep.study
     setting = setting_of(result)
-    names = ["w", "1−w"] if study.space.dimension == 2 else [f"w_{k + 1}" for k in range(study.space.dimension)]
+    two = study.space.dimension == 2 and not study.space.box
+    names = ["w", "1−w"] if two else [f"w_{k + 1}" for k in range(study.space.dimension)]
     if len(names) > 5:
         names[2:-1] = ["…"]
     weights = ", ".join(names + ["0"] * (study.space.bidders - study.space.dimension))
     limits = _limits(setting)
+    bounds = _bounds(study.space)
     goal = "most revenue" if study.objective == "revenue" else "highest expected top bid"
     return (
-        f"Asked: under the rule {study.space.rule}, which weights ({weights}) bring the {goal}, if "
+        f"Asked: under the rule {study.space.rule}, which weights ({weights}){bounds} bring the {goal}, if "
         f"{study.space.bidders} bidders ({setting_in_words(result)}) learn by {study.learner.name}? "
-        f"{study.samples} designs × {_count(study.rounds, 'round')} on {setting.bid_levels} bids"
+        f"{result.sweep.designs} designs × {_count(study.rounds, 'round')} on {setting.bid_levels} bids"
         + (f"; {limits}." if limits else ".")
         + _too_few(result)
     )
 
 
+def _bounds(space: DesignSpace) -> str:
+    """What the weights are bound by beside the order and sum of the simplex; empty if nothing."""
+    first = "w" if space.line else "w_1"
+    limits = (
+        (f"{first} at most", space.first_at_most),
+        (f"{first} at least", space.first_at_least),
+        (f"w_{space.dimension} at least", space.last_at_least),
+    )
+    said = ["each from 0 to 1"] if space.box else []
+    said += [f"{words} {limit:g}" for words, limit in limits if limit is not None]
+    return f", {', '.join(said)}," if said else ""
+
+
+def _chosen(result: "Result") -> str:
+    """How the designs of an active study were found; empty for others."""
+    study, sweep = result.sweep.study, result.sweep
+    if not study.active:
+        return ""
+    first = len(study.designs)
+    return (
+        f"Strategy: active. The first {_count(first, 'design')} {'were given' if study.given else 'cover the space'}, the "
+        f"other {sweep.designs - first} were chosen one batch after another, where what was known left most to hope for. "
+        f"{sweep.designs} of at most {study.samples} were simulated; stopped since {sweep.stopped}."
+    )
+
+
 def _too_few(result: "Result") -> str:
     """A warning of few designs in a space of many dimensions; empty if there are enough."""
-    samples, dimensions = result.sweep.study.samples, result.sweep.study.space.dimension - 1
-    if samples >= ENOUGH * dimensions:
+    samples, dimensions = result.sweep.designs, result.sweep.study.space.polytope.freedom
+    if samples >= ENOUGH * dimensions or samples < result.sweep.study.samples:  # an active study knew enough
         return ""
     return (
         f" {_count(samples, 'design')} {'is' if samples == 1 else 'are'} few for a space of "
@@ -213,8 +243,8 @@ def value_interval(result: "Result") -> tuple[float, float]:
     """The interval of the best design's value, cut to what can be paid: at least nothing, at most everybody's top bid."""
     best, study = result.optimum, result.sweep.study
     most = max(float(game.bid_grid[-1]) for game in result.check.games)
-    if study.objective == "revenue" and study.space.rule == "prizes":
-        most *= study.space.bidders
+    if study.objective == "revenue":  # all ranks may bid as much, and pay their fractions of it
+        most *= study.space.bidders if study.space.rule == "prizes" else sum(best.weights)
     return max(best.low, min(best.value, 0.0)), min(best.high, max(best.value, most))
 
 
@@ -357,7 +387,7 @@ def _where(result: "Result") -> str:
     order = np.argsort(w)
     w, verdicts = w[order], verdicts[order]
     unsettled = (verdicts != Verdict.CONVERGED).mean(axis=1)
-    name = "w" if study.space.dimension == 2 else "w_1"
+    name = "w" if study.space.line else "w_1"
     if np.all(unsettled > 0.5):
         return "Under every design most runs did not converge: no part of the result is an equilibrium."
     if not np.any(unsettled > 0.5):
@@ -438,12 +468,12 @@ def _about_limits(result: "Result") -> Iterable[str]:
     study, setting = result.sweep.study, setting_of(result)
     if without_limits(result) == setting:
         return
-    designs = candidates(study.space.bidders, study.space.dimension, 101)
+    designs = np.concatenate(looked_at(study.space.polytope, 101))
     free, own = equilibrium_curves(result, designs)
     beyond = np.isfinite(free) & ~np.isfinite(own)
     if not beyond.any():
         return
-    if study.space.dimension > 2:
+    if not study.space.line:
         where = f"under {beyond.mean():.0%} of the designs"
     elif beyond.all():
         where = "for every w"
@@ -545,8 +575,7 @@ def _interval(result: "Result") -> str:
 
 
 def _size(result: "Result") -> str:
-    study = result.sweep.study
-    return f"{_count(study.samples, 'design')} × {_count(study.rounds, 'round')}"
+    return f"{_count(result.sweep.designs, 'design')} × {_count(result.sweep.study.rounds, 'round')}"
 
 
 def _pooled(setting: Setting) -> str:
@@ -598,7 +627,7 @@ def _small(x: float) -> str:
 
 def _named(result: "Result", weights: Sequence[float]) -> str:
     """A design in a few words; of two weights the first says all."""
-    return f"w = {weights[0]:.3g}" if result.optimum.ranks == 2 else in_words(weights)
+    return f"w = {weights[0]:.3g}" if result.optimum.freedom == 1 else in_words(weights)
 
 
 def wrapped(text: str, indent: str = "") -> str:

@@ -15,17 +15,25 @@ from allpay.study.study import DesignSpace, Study
 
 TEMPLATE = """\
 # A study for `allpay run`: which designs to try, who bids, and how bidders learn.
-# What is commented out shows its default.
+# What is commented out shows its default, or an example where there is none.
 
 [study]
 rule = "prizes"              # prizes: the weights split the prize, every bidder pays its bid
                              # payments: the highest wins, the weights say who pays how much of its bid
 bidders = 3
 objective = "revenue"        # what the best design is best for: revenue or highest-bid
-samples = 50                 # designs drawn, uniformly from all nonincreasing weights of sum 1
+samples = 50                 # designs to try
 rounds = 10                  # independent rounds of learning under each
 seed = 0
 # ranks = 2                  # how many ranks may carry weight; all but the last
+# region = "simplex"         # simplex: nonincreasing weights of sum 1; box: payments, each anywhere in [0, 1]
+# first_at_most = 0.8        # bounds on the weight of the first rank and of the last that may carry any
+# first_at_least = 0.6       # (on the simplex, one bound on the first)
+# last_at_least = 0.1
+# sampling = "uniform"       # how designs are spread: uniform, sobol, or grid (the finest of at most that many samples)
+# strategy = "sample"        # active: after a first batch, designs are chosen where much is to be hoped for; samples at most
+# precision = 0.01           # active: stop when the interval of the best value is narrower than this part of it
+# designs = [0.8, [0.6, 0.4]]   # instead of drawing them: w for (w, 1−w, 0, …), or a weight per rank
 
 [game]
 values = "private"           # private, or common: the prize is worth 1 to all
@@ -57,6 +65,30 @@ class StudySection(_Section):
     samples: int = 50
     rounds: int = 10
     seed: int = 0
+    region: str = "simplex"
+    first_at_most: float | None = None
+    first_at_least: float | None = None
+    last_at_least: float | None = None
+    sampling: str | None = None
+    strategy: str = "sample"
+    precision: float | None = None
+    designs: list[float | list[float]] | None = None
+
+    def space(self) -> DesignSpace:
+        """The designs that are allowed.
+
+        Raises:
+            AllpayError: if they are not well defined.
+        """
+        return DesignSpace(
+            self.rule,
+            self.bidders,
+            self.ranks,
+            self.region,
+            self.first_at_most,
+            self.first_at_least,
+            self.last_at_least,
+        )
 
 
 class GameSection(_Section):
@@ -129,13 +161,17 @@ class StudyFile(_Section):
         """
         bidding = learner(self.learner.name, **(self.learner.model_extra or {}))
         return Study(
-            DesignSpace(self.study.rule, self.study.bidders, self.study.ranks),
+            self.study.space(),
             bidding,
             self.game.setting(bidding.setting),
             self.study.samples,
             self.study.rounds,
             self.study.objective,
             self.study.seed,
+            self.study.sampling,
+            self.study.strategy,
+            self.study.precision,
+            None if self.study.designs is None else tuple(self.study.designs),
         )
 
 

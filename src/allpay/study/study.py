@@ -175,7 +175,7 @@ class Study:
     sampling: str | None = None
     strategy: str = "sample"
     precision: float | None = None
-    given: tuple[tuple[float, ...], ...] | None = None
+    given: Sequence[float | Sequence[float]] | None = None
 
     def __post_init__(self) -> None:
         one_of("objective", self.objective, OBJECTIVES)
