@@ -258,7 +258,7 @@ def test_what_the_machine_refuses_is_one_line(monkeypatch, error, message):
     def refuse(*_):
         raise error
 
-    monkeypatch.setattr("allpay.learners.learn", refuse)
+    monkeypatch.setattr("allpay.study.sweep.learn_one", refuse)
     done = CliRunner().invoke(app, ["simulate", "--weights", "0.8"])
     assert done.exit_code == 1
     assert done.stderr.startswith(message)

@@ -224,3 +224,26 @@ def test_the_folder_of_several_studies_is_gone_on_with_too(tmp_path):
     assert pl.read_parquet(out / "rounds.parquet").equals(whole)
     other = allpay("reproduce", "--samples", 6, "--out", out)
     assert "holds another study" in other.stderr
+
+
+def test_what_simulate_keeps_is_a_study_of_one_design(tmp_path):
+    out = tmp_path / "one"
+    options = ("--weights", "0.7", "--learner", "epsilon-greedy", "--iterations", "20000", "--exploration", "5000")
+    found = json.loads(allpay("simulate", *options, "--rounds", 3, "--out", out, "--json").stdout)
+    assert json.loads((out / "result.json").read_text())["results"][0]["revenue"] == found["revenue"]
+    assert "prizes (0.7, 0.3, 0)" in (out / "summary.txt").read_text()
+    study = study_of(read_folder(out).specification)
+    rows = run(study).table
+    assert rows["revenue"].to_list() == found["revenue"]["rounds"]
+    assert rows.equals(pl.read_parquet(out / "batches"))
+    assert pl.read_csv(allpay("export", out).stdout.encode()).height == 3
+    assert "1 of 1 designs × 3 rounds" in allpay("status", out).stdout
+
+    before = (out / "batches" / "batch-00000.parquet").read_bytes()
+    (out / "batches" / "batch-00000.parquet").write_bytes(before[:999])
+    again = allpay("resume", out, "--json")
+    assert again.stderr == f"allpay: damaged or changed in {out}, and made again: its rounds\n"
+    assert {**json.loads(again.stdout), "seconds": 0} == {**found, "seconds": 0}
+    assert pl.read_parquet(out / "batches").equals(rows)
+    other = allpay("simulate", *options, "--rounds", 4, "--out", out)
+    assert "holds another study (rounds: it has 3, this one 4)" in other.stderr

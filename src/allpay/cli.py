@@ -5,6 +5,7 @@ Results go to stdout, as text or with --json as one JSON object; progress and er
 
 import errno
 import functools
+import io
 import json
 import math
 import os
@@ -16,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
@@ -24,12 +25,15 @@ from allpay.errors import AllpayError, one_of
 
 if TYPE_CHECKING:
     from polars import DataFrame
+    from rich.console import Console
     from rich.progress import Progress
 
     from allpay.mechanism import Mechanism
-    from allpay.pipeline import Result
+    from allpay.outcome import Outcome
+    from allpay.pipeline import Estimate, Result
     from allpay.study import Study
     from allpay.study.file import GameSection
+    from allpay.theory import Equilibrium
 
 app = typer.Typer(
     name="allpay",
@@ -247,7 +251,7 @@ def discard_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def fail(message: str, status: int) -> None:
+def fail(message: str, status: int) -> NoReturn:
     """End the program with one line."""
     typer.echo(f"allpay: {message}", err=True)
     raise typer.Exit(status)
@@ -283,85 +287,24 @@ def simulate(
     exploration: Exploration = None,
     bids: Bids = None,
     tolerance: Tolerance = None,
+    out: Out = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
     """Let bidders learn under one design, and say what it brings."""
-    from allpay.learners import learn
     from allpay.learners import learner as named
-    from allpay.pipeline import Estimate, coarseness
-    from allpay.progress import listening
-    from allpay.simplex import shown
-    from allpay.theory import equilibrium, why_no_equilibrium
+    from allpay.study import DesignSpace, Study
 
     rules = mechanism_of(rule, weights, bidders)
     bidding = named(learner, iterations=iterations, exploration=exploration, bids=bids, tolerance=tolerance)
     section = game_section(
         values, distribution, value_levels, bid_levels, max_bid, overbidding, cost_power, risk_aversion
     )
-    game = section.setting(bidding.setting).game(rules)
-    start = time.perf_counter()
-    with reporting("rounds") as bars, bars.stage(f"{rule}, {learner}: bidders learn"), listening(bars.advance):
-        outcome = learn(game, bidding, rounds, seed)
-    seconds = time.perf_counter() - start
-    exact = equilibrium(game)
-    note = coarseness(game, exact, float(outcome.revenue.mean()))
-    estimates = {
-        name: Estimate(tuple(getattr(outcome, name)[0].tolist()))
-        for name in ("revenue", "highest_bid", "exploitability", "realised_revenue", "realised_highest_bid")
-    }
-    if as_json:
-        print_json(
-            {
-                "weights": rules.prizes if rule == "prizes" else rules.payments,
-                "rule": rule,
-                "learner": learner,
-                **{name: {"mean": e.mean, "stderr": e.stderr, "rounds": e.rounds} for name, e in estimates.items()},
-                "relative_exploitability": outcome.relative_exploitability[0],
-                "exploitability_by_bidder": outcome.exploitability_by_bidder[0],
-                "total_exploitability": outcome.total_exploitability[0],
-                "exploitability_history": outcome.history[0],
-                "asymmetry": outcome.asymmetry[0],
-                "converged": bool(outcome.converged.all()),
-                "verdicts": outcome.verdicts[0].tolist(),
-                "sentence": outcome.sentence,
-                "equilibrium": None if exact is None else {"revenue": exact.revenue, "highest_bid": exact.highest_bid},
-                "note": note,
-                "auctions": outcome.auctions,
-                "iterations": outcome.iterations[0].tolist(),
-                "seed": seed,
-                "seconds": seconds,
-            }
-        )
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    names = {
-        "revenue": "revenue",
-        "realised_revenue": "realised",
-        "highest_bid": "highest bid",
-        "exploitability": "exploitability",
-    }
-    for heading in ("round", *names.values(), "verdict"):
-        table.add_column(heading, justify="left" if heading == "verdict" else "right")
-    for r in range(rounds):
-        table.add_row(str(r + 1), *(f"{estimates[n].rounds[r]:.4f}" for n in names), outcome.verdicts[0, r])
-    table.add_section()
-    table.add_row("mean", *(f"{estimates[n].mean:.4f}" for n in names), style="bold")
-    table.add_row("± s.e.", *("–" if rounds == 1 else f"{estimates[n].stderr:.4f}" for n in names))
-    if exact is not None:
-        table.add_row("theory", f"{exact.revenue:.4f}", "", f"{exact.highest_bid:.4f}", "0")
-    weighed = shown(rules.prizes if rule == "prizes" else rules.payments, 4)
-    console = Console(highlight=False)
-    console.print(f"{rule} {weighed}, {game.bidders} bidders, {values} values, {learner}, {seconds:.1f} s\n")
-    console.print(table)
-    console.print(f"\n{outcome.sentence}", soft_wrap=True)
-    if note:
-        console.print(note, soft_wrap=True)
-    if exact is None:
-        console.print(f"No closed form to compare with: {why_no_equilibrium(game)}", soft_wrap=True)
+    design = rules.prizes if rule == "prizes" else rules.payments
+    setting = section.setting(bidding.setting)
+    setting.game(rules)  # what the options get wrong is said before anything is computed or written
+    space = DesignSpace(rule, rules.bidders)
+    simulate_study(Study(space, bidding, setting, rounds=rounds, seed=seed, given=(design,)), out, as_json)
 
 
 @command
@@ -565,8 +508,6 @@ def export(
     to: Annotated[Path | None, typer.Option(help="the file to write", show_default="stdout")] = None,
 ) -> None:
     """Give the finished rounds of a study as one table."""
-    import io
-
     import polars as pl
 
     from allpay.files import write
@@ -765,6 +706,125 @@ def game_section(
     )
 
 
+def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
+    """What the only design of a study brings, on stdout and, if it is given, in a folder."""
+    start, store = time.perf_counter(), None
+    try:
+        with reporting("rounds") as bars, ExitStack() as stack:
+            from rich.console import Console
+
+            from allpay.files import write
+            from allpay.pipeline import Estimate, coarseness
+            from allpay.progress import listening
+            from allpay.study.store import RESULT, open_store
+            from allpay.study.sweep import learn_one
+            from allpay.theory import equilibrium
+            from allpay.versions import versions
+
+            specification, rule, learner = study.specification(), study.space.rule, study.learner.name
+            if out is not None:
+                store = stack.enter_context(open_store(out, specification, versions()))
+            with bars.stage(f"{rule}, {learner}: bidders learn"), listening(bars.advance):
+                outcome = learn_one(study, store)
+            seconds = time.perf_counter() - start
+            game = outcome.games[0]
+            exact = equilibrium(game)
+            note = coarseness(game, exact, float(outcome.revenue.mean()))
+            estimates = {
+                name: Estimate(tuple(getattr(outcome, name)[0].tolist()))
+                for name in ("revenue", "highest_bid", "exploitability", "realised_revenue", "realised_highest_bid")
+            }
+            weights = study.designs[0].tolist()
+            values = {
+                "weights": weights,
+                "rule": rule,
+                "learner": learner,
+                **{name: {"mean": e.mean, "stderr": e.stderr, "rounds": e.rounds} for name, e in estimates.items()},
+                "relative_exploitability": outcome.relative_exploitability[0],
+                "total_exploitability": outcome.total_exploitability[0],
+                "exploitability_history": outcome.history[0],
+                "asymmetry": outcome.asymmetry[0],
+                "converged": bool(outcome.converged.all()),
+                "verdicts": outcome.verdicts[0].tolist(),
+                "sentence": outcome.sentence,
+                "equilibrium": None if exact is None else {"revenue": exact.revenue, "highest_bid": exact.highest_bid},
+                "note": note,
+                "auctions": outcome.auctions,
+                "iterations": outcome.iterations[0].tolist(),
+                "seed": study.seed,
+                "seconds": seconds,
+            }
+            told = simulated_in_words(study, outcome, estimates, exact, note, seconds)
+            if out is not None and store is not None:
+                held = {"versions": versions(), "results": [{**values, "specification": specification}]}
+                text = io.StringIO()
+                told(Console(file=text, highlight=False, width=100))
+                write(out / "summary.txt", lambda file: file.write(text.getvalue().encode()))
+                write(out / RESULT, lambda file: file.write(json.dumps(plain(held), indent=2).encode()))
+                store.log(f"written: summary.txt, {RESULT}")
+    except (KeyboardInterrupt, AllpayError) as error:
+        go_on(error, None if store is None else out)
+    if as_json:
+        print_json(values)
+    else:
+        told(Console(highlight=False))
+
+
+def simulated_in_words(
+    study: "Study",
+    outcome: "Outcome",
+    estimates: "dict[str, Estimate]",
+    exact: "Equilibrium | None",
+    note: str | None,
+    seconds: float,
+) -> "Callable[[Console], None]":
+    """What one design brings, for people: a table of the rounds, and sentences; it is printed on the console given."""
+    from rich.table import Table
+
+    from allpay.game import Private
+    from allpay.simplex import shown
+    from allpay.theory import why_no_equilibrium
+
+    game = outcome.games[0]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    names = {
+        "revenue": "revenue",
+        "realised_revenue": "realised",
+        "highest_bid": "highest bid",
+        "exploitability": "exploitability",
+    }
+    for heading in ("round", *names.values(), "verdict"):
+        table.add_column(heading, justify="left" if heading == "verdict" else "right")
+    for r in range(study.rounds):
+        table.add_row(str(r + 1), *(f"{estimates[n].rounds[r]:.4f}" for n in names), outcome.verdicts[0, r])
+    table.add_section()
+    table.add_row("mean", *(f"{estimates[n].mean:.4f}" for n in names), style="bold")
+    table.add_row("± s.e.", *("–" if study.rounds == 1 else f"{estimates[n].stderr:.4f}" for n in names))
+    if exact is not None:
+        table.add_row("theory", f"{exact.revenue:.4f}", "", f"{exact.highest_bid:.4f}", "0")
+    kind = "private" if isinstance(game.values, Private) else "common"
+    played = f"{study.space.rule} {shown(study.designs[0].tolist(), 4)}, {game.bidders} bidders, {kind} values"
+
+    def told(console: "Console") -> None:
+        console.print(f"{played}, {study.learner.name}, {seconds:.1f} s\n")
+        console.print(table)
+        console.print(f"\n{outcome.sentence}", soft_wrap=True)
+        if note:
+            console.print(note, soft_wrap=True)
+        if exact is None:
+            console.print(f"No closed form to compare with: {why_no_equilibrium(game)}", soft_wrap=True)
+
+    return told
+
+
+def go_on(error: KeyboardInterrupt | AllpayError, folder: Path | None) -> NoReturn:
+    """End the program with one line that says how to go on with the study in a folder, if there is one."""
+    kept = "" if folder is None else f"; what is finished is kept: allpay resume {folder}"
+    if isinstance(error, KeyboardInterrupt):
+        fail(f"stopped{kept}", INTERRUPTED)
+    raise AllpayError(f"{error}{kept}") from error
+
+
 def run_study(study: "Study", out: Path | None, workers: int, scheduler: str | None, as_json: bool) -> None:
     """The whole pipeline for a study, and what it found on stdout."""
     study.game(study.designs[0])  # what the options get wrong is said before anything is computed or written
@@ -775,6 +835,10 @@ def run_studies(
     studies: "dict[str, Study]", out: Path | None, workers: int, scheduler: str | None, as_json: bool
 ) -> None:
     """The whole pipeline for the studies of a folder, by their folders below it, and what they found on stdout."""
+    only = next(iter(studies.values()))
+    if len(studies) == 1 and only.samples == 1:
+        simulate_study(only, out, as_json)
+        return
     start = time.perf_counter()
     results, files, store = [], [], None
     try:
@@ -798,10 +862,7 @@ def run_studies(
                 files = write_results(results, out, reporter)
                 store.log("written: " + ", ".join(Path(f).name for f in files))
     except (KeyboardInterrupt, AllpayError) as error:
-        kept = "" if store is None else f"; what is finished is kept: allpay resume {out}"
-        if isinstance(error, KeyboardInterrupt):
-            fail(f"stopped{kept}", INTERRUPTED)
-        raise AllpayError(f"{error}{kept}") from error
+        go_on(error, None if store is None else out)
     seconds, single = time.perf_counter() - start, len(results) == 1
     if as_json:
         values = [result_values(r) for r in results]

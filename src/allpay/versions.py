@@ -28,3 +28,8 @@ def difference(one: dict[str, str], other: dict[str, str]) -> str:
     """In what two of them differ that can change a bit, in words; empty if in nothing."""
     names = [name for name in {**one, **other} if name not in WITHOUT_EFFECT and one.get(name) != other.get(name)]
     return ", ".join(f"{name} {one.get(name, 'unknown')}, not {other.get(name, 'unknown')}" for name in names)
+
+
+def in_words(found: dict[str, str]) -> str:
+    """All of them in one line."""
+    return ", ".join(f"{name} {version}" for name, version in found.items())

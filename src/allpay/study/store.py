@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 from allpay.errors import AllpayError
 from allpay.files import UNFINISHED, clear, write
 from allpay.progress import tell
+from allpay.versions import in_words
 
 SPECIFICATION = "study.json"
 RESULT = "result.json"
@@ -170,7 +171,7 @@ def open_store(
         for part in (folder, folder / BATCHES, folder / CHECKPOINTS):
             clear(part)
         store = Store(folder, _held(folder, Held(specification, designs_per_batch, versions)))
-        store.log(f"opened by process {os.getpid()} on {platform.node()}, {_in_words(versions)}")
+        store.log(f"opened by process {os.getpid()} on {platform.node()}, {in_words(versions)}")
         try:
             yield store
         except BaseException as error:
@@ -287,10 +288,6 @@ def in_use(folder: Path) -> bool:
         return True
     except OSError:  # a folder that cannot be written is nobody's to run
         return False
-
-
-def _in_words(versions: dict[str, str]) -> str:
-    return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
 def _difference(held: Any, asked: Any, words: str = "it has {}, this one {}") -> str:

@@ -19,14 +19,16 @@ import polars as pl
 
 from allpay.errors import AllpayError
 from allpay.game import Array
-from allpay.outcome import Verdict
+from allpay.learners import run_seeds
+from allpay.outcome import Outcome, Verdict
 from allpay.progress import listening, tell
 from allpay.study.batches import batches_of, designs_per_batch
 from allpay.study.executors import AHEAD, Pool, pool_of
 from allpay.study.store import CHECKPOINTS, Held, Store, open_store, read_folder
-from allpay.study.study import Study
-from allpay.study.task import Answer, in_words, learn_batch, task_of
+from allpay.study.study import TRAINING, Study
+from allpay.study.task import Answer, in_words, learn_batch, table_of, task_of
 from allpay.versions import difference, versions
+from allpay.versions import in_words as versions_in_words
 
 ATTEMPTS = 3
 """How often in a row worker processes may die, with no batch finished between, before the run is given up."""
@@ -127,6 +129,30 @@ def run(
         return _Run(study, folder, size, progress, workers, scheduler).run(choose)
     with open_store(folder, study.specification(), versions(), size) as store:
         return _Run(study, store, size, progress, workers, scheduler).run(choose)
+
+
+def learn_one(study: Study, store: Store | None = None) -> Outcome:
+    """All of the outcome of the only design of a study, whose rows, the same as those of `run`, are kept in a folder.
+
+    Rows that are there already are learned again, for they say less than the outcome; it is told if they differ.
+    """
+    seeds = run_seeds(study.seed, 1, study.rounds, TRAINING)
+    game = study.game(study.designs[0])
+    if store is None or not getattr(study.learner, "resumable", False):
+        outcome = study.learner.learn([game], seeds)
+    else:
+        (store.folder / CHECKPOINTS).mkdir(exist_ok=True)
+        outcome = study.learner.learn([game], seeds, checkpoint=store.checkpoint(0))  # type: ignore[call-arg]
+    if store is not None:
+        table, before = table_of(outcome, study.designs, seeds), store.read_batch(0)
+        if before is None and look(study, store).damaged:
+            store.tell(f"damaged or changed in {store.folder}, and made again: its rounds")
+        elif before is not None and not before[0].equals(table):
+            store.tell(
+                f"the rounds in {store.folder} were others, computed by {versions_in_words(before[1])}: replaced"
+            )
+        store.write_batch(0, table, versions())
+    return outcome
 
 
 @dataclass(frozen=True)
