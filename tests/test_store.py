@@ -227,6 +227,12 @@ def test_a_specification_that_was_changed_is_restored(folder, undisturbed, told,
 
 
 def test_a_specification_of_which_nothing_is_left_is_said(folder):
+    path = folder / "study.json"
+    whole = path.read_text()
+    (folder / ".study.json").unlink()
+    path.write_text(whole.replace('"rounds": 2', '"rounds": 3'))
+    with pytest.raises(AllpayError, match=r"study\.json is damaged"):
+        read_folder(folder)
     for name in ("study.json", ".study.json"):
         (folder / name).write_text('{"specif')
     with pytest.raises(AllpayError, match=r"study\.json is damaged: remove it with its folder, or choose another"):
@@ -341,6 +347,25 @@ def test_whatever_is_being_written_nothing_is_lost(tmp_path, undisturbed, error)
         assert run(SMALL, folder, batch=3).table.equals(undisturbed)
         assert not list(folder.rglob("*.part"))
     assert moment >= 10  # five files are flushed and renamed
+
+
+def test_a_disk_that_is_full_is_said_whatever_library_writes(tmp_path, monkeypatch):
+    """Polars makes an error of its own of it, without the reason; and the disk may have room again right after."""
+    full = []
+
+    class Disk(io.FileIO):
+        def write(self, data):
+            if full:
+                raise full.pop()
+            return super().write(data)
+
+    monkeypatch.setattr(allpay.files.io, "FileIO", Disk)
+    table = pl.DataFrame({"x": np.random.default_rng(0).random(100_000)})
+    for fill in (table.write_parquet, table.write_csv, lambda file: np.savez(file, x=table["x"].to_numpy())):
+        full.append(OSError(errno.ENOSPC, "No space left on device"))
+        with pytest.raises(AllpayError, match="table: No space left on device; free some space"):
+            write(tmp_path / "table", fill)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture(scope="module")
