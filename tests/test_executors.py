@@ -125,9 +125,9 @@ samples = 12
 rounds = 2
 [learner]
 name = "epsilon-greedy"
-iterations = 3000000
+iterations = 2000000
 """
-"""Batches of a quarter of a second or so."""
+"""Batches of a tenth of a second or more."""
 
 
 @pytest.fixture
@@ -206,7 +206,7 @@ def test_ctrl_c_waits_only_where_something_would_be_lost(tmp_path):
 
 @posix
 def test_a_second_ctrl_c_stops_at_once(started):
-    process, folder = started(LONG.replace("3000000", "300000000"), "--workers", "2")
+    process, folder = started(LONG.replace("2000000", "300000000"), "--workers", "2")
     until(lambda: "in 2 processes" in (folder / "log.txt").read_text())
     time.sleep(1.0)
     for _ in range(2):
