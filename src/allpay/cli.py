@@ -59,7 +59,7 @@ LearnerName = Annotated[
     typer.Option(
         "--learner",
         help="how bidders learn: fictitious-play, epsilon-greedy, regret-matching, multiplicative-weights, logit-play, dqn, "
-        "ppo; or interior-point, which solves the grid game",
+        "ppo; interior-point, which solves the grid game; or one of your own, as package.module:Class",
         rich_help_panel=LEARNING,
     ),
 ]
@@ -591,6 +591,8 @@ def reproduce(
 
     names = list(EXPERIMENT) if learners == "all" else [name.strip() for name in learners.split(",")]
     bidding = {name: named(name) for name in names}
+    if len({bidders.name for bidders in bidding.values()}) < len(bidding):
+        raise AllpayError(f"learners side by side must have names of their own: got {learners}; change the name of one")
     section = game_section(values, None, None, None, None, None, 1.0, 0.0)
     settings = {name: section.setting(bidders.setting) for name, bidders in bidding.items()}
     asked = {"learners": names, "values": values, "samples": samples, "rounds": rounds, "seed": seed}
@@ -600,7 +602,7 @@ def reproduce(
         for rule in RULES:
             for name, bidders in bidding.items():
                 study = Study(DesignSpace(rule), bidders, settings[name], samples, rounds, seed=seed)
-                results.append(find_design(study, out / rule / name, reporter))
+                results.append(find_design(study, out / rule / name.replace(":", "."), reporter))
         files = write_results(results, out, reporter)
     seconds = time.perf_counter() - start
     if as_json:

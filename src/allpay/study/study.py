@@ -12,7 +12,7 @@ import numpy as np
 
 from allpay.errors import AllpayError, one_of
 from allpay.game import Array, Game, Setting
-from allpay.learners import FictitiousPlay, Learner
+from allpay.learners import FictitiousPlay, Learner, name_of
 from allpay.learners.base import check_learner, check_rounds
 from allpay.mechanism import RULES, Mechanism, check_bidders
 from allpay.simplex import sample_ordered_simplex
@@ -126,7 +126,8 @@ def versions() -> dict[str, str]:
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return {"type": getattr(value, "name", type(value).__name__), **fields}
+        kind = name_of(value) if callable(getattr(value, "learn", None)) else type(value).__name__  # type: ignore[arg-type]
+        return {"type": kind, **fields}
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
     return value if isinstance(value, (str, int, float, bool, type(None))) else repr(value)

@@ -11,7 +11,7 @@ import polars as pl
 from allpay.errors import AllpayError
 from allpay.game import Array
 from allpay.learners import run_seeds
-from allpay.learners.base import Seeds
+from allpay.learners.base import Seeds, check_outcome
 from allpay.outcome import Outcome, Verdict
 from allpay.study.executors import executor
 from allpay.study.store import Store, open_store
@@ -112,7 +112,9 @@ def finished(study: Study, store: Store) -> tuple[dict[int, pl.DataFrame], tuple
 def learn_batch(study: Study, designs: range) -> pl.DataFrame:
     """The rows of some designs of a study: a function of the study and their numbers alone, wherever it is computed."""
     seeds = run_seeds(study.seed, designs, study.rounds, TRAINING)
-    outcome = study.learner.learn([study.game(study.designs[d]) for d in designs], seeds)
+    games = [study.game(study.designs[d]) for d in designs]
+    outcome = study.learner.learn(games, seeds)
+    check_outcome(outcome, study.learner, games, seeds)
     return table_of(outcome, study.designs[designs.start : designs.stop], seeds, designs.start)
 
 
