@@ -3,14 +3,17 @@
 import dataclasses
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from allpay.cli import app
-from allpay.game import game
+from allpay.game import Game, Private, game
 from allpay.learners import EpsilonGreedy, FictitiousPlay
+from allpay.mechanism import first_price
+from allpay.payoffs import evaluate
 from allpay.theory import equilibrium, symmetric
 from allpay.verify import checks, known_cases, on_grid
 from allpay.verify.cases import by_quadrature
@@ -70,6 +73,20 @@ def test_bids_on_a_grid_keep_their_order_and_mean():
     assert np.all(np.diff(means) >= 0)
     q, bid = equilibrium(g).quantile, equilibrium(g).bid
     assert means.mean() == pytest.approx(np.trapezoid(bid, q), abs=1e-4)
+
+
+def test_bids_on_a_grid_are_allowed():
+    """With twenty bidders a first-price bid is 95 % of the value, and the nearest bid of the grid may be above the value."""
+    g = Game(first_price(20), Private(levels=8), bid_levels=11, overbidding=False)
+    strategy = on_grid(g, equilibrium(g))
+    free = on_grid(replace(g, overbidding=True, max_bid=g.top_bid), equilibrium(g))
+    above = np.arange(11) >= g.allowed[:, None]
+    assert free[0][above].sum() > 0.1
+    assert strategy[0][above].sum() == 0
+    np.testing.assert_allclose(strategy.sum(axis=2), 1)
+    for v, allowed in enumerate(g.allowed):
+        np.testing.assert_array_equal(strategy[0, v, : allowed - 1], free[0, v, : allowed - 1])
+    assert evaluate(g, strategy).exploitability.mean() < g.bid_grid[1]
 
 
 # What is broken is found ----------------------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ LearnerName = Annotated[
     typer.Option(
         "--learner",
         help="how bidders learn: fictitious-play, epsilon-greedy, regret-matching, multiplicative-weights, logit-play, dqn, "
-        "ppo; or interior-point, which solves the grid game",
+        "ppo; interior-point, which solves the grid game; or one of your own, as package.module:Class",
         rich_help_panel=LEARNING,
     ),
 ]
@@ -170,7 +170,8 @@ FirstAtMost = Annotated[
     float | None, typer.Option(help="the most that the first weight can be", show_default="none", rich_help_panel=SPACE)
 ]
 FirstAtLeast = Annotated[
-    float | None, typer.Option(help="the least that the first weight can be", show_default="none", rich_help_panel=SPACE)
+    float | None,
+    typer.Option(help="the least that the first weight can be", show_default="none", rich_help_panel=SPACE),
 ]
 LastAtLeast = Annotated[
     float | None,
@@ -617,9 +618,11 @@ def reproduce(
 
     names = list(EXPERIMENT) if learners == "all" else [name.strip() for name in learners.split(",")]
     bidding = {name: named(name) for name in names}
+    if len({bidders.name for bidders in bidding.values()}) < len(bidding):
+        raise AllpayError(f"learners side by side must have names of their own: got {learners}; change the name of one")
     section = game_section(values, None, None, None, None, None, 1.0, 0.0)
     studies = {
-        f"{rule}/{name}": Study(
+        f"{rule}/{name.replace(':', '.')}": Study(
             DesignSpace(rule), bidders, section.setting(bidders.setting), samples, rounds, seed=seed
         )
         for rule in RULES

@@ -327,7 +327,5 @@ def ascend_mean(surrogate: Ensemble, designs: Array, where: Polytope, starts: in
     order = np.argsort(-np.where(np.isfinite(value), value, -np.inf), kind="stable")
     spread = np.linspace(0, len(designs) - 1, min(len(designs), starts)).astype(int)
     chosen = np.unique(np.concatenate([order[: max(1, starts // 4)], spread]))
-    found = mirror_ascent(
-        surrogate.value_and_gradient, designs[chosen], polytope=where, iterations=300, tolerance=1e-7
-    )
+    found = mirror_ascent(surrogate.value_and_gradient, designs[chosen], polytope=where, iterations=300, tolerance=1e-7)
     return found.weights if found.value >= value[order[0]] else designs[order[0]]

@@ -175,7 +175,9 @@ def choose_next(sweep: Sweep, count: int) -> Array | str:
     if study.precision is not None and _width(study, surrogate) < study.precision:
         width = _width(study, fit_surrogate(weights, values, study.seed))
         if width < study.precision:
-            return f"the interval of the best value is {width:.2g} of it wide, within the precision of {study.precision:g}"
+            return (
+                f"the interval of the best value is {width:.2g} of it wide, within the precision of {study.precision:g}"
+            )
     seed = np.random.SeedSequence(study.seed, spawn_key=(CHOOSING, len(weights)))
     return next_designs(surrogate, study.space.polytope, weights, count, int(seed.generate_state(1)[0]))
 

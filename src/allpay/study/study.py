@@ -11,7 +11,7 @@ import numpy as np
 
 from allpay.errors import AllpayError, one_of
 from allpay.game import Array, Game, Setting
-from allpay.learners import FictitiousPlay, Learner
+from allpay.learners import FictitiousPlay, Learner, name_of
 from allpay.learners.base import check_learner, check_rounds
 from allpay.mechanism import RULES, Mechanism, check_bidders, complete_weights
 from allpay.simplex import SAMPLINGS, Box, OrderedSimplex, Polytope, grid, spread
@@ -99,9 +99,7 @@ class DesignSpace:
         """The designs as a set of points."""
         m = self.dimension
         if not self.box:
-            return OrderedSimplex(
-                self.bidders, m, self.first_at_most, self.first_at_least, self.last_at_least or 0.0
-            )
+            return OrderedSimplex(self.bidders, m, self.first_at_most, self.first_at_least, self.last_at_least or 0.0)
         low, high = [0.0] * m, [1.0] * m
         low[-1] = self.last_at_least or 0.0
         low[0] = max(low[0], self.first_at_least or 0.0)
@@ -192,7 +190,9 @@ class Study:
         one_of("sampling", self.spread_by, SAMPLINGS)
         if self.precision is not None:
             if not self.active:
-                raise AllpayError("precision says when an active study stops: give the strategy active, or leave it out")
+                raise AllpayError(
+                    "precision says when an active study stops: give the strategy active, or leave it out"
+                )
             if not self.precision > 0:
                 raise AllpayError(f"precision must be above 0, a part of the best value: got {self.precision:g}")
         self._check_bids()
@@ -204,7 +204,9 @@ class Study:
                 object.__setattr__(self, "samples", len(self.given))
         elif self.spread_by == "grid":
             if self.active:
-                raise AllpayError("an active study chooses its designs, and a grid does not go on: give another sampling")
+                raise AllpayError(
+                    "an active study chooses its designs, and a grid does not go on: give another sampling"
+                )
             object.__setattr__(self, "samples", len(grid(self.space.polytope, self.samples)))
 
     def _check_bids(self) -> None:
@@ -263,7 +265,8 @@ class Study:
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return {"type": getattr(value, "name", type(value).__name__), **fields}
+        kind = name_of(value) if callable(getattr(value, "learn", None)) else type(value).__name__  # type: ignore[arg-type]
+        return {"type": kind, **fields}
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
     return value if isinstance(value, (str, int, float, bool, type(None))) else repr(value)

@@ -5,6 +5,7 @@ are in `allpay.payoffs`.
 """
 
 from allpay.theory.designs import OBJECTIVES, design_objective, value_and_gradient
+from allpay.theory.grid import on_grid
 from allpay.theory.quantiles import rank_probabilities
 from allpay.theory.symmetric import QUANTILES, Equilibrium, equilibrium, two_bidder_all_pay, why_no_equilibrium
 
@@ -14,6 +15,7 @@ __all__ = [
     "Equilibrium",
     "design_objective",
     "equilibrium",
+    "on_grid",
     "rank_probabilities",
     "two_bidder_all_pay",
     "value_and_gradient",

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from allpay.auction import play
-from allpay.game import Array, Common, Discrete, Game, Private
+from allpay.game import Common, Discrete, Game, Private
 from allpay.learners import DEEP, LEARNERS, Learner, run_seeds
 from allpay.learners.base import Seeds
 from allpay.mechanism import all_pay
 from allpay.outcome import Outcome, Verdict, stake
 from allpay.payoffs import evaluate, expected_payoffs
 from allpay.progress import Reporter, Silent
-from allpay.theory import Equilibrium, equilibrium, two_bidder_all_pay
+from allpay.theory import Equilibrium, equilibrium, on_grid, two_bidder_all_pay
 from allpay.verify.cases import BAYE_KOVENOCK_DE_VRIES, SIX_DIGITS, Case, by_quadrature, known_cases
 
 UNEQUAL = "two bidders who know each other's values"
@@ -156,24 +156,6 @@ def theory_checks(case: Case, found: Equilibrium | None) -> Iterator[Check]:
         q = np.linspace(0, 1, 101)
         off = math.nan if found is None else float(np.abs(found.bid_at(q) - case.bid(q)).max())
         yield Check(case.family, case.point, "theory", "bids, furthest off", off, 0.0, SIX_DIGITS, case.source)
-
-
-def on_grid(game: Game, found: Equilibrium) -> Array:
-    """`[1, values, bids]` the equilibrium as a strategy on the bid grid: every bid moved to the nearest that is allowed.
-
-    A value of the grid stands for a range of quantiles, and plays the bids of them all.
-    """
-    grid, levels = game.bid_grid, len(game.value_grid)
-    borders = (grid[1:] + grid[:-1]) / 2
-    low, high = np.zeros_like(borders), np.ones_like(borders)
-    for _ in range(60):  # bisection: the quantile at which bids pass each border
-        middle = (low + high) / 2
-        below = found.bid_at(middle) < borders
-        low, high = np.where(below, middle, low), np.where(below, high, middle)
-    q, edges = np.concatenate([[0.0], low, [1.0]]), np.arange(levels + 1) / levels
-    shared = np.minimum(edges[1:, None], q[1:]) - np.maximum(edges[:-1, None], q[:-1])
-    mass = np.maximum(shared, 0.0)
-    return (mass / mass.sum(axis=1, keepdims=True))[None]
 
 
 def payoff_checks(case: Case, found: Equilibrium, bid_levels: Sequence[int]) -> Iterator[Check]:
