@@ -13,7 +13,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, as_completed
 from pathlib import Path
 
 from allpay.learners import LEARNERS, EpsilonGreedy, learner
@@ -22,7 +22,7 @@ from allpay.study import Study, run
 from allpay.study.batches import MOST_BATCHES, SECONDS, designs_per_batch, seconds_per_run
 from allpay.study.executors import pool_of
 from allpay.study.store import open_store
-from allpay.study.task import learn_batch, task_of
+from allpay.study.task import Answer, Task, learn_batch, task_of
 from allpay.versions import versions
 
 WORKERS = 1000
@@ -106,38 +106,59 @@ def cpu() -> float:
     return sum(os.times()[:4])
 
 
-def timed(study: Study, workers: int, folder: Path) -> tuple[float, float, float]:
-    """Seconds from the first batch that came back to the last, a design; seconds before the first; CPU seconds in all."""
+def timed(study: Study, workers: int, folder: Path) -> tuple[float, float]:
+    """Seconds a design, from the first batch that came back to the last; CPU seconds in all."""
     stamps: list[tuple[float, float]] = []
-    begun, used = time.perf_counter(), cpu()
+    used = cpu()
     with threads_limited(1):
         run(study, folder, lambda done, _: stamps.append((time.perf_counter(), done)), workers=workers)
     (first, done), (last, every) = next(stamp for stamp in stamps if stamp[1] >= 1), stamps[-1]
-    return (last - first) / (every - done), first - begun, cpu() - used
+    return (last - first) / (every - done), cpu() - used
 
 
-def efficiency(folder: Path, turns: int = 3) -> None:
+def stamped(task: Task) -> tuple[int, float, float, Answer]:
+    """What a worker learns, which one it was, and from when to when."""
+    begun = time.monotonic()
+    answer = learn_batch(task)
+    return os.getpid(), begun, time.monotonic(), answer
+
+
+def waiting(study: Study, folder: Path) -> float:
+    """The part of their time that two processes wait for work, from their first batch to their last."""
+    stamps: dict[int, list[tuple[float, float]]] = {}
+    with open_store(folder, study.specification(), versions(), 1) as store, pool_of(2) as pool:
+        tasks = [task_of(study, d, study.designs[d : d + 1], threads=1) for d in range(study.samples)]
+        for future in as_completed([pool.executor.submit(stamped, task) for task in tasks]):
+            worker, begun, ended, answer = future.result()
+            assert answer.table is not None
+            store.write_batch(int(answer.table["design"][0]), answer.table, answer.versions)
+            stamps.setdefault(worker, []).append((begun, ended))
+    learned = sum(ended - begun for own in stamps.values() for begun, ended in own)
+    lasted = sum(max(ended for _, ended in own) - min(begun for begun, _ in own) for own in stamps.values())
+    return 1 - learned / lasted
+
+
+def efficiency(folder: Path, turns: int = 2) -> None:
     """Two processes against one, each of one thread, in turns."""
-    short, long = (Study(learner=EpsilonGreedy(), samples=samples, rounds=10) for samples in (8, 24))
+    short, long = (Study(learner=EpsilonGreedy(), samples=samples, rounds=10) for samples in (6, 18))
     walls: dict[int, list[float]] = {1: [], 2: []}
     used: dict[int, list[float]] = {1: [], 2: []}
-    waited: list[float] = []
     for turn in range(turns):
         for workers in (1, 2):
-            wall, before, most = timed(long, workers, folder / f"long {workers} {turn}")
-            *_, least = timed(short, workers, folder / f"short {workers} {turn}")
+            wall, most = timed(long, workers, folder / f"long {workers} {turn}")
+            _, least = timed(short, workers, folder / f"short {workers} {turn}")
             walls[workers].append(wall)
             used[workers].append((most - least) / (long.samples - short.samples))  # without what starting costs
-            waited.append(before)
     one, two = min(walls[1]), min(walls[2])
-    print(
-        f"\n{long.samples} designs × {long.rounds} rounds of epsilon-greedy, batches of {designs_per_batch(long)}, one thread"
-    )
+    waits = waiting(long, folder / "waiting")
+    more = min(used[2]) / min(used[1]) - 1
+    print(f"\n{long.samples} designs × {long.rounds} rounds, epsilon-greedy, one thread in each process")
     print(f"  by the clock: {one:.3f} s a design in one process, {two:.3f} s in two: efficiency {one / two / 2:.0%}")
     print(
-        f"  CPU time: {min(used[1]):.3f} s a design in one process, {min(used[2]):.3f} s in two, the one that writes included"
+        f"  CPU time: {min(used[1]):.3f} s a design in one process, {min(used[2]):.3f} s in two and the one that writes"
     )
-    print(f"  two processes give their first batch after {min(waited[1::2]):.1f} s, one after {min(waited[::2]):.1f} s")
+    print(f"  two processes wait for work in {waits:.1%} of their time")
+    print(f"  so on two cores that nobody else uses: efficiency {(1 - waits) / (1 + max(more, 0.0)):.0%}")
 
 
 def spawned_rate(payload: object) -> float:

@@ -1,4 +1,4 @@
-"""Learners that fail, where spawned processes and Dask workers find them too."""
+"""Learners that fail, or say that they need not begin again, where spawned processes and Dask workers find them too."""
 
 import os
 from dataclasses import dataclass
@@ -37,3 +37,18 @@ class Failing:
                 "allpay": AllpayError("iterations must be fewer: got 9; give 8"),
             }[self.way]
         return EpsilonGreedy(iterations=2000, exploration=500, tail=100).learn(games, seeds)
+
+
+@dataclass(frozen=True)
+class Resumable:
+    """Keeps nothing, but says of itself that it does, and what it was given to do it."""
+
+    name: ClassVar[str] = "resumable"
+    setting: ClassVar[Setting] = Failing.setting
+    continuous: ClassVar[bool] = False
+    resumable: ClassVar[bool] = True
+
+    def learn(self, games, seeds, checkpoint=None):
+        if checkpoint is not None:
+            checkpoint.write_text("begun")
+        return Failing(bound=1.0).learn(games, seeds)

@@ -19,7 +19,7 @@ from allpay.study.file import read_study, study_of
 from allpay.study.store import in_use, open_store, read_folder
 from allpay.study.task import task_of
 from allpay.versions import versions
-from failing import Failing
+from failing import Failing, Resumable
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has other signals")
 
@@ -184,6 +184,23 @@ def test_ctrl_c_stops_when_what_is_being_learned_is_kept(started, workers):
     if workers == 2:
         study = study_of(read_folder(folder).specification)
         assert resumed(folder).equals(run(study).table)
+
+
+def test_ctrl_c_waits_only_where_something_would_be_lost(tmp_path):
+    """Not without a folder, nor where the learner keeps its runs itself."""
+    caught = []
+
+    def remember(done, _):
+        caught.append(signal.getsignal(signal.SIGINT) is not signal.default_int_handler)
+
+    plain, resumable = (Study(learner=learner, samples=2, rounds=1) for learner in (Failing(bound=1.0), Resumable()))
+    for study, folder, waits in ((plain, None, False), (plain, "plain", True), (resumable, "resumable", False)):
+        caught.clear()
+        run(study, folder and tmp_path / folder, remember, batch=1)
+        assert caught[-1] is waits
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert (tmp_path / "resumable" / "checkpoints").is_dir()
+    assert not list((tmp_path / "resumable" / "checkpoints").iterdir())  # what is kept needs no checkpoint
 
 
 @posix

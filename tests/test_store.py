@@ -27,7 +27,6 @@ from allpay.learners import FictitiousPlay
 from allpay.pipeline import design
 from allpay.progress import Silent
 from allpay.study import Study, run
-from allpay.study import sweep as sweep_module
 from allpay.study import task as task_module
 from allpay.study.store import in_use, open_store, read_folder
 from allpay.versions import versions
@@ -267,8 +266,7 @@ def test_other_versions_are_told_and_kept(tmp_path, undisturbed, told, monkeypat
     folder = tmp_path / "study"
     older = {**versions(), "numba": "0.1", "polars": "0.2"}
     with monkeypatch.context() as patch:
-        for module in (sweep_module, task_module):
-            patch.setattr(module, "versions", lambda: older)
+        patch.setattr(task_module, "versions", lambda: older)
         with pytest.raises(Interrupt):
             run(SMALL, folder, stop_at(6), batch=3)
     assert told() == []

@@ -35,6 +35,9 @@ CHECKPOINTS = "checkpoints"
 FORMAT = 1
 """Of the folder; another allpay that keeps it otherwise has another."""
 
+MOMENT = 0.3
+"""Seconds that `allpay status` may hold the lock to see whether somebody has it."""
+
 _METADATA = "allpay"
 
 
@@ -160,7 +163,7 @@ def open_store(
         if not _is_free(folder) and not _holds_study(folder):
             raise AllpayError(f"{folder} exists, is not empty and holds no study: choose another folder")
         (folder / BATCHES).mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=MOMENT)
     except Timeout:
         raise AllpayError(
             f"another process is running the study in {folder}: wait for it, or choose another folder"

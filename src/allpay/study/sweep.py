@@ -27,7 +27,7 @@ from allpay.study.batches import batches_of, designs_per_batch
 from allpay.study.executors import AHEAD, Pool, pool_of
 from allpay.study.store import CHECKPOINTS, Held, Store, open_store, read_folder
 from allpay.study.study import TRAINING, Study
-from allpay.study.task import Answer, in_words, learn_batch, table_of, task_of
+from allpay.study.task import Answer, computing, in_words, learn_batch, table_of, task_of
 from allpay.versions import difference, versions
 from allpay.versions import in_words as versions_in_words
 
@@ -153,7 +153,7 @@ def learn_one(study: Study, store: Store | None = None) -> Outcome:
             store.tell(
                 f"the rounds in {store.folder} were others, computed by {versions_in_words(before[1])}: replaced"
             )
-        store.write_batch(0, table, versions())
+        store.write_batch(0, table, computing(study.learner))
     return outcome
 
 
@@ -248,6 +248,8 @@ class _Run:
         self.computed: dict[int, dict[str, str]] = {}  # what computed each batch that is there
         self.tables: dict[int, pl.DataFrame] = {}  # their rows, where no folder keeps them
         self.deaths: Counter[int] = Counter()  # how many processes died while each batch was being learned
+        # what computes here; on a cluster what has computed the first batch, for this process may be of another kind
+        self.ours = computing(study.learner) if scheduler is None else None
         self.told: set[str] = set()
         self.resumable = store is not None and getattr(study.learner, "resumable", False)
         self.stopped = False
@@ -423,14 +425,15 @@ class _Run:
         return None
 
     def _compare(self, number: int, made: dict[str, str]) -> None:
-        """Say it if a batch was computed by other versions than those of this process, once for each."""
-        other = difference(made, versions())
+        """Say it if a batch was computed by other versions than the others, once for each."""
+        self.ours = self.ours or made
+        other = difference(made, self.ours)
         if other and other not in self.told:
             self.told.add(other)
-            same = [n for n, made in self.computed.items() if difference(made, versions()) == other]
+            same = [n for n, made in self.computed.items() if difference(made, self.ours) == other]
             self._tell(
                 f"{self._named(same)} computed by other versions ({other}): the last bits may differ from those of a study by "
-                f"one version, for which another folder is needed"
+                "one version, for which another folder is needed"
             )
 
     def _computed(self) -> Iterator[tuple[str, dict[str, str]]]:

@@ -10,7 +10,7 @@ import polars as pl
 
 from allpay.errors import AllpayError
 from allpay.game import Array, Setting
-from allpay.learners import Learner, run_seeds
+from allpay.learners import DEEP, Learner, run_seeds
 from allpay.learners.base import Seeds, check_outcome, threads_limited
 from allpay.outcome import Outcome
 from allpay.progress import listening
@@ -81,7 +81,16 @@ def learn_batch(task: Task) -> Answer:
             table = _learn(task)
     except Exception as error:  # perhaps of a kind that is not known where it would travel to
         fault, trace = in_words(error), traceback.format_exc()
-    return Answer(table, versions(), time.perf_counter() - begun, tuple(told), fault, trace)
+    return Answer(table, computing(task.learner), time.perf_counter() - begun, tuple(told), fault, trace)
+
+
+def computing(learner: Learner) -> dict[str, str]:
+    """What computes the runs of a learner here: the versions, and the device of those that JAX trains."""
+    if learner.name not in DEEP:
+        return versions()
+    import jax
+
+    return {**versions(), "device": jax.devices()[0].device_kind}
 
 
 def in_words(error: BaseException) -> str:
