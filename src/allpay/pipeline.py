@@ -19,7 +19,7 @@ from allpay.simplex import looked_at
 from allpay.study.store import Store
 from allpay.study.study import CHECKING, CHOOSING, TRAINING, DesignSpace, Study
 from allpay.study.sweep import Sweep, run
-from allpay.surrogate import FEWEST_DESIGNS, Surrogate, fit_surrogate
+from allpay.surrogate import FEWEST_DESIGNS, QUICK, Surrogate, fit_surrogate
 from allpay.theory import Equilibrium, design_objective, equilibrium
 
 FEWEST_STEPS, FAR_OFF = 8, 0.05
@@ -27,9 +27,6 @@ FEWEST_STEPS, FAR_OFF = 8, 0.05
 
 ASCENTS = 8
 """From how many of the best designs looked at the exact objective is ascended."""
-
-QUICK: dict[str, int] = {"members": 20, "steps": 300}
-"""The ensemble that chooses designs: it is fitted many times, and small."""
 
 REFINED_DESIGNS = 5
 """On how many designs the bid grid is refined to see what it hides."""

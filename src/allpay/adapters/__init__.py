@@ -1,1 +1,1 @@
-"""Other people's agents and solvers: PettingZoo, Gymnasium, OpenSpiel. Each file needs its library, and nothing needs them."""
+"""Other people's agents, solvers and optimisers: each file needs its library, and nothing needs them."""

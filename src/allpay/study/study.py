@@ -14,7 +14,7 @@ from allpay.game import Array, Game, Setting
 from allpay.learners import FictitiousPlay, Learner, name_of
 from allpay.learners.base import check_learner, check_rounds
 from allpay.mechanism import RULES, Mechanism, check_bidders, complete_weights
-from allpay.simplex import SAMPLINGS, Box, OrderedSimplex, Polytope, grid, spread
+from allpay.simplex import SAMPLINGS, Box, OrderedSimplex, Polytope, grid, opening, spread
 
 OBJECTIVES = ("revenue", "highest-bid")
 """What a design can be chosen for: the expected sum of payments, or the expected highest bid."""
@@ -116,7 +116,7 @@ class DesignSpace:
         """
         if not self.box:
             return complete_weights(weights, self.bidders)
-        if isinstance(weights, Real):
+        if isinstance(weights, (int, float, Real)):
             raise AllpayError(f"in a box each rank has its own weight: got the one number {weights}")
         given = tuple(weights)
         if len(given) > self.bidders:
@@ -135,8 +135,7 @@ class DesignSpace:
 
         Unless they are a grid, a longer sample begins with the shorter one.
         """
-        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_DESIGNS,)))
-        return spread(self.polytope, count, rng, sampling)
+        return spread(self.polytope, count, _designs_rng(seed), sampling)
 
 
 @dataclass(frozen=True)
@@ -237,11 +236,8 @@ class Study:
             return np.array(self.given)
         if not self.active:
             return self.space.sample(self.samples, self.seed, self.spread_by)
-        corners = self.space.polytope.corners
         count = min(max(FEWEST_FIRST, 2 * (self.space.polytope.freedom + 1)), self.samples)
-        # the best design is often a corner, and what is known of the inside says little of them
-        ends = corners[0] if len(corners) == 1 and corners.shape[1] <= count // 2 else np.empty((0, self.space.bidders))
-        return np.concatenate([ends, self.space.sample(count - len(ends), self.seed, self.spread_by)])
+        return opening(self.space.polytope, count, _designs_rng(self.seed), self.spread_by)
 
     @cached_property
     def stages(self) -> tuple[range, ...]:
@@ -260,6 +256,10 @@ class Study:
     def specification(self) -> dict[str, Any]:
         """All that the results depend on, as plain JSON values; two studies with equal ones have equal results."""
         return {key: _plain(value) for key, value in vars(self).items() if key in self.__dataclass_fields__}
+
+
+def _designs_rng(seed: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_DESIGNS,)))
 
 
 def _plain(value: Any) -> Any:
