@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from allpay.cli import app
 from allpay.game import game
 from allpay.learners import EpsilonGreedy, FictitiousPlay
-from allpay.theory import equilibrium, symmetric
+from allpay.theory import costs, equilibrium
 from allpay.verify import checks, known_cases, on_grid
 from allpay.verify.cases import by_quadrature
 from allpay.verify.page import as_page, as_text
@@ -76,8 +76,8 @@ def test_bids_on_a_grid_keep_their_order_and_mean():
 
 
 def test_a_broken_formula_fails(monkeypatch):
-    right = symmetric.means_below
-    monkeypatch.setattr(symmetric, "means_below", lambda *args: tuple(1.01 * x for x in right(*args)))
+    right = costs.means_below
+    monkeypatch.setattr(costs, "means_below", lambda *args: tuple(1.01 * x for x in right(*args)))
     (case,) = cases_named("prizes, private values; w = 0.8")
     found = equilibrium(case.game)
     assert failed(checks.theory_checks(case, found)) >= {"revenue", "revenue, integrated", "highest bid"}
@@ -164,8 +164,8 @@ def test_verify_passes_and_writes_the_page(few, tmp_path):
 
 
 def test_verify_fails_where_a_formula_is_broken(few, monkeypatch):
-    right = symmetric.means_below
-    monkeypatch.setattr(symmetric, "means_below", lambda *args: tuple(1.01 * x for x in right(*args)))
+    right = costs.means_below
+    monkeypatch.setattr(costs, "means_below", lambda *args: tuple(1.01 * x for x in right(*args)))
     done = CliRunner().invoke(app, ["verify", "--json"])
     assert done.exit_code == 1
     values = json.loads(done.stdout)

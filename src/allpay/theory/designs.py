@@ -11,18 +11,18 @@ from numpy.typing import ArrayLike
 from allpay.errors import AllpayError, one_of
 from allpay.game import Array, Distribution, Game
 from allpay.mechanism import RULES
+from allpay.theory.costs import common_value, distribution_of, has_atoms, indifferent
 from allpay.theory.quantiles import (
-    Ranks,
     base_edges,
     cumulative,
     cumulative_back,
     in_panels,
     mean_under_power,
     panels_for,
-    rank_probabilities,
     values_at,
 )
-from allpay.theory.symmetric import ATOMS, common_value, distribution_of, has_atoms, indifferent
+from allpay.theory.ranks import Ranks, rank_probabilities
+from allpay.theory.symmetric import ATOMS
 
 OBJECTIVES = ("revenue", "highest-bid")
 """What a designer can want most of: the sum of payments, or the expected highest bid."""
