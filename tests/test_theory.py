@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 from allpay.errors import AllpayError
-from allpay.game import Beta, Common, Discrete, Game, Power, Private, Uniform, game
+from allpay.game import Beta, Common, Discrete, Game, Power, Private, Uniform, game, steps
 from allpay.mechanism import Mechanism, all_pay, first_price, mechanism
 from allpay.theory import (
     design_objective,
@@ -22,6 +22,13 @@ from allpay.theory import (
 )
 
 prop = settings(derandomize=True, max_examples=25, deadline=None)
+
+
+class Levels:
+    """Three values, and nothing that says where one ends and the next begins."""
+
+    def quantile(self, q):
+        return np.floor(3 * np.minimum(np.asarray(q, float), 0.999))
 
 
 class Exponential:
@@ -403,7 +410,7 @@ def test_objective_refuses():
     with pytest.raises(AllpayError, match="no exact gradient"):
         design_objective(Game(first_price(3), risk_aversion=1), "payments")
     with pytest.raises(AllpayError, match="positive probability"):
-        design_objective(Game(first_price(3), Private(Discrete((0, 1)))), "payments")
+        design_objective(Game(first_price(3), Private(Levels())), "payments")
 
 
 # Where there is none --------------------------------------------------------------------------------------------------
@@ -412,7 +419,8 @@ def test_objective_refuses():
 @pytest.mark.parametrize(
     ("g", "words"),
     [
-        (Game(mechanism("prizes", 0.8), Private(Discrete((0, 1, 2)))), "positive probability"),
+        (Game(mechanism("prizes", 0.8), Private(Levels())), "give the distribution a property `breaks`"),
+        (Game(all_pay(1000), Private(steps(0, 1, 200_000), levels=2)), "at most 100,000 different values × ranks"),
         (game("payments", 0.5, 3, max_bid=1.0), "above the cap of 1"),
         (game("payments", 0.5, 3, overbidding=False), "exceed the bidder's value"),
         (Game(Mechanism([1, 0, 0], [0, 0.5, 0.5]), max_bid=2.0), "highest bidder pays nothing"),

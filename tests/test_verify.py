@@ -29,7 +29,7 @@ def failed(found):
 def test_every_row_of_the_tables_is_a_case():
     families = {case.family for case in known_cases()}
     assert {case.family for case in known_cases(full=True)} == families
-    assert len(families) == 10
+    assert len(families) == 13
     points = {case.point for case in known_cases(full=True)}
     assert {"w = 0.5", "w = 0.75", "w = 1", "n = 2", "n = 20"} <= points
 
@@ -46,7 +46,14 @@ def test_quadrature_does_not_ask_theory(monkeypatch):
     assert highest == pytest.approx(0.8 / 3 - 0.2 / 15, abs=1e-10)
 
 
-SOME = ("common value; w = 0.8", "private values; w = 0.5", "CARA ρ = 2; w = 1", "private values; n = 10")
+SOME = (
+    "common value; w = 0.8",
+    "9; w = 0.8",
+    "b²; w = 1",
+    "private values; w = 0.5",
+    "CARA ρ = 2; w = 1",
+    "private values; n = 10",
+)
 
 
 @pytest.mark.parametrize("case", cases_named(*SOME), ids=lambda c: f"{c.family}, {c.point}")

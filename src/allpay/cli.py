@@ -526,6 +526,7 @@ def equilibrium(
 ) -> None:
     """The symmetric equilibrium of one design on continuous bids, by theory."""
     from allpay.game import Setting
+    from allpay.report.curves import bids_in_words, draw_equilibrium
     from allpay.theory import equilibrium as solve
     from allpay.theory import why_no_equilibrium
 
@@ -534,8 +535,6 @@ def equilibrium(
     found = solve(game)
     reason = why_no_equilibrium(game) if found is None else None
     if found is not None and plot is not None:
-        from allpay.report.curves import draw_equilibrium
-
         typer.echo(f"allpay: wrote {draw_equilibrium(game, found, plot)}", err=True)
     if as_json:
         names = ("revenue", "highest_bid", "payoff", "quantile", "bid")
@@ -548,9 +547,7 @@ def equilibrium(
         return
     typer.echo(f"revenue      {found.revenue:.6f}\nhighest bid  {found.highest_bid:.6f}  (expected)")
     typer.echo(f"payoff       {found.payoff:.6f}  (expected utility of one bidder)\n")
-    places = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
-    typer.echo("quantile     " + "  ".join(f"{q:6.2f}" for q in places))
-    typer.echo("bid          " + "  ".join(f"{b:6.4f}" for b in found.bid_at(places)))
+    typer.echo(bids_in_words(game, found))
 
 
 @command

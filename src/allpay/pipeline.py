@@ -162,9 +162,12 @@ def coarseness(game: Game, exact: Equilibrium | None, revenue: float) -> str | N
         )
     off = abs(revenue - exact.revenue) / exact.revenue if exact.revenue > 0 else 0.0
     if off > FAR_OFF:
+        kinds, remedy = (
+            ("bids", "--bid-levels") if game.values.exact else ("bids and values", "--bid-levels and --value-levels")
+        )
         return (
-            f"Revenue is {off:.0%} off the closed form, which is for continuous bids and values: "
-            "if the rounds converged, the grid is too coarse; give more --bid-levels and --value-levels."
+            f"Revenue is {off:.0%} off the closed form, which is for continuous {kinds}: "
+            f"if the rounds converged, the grid is too coarse; give more {remedy}."
         )
     return None
 
@@ -226,9 +229,7 @@ def best_in_theory(space: DesignSpace, setting: Setting, objective: str = "reven
     looked_at = candidates(space.bidders, space.dimension, count=101)
     try:
         exact = design_objective(setting.game(space.mechanism(looked_at[0].tolist())), space.rule, objective)
-    except (
-        AllpayError
-    ):  # values with atoms have no closed form; risk-averse private bidders who pay by rank no gradient
+    except AllpayError:  # values with atoms that do not say where; risk-averse private bidders who pay by rank
         return None
     values = exact(looked_at)[0]
     known = np.isfinite(values)

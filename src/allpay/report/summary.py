@@ -421,7 +421,9 @@ def _theory(result: "Result") -> str:
     sentences.extend(_about_limits(result))
     if best is not None and not study.learner.continuous:
         levels = f"{setting.bid_levels} bids" + (
-            f" and {setting.values.levels} values" if isinstance(setting.values, Private) else ""
+            f" and {setting.values.levels} values"
+            if isinstance(setting.values, Private) and not setting.values.exact
+            else ""
         )
         sentences.append(
             f"Theory has continuous bids, these bidders {levels}: a gap to it is not due to learning alone."

@@ -27,11 +27,6 @@ def common_value(game: Game) -> float | None:
     return None
 
 
-def has_atoms(given: Distribution) -> bool:
-    """Whether the quantile function is flat somewhere; the ends are left out, where rounding may make it so."""
-    return bool(np.any(np.diff(given.quantile(np.linspace(0.01, 0.99, 393))) == 0))
-
-
 # Costs of bids: [panels, nodes], and at quantiles 0 and 1 -------------------------------------------------------------
 
 Cost = tuple[Array, float, float]

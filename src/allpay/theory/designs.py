@@ -11,18 +11,21 @@ from numpy.typing import ArrayLike
 from allpay.errors import AllpayError, one_of
 from allpay.game import Array, Distribution, Game
 from allpay.mechanism import RULES
-from allpay.theory.costs import common_value, distribution_of, has_atoms, indifferent
+from allpay.theory.costs import common_value, distribution_of, indifferent
 from allpay.theory.quantiles import (
-    base_edges,
+    breaks_of,
     cumulative,
     cumulative_back,
+    edges_for,
     in_panels,
+    interpolation,
     mean_under_power,
     panels_for,
     values_at,
+    values_below,
 )
 from allpay.theory.ranks import Ranks, rank_probabilities
-from allpay.theory.symmetric import ATOMS
+from allpay.theory.symmetric import indistinct
 
 OBJECTIVES = ("revenue", "highest-bid")
 """What a designer can want most of: the sum of payments, or the expected highest bid."""
@@ -42,9 +45,9 @@ def design_objective(game: Game, rule: str, objective: str = "revenue") -> Calla
         objective: `revenue` or `highest-bid`.
 
     Raises:
-        AllpayError: if rule or objective are unknown, if no design has an equilibrium since values have atoms, or for
-            `payments` with private values and risk aversion, where the equilibrium is known only through a differential
-            equation. The function returned raises it unless it is given n finite numbers ≥ 0.
+        AllpayError: if rule or objective are unknown, if values have atoms but do not say where, or for `payments` with
+            private values and risk aversion, where the equilibrium is known only through a differential equation. The
+            function returned raises it unless it is given n finite numbers ≥ 0.
 
     >>> from allpay.game import game
     >>> value, gradient = design_objective(game("prizes", 1.0, 3), "prizes")([0.8, 0.2, 0])
@@ -55,8 +58,10 @@ def design_objective(game: Game, rule: str, objective: str = "revenue") -> Calla
     one_of("objective", objective, OBJECTIVES)
     n, free_prizes = game.bidders, rule == "prizes"
     value = common_value(game)
-    if value is None and has_atoms(distribution_of(game)):
-        raise AllpayError(ATOMS)
+    given = distribution_of(game) if value is None else None
+    fault = None if given is None else indistinct(given, n)
+    if fault:
+        raise AllpayError(fault)
     if value is None and game.risk_aversion > 0 and not free_prizes:
         raise AllpayError(
             "no exact gradient for payments with private values and risk aversion: take differences of `equilibrium`"
@@ -64,15 +69,23 @@ def design_objective(game: Game, rule: str, objective: str = "revenue") -> Calla
     alone = np.eye(n)[0]
     # a root of c, or a ratio of two integrals as small as q^{n−1}, needs them resolved at their own scale, not that of 1
     if game.cost_power <= 1 and (free_prizes or value is not None):
-        edges = base_edges(n)
+        edges = edges_for(n, given)
     else:
         ranks = Ranks.of(alone, np.ones(n) if free_prizes else alone)
-        edges = panels_for(ranks, distribution_of(game) if value is None else None).edges
+        edges = panels_for(ranks, given).edges
     q, weight = in_panels(edges)
     chance = rank_probabilities(n, q.ravel())
     respond = _responses(game, value, edges, q, chance)
     weight = n * weight.ravel()
-    values = values_at(distribution_of(game), q.ravel()) if value is None else value
+    values = np.full(q.size, value, float) if given is None else values_at(given, q.ravel())
+    jumps = np.array([]) if given is None else breaks_of(given)
+    before, values_before = np.searchsorted(edges, jumps) - 1, jumps if given is None else values_below(given, jumps)
+
+    def overbids(cost: Array, bid: Array) -> bool:
+        """Whether some value's bids exceed it; each value bids most where the next one begins."""
+        at_jumps = cost.reshape(q.shape)[before] @ interpolation(1.0)
+        most = np.maximum(at_jumps, 0.0) ** (1.0 / game.cost_power)
+        return bool(np.any(bid > values * (1 + 1e-9)) or np.any(most > values_before * (1 + 1e-9)))
 
     def one(w: Array) -> tuple[float, Array]:
         prizes, payments = (w, np.ones(n)) if free_prizes else (alone, w)
@@ -82,7 +95,7 @@ def design_objective(game: Game, rule: str, objective: str = "revenue") -> Calla
         if (
             np.min(np.diff(cost, prepend=0.0)) < -1e-9 * np.max(cost)
             or (game.max_bid is not None and bid[-1] > game.max_bid * (1 + 1e-6))
-            or (not game.overbidding and np.any(bid > values * (1 + 1e-9)))
+            or (not game.overbidding and overbids(cost, bid))
         ):
             return np.nan, np.full(n, np.nan)
         # db/dc = b/(power·c), also at the nodes where c is 0

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from allpay.errors import AllpayError
 from allpay.game import Array, Distribution
@@ -23,6 +24,12 @@ STEP = 5.0
 END = 1e-6
 """Length of the first and the last panel."""
 
+MOST_BREAKS = 100_000
+"""So many breaks × ranks the values of a game may have at most; each takes a panel, and each of several tables 128 bytes."""
+
+APART = 1e-9
+"""Edges of panels nearer than this to a break of the values give way to it."""
+
 
 def values_at(given: Distribution, q: Array) -> Array:
     """The values at quantiles `q`, same shape.
@@ -34,6 +41,31 @@ def values_at(given: Distribution, q: Array) -> Array:
     if not (np.all(np.isfinite(values)) and np.all(values >= 0) and np.all(np.diff(values.ravel()) >= 0)):
         raise AllpayError(f"the quantile function of {given} must be finite, ≥ 0 and nondecreasing")
     return values
+
+
+def breaks_of(given: Distribution) -> Array:
+    """`[jumps]` the quantiles at which the quantile function jumps or has a kink, if the distribution says so.
+
+    Raises:
+        AllpayError: if they are not numbers between 0 and 1, increasing.
+    """
+    try:
+        found = np.atleast_1d(np.asarray(getattr(given, "breaks", ()), float))
+    except (TypeError, ValueError):
+        found = np.array([np.nan])
+    if not (found.ndim == 1 and np.all((found > 0) & (found < 1)) and np.all(np.diff(found) > 0)):
+        raise AllpayError(f"the breaks of {given} must be quantiles between 0 and 1, increasing: got {found.tolist()}")
+    return found
+
+
+def has_atoms(given: Distribution) -> bool:
+    """Whether the quantile function is flat somewhere; the ends are left out, where rounding may make it so."""
+    return bool(np.any(np.diff(given.quantile(np.linspace(0.01, 0.99, 393))) == 0))
+
+
+def values_below(given: Distribution, q: Array) -> Array:
+    """The values just below quantiles `q`, which differ from those at `q` where values jump."""
+    return values_at(given, q * (1 - 1e-12))
 
 
 # Quadrature -----------------------------------------------------------------------------------------------------------
@@ -57,6 +89,14 @@ def legendre_rule() -> Rule:
     integrate = antiderivatives @ np.linalg.inv(legendre.legvander(nodes, NODES - 1))
     barycentric = np.asarray((-1.0) ** np.arange(NODES) * np.sqrt((1 - nodes**2) * weights), float)
     return Rule(nodes, weights, integrate, barycentric)
+
+
+def interpolation(x: ArrayLike) -> Array:
+    """`[..., nodes]` what the values at the nodes count in the polynomial through them, at `x` in [−1, 1] (barycentric)."""
+    rule = legendre_rule()
+    distance = np.asarray(x, float)[..., None] - rule.nodes
+    pull = rule.barycentric / np.where(distance == 0, TINY, distance)
+    return pull / pull.sum(-1, keepdims=True)
 
 
 @dataclass(frozen=True)
@@ -99,15 +139,31 @@ def base_edges(n: int) -> Array:
     return np.unique(np.concatenate([[0.0, 1.0], np.sin(angles[1:-1] / 2) ** 2, end, 1 - end]))
 
 
+def edges_for(n: int, given: Distribution | None = None) -> Array:
+    """Edges for n bidders, where values jump too, and ever closer to where they cease to be 0: there bids begin to rise."""
+    edges = base_edges(n)
+    if given is None or not (breaks := breaks_of(given)).size:
+        return edges
+    worthless = breaks[values_below(given, breaks) == 0][-1:, None]
+    edges = np.append(edges, worthless + (1 - worthless) * END * 4.0 ** np.arange(9))
+    nearest = breaks[np.minimum(np.searchsorted(breaks, edges), len(breaks) - 1)]
+    before = breaks[np.maximum(np.searchsorted(breaks, edges) - 1, 0)]
+    apart = np.minimum(np.abs(edges - nearest), np.abs(edges - before)) > APART
+    return np.unique(np.concatenate([edges[apart], breaks]))
+
+
 def panels_for(ranks: Ranks, given: Distribution | None = None) -> Panels:
     """Panels so short that none of Π, S and private values changes by more than a factor e⁵ in one, the first apart."""
-    edges = base_edges(ranks.n)
+    edges = edges_for(ranks.n, given)
     inside = 1 - END / 4  # the highest value itself may be infinite
     for _ in range(8):
         odds = ranks.odds(edges)
         change = np.maximum(np.abs(np.diff(odds.log_gain)), np.abs(np.diff(odds.log_paid)))
         if given is not None:
-            change = np.maximum(change, np.diff(np.log(np.maximum(values_at(given, np.minimum(edges, inside)), TINY))))
+            width = np.diff(edges)
+            ends = np.stack([edges[:-1] + width / 1000, edges[1:] - width / 1000], -1)  # values may jump at the edges
+            log_values = np.log(np.maximum(values_at(given, np.minimum(ends, inside)), TINY))
+            change = np.maximum(change, log_values[:, 1] - log_values[:, 0])
         pieces = np.ceil(change / STEP).astype(int).clip(1)
         pieces[0] = 1
         if np.all(pieces == 1):
@@ -146,12 +202,9 @@ class Curve:
 
     def bid(self, q: Array) -> Array:
         """The bid at quantiles `q`, any shape, by interpolation through the nodes of each quantile's panel."""
-        rule = legendre_rule()
         panel = np.clip(np.searchsorted(self.edges, q, side="right") - 1, 0, len(self.cost) - 1)
         left, right = self.edges[panel], self.edges[panel + 1]
-        distance = ((2 * q - left - right) / (right - left))[..., None] - rule.nodes
-        pull = rule.barycentric / np.where(distance == 0, TINY, distance)
-        smooth = np.sum(pull * self.cost[panel], -1) / pull.sum(-1)
+        smooth = np.sum(interpolation((2 * q - left - right) / (right - left)) * self.cost[panel], -1)
         # a curve may be steep without bound at either end, where no polynomial follows it
         nodes = np.concatenate([[0.0], in_panels(self.edges)[0].ravel(), [1.0]])
         straight = np.interp(q, nodes, np.concatenate([[self.first], self.cost.ravel(), [self.last]]))

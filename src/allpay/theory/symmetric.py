@@ -14,19 +14,30 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from allpay.errors import AllpayError
-from allpay.game import Array, Game, check_game
-from allpay.theory.costs import common_value, costs, distribution_of, has_atoms
-from allpay.theory.quantiles import Curve, Panels, base_edges, in_panels, panels_for, values_at
+from allpay.game import Array, Distribution, Game, check_game
+from allpay.theory.costs import common_value, costs, distribution_of
+from allpay.theory.quantiles import (
+    MOST_BREAKS,
+    Curve,
+    Panels,
+    breaks_of,
+    edges_for,
+    has_atoms,
+    in_panels,
+    panels_for,
+    values_at,
+    values_below,
+)
 from allpay.theory.ranks import Ranks
 
 QUANTILES = 201
 """Points of the bid curve that an `Equilibrium` carries, equally spaced quantiles from 0 to 1."""
 
 ATOMS = (
-    "values that occur with positive probability have no equilibrium in increasing bids: "
-    "use a continuous distribution, or a common value"
+    "some values occur with positive probability, and theory must know where they begin and end: give the distribution a "
+    "property `breaks`, the quantiles between 0 and 1 at which its quantile function jumps, or use Discrete"
 )
-"""Why values with atoms have none."""
+"""What is missing where a distribution has atoms, and does not say where."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +60,10 @@ class Equilibrium:
     _curve: Curve = field(repr=False)
 
     def bid_at(self, q: ArrayLike) -> Array:
-        """The bid at quantiles `q` in [0, 1], same shape; with private values, a bidder of value v bids `bid_at(F(v))`.
+        """The bid at quantiles `q` in [0, 1], same shape.
+
+        With private values, a bidder of value v bids `bid_at(F(v))`; where v has a probability of its own, a bid drawn
+        at random: `bid_at` of a quantile that is uniform on all those that have this value.
 
         Raises:
             AllpayError: if a quantile lies outside [0, 1].
@@ -71,8 +85,10 @@ def equilibrium(game: Game) -> Equilibrium | None:
     - private values, CARA: the first-order condition Σ_k P_k′ u_k = c′ Σ_k P_k p_k u_k′, an integral if all ranks pay
       alike, else a differential equation whose solution is then checked for profitable deviations.
 
-    Values must have a continuous distribution (or be all the same). Where the quantile function is smooth inside
-    (0, 1), the relative error of revenue and highest bid is below 1e-9; a kink in it costs some of these digits.
+    Values that occur with positive probability are mixed over: the bids of each fill an interval, above those of the value
+    before it, and all bring the same. The conditions above hold as they stand, with the step function v(t); a distribution
+    must say where it jumps (`breaks`, see `Distribution`). Where the quantile function is smooth between its breaks, the
+    relative error of revenue and highest bid is below 1e-9; a kink in it costs some of these digits.
 
     Raises:
         AllpayError: if the quantile function of the values is not finite, ≥ 0 and nondecreasing.
@@ -105,8 +121,9 @@ def _solve(game: Game) -> Equilibrium | str:
     if fault:
         return fault
     value = common_value(game)
-    if value is None and has_atoms(distribution_of(game)):
-        return ATOMS
+    fault = indistinct(distribution_of(game), ranks.top) if value is None else None
+    if fault:
+        return fault
     panels = panels_for(ranks, distribution_of(game) if value is None else None)
     found = costs(game, ranks, panels)
     if isinstance(found, str):
@@ -147,7 +164,7 @@ def _nobody_bids(game: Game) -> Equilibrium:
     curve = Curve(edges, np.zeros_like(in_panels(edges)[0]), 0.0, 0.0, game.cost_power)
     value, share = common_value(game), sum(game.mechanism.prizes) / game.bidders
     if value is None:
-        q, weight = in_panels(base_edges(game.bidders))
+        q, weight = in_panels(edges_for(game.bidders, distribution_of(game)))
         payoff = float(np.sum(weight * game.utility(values_at(distribution_of(game), q) * share)))
     else:
         payoff = float(game.utility(value * share))
@@ -162,6 +179,19 @@ def _unpaid(ranks: Ranks) -> str | None:
         return (
             f"rank {ranks.top} wins more than the last and pays nothing, so bids of the lowest values have no bound: "
             f"let rank {ranks.top} pay"
+        )
+    return None
+
+
+def indistinct(given: Distribution, ranks: int) -> str | None:
+    """What is wrong with private values if theory cannot tell them apart."""
+    jumps = len(breaks_of(given))
+    if jumps == 0 and has_atoms(given):
+        return ATOMS
+    if jumps * ranks > MOST_BREAKS:
+        return (
+            f"theory takes at most {MOST_BREAKS:,} different values × ranks: got {jumps + 1:,} × {ranks:,}; "
+            "give fewer values, or a continuous distribution"
         )
     return None
 
@@ -182,12 +212,17 @@ def _fault(game: Game, curve: Curve, values: Array, panels: Panels) -> str | Non
     top = curve.last ** (1.0 / game.cost_power)
     if game.max_bid is not None and top > game.max_bid * (1 + 1e-9):
         return f"the equilibrium bids rise to {top:.6g}, above the cap of {game.max_bid:g}"
-    excess = curve.cost ** (1.0 / game.cost_power) - values
-    if not game.overbidding and np.max(excess) > 1e-9 * np.max(values):
-        where = panels.q.flat[int(np.argmax(excess))]
-        return (
-            f"the equilibrium bids exceed the bidder's value (at quantile {where:.3g}), which the game does not allow"
-        )
+    if not game.overbidding:
+        given = None if common_value(game) is not None else distribution_of(game)
+        jumps = np.array([]) if given is None else breaks_of(given)  # each value bids most where the next one begins
+        most = values if given is None or not jumps.size else np.append(values, values_below(given, jumps))
+        where = np.append(panels.q, jumps)
+        excess = np.append(curve.cost ** (1.0 / game.cost_power), curve.bid(jumps)) - most.ravel()
+        if np.max(excess) > 1e-9 * np.max(values):
+            return (
+                f"the equilibrium bids exceed the bidder's value (at quantile {where[int(np.argmax(excess))]:.3g}), "
+                "which the game does not allow"
+            )
     return None
 
 

@@ -7,10 +7,11 @@ function written out anew: no panel, node or rank table of `theory` is used.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
-from allpay.game import Array, Common, Game, Private
+from allpay.game import Array, Common, Discrete, Game, Private, integers
 from allpay.mechanism import Mechanism
 
 MOLDOVANU_SELA = "Moldovanu & Sela 2001"
@@ -19,6 +20,9 @@ BAYE_KOVENOCK_DE_VRIES = "Baye, Kovenock & de Vries 1996"
 RILEY_SAMUELSON = "Riley & Samuelson 1981"
 MYERSON = "revenue equivalence, Myerson 1981"
 INDIFFERENCE = "indifference over the ranks, written out"
+
+TEN, FOUR = integers(0, 9), Discrete((1.0, 1.0, 2.0, 4.0))
+"""Values that are each as likely as the others."""
 
 SIX_DIGITS, FOUR_DIGITS = 5e-7, 5e-5
 """How far a number may be off: half a unit of the sixth decimal, and of the fourth where only four were printed."""
@@ -58,10 +62,15 @@ class Case:
     highest_bid: Known | None = None
     bid: Callable[[Array], Array] | None = None
 
+    @property
+    def mixed(self) -> bool:
+        """Whether values are private and each of them is bid for with many bids."""
+        return isinstance(self.game.values, Private) and isinstance(self.game.values.distribution, Discrete)
+
     def on(self, bid_levels: int, value_levels: int) -> Game:
-        """The game on a grid with so many bids, and so many values where they are private."""
+        """The game on a grid with so many bids, and so many values where they are private and not a grid themselves."""
         values = self.game.values
-        if isinstance(values, Private):
+        if isinstance(values, Private) and not values.exact:
             values = replace(values, levels=value_levels)
         return replace(self.game, bid_levels=bid_levels, values=values)
 
@@ -135,7 +144,29 @@ def _three_bidders(w: float) -> list[Case]:
             by_payment.get(w),
             paid_by_rank,
         ),
+        Case("prizes, values 0, 1, …, 9", point, prizes(Private(TEN)), MYERSON, Known(_resold((w, 1 - w, 0.0), TEN))),
+        Case(
+            "payments, values 0, 1, …, 9",
+            point,
+            Game(Mechanism.from_weights("payments", w, 3), Private(TEN)),
+            MYERSON,
+            Known(_resold((1.0, 0.0, 0.0), TEN)),
+        ),
+        Case("prizes, values 1, 1, 2, 4, cost b²", point, prizes(Private(FOUR), cost_power=2.0), INDIFFERENCE),
     ]
+
+
+def _resold(prizes: tuple[float, ...], values: Discrete) -> float:
+    """Revenue with a linear cost: Σ_k (a_k − a_{k+1})·k·E[the (k+1)th highest value], an exact sum over the values.
+
+    So much would be paid if each fall of the prizes were sold on its own, to the k highest for what the next one bids; and
+    whoever gives the same prizes to the same bidders, and nothing to the lowest value, earns the same.
+    """
+    n, points = len(prizes), np.asarray(values.points)
+    above = 1 - np.arange(len(points)) / len(points)  # P(a value is at least this point)
+    least = [sum(math.comb(n, j) * above**j * (1 - above) ** (n - j) for j in range(k, n + 1)) for k in range(1, n + 1)]
+    means = [float(np.diff(points, prepend=0.0) @ chance) for chance in least]  # of the kth highest value
+    return sum((prizes[k - 1] - prizes[k]) * k * means[k] for k in range(1, n))
 
 
 def _many_bidders(n: int) -> list[Case]:
@@ -178,14 +209,17 @@ def _many_bidders(n: int) -> list[Case]:
 def by_quadrature(game: Game) -> tuple[float, float]:
     """Revenue and highest bid of a known case: its bid function, written out, and adaptive quadrature.
 
-    For values uniform on [0, 1] or a common value; risk-averse bidders must all pay their bids.
+    For values uniform on [0, 1], discrete values or a common value; risk-averse bidders must all pay their bids.
     """
     from scipy.integrate import quad
 
-    n = game.bidders
+    n, jumps = game.bidders, [0.0, 1.0]
+    if isinstance(game.values, Private) and isinstance(game.values.distribution, Discrete):
+        jumps = np.linspace(0, 1, len(game.values.distribution.points) + 1).tolist()
 
     def integral(f: Callable[[float], float]) -> float:
-        return float(quad(f, 0, 1, epsabs=1e-11, epsrel=1e-11, limit=400)[0])
+        pieces = pairwise(jumps)
+        return math.fsum(quad(f, a, b, epsabs=1e-11, epsrel=1e-11, limit=400)[0] for a, b in pieces)
 
     def paid(q: float) -> float:
         return _mean(game.mechanism.payments, _chances(n, q))
@@ -204,6 +238,12 @@ def _cost(game: Game, q: float, paid: float) -> float:
             loss = [math.exp(-game.risk_aversion * (a - prizes[-1])) for a in prizes]
             return -math.log(_mean(loss, chance)) / game.risk_aversion
         return (_mean(prizes, chance) - prizes[-1]) / paid
+    if isinstance(game.values.distribution, Discrete):  # ∫₀^q v dΠ is a sum
+        points = game.values.distribution.points
+        edges = [min(q, j / len(points)) for j in range(len(points) + 1)]
+        shares = [_mean(prizes, _chances(n, x)) for x in edges]
+        worth = math.fsum(v * (y - x) for v, x, y in zip(points, shares, shares[1:], strict=False))
+        return max(worth, 0.0) / paid if paid > 0 else 0.0
     # ∫₀^q t dΠ(t) by parts, with ∫₀^q P_k = P(at least n−k+1 of n are below q)/n: each part is a sum of terms ≥ 0
     below = [math.comb(n, j) * q**j * (1 - q) ** (n - j) for j in range(n + 1)]
     areas = [math.fsum(below[n - k + 1 :]) / n for k in range(1, n + 1)]

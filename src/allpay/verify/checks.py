@@ -135,7 +135,7 @@ def verify(full: bool = False, seed: int = 0, reporter: Reporter | None = None) 
             continue  # a minute for each game, where the others take seconds: they have their tests, and benchmarks/deep.py
         kind = LEARNERS[name]
         with reporter.stage(f"bidders learn: {name}"):
-            to_learn = _learned(cases, full)
+            to_learn = _learned(cases, full, name)
             for i, case in enumerate(to_learn):
                 reporter.advance(i, len(to_learn))
                 checks += learner_checks(kind(), case, 5 if full else 1, seed)
@@ -248,10 +248,11 @@ def auction_checks(case: Case, found: Equilibrium, auctions: int, seed: int) -> 
         )
 
 
-def _learned(cases: Sequence[Case], full: bool) -> list[Case]:
-    """The cases that bidders learn to play: some designs of three bidders."""
+def _learned(cases: Sequence[Case], full: bool, learner: str) -> list[Case]:
+    """The cases that bidders learn to play: some designs of three bidders; if private values mix, only those who can."""
     points = {"w = 0.5", "w = 0.6", "w = 0.8", "w = 1"} if full else {"w = 0.5", "w = 0.8"}
-    return [case for case in cases if case.game.bidders == 3 and case.point in points]
+    able = learner in MIXING
+    return [c for c in cases if c.game.bidders == 3 and c.point in points and (able or not c.mixed)]
 
 
 def learner_checks(learner: Learner, case: Case, rounds: int, seed: int) -> Iterator[Check]:
@@ -286,7 +287,7 @@ def learner_checks(learner: Learner, case: Case, rounds: int, seed: int) -> Iter
 
 def _for_learner(case: Case, learner: Learner) -> Game:
     own = learner.setting
-    values = case.game.values if isinstance(case.game.values, Common) else own.values
+    values = case.game.values if case.game.values.exact else own.values
     return replace(case.game, values=values, bid_levels=own.bid_levels, overbidding=own.overbidding)
 
 
