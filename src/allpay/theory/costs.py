@@ -29,6 +29,9 @@ def common_value(game: Game) -> float | None:
 
 # Costs of bids: [panels, nodes], and at quantiles 0 and 1 -------------------------------------------------------------
 
+STAKES = 600.0
+"""The most that ρ times a cost may be; the exponential function of more overflows, or comes near it."""
+
 Cost = tuple[Array, float, float]
 
 
@@ -86,7 +89,7 @@ def _private_cost(game: Game, ranks: Ranks, panels: Panels) -> Cost | str:
         found: Cost | str = _averse_all_pay_cost(values, game.risk_aversion, ranks, panels)
     else:
         found = _averse_cost(values, first, game, ranks, panels)
-    if not isinstance(found, str) and game.risk_aversion * found[2] * float(np.max(ranks.paid)) > 600:
+    if not isinstance(found, str) and game.risk_aversion * found[2] * float(np.max(ranks.paid)) > STAKES:
         return "the utility of what is at stake overflows: give less risk aversion, or values in a larger unit"
     return found
 
@@ -125,22 +128,4 @@ def _averse_cost(values: Array, first: float, game: Game, ranks: Ranks, panels: 
     found = collocate(panels.edges, first, slope)
     if isinstance(found, str):
         return f"the equilibrium condition {found}"
-    cost = np.maximum(found[0], 0.0)
-    if _gain_of_deviating(game, ranks, panels, values, cost) > 1e-7 * float(np.max(values)):
-        return (
-            "the bids that solve the first-order condition are no best responses, so no increasing equilibrium exists"
-        )
-    return cost, first, found[1]
-
-
-def _gain_of_deviating(game: Game, ranks: Ranks, panels: Panels, values: Array, cost: Array) -> float:
-    """The most that a risk-averse bidder of any value gains by bidding as another value does, in certain money."""
-    some = np.unique(np.linspace(0, panels.q.size - 1, 120).astype(int))
-    v, c = values.ravel()[some], cost.ravel()[some]
-    chance = (np.exp(panels.odds.log_scale)[..., None] * panels.odds.relative).reshape(-1, ranks.top + 1)[some]
-    chance[:, -1] = 1 - chance[:, :-1].sum(-1)
-    certain = np.empty((len(some), len(some)))  # [values, bids]
-    for i, value in enumerate(v):
-        money = value * ranks.prizes - c[:, None] * ranks.paid
-        certain[i] = -np.log(np.sum(chance * np.exp(-game.risk_aversion * money), -1)) / game.risk_aversion
-    return float(np.max(certain - np.diag(certain)[:, None]))
+    return np.maximum(found[0], 0.0), first, found[1]

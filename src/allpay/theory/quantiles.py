@@ -99,6 +99,13 @@ def interpolation(x: ArrayLike) -> Array:
     return pull / pull.sum(-1, keepdims=True)
 
 
+def interpolation_slope(x: float) -> Array:
+    """`[nodes]` what the values at the nodes count in the slope of the polynomial through them, at `x` in [−1, 1]."""
+    legendre, rule = np.polynomial.legendre, legendre_rule()
+    slopes = legendre.legval(x, legendre.legder(np.eye(NODES)))
+    return np.asarray(slopes @ np.linalg.inv(legendre.legvander(rule.nodes, NODES - 1)))
+
+
 @dataclass(frozen=True)
 class Panels:
     """Quantiles for integration from 0 to 1.
@@ -139,22 +146,30 @@ def base_edges(n: int) -> Array:
     return np.unique(np.concatenate([[0.0, 1.0], np.sin(angles[1:-1] / 2) ** 2, end, 1 - end]))
 
 
-def edges_for(n: int, given: Distribution | None = None) -> Array:
-    """Edges for n bidders, where values jump too, and ever closer to where they cease to be 0: there bids begin to rise."""
-    edges = base_edges(n)
-    if given is None or not (breaks := breaks_of(given)).size:
+def edges_for(n: int, given: Distribution | None = None, also: ArrayLike = ()) -> Array:
+    """Edges for n bidders, where values jump too, and ever closer to where they cease to be 0: there bids begin to rise.
+
+    `also` are quantiles in (0, 1) where there must be an edge.
+    """
+    edges, jumps = base_edges(n), np.array([]) if given is None else breaks_of(given)
+    breaks = np.union1d(jumps, also)
+    if not breaks.size:
         return edges
-    worthless = breaks[values_below(given, breaks) == 0][-1:, None]
-    edges = np.append(edges, worthless + (1 - worthless) * END * 4.0 ** np.arange(9))
+    if given is not None:
+        worthless = jumps[values_below(given, jumps) == 0][-1:, None]
+        edges = np.append(edges, worthless + (1 - worthless) * END * 4.0 ** np.arange(9))
     nearest = breaks[np.minimum(np.searchsorted(breaks, edges), len(breaks) - 1)]
     before = breaks[np.maximum(np.searchsorted(breaks, edges) - 1, 0)]
     apart = np.minimum(np.abs(edges - nearest), np.abs(edges - before)) > APART
     return np.unique(np.concatenate([edges[apart], breaks]))
 
 
-def panels_for(ranks: Ranks, given: Distribution | None = None) -> Panels:
-    """Panels so short that none of Π, S and private values changes by more than a factor e⁵ in one, the first apart."""
-    edges = edges_for(ranks.n, given)
+def panels_for(ranks: Ranks, given: Distribution | None = None, also: ArrayLike = ()) -> Panels:
+    """Panels so short that none of Π, S and private values changes by more than a factor e⁵ in one, the first apart.
+
+    `also` as in `edges_for`.
+    """
+    edges = edges_for(ranks.n, given, also)
     inside = 1 - END / 4  # the highest value itself may be infinite
     for _ in range(8):
         odds = ranks.odds(edges)
@@ -200,16 +215,24 @@ class Curve:
     last: float
     cost_power: float
 
+    @property
+    def q(self) -> Array:
+        """`[panels, nodes]`."""
+        return in_panels(self.edges)[0]
+
     def bid(self, q: Array) -> Array:
-        """The bid at quantiles `q`, any shape, by interpolation through the nodes of each quantile's panel."""
+        """The bid at quantiles `q`, any shape."""
+        return np.maximum(self.cost_at(q), 0.0) ** (1.0 / self.cost_power)
+
+    def cost_at(self, q: Array) -> Array:
+        """Its cost at quantiles `q`, any shape, by interpolation through the nodes of each quantile's panel."""
         panel = np.clip(np.searchsorted(self.edges, q, side="right") - 1, 0, len(self.cost) - 1)
         left, right = self.edges[panel], self.edges[panel + 1]
         smooth = np.sum(interpolation((2 * q - left - right) / (right - left)) * self.cost[panel], -1)
         # a curve may be steep without bound at either end, where no polynomial follows it
-        nodes = np.concatenate([[0.0], in_panels(self.edges)[0].ravel(), [1.0]])
+        nodes = np.concatenate([[0.0], self.q.ravel(), [1.0]])
         straight = np.interp(q, nodes, np.concatenate([[self.first], self.cost.ravel(), [self.last]]))
-        cost = np.where((panel == 0) | (panel == len(self.cost) - 1), straight, smooth)
-        return np.maximum(cost, 0.0) ** (1.0 / self.cost_power)
+        return np.where((panel == 0) | (panel == len(self.cost) - 1), straight, smooth)
 
 
 def mean_under_power(given: Distribution, q: Array, power: int) -> Array:

@@ -36,6 +36,27 @@ def rank_probabilities(n: int, q: Any, xp: Any = np) -> Any:
     return xp.where(inside, xp.exp(log), xp.where(q > 0, k == 1, k == n))
 
 
+def mean_rank_probabilities(n: int, q: ArrayLike, top: int | None = None) -> Array:
+    """The mean of P_k over [q, 1], of ranks 1 … `top` or of all: how likely ranks are for one of many who tie at the top.
+
+    ∫_q^1 P_k is 1/n of the chance that of n bidders at least k are above q: both sides have the same derivative.
+
+    Args:
+        n: number of bidders.
+        q: `[...]` in [0, 1).
+
+    Returns:
+        `[..., top]`.
+
+    >>> mean_rank_probabilities(3, 0.0)
+    array([0.33333333, 0.33333333, 0.33333333])
+    """
+    from scipy.special import betainc
+
+    k, above = np.arange(1, (n if top is None else top) + 1), 1 - np.asarray(q, float)[..., None]
+    return np.asarray(betainc(k, n - k + 1, above) / (n * above))
+
+
 @dataclass(frozen=True)
 class Ranks:
     """The ranks that differ from the last, and one entry at the end for all others, who win and pay as the last does.
@@ -64,6 +85,17 @@ class Ranks:
     def falls(self) -> Array:
         """`[top]` (n−k)(a_k − a_{k+1}), so that Π′(q) = Σ_k falls_k P_k(q)/q."""
         return (self.n - np.arange(1, self.top + 1)) * (self.gains[:-1] - self.gains[1:])
+
+    def chances(self, q: ArrayLike) -> Array:
+        """`[..., top + 1]` P_k(q), with the sum of all others at the end."""
+        odds = self.odds(np.asarray(q, float))
+        first = np.exp(odds.log_scale)[..., None] * odds.relative[..., :-1]
+        return np.concatenate([first, np.maximum(1 - first.sum(-1, keepdims=True), 0.0)], -1)
+
+    def mean_above(self, q: ArrayLike) -> Array:
+        """`[..., top + 1]` the mean of P_k over [q, 1], with that of all others at the end."""
+        first = mean_rank_probabilities(self.n, q, self.top)
+        return np.concatenate([first, np.maximum(1 - first.sum(-1, keepdims=True), 0.0)], -1)
 
     def odds(self, q: Array) -> "Odds":
         """How likely each rank is for a bidder who beats each rival with probability q, in a form that cannot underflow.

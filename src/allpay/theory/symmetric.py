@@ -8,7 +8,9 @@ p_k what rank k wins and pays.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,6 +18,7 @@ from numpy.typing import ArrayLike
 from allpay.errors import AllpayError
 from allpay.game import Array, Distribution, Game, check_game
 from allpay.theory.costs import common_value, costs, distribution_of
+from allpay.theory.pooling import FALLS, Pool, gain_of_deviating, pool_at_cap
 from allpay.theory.quantiles import (
     MOST_BREAKS,
     Curve,
@@ -26,7 +29,6 @@ from allpay.theory.quantiles import (
     in_panels,
     panels_for,
     values_at,
-    values_below,
 )
 from allpay.theory.ranks import Ranks
 
@@ -48,6 +50,7 @@ class Equilibrium:
         revenue: expected sum of what all bidders pay, n·∫ S(q) b(q) dq; in units of bids.
         highest_bid: its expectation, n·∫ b(q) q^{n−1} dq.
         payoff: expected utility of one bidder before it knows its value.
+        pooled_from: the quantile from which on all bid the cap, where it binds; None where it does not.
         quantile: `[201]` quantiles of a bidder's value, equally spaced from 0 to 1; of its mixture for common values.
         bid: `[201]` the bid at each.
     """
@@ -55,9 +58,10 @@ class Equilibrium:
     revenue: float
     highest_bid: float
     payoff: float
+    pooled_from: float | None
     quantile: Array = field(repr=False)
     bid: Array = field(repr=False)
-    _curve: Curve = field(repr=False)
+    _bid: Callable[[Array], Array] = field(repr=False)
 
     def bid_at(self, q: ArrayLike) -> Array:
         """The bid at quantiles `q` in [0, 1], same shape.
@@ -71,7 +75,7 @@ class Equilibrium:
         q = np.asarray(q, float)
         if not np.all((q >= 0) & (q <= 1)):
             raise AllpayError(f"quantiles must lie in [0, 1]: got {q[~((q >= 0) & (q <= 1))].flat[0]:g}")
-        return self._curve.bid(q)
+        return self._bid(q)
 
 
 def equilibrium(game: Game) -> Equilibrium | None:
@@ -84,6 +88,11 @@ def equilibrium(game: Game) -> Equilibrium | None:
       earns what the lowest bid does (Barut & Kovenock 1998 for prizes); in closed form if all ranks pay alike;
     - private values, CARA: the first-order condition Σ_k P_k′ u_k = c′ Σ_k P_k p_k u_k′, an integral if all ranks pay
       alike, else a differential equation whose solution is then checked for profitable deviations.
+
+    Where these bids pass the cap, they hold up to a threshold q*, and all above it bid the cap (`pooled_from`). There the
+    cap is worth as much as b(q*) below it: Σ_k P̄_k u(v(q*)·a_k − p_k·c(cap)) = Σ_k P_k(q*) u(v(q*)·a_k − p_k·c(q*)), with
+    P̄ the mean of P over [q*, 1], since ties are broken at random (Che & Gale 1998 for a common value, Gavious, Moldovanu &
+    Sela 2002 for private ones). Where a ban on overbidding binds there is no formula.
 
     Values that occur with positive probability are mixed over: the bids of each fill an interval, above those of the value
     before it, and all bring the same. The conditions above hold as they stand, with the step function v(t); a distribution
@@ -117,58 +126,105 @@ def _solve(game: Game) -> Equilibrium | str:
     ranks = Ranks.of(game.mechanism.prizes, game.mechanism.payments)
     if ranks.gains[0] == 0:
         return _nobody_bids(game)
-    fault = _unpaid(ranks)
+    given = distribution_of(game) if common_value(game) is None else None
+    fault = _unpaid(ranks) or (given and indistinct(given, ranks.top))
     if fault:
         return fault
-    value = common_value(game)
-    fault = indistinct(distribution_of(game), ranks.top) if value is None else None
+    solved = _curve(game, ranks, panels_for(ranks, given))
+    if isinstance(solved, str):
+        return solved
+    panels, curve = solved
+    pool, fault = None, _fault(game, curve)
+    if fault and game.max_bid is not None:
+        pool = pool_at_cap(game, ranks, curve)
+        fault = None if pool else f"{fault}, and no pooling of bids at the cap is an equilibrium"
     if fault:
         return fault
-    panels = panels_for(ranks, distribution_of(game) if value is None else None)
+    if pool is not None and pool.start > 0:  # integrals end and begin there
+        solved = _curve(game, ranks, panels_for(ranks, given, also=pool.start))
+        assert not isinstance(solved, str)
+        panels, curve = solved
+    played = Played.of(game, ranks, panels, curve, pool)
+    return _not_best(game, ranks, played) or _outcome(game, ranks, played)
+
+
+def _curve(game: Game, ranks: Ranks, panels: Panels) -> tuple[Panels, Curve] | str:
+    """What solves the equilibrium condition on these panels."""
     found = costs(game, ranks, panels)
-    if isinstance(found, str):
-        return found
-    cost, first, last = found
-    curve = Curve(panels.edges, cost, first, last, game.cost_power)
-    values = values_at(distribution_of(game), panels.q) if value is None else np.full_like(panels.q, value)
-    return _fault(game, curve, values, panels) or _outcome(game, ranks, panels, curve, values)
+    return found if isinstance(found, str) else (panels, Curve(panels.edges, *found, game.cost_power))
 
 
-def _outcome(game: Game, ranks: Ranks, panels: Panels, curve: Curve, values: Array) -> Equilibrium:
-    n, q = ranks.n, panels.q
-    bid = curve.cost ** (1.0 / game.cost_power)
-    chance = np.exp(panels.odds.log_scale)[..., None] * panels.odds.relative[..., : ranks.top]
-    paid = ranks.paid[-1] + chance @ (ranks.paid[:-1] - ranks.paid[-1])
+@dataclass(frozen=True)
+class Played:
+    """What is played at the nodes of panels.
+
+    Attributes:
+        panels, curve, pool: the panels; what solves the equilibrium condition; where bids pool, if they do.
+        values: `[panels, nodes]`.
+        cost: `[panels, nodes]` of the bids, also of those that pool.
+        chance: `[panels, nodes, top + 1]` of ranks, as in `Ranks.chances`.
+    """
+
+    panels: Panels
+    curve: Curve
+    pool: Pool | None
+    values: Array
+    cost: Array
+    chance: Array
+
+    @classmethod
+    def of(cls, game: Game, ranks: Ranks, panels: Panels, curve: Curve, pool: Pool | None) -> "Played":
+        value, cost, chance = common_value(game), curve.cost, ranks.chances(panels.q)
+        values = values_at(distribution_of(game), panels.q) if value is None else np.full_like(panels.q, value)
+        if pool is not None:
+            assert game.max_bid is not None
+            pooled = panels.q >= pool.start
+            cost = np.where(pooled, game.max_bid**game.cost_power, cost)
+            chance = np.where(pooled[..., None], pool.chance, chance)
+        return cls(panels, curve, pool, values, cost, chance)
+
+    def bid(self, game: Game, q: Array) -> Array:
+        """The bids at quantiles `q`."""
+        bid = self.curve.bid(q)
+        if self.pool is None or game.max_bid is None:
+            return bid
+        return np.where(q >= self.pool.start, game.max_bid, bid)
+
+
+def _outcome(game: Game, ranks: Ranks, played: Played) -> Equilibrium:
+    n, panels, pool = ranks.n, played.panels, played.pool
+    bid = played.cost ** (1.0 / game.cost_power)
+    paid = ranks.paid[-1] + played.chance[..., :-1] @ (ranks.paid[:-1] - ranks.paid[-1])
     value = common_value(game)
-    if value is None:
-        utility = game.utility(values[..., None] * ranks.prizes - curve.cost[..., None] * ranks.paid)
+    if value is None or (pool is not None and pool.start == 0):
+        utility = game.utility(played.values[..., None] * ranks.prizes - played.cost[..., None] * ranks.paid)
         last = utility[..., -1]
-        payoff = float(np.sum(panels.weight * (last + np.sum(chance * (utility[..., :-1] - last[..., None]), -1))))
+        gained = last + np.sum(played.chance[..., :-1] * (utility[..., :-1] - last[..., None]), -1)
+        payoff = float(np.sum(panels.weight * gained))
     else:
         payoff = float(game.utility(value * ranks.prizes[-1]))  # every bid earns what 0 does
     grid = np.linspace(0.0, 1.0, QUANTILES)
     return Equilibrium(
         revenue=n * float(np.sum(panels.weight * paid * bid)),
-        highest_bid=n * float(np.sum(panels.weight * q ** (n - 1) * bid)),
+        highest_bid=n * float(np.sum(panels.weight * panels.q ** (n - 1) * bid)),
         payoff=payoff,
+        pooled_from=None if pool is None else pool.start,
         quantile=grid,
-        bid=curve.bid(grid),
-        _curve=curve,
+        bid=played.bid(game, grid),
+        _bid=partial(played.bid, game),
     )
 
 
 def _nobody_bids(game: Game) -> Equilibrium:
     """Where no rank is worth more than another: everyone bids 0."""
     grid = np.linspace(0.0, 1.0, QUANTILES)
-    edges = np.array([0.0, 0.5, 1.0])
-    curve = Curve(edges, np.zeros_like(in_panels(edges)[0]), 0.0, 0.0, game.cost_power)
     value, share = common_value(game), sum(game.mechanism.prizes) / game.bidders
     if value is None:
         q, weight = in_panels(edges_for(game.bidders, distribution_of(game)))
         payoff = float(np.sum(weight * game.utility(values_at(distribution_of(game), q) * share)))
     else:
         payoff = float(game.utility(value * share))
-    return Equilibrium(0.0, 0.0, payoff, grid, curve.bid(grid), curve)
+    return Equilibrium(0.0, 0.0, payoff, None, grid, np.zeros(QUANTILES), np.zeros_like)
 
 
 def _unpaid(ranks: Ranks) -> str | None:
@@ -196,14 +252,14 @@ def indistinct(given: Distribution, ranks: int) -> str | None:
     return None
 
 
-def _fault(game: Game, curve: Curve, values: Array, panels: Panels) -> str | None:
-    """Why this bid curve is no equilibrium of the game, if it is none."""
+def _fault(game: Game, curve: Curve) -> str | None:
+    """Why bids that follow this curve at all quantiles are no equilibrium of the game, if they are none."""
     cost = np.concatenate([[curve.first], curve.cost.ravel(), [curve.last]])
-    q = np.concatenate([[0.0], panels.q.ravel(), [1.0]])
+    q = np.concatenate([[0.0], curve.q.ravel(), [1.0]])
     if not np.all(np.isfinite(cost)):
         return "no finite bids solve the equilibrium condition"
     drop = np.diff(cost)
-    if np.min(drop) < -1e-9 * np.max(cost):
+    if np.min(drop) < -FALLS * np.max(cost):
         where = q[int(np.argmin(drop))]
         return (
             f"the bids that solve the equilibrium condition fall near quantile {where:.3g}, "
@@ -212,17 +268,31 @@ def _fault(game: Game, curve: Curve, values: Array, panels: Panels) -> str | Non
     top = curve.last ** (1.0 / game.cost_power)
     if game.max_bid is not None and top > game.max_bid * (1 + 1e-9):
         return f"the equilibrium bids rise to {top:.6g}, above the cap of {game.max_bid:g}"
+    return None
+
+
+def _not_best(game: Game, ranks: Ranks, played: Played) -> str | None:
+    """Why some bids are not allowed, or no best responses, if so."""
+    given = None if common_value(game) is not None else distribution_of(game)
+    q, most = played.panels.q, float(np.max(played.values))
     if not game.overbidding:
-        given = None if common_value(game) is not None else distribution_of(game)
         jumps = np.array([]) if given is None else breaks_of(given)  # each value bids most where the next one begins
-        most = values if given is None or not jumps.size else np.append(values, values_below(given, jumps))
-        where = np.append(panels.q, jumps)
-        excess = np.append(curve.cost ** (1.0 / game.cost_power), curve.bid(jumps)) - most.ravel()
-        if np.max(excess) > 1e-9 * np.max(values):
+        inside = jumps * (1 - 1e-12)
+        own = played.values if given is None else np.append(played.values, values_at(given, inside))
+        where = np.append(q, jumps)
+        excess = np.append(played.cost ** (1.0 / game.cost_power), played.bid(game, inside)) - own.ravel()
+        if np.max(excess) > 1e-9 * most:
             return (
                 f"the equilibrium bids exceed the bidder's value (at quantile {where[int(np.argmax(excess))]:.3g}), "
                 "which the game does not allow"
             )
+    if given is None or game.risk_aversion == 0 or np.all(ranks.paid == ranks.paid[0]):
+        return None  # a higher value gains more from a higher rank, so that the first-order condition suffices
+    flat = (played.panels.q.ravel(), played.curve.cost.ravel(), played.values.ravel())
+    if gain_of_deviating(game, ranks, *flat, played.pool) > 1e-7 * most:
+        return (
+            "the bids that solve the first-order condition are no best responses, so no increasing equilibrium exists"
+        )
     return None
 
 
