@@ -96,7 +96,18 @@ def test_a_design_with_an_equilibrium_among_many_without_is_found():
 
 
 def test_where_no_design_has_a_closed_form_theory_is_silent():
-    assert best_in_theory(DesignSpace("payments"), Setting(max_bid=0.1), "revenue") is None
+    """A first price would be the root of its cost, 4, and above the value; so would bids under all other weights."""
+    limited = Setting(Common(2.0), cost_power=0.5, overbidding=False)
+    assert best_in_theory(DesignSpace("payments"), limited, "revenue") is None
+
+
+def test_where_a_cap_binds_theory_ascends_what_pools_at_it():
+    """`payments` with private values: revenue is ½ for w ≥ 2/3, where the bids of all stay below 1, and less below it."""
+    best = best_in_theory(DesignSpace("payments"), Setting(max_bid=1.0), "revenue")
+    assert best.fraction == 1
+    assert not best.flat
+    assert best.value == pytest.approx(0.5)
+    assert best.weights[0] > 2 / 3 - 1e-6
 
 
 def test_too_few_designs_are_refused_before_any_is_learned():
@@ -117,7 +128,9 @@ def test_a_coarse_grid_is_said_and_a_fine_one_is_not():
     assert note(0.4) is None
     assert "step is 10" in note(0.0, max_bid=1000.0)
     assert "21% off the closed form" in note(0.4849, values=Private(levels=1))
-    assert note(0.4, max_bid=0.1) is None  # no closed form to compare with
+    assert "off the closed form" in note(0.4, max_bid=0.1)
+    without = {"values": Common(4.0), "cost_power": 0.5, "overbidding": False}
+    assert note(0.4, **without) is None  # no closed form to compare with
 
 
 def test_what_a_fresh_simulation_cannot_tell_apart_is_not_told_apart():

@@ -379,6 +379,25 @@ def test_limits_on_bids_are_said(greedy):
     assert "these bidders 6 bids and 5 values" in text
 
 
+def test_a_cap_that_binds_is_said_and_drawn():
+    result = small(DesignSpace("payments"), setting=Setting(Private(levels=8), bid_levels=11, max_bid=1.0))
+    text = " ".join(summarise(result).split())
+    lowest = equilibrium(Setting(max_bid=1.0).game(DesignSpace("payments").mechanism([0.5, 0.5, 0]))).revenue
+    assert (
+        "The cap matters (no bid above 1): for w from 0.50 to 0.67 it binds, so that in equilibrium bids pool at it;"
+        in text
+    )
+    assert f"revenue is {lowest:.4g} to 0.5 there, without a cap 0.5." in text
+    assert "cannot play it" not in text
+    figure = designs_figure([result])
+    lines = {line.get_label(): line.get_xydata() for line in figure.axes[0].lines}
+    w, revenue = lines["pooled"].T
+    assert revenue[w == 0.5] == pytest.approx(lowest)
+    assert w[np.isfinite(revenue)].max() == pytest.approx(2 / 3, abs=0.006)
+    assert np.isfinite(lines["equilibrium beyond limits"][w == 0.5, 1])
+    assert "equilibrium, bids pooled at the cap" in legend(figure)
+
+
 def test_values_that_are_a_grid():
     """Three bidders of ten values pay 4.5 where no limit binds, that is for w ≥ 41/60: 6.15/w ≤ 9."""
     whole = Setting(Private(integers(0, 9), levels=10), bid_levels=10, overbidding=False)

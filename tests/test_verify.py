@@ -29,7 +29,7 @@ def failed(found):
 def test_every_row_of_the_tables_is_a_case():
     families = {case.family for case in known_cases()}
     assert {case.family for case in known_cases(full=True)} == families
-    assert len(families) == 13
+    assert len(families) == 16
     points = {case.point for case in known_cases(full=True)}
     assert {"w = 0.5", "w = 0.75", "w = 1", "n = 2", "n = 20"} <= points
 

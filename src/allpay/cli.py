@@ -537,7 +537,7 @@ def equilibrium(
     if found is not None and plot is not None:
         typer.echo(f"allpay: wrote {draw_equilibrium(game, found, plot)}", err=True)
     if as_json:
-        names = ("revenue", "highest_bid", "payoff", "quantile", "bid")
+        names = ("revenue", "highest_bid", "payoff", "pooled_from", "quantile", "bid")
         print_json(
             {**{name: None if found is None else plain(getattr(found, name)) for name in names}, "reason": reason}
         )
@@ -546,7 +546,10 @@ def equilibrium(
         typer.echo(f"No closed form for this design: {reason}")
         return
     typer.echo(f"revenue      {found.revenue:.6f}\nhighest bid  {found.highest_bid:.6f}  (expected)")
-    typer.echo(f"payoff       {found.payoff:.6f}  (expected utility of one bidder)\n")
+    typer.echo(f"payoff       {found.payoff:.6f}  (expected utility of one bidder)")
+    if found.pooled_from is not None:
+        typer.echo(f"pooled from  {found.pooled_from:.6f}  (from this quantile on all bid the cap)")
+    typer.echo("")
     typer.echo(bids_in_words(game, found))
 
 
@@ -720,7 +723,7 @@ def design_by_theory(study: "Study", as_json: bool) -> None:
         worth = f"{study.objective} {best.value:.6g}; {seconds:.2f} s."
         typer.echo(f"Best design in equilibrium{among}: {shown(best.weights, 4)}, {worth}")
     if best.fraction < 1:
-        typer.echo("The others, as where a cap binds, may be better: use --method surrogate for them.")
+        typer.echo("The others, as where a ban on overbidding binds, may be better: use --method surrogate for them.")
 
 
 def result_values(result: "Result") -> dict[str, Any]:

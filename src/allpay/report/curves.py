@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from allpay.errors import AllpayError
 from allpay.game import Array, Common, Discrete, Game
@@ -24,13 +25,16 @@ MOST_MARKS = 50
 MIDDLES = (np.arange(500) + 0.5) / 500
 """Places between 0 and 1 over which a mean is taken."""
 
+INSIDE = 1e-9
+"""The part of a piece by which one stays below its end, where something jumps."""
+
 TIED = 1e-9
 """Bids that differ by less than this part of the highest are one bid."""
 
 
 def bids_in_words(game: Game, equilibrium: Equilibrium) -> str:
     """The table of bids: by quantile, or by value where there are few values, each of which mixes over an interval."""
-    pieces = _pieces(game)
+    pieces = _pieces(_jumps(game))
     if (
         not isinstance(game.values, Common)
         and isinstance(game.values.distribution, Discrete)
@@ -88,27 +92,31 @@ def draw_equilibrium(game: Game, equilibrium: Equilibrium, path: Path) -> Path:
     return path
 
 
-def _pieces(game: Game) -> Array:
-    """`[pieces, 2]` the quantiles from where to where values do not jump."""
-    jumps = () if isinstance(game.values, Common) else getattr(game.values.distribution, "breaks", ())
-    edges = np.concatenate([[0.0], np.asarray(jumps, float), [1.0]])
-    return np.stack([edges[:-1], edges[1:]], axis=1)
+def _jumps(game: Game) -> Array:
+    """The quantiles at which values jump."""
+    return np.asarray(() if isinstance(game.values, Common) else getattr(game.values.distribution, "breaks", ()), float)
+
+
+def _pieces(jumps: ArrayLike, pooled_from: float | None = None) -> Array:
+    """`[pieces, 2]` the quantiles from where to where nothing jumps, just short of it."""
+    edges = np.union1d([0.0, *np.asarray(jumps), 1.0], [] if pooled_from is None else [pooled_from])
+    return np.stack([edges[:-1], edges[1:] - np.append(INSIDE * np.diff(edges)[:-1], 0.0)], axis=1)
 
 
 def _draw_bids(axes: "Axes", game: Game, equilibrium: Equilibrium) -> None:
-    """The bids of every value: a curve, and a line or a dot for each value that mixes."""
+    """The bids of every value: a curve, and for each value that mixes a line, a tick where it pools, and a dot."""
     assert not isinstance(game.values, Common)
-    pieces = _pieces(game)
-    mixed = []
+    value_at, jumps = game.values.distribution.quantile, _jumps(game)
+    pieces = _pieces(jumps, equilibrium.pooled_from)
     for low, high in pieces:
-        q = np.linspace(low, high, max(2001 // len(pieces), 2) if len(pieces) > 1 else 2001)
-        values = game.values.distribution.quantile(low + (q - low) * (1 - 1e-9))
-        bids = equilibrium.bid_at(q)
-        axes.plot(values, bids, color="black", lw=1.2)
-        if values[0] == values[-1]:
-            mixed.append((values[0], equilibrium.bid_at(low + (high - low) * MIDDLES).mean()))
-    if mixed and len(mixed) <= MOST_MARKS:
-        axes.plot(*zip(*mixed, strict=True), "o", color="black", ms=3.5, clip_on=False)
+        q = np.linspace(low, high, max(2001 // len(pieces), 2))
+        values, bids = value_at(q), equilibrium.bid_at(q)
+        pooled = values[0] == values[-1] and bids[0] == bids[-1] and len(pieces) <= MOST_MARKS
+        axes.plot(values, bids, marker="_" if pooled else None, ms=6, lw=1.2, color="black")
+    mixing = [(low, high) for low, high in _pieces(jumps) if value_at(low) == value_at(high)]
+    if 0 < len(mixing) <= MOST_MARKS:
+        means = [equilibrium.bid_at(low + (high - low) * MIDDLES).mean() for low, high in mixing]
+        axes.plot([float(value_at(low)) for low, _ in mixing], means, "o", color="black", ms=3.5, clip_on=False)
         axes.set_title("Bids of each value: all, and their mean")
     else:
         axes.set_title("Bid function")
@@ -118,24 +126,25 @@ def _draw_bids(axes: "Axes", game: Game, equilibrium: Equilibrium) -> None:
 
 def _draw_density(axes: "Axes", game: Game, equilibrium: Equilibrium) -> None:
     """How often bids are made: a density, and a dot for each bid that is made with positive probability."""
-    q = np.unique(np.append(np.linspace(0.0, 1.0, 2001), _pieces(game)))
+    pieces = _pieces(_jumps(game), equilibrium.pooled_from)
+    q = np.unique(np.append(np.linspace(0.0, 1.0, 2001), pieces))
     bid = equilibrium.bid_at(q)
     # The density is dq/db: the share of bids between neighbouring quantiles, spread over the distance between them.
-    distance = np.diff(bid)
+    distance, share = np.diff(bid), np.diff(q)
     apart = distance > TIED * max(bid[-1], 1e-300)
-    density = np.diff(q)[apart] / distance[apart]
+    density = np.where(share > 2 * INSIDE, share, np.nan)[apart] / distance[apart]  # nobody bids where bids jump
     axes.plot((bid[1:] + bid[:-1])[apart] / 2, density, color="black")
     # A density that runs off to infinity at the lowest or highest bid is cut where its bulk has been shown.
+    density = density[np.isfinite(density)]
     top = 1.3 * float(np.quantile(density, 0.8)) if density.size else 1.0
     top = min(top, 1.05 * float(density.max())) if density.size else top
     axes.set(xlabel="bid b", ylabel="density of bids", title="Density of bids", ylim=(0, top))
-    axes.set_xlim(left=0)
-    for tied, share in _atoms(q, bid):
+    axes.set_xlim(0, 1.04 * bid[-1] if bid[-1] > 0 else 1)
+    for tied, part in _atoms(q, bid):
         axes.plot([tied, tied], [0, 0.9 * top], color="black", lw=0.8, ls=(0, (1, 1.5)), clip_on=False)
         axes.plot(tied, 0.9 * top, "o", color="black", ms=3.5, clip_on=False)
         side = "left" if tied < bid[-1] / 2 else "right"
-        space = " " * 2
-        axes.text(tied, 0.9 * top, f"{space}{share:.0%}{space}", ha=side, va="center", fontsize=8)
+        axes.text(tied, 0.9 * top, f"  {part:.0%}  ", ha=side, va="center", fontsize=8)
 
 
 def _atoms(q: Array, bid: Array) -> list[tuple[float, float]]:

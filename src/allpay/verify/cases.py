@@ -17,6 +17,7 @@ from allpay.mechanism import Mechanism
 MOLDOVANU_SELA = "Moldovanu & Sela 2001"
 BARUT_KOVENOCK = "Barut & Kovenock 1998"
 BAYE_KOVENOCK_DE_VRIES = "Baye, Kovenock & de Vries 1996"
+CHE_GALE = "Che & Gale 1998"
 RILEY_SAMUELSON = "Riley & Samuelson 1981"
 MYERSON = "revenue equivalence, Myerson 1981"
 INDIFFERENCE = "indifference over the ranks, written out"
@@ -63,9 +64,10 @@ class Case:
     bid: Callable[[Array], Array] | None = None
 
     @property
-    def mixed(self) -> bool:
-        """Whether values are private and each of them is bid for with many bids."""
-        return isinstance(self.game.values, Private) and isinstance(self.game.values.distribution, Discrete)
+    def lumpy(self) -> bool:
+        """Whether many have the same private value, or make the same bid."""
+        values = self.game.values
+        return self.game.max_bid is not None or (isinstance(values, Private) and values.exact)
 
     def on(self, bid_levels: int, value_levels: int) -> Game:
         """The game on a grid with so many bids, and so many values where they are private and not a grid themselves."""
@@ -79,7 +81,12 @@ def known_cases(full: bool = False) -> list[Case]:
     """Every row of the tables, at several points each; more points if `full`."""
     splits = np.linspace(0.5, 1, 11 if full else 6).round(3).tolist()
     bidders = (2, 3, 5, 7, 10, 15, 20) if full else (2, 5, 10, 20)
-    return [case for w in splits for case in _three_bidders(w)] + [case for n in bidders for case in _many_bidders(n)]
+    caps = (0.125, 0.375, 0.5625, 0.6875, 0.8125, 0.9375) if full else (0.375, 0.6875)
+    return [
+        *(case for w in splits for case in _three_bidders(w)),
+        *(case for n in bidders for case in _many_bidders(n)),
+        *(_capped(cap) for cap in caps),
+    ]
 
 
 def _three_bidders(w: float) -> list[Case]:
@@ -153,6 +160,13 @@ def _three_bidders(w: float) -> list[Case]:
             Known(_resold((1.0, 0.0, 0.0), TEN)),
         ),
         Case("prizes, values 1, 1, 2, 4, cost b²", point, prizes(Private(FOUR), cost_power=2.0), INDIFFERENCE),
+        Case(
+            "payments, private values, no bid above 1",
+            point,
+            Game(Mechanism.from_weights("payments", w, 3), max_bid=1.0),
+            INDIFFERENCE,
+        ),
+        Case("prizes, values 1, 1, 2, 4, no bid above ½", point, prizes(Private(FOUR), max_bid=0.5), INDIFFERENCE),
     ]
 
 
@@ -206,6 +220,20 @@ def _many_bidders(n: int) -> list[Case]:
     ]
 
 
+def _capped(cap: float) -> Case:
+    """Two bidders, winner takes all, a value of 1: both bid a cap below ½; one above ½, or else they mix up to 2·cap − 1."""
+    start = max(2 * cap - 1, 0.0)
+    return Case(
+        "winner takes all, two bidders, common value, no bid above m",
+        f"m = {cap:g}",
+        Game(Mechanism.from_weights("prizes", 1.0, 2), Common(), max_bid=cap),
+        CHE_GALE,
+        Known(1.0 if cap > 0.5 else 2 * cap),
+        Known(2 / 3 * start**3 + cap * (1 - start**2)),
+        bid=lambda q: np.where(q < start, q, cap),
+    )
+
+
 def by_quadrature(game: Game) -> tuple[float, float]:
     """Revenue and highest bid of a known case: its bid function, written out, and adaptive quadrature.
 
@@ -224,10 +252,45 @@ def by_quadrature(game: Game) -> tuple[float, float]:
     def paid(q: float) -> float:
         return _mean(game.mechanism.payments, _chances(n, q))
 
+    start = _threshold(game, integral)
+    jumps = sorted({*jumps, min(start, 1.0)})
+
     def bid(q: float) -> float:
+        if q >= start:
+            assert game.max_bid is not None
+            return game.max_bid
         return _cost(game, q, paid(q)) ** (1 / game.cost_power)
 
     return n * integral(lambda q: paid(q) * bid(q)), n * integral(lambda q: q ** (n - 1) * bid(q))
+
+
+def _threshold(game: Game, integral: Callable[[Callable[[float], float]], float]) -> float:
+    """The quantile at which the cap and the bid below it are worth the same, by bisection; above 1 if the cap does not bind.
+
+    Ranks of those who bid the cap are means over the quantiles from there to 1, by quadrature.
+    """
+    payments, values, n = game.mechanism.payments, game.values, game.bidders
+    cap = math.inf if game.max_bid is None else game.max_bid**game.cost_power
+    if _cost(game, 1.0, payments[0]) <= cap:
+        return 2.0
+
+    def gain(q: float) -> float:
+        value = values.value if isinstance(values, Common) else float(values.distribution.quantile(q))
+
+        def worth(chance: list[float], cost: float) -> float:
+            return value * _mean(game.mechanism.prizes, chance) - cost * _mean(payments, chance)
+
+        at = _chances(n, q)
+        above = [integral(lambda t, k=k: _chances(n, q + (1 - q) * t)[k]) for k in range(n)]  # type: ignore[misc]
+        return worth(above, cap) - worth(at, _cost(game, q, _mean(payments, at)))
+
+    low, high = 0.0, 1.0
+    if gain(low) >= 0:
+        return low
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (low, middle) if gain(middle) > 0 else (middle, high)
+    return (low + high) / 2
 
 
 def _cost(game: Game, q: float, paid: float) -> float:

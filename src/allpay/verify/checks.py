@@ -249,10 +249,10 @@ def auction_checks(case: Case, found: Equilibrium, auctions: int, seed: int) -> 
 
 
 def _learned(cases: Sequence[Case], full: bool, learner: str) -> list[Case]:
-    """The cases that bidders learn to play: some designs of three bidders; if private values mix, only those who can."""
+    """The cases that bidders learn to play: some designs of three bidders, and where bids are lumpy, only those who can."""
     points = {"w = 0.5", "w = 0.6", "w = 0.8", "w = 1"} if full else {"w = 0.5", "w = 0.8"}
     able = learner in MIXING
-    return [c for c in cases if c.game.bidders == 3 and c.point in points and (able or not c.mixed)]
+    return [c for c in cases if c.game.bidders == 3 and c.point in points and (able or not c.lumpy)]
 
 
 def learner_checks(learner: Learner, case: Case, rounds: int, seed: int) -> Iterator[Check]:
