@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from allpay.ascent import mirror_ascent
+from allpay.ascent import mirror_ascent, polish
 from allpay.errors import AllpayError
 from allpay.simplex import candidates, from_vertices, sample_ordered_simplex, to_vertices, vertices
 
@@ -123,6 +123,41 @@ def test_where_the_objective_is_nan_is_never_the_best():
     assert found.weights[0] == pytest.approx(0.7, abs=1e-3)
     assert np.all(found.all_values[draws(16, 3, 2)[:, 0] > 0.71] == -np.inf)
     assert not np.any(found.converged & np.isinf(found.all_values))
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize(("n", "m"), SIZES)
+def test_polishing_comes_to_the_peak_in_few_evaluations(n, m, scale):
+    target, calls = draws(1, n, m, seed=5)[0], []
+
+    def objective(w):
+        calls.append(w)
+        value, slope = quadratic(target)(w)
+        return scale * value, scale * slope
+
+    weights, value = polish(objective, draws(1, n, m)[0], m)
+    np.testing.assert_allclose(weights, target, atol=1e-5)
+    assert value == pytest.approx(scale)
+    assert len(calls) < 60
+    for w in calls:
+        assert np.all(np.diff(w, axis=1) <= 0)
+        np.testing.assert_allclose(w.sum(axis=1), 1, atol=1e-13)
+    corner, highest = polish(linear(np.arange(n, 0, -1.0)), draws(1, n, m)[0], m)
+    np.testing.assert_allclose(corner, vertices(n, m)[0], atol=1e-9)
+    assert highest == pytest.approx(n)
+
+
+def test_polishing_never_ends_below_its_start_nor_where_nothing_is_defined():
+    start = np.array([0.6, 0.4, 0])
+
+    def half_defined(w):
+        return np.where(w[:, 0] > 0.7, np.nan, w[:, 0]), np.tile([1.0, 0, 0], (len(w), 1))
+
+    weights, value = polish(half_defined, start, 2)
+    assert 0.6 <= value == weights[0] <= 0.7
+    assert polish(lambda w: (-np.cos(40 * w).sum(axis=1), 40 * np.sin(40 * w)), start)[1] >= -np.cos(40 * start).sum()
+    with pytest.raises(AllpayError, match="nonincreasing"):
+        polish(half_defined, [0.3, 0.7, 0])
 
 
 def test_nan_everywhere_is_refused():

@@ -312,6 +312,21 @@ def test_theory_finds_both_interior_optima_of_risk_averse_bidders():
         assert found["fraction"] == 1
 
 
+def test_theory_finds_what_risk_averse_bidders_should_pay():
+    """Payments by rank, private values: the gradient goes through a differential equation, the answer does not need it."""
+    from allpay.game import Game
+    from allpay.theory import equilibrium
+
+    found = values_of("design", "--method", "theory", "--rule", "payments", "--risk-aversion", 2)
+    w = found["best"]["weights"][0]
+    revenue = [
+        equilibrium(Game.from_weights("payments", x, 3, risk_aversion=2.0)).revenue for x in (w, w - 0.01, w + 0.01)
+    ]
+    assert found["best"]["value"] == pytest.approx(revenue[0], rel=1e-8)
+    assert revenue[0] >= max(revenue[1:])
+    assert found["fraction"] == 1
+
+
 def test_theory_says_where_its_best_is_only_the_best_of_some():
     done = CliRunner().invoke(app, ["design", "--method", "theory", "--rule", "payments", "--no-overbidding"])
     assert "of the designs looked at that have a closed form" in done.stdout

@@ -225,6 +225,7 @@ class Atoms:
         ("prizes", Common(1.3), 0.0),
         ("payments", Common(1.3), 0.7),
         ("payments", Private(integers(0, 3)), 0.0),
+        ("payments", Private(Uniform(1, 2)), 0.7),
         ("prizes", Private(Atoms()), 0.7),
     ],
     ids=str,

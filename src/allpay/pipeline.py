@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from allpay.ascent import mirror_ascent
+from allpay.ascent import mirror_ascent, polish
 from allpay.errors import AllpayError
 from allpay.game import Array, Game, Private, Setting
 from allpay.learners import run_seeds
@@ -25,6 +25,9 @@ FEWEST_STEPS, FAR_OFF = 8, 0.05
 
 ASCENTS = 8
 """From how many of the best designs looked at the exact objective is ascended."""
+
+ITERATIONS = 20
+"""How many steps of ascent each of these is given, before the best of them is polished."""
 
 REFINED_DESIGNS = 5
 """On how many designs the bid grid is refined to see what it hides."""
@@ -229,7 +232,7 @@ def best_in_theory(space: DesignSpace, setting: Setting, objective: str = "reven
     looked_at = candidates(space.bidders, space.dimension, count=101)
     try:
         exact = design_objective(setting.game(space.mechanism(looked_at[0].tolist())), space.rule, objective)
-    except AllpayError:  # values with atoms that do not say where; risk-averse private bidders who pay by rank
+    except AllpayError:  # values with atoms that do not say where
         return None
     values = exact(looked_at)[0]
     known = np.isfinite(values)
@@ -238,10 +241,12 @@ def best_in_theory(space: DesignSpace, setting: Setting, objective: str = "reven
     order = np.argsort(-np.where(known, values, -np.inf), kind="stable")
     best, value = looked_at[order[0]], float(values[order[0]])
     try:
-        found = mirror_ascent(exact, looked_at[order[: min(ASCENTS, known.sum())]], ranks=space.dimension)
+        starts = looked_at[order[: min(ASCENTS, known.sum())]]
+        found = mirror_ascent(exact, starts, ranks=space.dimension, iterations=ITERATIONS)
         if found.value > value:
             best, value = found.weights, found.value
     except AllpayError:  # equilibria at the corners of the space only, with none beside them to ascend
         pass
+    best, value = polish(exact, best, space.dimension)
     flat = value - float(np.nanmin(values)) <= 1e-6 * abs(value)
     return ExactBest(tuple(best.tolist()), value, flat, float(known.mean()))

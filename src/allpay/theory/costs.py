@@ -3,11 +3,13 @@
 Whether they are an equilibrium is asked in `symmetric`, whose notation this follows.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from allpay.game import Array, Common, Discrete, Distribution, Game
 from allpay.theory.quantiles import Panels, collocate, cumulative, means_below, values_at
-from allpay.theory.ranks import TINY, Ranks
+from allpay.theory.ranks import TINY, Odds, Ranks
 
 # Values ---------------------------------------------------------------------------------------------------------------
 
@@ -111,9 +113,19 @@ def _averse_all_pay_cost(values: Array, rho: float, ranks: Ranks, panels: Panels
 
 def _averse_cost(values: Array, first: float, game: Game, ranks: Ranks, panels: Panels) -> Cost | str:
     """Σ_k P_k′(q) u_k = c′ Σ_k P_k p_k u_k′: a differential equation, singular at q = 0 if the last rank does not pay."""
-    rho, paid = game.risk_aversion, ranks.paid
+    found = collocate(panels.edges, first, averse_slope(values, panels.q, game.risk_aversion, ranks, panels.odds))
+    if isinstance(found, str):
+        return f"the equilibrium condition {found}"
+    return np.maximum(found[0], 0.0), first, found[1]
+
+
+def averse_slope(
+    values: Array, q: Array, rho: float, ranks: Ranks, odds: Odds
+) -> Callable[[int, Array], tuple[Array, Array]]:
+    """What c′ is by that equation, and its derivative in c, for `collocate`; `values`, `q` and odds are at the nodes."""
+    paid, relative = ranks.paid, odds.relative
     worth = values[..., None] * ranks.gains
-    rise = panels.odds.relative[..., : ranks.top] * (ranks.n - np.arange(1, ranks.top + 1)) / panels.q[..., None]
+    rise = relative[..., : ranks.top] * (ranks.n - np.arange(1, ranks.top + 1)) / q[..., None]
 
     def slope(i: int, c: Array) -> tuple[Array, Array]:
         money = worth[i] - c[:, None] * paid
@@ -121,11 +133,8 @@ def _averse_cost(values: Array, first: float, game: Game, ranks: Ranks, panels: 
         utility, pays = -np.expm1(-rho * money) / rho, marginal * paid
         above = np.sum(rise[i] * (utility[:, :-1] - utility[:, 1:]), -1)
         above_slope = np.sum(rise[i] * (pays[:, 1:] - pays[:, :-1]), -1)
-        below = np.sum(panels.odds.relative[i] * pays, -1)
-        below_slope = rho * np.sum(panels.odds.relative[i] * pays * paid, -1)
+        below = np.sum(relative[i] * pays, -1)
+        below_slope = rho * np.sum(relative[i] * pays * paid, -1)
         return above / below, (above_slope - above / below * below_slope) / below
 
-    found = collocate(panels.edges, first, slope)
-    if isinstance(found, str):
-        return f"the equilibrium condition {found}"
-    return np.maximum(found[0], 0.0), first, found[1]
+    return slope

@@ -14,7 +14,7 @@ from allpay.errors import AllpayError, one_of
 from allpay.game import Array, Game
 from allpay.mechanism import RULES
 from allpay.theory.costs import STAKES, common_value, distribution_of
-from allpay.theory.pooling import FALLS, Threshold, pool_at_cap
+from allpay.theory.pooling import FALLS, Pool, Threshold, not_best_responses, pool_at_cap
 from allpay.theory.quantiles import (
     NODES,
     Curve,
@@ -52,9 +52,8 @@ def design_objective(game: Game, rule: str, objective: str = "revenue") -> _Valu
         objective: `revenue`, `highest-bid`, or `payoff`, the expected utility of a bidder before it knows its value.
 
     Raises:
-        AllpayError: if rule or objective are unknown, if values have atoms but do not say where, or for `payments` with
-            private values and risk aversion, where the equilibrium is known only through a differential equation. The
-            function returned raises it unless it is given n finite numbers ≥ 0.
+        AllpayError: if rule or objective are unknown, or if values have atoms but do not say where. The function returned
+            raises it unless it is given n finite numbers ≥ 0.
 
     >>> from allpay.game import game
     >>> value, gradient = design_objective(game("prizes", 1.0, 3), "prizes")([0.8, 0.2, 0])
@@ -69,19 +68,15 @@ def design_objective(game: Game, rule: str, objective: str = "revenue") -> _Valu
     fault = None if given is None else indistinct(given, n)
     if fault:
         raise AllpayError(fault)
-    if value is None and game.risk_aversion > 0 and not free_prizes:
-        raise AllpayError(
-            "no exact gradient for payments with private values and risk aversion: take differences of `equilibrium`"
-        )
     alone = np.eye(n)[0]
     # a root of c, or a ratio of two integrals as small as q^{n−1}, needs them resolved at their own scale, not that of 1
     if game.cost_power <= 1 and (free_prizes or value is not None):
-        edges = edges_for(n, given)
+        edges = edges_for(n, given, game.risk_aversion)
     else:
         ranks = Ranks.of(alone, np.ones(n) if free_prizes else alone)
-        edges = panels_for(ranks, given).edges
+        edges = panels_for(ranks, given, game.risk_aversion).edges
     nodes = _Nodes.at(game, *in_panels(edges))
-    respond = responses(game, value, edges, nodes.q.reshape(-1, NODES), nodes.chance)
+    respond = responses(game, value, free_prizes, edges, nodes.q.reshape(-1, NODES), nodes.chance)
 
     def one(w: Array) -> tuple[float, Array]:
         prizes, payments = (w, np.ones(n)) if free_prizes else (alone, w)
@@ -164,12 +159,12 @@ def _assess(design: _Design, nodes: _Nodes, cost: Array) -> _Part | None:
     """The objective if bids cost this at the nodes, or pool at the cap where they would pass it; None if no equilibrium."""
     game, cap, value = design.game, design.game.max_bid, common_value(design.game)
     at_stake = game.risk_aversion * cost[-1] * design.payments.max()
-    if design.payments[0] == 0 or (value is None and at_stake > STAKES):
+    if design.payments[0] == 0 or not np.all(np.isfinite(cost)) or (value is None and at_stake > STAKES):
         return None
     falls = np.min(np.diff(cost, prepend=0.0)) < -FALLS * np.max(cost)
     if falls or (cap is not None and cost[-1] > cap**game.cost_power * (1 + FALLS)):
         return None if cap is None else _assess_pooled(design, nodes, cost, cap)
-    if not game.overbidding and _overbids(design, nodes, cost):
+    if (not game.overbidding and _overbids(design, nodes, cost)) or _deviates(design, nodes, cost):
         return None
     return _indifferent(design, len(cost)) or _sum(design, nodes, cost)
 
@@ -186,6 +181,8 @@ def _assess_pooled(design: _Design, nodes: _Nodes, cost: Array, cap: float) -> _
         least = value if value is not None else float(values_at(distribution_of(game), np.array(start)))
         if cap > least * (1 + 1e-9) or _overbids(design, nodes, cost, start):
             return None
+    if _deviates(design, nodes, cost, pool):
+        return None
     chance, mean = rank_probabilities(n, start), mean_rank_probabilities(n, start)
     if start == 0:
         everybody = Threshold(start, chance, mean, cost=0.0, value=0.0, steep=0.0)
@@ -283,6 +280,15 @@ def _top(design: _Design, above: _Nodes, threshold: Threshold, cap: float) -> _T
         -threshold.mean * cost * marginal.sum(0),
         float((threshold.mean - threshold.chance) @ utility) / share,  # the one at the threshold does not mind
     )
+
+
+def _deviates(design: _Design, nodes: _Nodes, cost: Array, pool: Pool | None = None) -> bool:
+    """Whether some value gains by another bid, in the one setting where the first-order condition does not rule it out."""
+    game, payments = design.game, design.payments
+    if common_value(game) is not None or game.risk_aversion == 0 or np.all(payments == payments[0]):
+        return False
+    ranks = Ranks.of(design.prizes, payments)
+    return not_best_responses(game, ranks, nodes.q, cost, nodes.values, pool) is not None
 
 
 def _overbids(design: _Design, nodes: _Nodes, cost: Array, start: float = 1.0) -> bool:

@@ -21,6 +21,10 @@ FALLS = 1e-9
 """The part of the highest cost by which costs may fall from one quantile to the next, and still count as rising."""
 
 
+GAINS = 1e-7
+"""The part of the highest value that some other bid may gain, and the bids still count as an equilibrium."""
+
+
 @dataclass(frozen=True)
 class Pool:
     """Where bids pool.
@@ -137,10 +141,10 @@ def _reach(curve: Curve, cap: float) -> float:
     return 1 - ENDS if last == len(q) else float(q[last - 1])
 
 
-def gain_of_deviating(
+def not_best_responses(
     game: Game, ranks: Ranks, q: Array, cost: Array, values: Array, pool: Pool | None = None
-) -> float:
-    """The most that a bidder of any value gains by bidding as another value does, in certain money.
+) -> str | None:
+    """What is wrong if a bidder of some value gains by bidding as another value does.
 
     Args:
         q, cost, values: `[nodes]`; costs at and above the start of a pool do not count.
@@ -155,4 +159,11 @@ def gain_of_deviating(
         chance = np.where(pooled[:, None], pool.chance, chance)
     money = v[:, None, None] * ranks.prizes - c[:, None] * ranks.paid  # [values, bids, ranks]
     worth = certain(game.risk_aversion, chance, money)
-    return float(np.max(worth - np.diag(worth)[:, None]))
+    own, much = np.diag(worth), GAINS * v[-1]
+    if np.min(np.diff(own)) < -much:  # a higher value is never worth less
+        return "the bids of the highest values change too fast for so much risk aversion to be found: give less of it"
+    if np.max(worth - own[:, None]) > much:
+        return (
+            "the bids that solve the first-order condition are no best responses, so no increasing equilibrium exists"
+        )
+    return None

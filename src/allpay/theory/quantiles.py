@@ -24,6 +24,9 @@ STEP = 5.0
 END = 1e-6
 """Length of the first and the last panel."""
 
+SHORTEST = 1e-12
+"""The least length of the last one; quantiles nearer to 1 are not told apart well enough."""
+
 MOST_BREAKS = 100_000
 """So many breaks × ranks the values of a game may have at most; each takes a panel, and each of several tables 128 bytes."""
 
@@ -139,19 +142,28 @@ def cumulative_back(edges: Array, g: Array) -> Array:
     return half * (later[:, None] * rule.weights + g @ rule.integrate)
 
 
-def base_edges(n: int) -> Array:
+def base_edges(n: int, last: float = END) -> Array:
     """Edges that resolve a binomial of n trials (equal steps of arcsin √q) and powers of q and 1−q at the ends."""
     angles = np.linspace(0.0, np.pi, 1 + max(8, math.ceil(np.pi * math.sqrt(n) / 2.5)))
-    end = END * 4.0 ** np.arange(9)
-    return np.unique(np.concatenate([[0.0, 1.0], np.sin(angles[1:-1] / 2) ** 2, end, 1 - end]))
+    low = END * 4.0 ** np.arange(9)
+    high = last * 4.0 ** np.arange(9 + math.ceil(math.log(END / last, 4)))
+    return np.unique(np.concatenate([[0.0, 1.0], np.sin(angles[1:-1] / 2) ** 2, low, 1 - high]))
 
 
-def edges_for(n: int, given: Distribution | None = None, also: ArrayLike = ()) -> Array:
+def edges_for(n: int, given: Distribution | None = None, rho: float = 0.0, also: ArrayLike = ()) -> Array:
     """Edges for n bidders, where values jump too, and ever closer to where they cease to be 0: there bids begin to rise.
 
-    `also` are quantiles in (0, 1) where there must be an edge.
+    Args:
+        n: number of bidders.
+        given: the distribution of private values.
+        rho: the risk aversion of their bidders; at quantile 1 what bids are worth changes within e^{−ρv} of it.
+        also: quantiles in (0, 1) where there must be an edge.
     """
-    edges, jumps = base_edges(n), np.array([]) if given is None else breaks_of(given)
+    last, jumps = END, np.array([])
+    if given is not None:
+        most = float(values_at(given, np.array(1 - END / 4)))  # the highest value itself may be infinite
+        last, jumps = max(min(math.exp(-rho * most) / 30, END), SHORTEST), breaks_of(given)
+    edges = base_edges(n, last)
     breaks = np.union1d(jumps, also)
     if not breaks.size:
         return edges
@@ -164,12 +176,14 @@ def edges_for(n: int, given: Distribution | None = None, also: ArrayLike = ()) -
     return np.unique(np.concatenate([edges[apart], breaks]))
 
 
-def panels_for(ranks: Ranks, given: Distribution | None = None, also: ArrayLike = ()) -> Panels:
+def panels_for(ranks: Ranks, given: Distribution | None = None, rho: float = 0.0, also: ArrayLike = ()) -> Panels:
     """Panels so short that none of Π, S and private values changes by more than a factor e⁵ in one, the first apart.
 
-    `also` as in `edges_for`.
+    Arguments as in `edges_for`.
     """
-    edges = edges_for(ranks.n, given, also)
+    if rho > 0:
+        rho *= float(ranks.paid.max() / ranks.paid[0])  # what a loser may pay of the winner's bid
+    edges = edges_for(ranks.n, given, rho, also)
     inside = 1 - END / 4  # the highest value itself may be infinite
     for _ in range(8):
         odds = ranks.odds(edges)
@@ -303,3 +317,24 @@ def collocate(
         found[i] = c
         left = float(left + half * rule.weights @ slope(i, c)[0])
     return found, left
+
+
+def collocate_back(edges: Array, slope_in_c: Array, g: Array) -> tuple[Array, float]:
+    """The transpose of `collocate`, linear at its solution.
+
+    Args:
+        edges: `[panels + 1]`.
+        slope_in_c: `[panels, nodes]` ∂f/∂c there.
+        g: `[panels, nodes]` dJ/dc.
+
+    Returns:
+        dJ/df `[panels, nodes]`, f as a function of all but c, and dJ/dc(0).
+    """
+    rule, by_slope, right = legendre_rule(), np.empty_like(g), 0.0
+    for i in range(len(g) - 1, -1, -1):
+        half = (edges[i + 1] - edges[i]) / 2
+        ahead = right * half * rule.weights
+        pull = np.linalg.solve((np.eye(NODES) - half * rule.integrate * slope_in_c[i]).T, g[i] + ahead * slope_in_c[i])
+        by_slope[i] = half * (pull @ rule.integrate) + ahead
+        right += float(pull.sum())
+    return by_slope, right

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from allpay.errors import AllpayError
 from allpay.game import Array, Distribution, Game, check_game
 from allpay.theory.costs import common_value, costs, distribution_of
-from allpay.theory.pooling import FALLS, Pool, gain_of_deviating, pool_at_cap
+from allpay.theory.pooling import FALLS, Pool, not_best_responses, pool_at_cap
 from allpay.theory.quantiles import (
     MOST_BREAKS,
     Curve,
@@ -130,7 +130,7 @@ def _solve(game: Game) -> Equilibrium | str:
     fault = _unpaid(ranks) or (given and indistinct(given, ranks.top))
     if fault:
         return fault
-    solved = _curve(game, ranks, panels_for(ranks, given))
+    solved = _curve(game, ranks, panels_for(ranks, given, game.risk_aversion))
     if isinstance(solved, str):
         return solved
     panels, curve = solved
@@ -141,7 +141,7 @@ def _solve(game: Game) -> Equilibrium | str:
     if fault:
         return fault
     if pool is not None and pool.start > 0:  # integrals end and begin there
-        solved = _curve(game, ranks, panels_for(ranks, given, also=pool.start))
+        solved = _curve(game, ranks, panels_for(ranks, given, game.risk_aversion, also=pool.start))
         assert not isinstance(solved, str)
         panels, curve = solved
     played = Played.of(game, ranks, panels, curve, pool)
@@ -289,11 +289,7 @@ def _not_best(game: Game, ranks: Ranks, played: Played) -> str | None:
     if given is None or game.risk_aversion == 0 or np.all(ranks.paid == ranks.paid[0]):
         return None  # a higher value gains more from a higher rank, so that the first-order condition suffices
     flat = (played.panels.q.ravel(), played.curve.cost.ravel(), played.values.ravel())
-    if gain_of_deviating(game, ranks, *flat, played.pool) > 1e-7 * most:
-        return (
-            "the bids that solve the first-order condition are no best responses, so no increasing equilibrium exists"
-        )
-    return None
+    return not_best_responses(game, ranks, *flat, played.pool)
 
 
 def two_bidder_all_pay(v1: float, v2: float) -> tuple[float, float, float]:
