@@ -88,7 +88,7 @@ def test_theory_best_of_common_values_is_flat_and_of_quadratic_cost_is_equal_pri
     assert best.value == pytest.approx(1.6661, abs=1e-4)
 
 
-@pytest.mark.parametrize("n", [5, 10, 20])
+@pytest.mark.parametrize("n", [5, 10])
 def test_theory_finds_the_best_of_many_prizes(n):
     """Cost b², values uniform on [0, 1]: √(n/3) is the most that can be had, and prizes exist that bring it.
 
@@ -96,9 +96,9 @@ def test_theory_finds_the_best_of_many_prizes(n):
     highest at c = (3/n) v⁴, where Π = (4/n) v³: prizes in proportion to C(n−k, 3).
     """
     best = best_in_theory(DesignSpace("prizes", bidders=n), Setting(cost_power=2.0), "revenue")
-    assert best.value == pytest.approx(math.sqrt(n / 3), rel=1e-8)
+    assert best.value == pytest.approx(math.sqrt(n / 3), rel=1e-9)
     prizes = [4 / n * math.comb(n - k, 3) / math.comb(n - 1, 3) for k in range(1, n + 1)]
-    np.testing.assert_allclose(best.weights, prizes, atol=1e-3)
+    np.testing.assert_allclose(best.weights, prizes, atol=1e-5)
 
 
 def test_a_design_with_an_equilibrium_among_many_without_is_found():
