@@ -31,7 +31,7 @@ def capped(g, cap):
 # Closed forms ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("cap", [0.1, 0.4, 0.55, 0.8, 0.99])
+@pytest.mark.parametrize("cap", [0.1, 0.4, 0.5, 0.5 + 1e-12, 0.55, 0.8, 0.99, 1 - 1e-8])
 def test_two_bidders_of_equal_value(cap):
     """Che & Gale 1998: a cap below half the value is bid by both; above, it is bid with probability 2·(1 − cap)."""
     found = solved(Game(all_pay(2), Common(), max_bid=cap))
@@ -39,7 +39,7 @@ def test_two_bidders_of_equal_value(cap):
     assert found.pooled_from == pytest.approx(start, abs=1e-12)
     assert found.revenue == pytest.approx(1 if cap > 0.5 else 2 * cap, abs=1e-12)
     assert found.payoff == pytest.approx(0 if cap > 0.5 else 0.5 - cap, abs=1e-12)
-    q = np.array([0, 0.03, 0.5, 0.7, 0.97, 1])
+    q = np.array([1e-3, 0.03, 0.5, 0.7, 0.97])
     np.testing.assert_allclose(found.bid_at(q), np.where(q < start, q, cap), atol=1e-12)
 
 

@@ -173,7 +173,7 @@ def edges_for(n: int, given: Distribution | None = None, rho: float = 0.0, also:
     nearest = breaks[np.minimum(np.searchsorted(breaks, edges), len(breaks) - 1)]
     before = breaks[np.maximum(np.searchsorted(breaks, edges) - 1, 0)]
     apart = np.minimum(np.abs(edges - nearest), np.abs(edges - before)) > APART
-    return np.unique(np.concatenate([edges[apart], breaks]))
+    return np.unique(np.concatenate([[0.0, 1.0], edges[apart], breaks]))
 
 
 def panels_for(ranks: Ranks, given: Distribution | None = None, rho: float = 0.0, also: ArrayLike = ()) -> Panels:

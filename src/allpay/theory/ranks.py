@@ -88,14 +88,11 @@ class Ranks:
 
     def chances(self, q: ArrayLike) -> Array:
         """`[..., top + 1]` P_k(q), with the sum of all others at the end."""
-        odds = self.odds(np.asarray(q, float))
-        first = np.exp(odds.log_scale)[..., None] * odds.relative[..., :-1]
-        return np.concatenate([first, np.maximum(1 - first.sum(-1, keepdims=True), 0.0)], -1)
+        return self.odds(np.asarray(q, float)).chances
 
     def mean_above(self, q: ArrayLike) -> Array:
         """`[..., top + 1]` the mean of P_k over [q, 1], with that of all others at the end."""
-        first = mean_rank_probabilities(self.n, q, self.top)
-        return np.concatenate([first, np.maximum(1 - first.sum(-1, keepdims=True), 0.0)], -1)
+        return _completed(mean_rank_probabilities(self.n, q, self.top))
 
     def odds(self, q: Array) -> "Odds":
         """How likely each rank is for a bidder who beats each rival with probability q, in a form that cannot underflow.
@@ -139,6 +136,16 @@ class Odds:
     log_scale: Array
     log_gain: Array
     log_paid: Array
+
+    @property
+    def chances(self) -> Array:
+        """`[..., top + 1]` the probabilities themselves, that of all others at the end."""
+        return _completed(np.exp(self.log_scale)[..., None] * self.relative[..., :-1])
+
+
+def _completed(chances: Array) -> Array:
+    """Probabilities with what they leave to 1 at the end."""
+    return np.concatenate([chances, np.maximum(1 - chances.sum(-1, keepdims=True), 0.0)], -1)
 
 
 @lru_cache(maxsize=64)

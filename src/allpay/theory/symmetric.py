@@ -127,7 +127,7 @@ def _solve(game: Game) -> Equilibrium | str:
     if ranks.gains[0] == 0:
         return _nobody_bids(game)
     given = distribution_of(game) if common_value(game) is None else None
-    fault = _unpaid(ranks) or (given and indistinct(given, ranks.top))
+    fault = _unpaid(ranks) or (None if given is None else indistinct(given, ranks.top))
     if fault:
         return fault
     solved = _curve(game, ranks, panels_for(ranks, given, game.risk_aversion))
@@ -162,7 +162,7 @@ class Played:
         panels, curve, pool: the panels; what solves the equilibrium condition; where bids pool, if they do.
         values: `[panels, nodes]`.
         cost: `[panels, nodes]` of the bids, also of those that pool.
-        chance: `[panels, nodes, top + 1]` of ranks, as in `Ranks.chances`.
+        chance: `[panels, nodes, top + 1]` of ranks, as in `Odds.chances`.
     """
 
     panels: Panels
@@ -174,7 +174,7 @@ class Played:
 
     @classmethod
     def of(cls, game: Game, ranks: Ranks, panels: Panels, curve: Curve, pool: Pool | None) -> "Played":
-        value, cost, chance = common_value(game), curve.cost, ranks.chances(panels.q)
+        value, cost, chance = common_value(game), curve.cost, panels.odds.chances
         values = values_at(distribution_of(game), panels.q) if value is None else np.full_like(panels.q, value)
         if pool is not None:
             assert game.max_bid is not None
