@@ -197,17 +197,23 @@ def test_no_bid_above_the_own_value():
             assert math.isnan(value)
 
 
-def test_the_upper_end_of_what_a_value_bids_counts():
-    """Two values, bids by rank: the first value's bids pass it just before its last quantile, where no node lies."""
-    n, w = 3, 0.56
-    values = Discrete((1.0, 1.0, 1.0, 1.0, 1.001))
-    g = Game(mechanism("payments", [w, 1 - w, 0], n), Private(values), overbidding=False)
-    top = float(exact_cost(Game(g.mechanism, g.values), Fraction(4, 5)))
-    inside = float(exact_cost(Game(g.mechanism, g.values), Fraction(3999, 5000)))
-    limit = (top + inside) / 2
-    scaled = Discrete(tuple(v / limit * (1 if v == 1 else 100) for v in values.points))
-    assert why_no_equilibrium(Game(g.mechanism, Private(scaled))) is None
-    assert why_no_equilibrium(Game(g.mechanism, Private(scaled), overbidding=False)) is not None
+@pytest.mark.parametrize("beyond", [-1e-6, 1e-6])
+def test_the_upper_end_of_what_a_value_bids_counts(beyond):
+    """Under (w, 1−w, 0) the value 1, if it is the lowest, bids q/(wq + 2(1−w)(1−q)): above 1 from q = 2/3 on, whatever w."""
+
+    class Two:
+        breaks = (2 / 3 + beyond,)
+
+        def quantile(self, q):
+            return np.where(np.asarray(q, float) < self.breaks[0], 1.0, 100.0)
+
+    g = Game(mechanism("payments", 0.7, 3), Private(Two(), levels=3), overbidding=False)
+    value = design_objective(g, "payments")([0.7, 0.3, 0])[0]
+    if beyond > 0:  # by less than lies between a node and the end of its panel
+        assert "exceed the bidder's value (at quantile 0.667)" in why_no_equilibrium(g)
+        assert math.isnan(value)
+    else:
+        assert solved(g).revenue == pytest.approx(value, rel=1e-9)
 
 
 @pytest.mark.parametrize(
