@@ -340,7 +340,6 @@ SETTINGS = [
     ("prizes", Common(1.3), 0.0),
     ("prizes", Common(1.3), 2.0),
     ("payments", Private(Power(2)), 0.0),
-    ("payments", Private(Beta(2, 3)), 1.5),
     ("payments", Common(1.3), 0.0),
     ("payments", Common(1.3), 2.0),
 ]
@@ -377,16 +376,18 @@ def test_gradient_is_the_limit_of_differences(n, rule, values, rho, power, objec
 
 
 @pytest.mark.parametrize("objective", ["revenue", "highest-bid"])
-@pytest.mark.parametrize("power", [1.0, 2.0])
-@pytest.mark.parametrize("values", [Private(), Private(Beta(2, 3)), Private(Uniform(1, 2))], ids=str)
-@pytest.mark.parametrize("n", [3, 50])
+@pytest.mark.parametrize(
+    ("n", "values", "power"),
+    [(3, Private(), 2.0), (5, Private(Uniform(1, 2)), 1.0), (10, Private(Beta(2, 3)), 2.0), (50, Private(), 1.0)],
+    ids=str,
+)
 def test_gradient_through_a_differential_equation(n, values, power, objective):
     """Payments by rank and risk-averse bidders: against central differences of equilibria, solved anew for each."""
     w, h, name = interior(n, seed=n), 1e-5, objective.replace("-", "_")
     w *= 0.9 / w[0]
     g = Game(mechanism("payments", 1.0, n), values, power, risk_aversion=2.0)
     gradient = design_objective(g, "payments", objective)(w)[1]
-    ranks = range(n) if n < 10 else (0, 1, 20, n - 2, n - 1)
+    ranks = range(n) if n < 10 else (0, n // 2, n - 1)
     for k in ranks:
         moved = [
             solved(Game(Mechanism(g.mechanism.prizes, w + s * h * np.eye(n)[k]), values, power, risk_aversion=2.0))

@@ -107,7 +107,7 @@ def exploitability(g, found, levels):
     return played.exploitability[0] / (np.diff(fine.costs).max() / 2)
 
 
-@pytest.mark.parametrize("part", [0.9, 0.5, 0.1])
+@pytest.mark.parametrize("part", [0.9, 0.3])
 @pytest.mark.parametrize("rho", [0.0, 0.8])
 @pytest.mark.parametrize(
     "values", [Private(Beta(2, 5)), Private(Uniform(1, 2)), Common(1.3), Private(integers(0, 9))], ids=str
@@ -143,7 +143,7 @@ def games(draw):
     return Game(Mechanism(prizes, payments), values, power, rho, max_bid=draw(st.floats(0.05, 2)))
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(games())
 def test_whatever_is_called_an_equilibrium_is_one(g):
     found = equilibrium(g)
@@ -213,20 +213,19 @@ class Atoms:
         return np.where(q < 0.2, 0.0, np.where(q < 0.5, 1.0, 2 * q))
 
 
-@pytest.mark.parametrize("part", [1.1, 0.83, 0.37, 0.04])
+@pytest.mark.parametrize("part", [1.1, 0.83, 0.07])
 @pytest.mark.parametrize("objective", ["revenue", "highest-bid", "payoff"])
-@pytest.mark.parametrize("power", [1.0, 2.0])
 @pytest.mark.parametrize(
-    ("rule", "values", "rho"),
+    ("rule", "values", "rho", "power"),
     [
-        ("prizes", Private(), 0.0),
-        ("payments", Private(Beta(2, 3)), 0.0),
-        ("prizes", Private(Uniform(1, 2)), 0.7),
-        ("prizes", Common(1.3), 0.0),
-        ("payments", Common(1.3), 0.7),
-        ("payments", Private(integers(0, 3)), 0.0),
-        ("payments", Private(Uniform(1, 2)), 0.7),
-        ("prizes", Private(Atoms()), 0.7),
+        ("prizes", Private(), 0.0, 2.0),
+        ("payments", Private(Beta(2, 3)), 0.0, 1.0),
+        ("prizes", Private(Uniform(1, 2)), 0.7, 2.0),
+        ("prizes", Common(1.3), 0.0, 2.0),
+        ("payments", Common(1.3), 0.7, 1.0),
+        ("payments", Private(integers(0, 3)), 0.0, 2.0),
+        ("payments", Private(Uniform(1, 2)), 0.7, 1.0),
+        ("prizes", Private(Atoms()), 0.7, 1.0),
     ],
     ids=str,
 )
