@@ -562,6 +562,7 @@ def equilibrium(
 ) -> None:
     """The symmetric equilibrium of one design on continuous bids, by theory."""
     from allpay.game import Setting
+    from allpay.report.curves import bids_in_words, draw_equilibrium
     from allpay.theory import equilibrium as solve
     from allpay.theory import why_no_equilibrium
 
@@ -570,11 +571,9 @@ def equilibrium(
     found = solve(game)
     reason = why_no_equilibrium(game) if found is None else None
     if found is not None and plot is not None:
-        from allpay.report.curves import draw_equilibrium
-
         typer.echo(f"allpay: wrote {draw_equilibrium(game, found, plot)}", err=True)
     if as_json:
-        names = ("revenue", "highest_bid", "payoff", "quantile", "bid")
+        names = ("revenue", "highest_bid", "payoff", "pooled_from", "quantile", "bid")
         print_json(
             {**{name: None if found is None else plain(getattr(found, name)) for name in names}, "reason": reason}
         )
@@ -583,10 +582,11 @@ def equilibrium(
         typer.echo(f"No closed form for this design: {reason}")
         return
     typer.echo(f"revenue      {found.revenue:.6f}\nhighest bid  {found.highest_bid:.6f}  (expected)")
-    typer.echo(f"payoff       {found.payoff:.6f}  (expected utility of one bidder)\n")
-    places = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
-    typer.echo("quantile     " + "  ".join(f"{q:6.2f}" for q in places))
-    typer.echo("bid          " + "  ".join(f"{b:6.4f}" for b in found.bid_at(places)))
+    typer.echo(f"payoff       {found.payoff:.6f}  (expected utility of one bidder)")
+    if found.pooled_from is not None:
+        typer.echo(f"pooled from  {found.pooled_from:.6f}  (from this quantile on all bid the cap)")
+    typer.echo("")
+    typer.echo(bids_in_words(game, found))
 
 
 @command
@@ -908,7 +908,7 @@ def design_by_theory(study: "Study", as_json: bool) -> None:
         worth = f"{study.objective} {best.value:.6g}; {seconds:.2f} s."
         typer.echo(f"Best design in equilibrium{among}: {shown(best.weights, 4)}, {worth}")
     if best.fraction < 1:
-        typer.echo("The others, as where a cap binds, may be better: use --method surrogate for them.")
+        typer.echo("The others, as where a ban on overbidding binds, may be better: use --method surrogate for them.")
 
 
 def result_values(result: "Result") -> dict[str, Any]:

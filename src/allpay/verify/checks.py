@@ -139,7 +139,7 @@ def verify(full: bool = False, seed: int = 0, reporter: Reporter | None = None) 
             continue  # minutes, where the others take seconds
         with reporter.stage(f"bidders learn: {name}"):
             rounds = (DEEP_ROUNDS if name in DEEP else 5) if full else 1
-            checks += learner_checks(LEARNERS[name](), _learned(cases, full), rounds, seed, reporter)
+            checks += learner_checks(LEARNERS[name](), _learned(cases, full, name), rounds, seed, reporter)
     return Report(tuple(checks), full, time.perf_counter() - start)
 
 
@@ -231,10 +231,11 @@ def auction_checks(case: Case, found: Equilibrium, auctions: int, seed: int) -> 
         )
 
 
-def _learned(cases: Sequence[Case], full: bool) -> list[Case]:
-    """The cases that bidders learn to play: some designs of three bidders."""
+def _learned(cases: Sequence[Case], full: bool, learner: str) -> list[Case]:
+    """The cases that bidders learn to play: some designs of three bidders, and where bids are lumpy, only those who can."""
     points = {"w = 0.5", "w = 0.6", "w = 0.8", "w = 1"} if full else {"w = 0.5", "w = 0.8"}
-    return [case for case in cases if case.game.bidders == 3 and case.point in points]
+    able = learner in MIXING
+    return [c for c in cases if c.game.bidders == 3 and c.point in points and (able or not c.lumpy)]
 
 
 def learner_checks(
@@ -297,7 +298,7 @@ def _outcome_checks(learner: Learner, case: Case, game: Game, outcome: Outcome) 
 
 def _for_learner(case: Case, learner: Learner) -> Game:
     own = learner.setting
-    values = case.game.values if isinstance(case.game.values, Common) else own.values
+    values = case.game.values if case.game.values.exact else own.values
     return replace(case.game, values=values, bid_levels=own.bid_levels, overbidding=own.overbidding)
 
 
