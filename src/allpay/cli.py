@@ -644,6 +644,8 @@ def verify(
     from allpay.verify import verify as run_checks
     from allpay.verify.page import as_page, as_text
 
+    if markdown is not None:
+        markdown.parent.mkdir(parents=True, exist_ok=True)
     with reporting("cases") as reporter:
         report = run_checks(full, seed, reporter)
     if markdown is not None:
