@@ -1,10 +1,10 @@
 """How often the optimum's intervals hold the truth: synthetic curves with known optimum, simulated, fitted and answered.
 
 Each curve is a revenue as a function of w for (w, 1−w, 0), known exactly, seen at 50 random designs through 10 noisy rounds
-each; the noise's standard deviation is log-uniform from .003 to .05. Two numbers are to come near the confidence asked for: how
-often the interval of weights holds the best one, and how often the interval of the value holds the true value of the weights
-chosen. One number of `find_optimum`, 1.2 for the smoothing that all networks of an ensemble share, was chosen by these
-curves with the seeds 1001 to 1378; the default seeds are others.
+each; the noise's standard deviation is log-uniform from .003 to .05. Revenues are near 1, since none is below 0. Two numbers
+are to come near the confidence asked for: how often the interval of weights holds the best one, and how often the interval of
+the value holds the true value of the weights chosen. One number of `find_optimum`, 1.2 for what all members of an ensemble
+have in common, was chosen by these curves with the seeds 1001 to 1378; the default seeds are others.
 
 What to expect. An optimum at an end of the range is held every time the slope is seen at all, for no sampling error moves it
 inwards; only an optimum inside tests the interval's width, so it is counted apart. On a flat curve every weight is a best

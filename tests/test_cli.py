@@ -316,8 +316,23 @@ def test_theory_finds_both_interior_optima_of_risk_averse_bidders():
         assert found["fraction"] == 1
 
 
+def test_theory_finds_what_risk_averse_bidders_should_pay():
+    """Payments by rank, private values: the gradient goes through a differential equation, the answer does not need it."""
+    from allpay.game import Game
+    from allpay.theory import equilibrium
+
+    found = values_of("design", "--method", "theory", "--rule", "payments", "--risk-aversion", 2)
+    w = found["best"]["weights"][0]
+    revenue = [
+        equilibrium(Game.from_weights("payments", x, 3, risk_aversion=2.0)).revenue for x in (w, w - 0.01, w + 0.01)
+    ]
+    assert found["best"]["value"] == pytest.approx(revenue[0], rel=1e-8)
+    assert revenue[0] >= max(revenue[1:])
+    assert found["fraction"] == 1
+
+
 def test_theory_says_where_its_best_is_only_the_best_of_some():
-    done = CliRunner().invoke(app, ["design", "--method", "theory", "--max-bid", "0.3"])
+    done = CliRunner().invoke(app, ["design", "--method", "theory", "--rule", "payments", "--no-overbidding"])
     assert "of the designs looked at that have a closed form" in done.stdout
     assert "use --method surrogate" in done.stdout
 
@@ -330,9 +345,19 @@ def test_equilibrium_prints_and_draws_the_closed_form(tmp_path):
     done = CliRunner().invoke(app, ["equilibrium", "--weights", "0.8", "--plot", str(tmp_path / "bids")])
     assert done.exit_code == 0
     assert (tmp_path / "bids.png").stat().st_size > 5_000
-    none = values_of("equilibrium", "--weights", 0.5, "--rule", "payments", "--max-bid", 1)
+    none = values_of("equilibrium", "--weights", 0.5, "--rule", "payments", "--no-overbidding")
     assert none["revenue"] is None
-    assert "above the cap of 1" in none["reason"]
+    assert "exceed the bidder's value" in none["reason"]
+
+
+def test_equilibrium_says_where_bids_pool_at_a_cap(tmp_path):
+    options = ("equilibrium", "--weights", "0.5", "--rule", "payments", "--max-bid", "1")
+    found = values_of(*options)
+    assert 0 < found["pooled_from"] < 1
+    assert found["bid"][-1] == 1
+    assert found["reason"] is None
+    done = CliRunner().invoke(app, [*options, "--plot", str(tmp_path / "bids.png")])
+    assert f"pooled from  {found['pooled_from']:.6f}" in done.stdout
 
 
 def test_reproduce_leaves_other_folders_alone(tmp_path):

@@ -11,6 +11,7 @@ from allpay.errors import AllpayError
 from allpay.game import Common, Game, Private
 from allpay.learners import LEARNERS, EpsilonGreedy, FictitiousPlay, learn, learner, run_seeds
 from allpay.learners.base import each_run
+from allpay.learners.conformance import check_learner_api
 from allpay.mechanism import Mechanism, all_pay
 from allpay.outcome import Outcome, Verdict
 from allpay.payoffs import evaluate
@@ -65,6 +66,11 @@ def test_other_seeds_give_other_runs_and_equal_seeds_equal_ones(short):
     assert found.realised_revenue[0, 0] != found.realised_revenue[0, 1]
     for name in ARRAYS:
         np.testing.assert_array_equal(getattr(found, name)[:, 0], getattr(found, name)[:, 2])
+
+
+@every_learner
+def test_every_learner_keeps_the_protocol(short):
+    check_learner_api(short)
 
 
 @every_learner

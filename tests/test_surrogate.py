@@ -78,6 +78,43 @@ def test_the_gradient_is_that_of_the_mean(fitted):
     assert np.abs(gradient).max() > 0.1
 
 
+def test_the_gradient_of_each_member_is_its_own(fitted):
+    points, h = GRID[25::90], 0.01
+    value, gradient = fitted.members_and_gradients(points)
+    np.testing.assert_allclose(value, fitted.members(points), atol=1e-6)
+    assert gradient.shape == (60, 6, 3)
+    for k in range(3):
+        up, down = (fitted.members(points + s * h * np.eye(3)[k]) for s in (1, -1))
+        np.testing.assert_allclose(gradient[..., k], (up - down) / (2 * h), atol=0.02)
+    np.testing.assert_allclose(gradient.mean(axis=0), fitted.value_and_gradient(points)[1], atol=1e-5)
+
+
+def test_a_quadratic_of_many_ranks_is_learned_from_few_designs():
+    """Eight weights have 36 quadratic terms; a network alone would have learned little from 60 designs."""
+    rng = np.random.default_rng(0)
+    bend = rng.standard_normal((9, 9))
+
+    def curve(w):
+        return np.sum((w @ bend) * w, axis=1)
+
+    surrogate = fit_surrogate(*simulated(curve, 1e-4, designs=60, n=9, m=8), seed=0, members=20, steps=100)
+    fresh = sample_ordered_simplex(300, 9, 8, np.random.default_rng(9))
+    error = surrogate.predict(fresh)[0] - curve(fresh)
+    assert surrogate.r2 > 0.97
+    assert error.std() < 0.05 * curve(fresh).std()
+
+
+@pytest.mark.parametrize("designs", [10, 20, 40])
+def test_members_do_not_run_away_where_designs_are_fewer_than_terms(designs):
+    def curve(w):
+        return 1 + 0.1 * np.sqrt(w + 0.01).sum(axis=1)
+
+    for seed in range(3):
+        surrogate = fit_surrogate(*simulated(curve, 1e-3, seed, designs, 3, n=9, m=8), seed=seed, members=20, steps=50)
+        every = surrogate.members(candidates(9, 8, 300))
+        assert np.all(np.abs(every - 1.2) < 0.6)
+
+
 def test_mean_and_spread_are_those_of_the_members(fitted):
     every = fitted.members(GRID)
     mean, sd = fitted.predict(GRID)

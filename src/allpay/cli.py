@@ -70,7 +70,7 @@ LearnerName = Annotated[
     typer.Option(
         "--learner",
         help="how bidders learn: fictitious-play, epsilon-greedy, regret-matching, multiplicative-weights, logit-play, dqn, "
-        "ppo; or interior-point, which solves the grid game",
+        "ppo; interior-point, which solves the grid game; or one of your own, as package.module:Class",
         rich_help_panel=LEARNING,
     ),
 ]
@@ -170,7 +170,8 @@ FirstAtMost = Annotated[
     float | None, typer.Option(help="the most that the first weight can be", show_default="none", rich_help_panel=SPACE)
 ]
 FirstAtLeast = Annotated[
-    float | None, typer.Option(help="the least that the first weight can be", show_default="none", rich_help_panel=SPACE)
+    float | None,
+    typer.Option(help="the least that the first weight can be", show_default="none", rich_help_panel=SPACE),
 ]
 LastAtLeast = Annotated[
     float | None,
@@ -561,6 +562,7 @@ def equilibrium(
 ) -> None:
     """The symmetric equilibrium of one design on continuous bids, by theory."""
     from allpay.game import Setting
+    from allpay.report.curves import bids_in_words, draw_equilibrium
     from allpay.theory import equilibrium as solve
     from allpay.theory import why_no_equilibrium
 
@@ -569,11 +571,9 @@ def equilibrium(
     found = solve(game)
     reason = why_no_equilibrium(game) if found is None else None
     if found is not None and plot is not None:
-        from allpay.report.curves import draw_equilibrium
-
         typer.echo(f"allpay: wrote {draw_equilibrium(game, found, plot)}", err=True)
     if as_json:
-        names = ("revenue", "highest_bid", "payoff", "quantile", "bid")
+        names = ("revenue", "highest_bid", "payoff", "pooled_from", "quantile", "bid")
         print_json(
             {**{name: None if found is None else plain(getattr(found, name)) for name in names}, "reason": reason}
         )
@@ -582,10 +582,11 @@ def equilibrium(
         typer.echo(f"No closed form for this design: {reason}")
         return
     typer.echo(f"revenue      {found.revenue:.6f}\nhighest bid  {found.highest_bid:.6f}  (expected)")
-    typer.echo(f"payoff       {found.payoff:.6f}  (expected utility of one bidder)\n")
-    places = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
-    typer.echo("quantile     " + "  ".join(f"{q:6.2f}" for q in places))
-    typer.echo("bid          " + "  ".join(f"{b:6.4f}" for b in found.bid_at(places)))
+    typer.echo(f"payoff       {found.payoff:.6f}  (expected utility of one bidder)")
+    if found.pooled_from is not None:
+        typer.echo(f"pooled from  {found.pooled_from:.6f}  (from this quantile on all bid the cap)")
+    typer.echo("")
+    typer.echo(bids_in_words(game, found))
 
 
 @command
@@ -617,9 +618,11 @@ def reproduce(
 
     names = list(EXPERIMENT) if learners == "all" else [name.strip() for name in learners.split(",")]
     bidding = {name: named(name) for name in names}
+    if len({bidders.name for bidders in bidding.values()}) < len(bidding):
+        raise AllpayError(f"learners side by side must have names of their own: got {learners}; change the name of one")
     section = game_section(values, None, None, None, None, None, 1.0, 0.0)
     studies = {
-        f"{rule}/{name}": Study(
+        f"{rule}/{name.replace(':', '.')}": Study(
             DesignSpace(rule), bidders, section.setting(bidders.setting), samples, rounds, seed=seed
         )
         for rule in RULES
@@ -641,6 +644,8 @@ def verify(
     from allpay.verify import verify as run_checks
     from allpay.verify.page import as_page, as_text
 
+    if markdown is not None:
+        markdown.parent.mkdir(parents=True, exist_ok=True)
     with reporting("cases") as reporter:
         report = run_checks(full, seed, reporter)
     if markdown is not None:
@@ -905,7 +910,7 @@ def design_by_theory(study: "Study", as_json: bool) -> None:
         worth = f"{study.objective} {best.value:.6g}; {seconds:.2f} s."
         typer.echo(f"Best design in equilibrium{among}: {shown(best.weights, 4)}, {worth}")
     if best.fraction < 1:
-        typer.echo("The others, as where a cap binds, may be better: use --method surrogate for them.")
+        typer.echo("The others, as where a ban on overbidding binds, may be better: use --method surrogate for them.")
 
 
 def result_values(result: "Result") -> dict[str, Any]:

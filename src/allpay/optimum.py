@@ -322,12 +322,10 @@ def _closer(designs: Array, best: Array) -> list[Array]:
 
 
 def ascend_mean(surrogate: Ensemble, designs: Array, where: Polytope, starts: int = 32) -> Array:
-    """`[n]` where the mean is highest: ascended from the highest of `designs` `[designs, n]`, and from others spread over all."""
+    """`[n]` where the mean is highest: ascended from the highest of `designs` `[designs, n]`, and from some of the others."""
     value, _ = (np.asarray(a, float) for a in surrogate.value_and_gradient(designs))
     order = np.argsort(-np.where(np.isfinite(value), value, -np.inf), kind="stable")
     spread = np.linspace(0, len(designs) - 1, min(len(designs), starts)).astype(int)
     chosen = np.unique(np.concatenate([order[: max(1, starts // 4)], spread]))
-    found = mirror_ascent(
-        surrogate.value_and_gradient, designs[chosen], polytope=where, iterations=300, tolerance=1e-7
-    )
+    found = mirror_ascent(surrogate.value_and_gradient, designs[chosen], polytope=where, iterations=300, tolerance=1e-7)
     return found.weights if found.value >= value[order[0]] else designs[order[0]]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from allpay.acquisition import next_designs
-from allpay.ascent import mirror_ascent
+from allpay.ascent import mirror_ascent, polish
 from allpay.errors import AllpayError
 from allpay.game import Array, Game, Private, Setting
 from allpay.learners import run_seeds
@@ -19,7 +19,7 @@ from allpay.simplex import looked_at
 from allpay.study.store import Store
 from allpay.study.study import CHECKING, CHOOSING, TRAINING, DesignSpace, Study
 from allpay.study.sweep import Sweep, run
-from allpay.surrogate import FEWEST_DESIGNS, Surrogate, fit_surrogate
+from allpay.surrogate import FEWEST_DESIGNS, QUICK, Surrogate, fit_surrogate
 from allpay.theory import Equilibrium, design_objective, equilibrium
 
 FEWEST_STEPS, FAR_OFF = 8, 0.05
@@ -28,8 +28,8 @@ FEWEST_STEPS, FAR_OFF = 8, 0.05
 ASCENTS = 8
 """From how many of the best designs looked at the exact objective is ascended."""
 
-QUICK: dict[str, int] = {"members": 20, "steps": 300}
-"""The ensemble that chooses designs: it is fitted many times, and small."""
+ITERATIONS = 20
+"""How many steps of ascent each of these is given, before the best of them is polished."""
 
 REFINED_DESIGNS = 5
 """On how many designs the bid grid is refined to see what it hides."""
@@ -175,7 +175,9 @@ def choose_next(sweep: Sweep, count: int) -> Array | str:
     if study.precision is not None and _width(study, surrogate) < study.precision:
         width = _width(study, fit_surrogate(weights, values, study.seed))
         if width < study.precision:
-            return f"the interval of the best value is {width:.2g} of it wide, within the precision of {study.precision:g}"
+            return (
+                f"the interval of the best value is {width:.2g} of it wide, within the precision of {study.precision:g}"
+            )
     seed = np.random.SeedSequence(study.seed, spawn_key=(CHOOSING, len(weights)))
     return next_designs(surrogate, study.space.polytope, weights, count, int(seed.generate_state(1)[0]))
 
@@ -203,9 +205,12 @@ def coarseness(game: Game, exact: Equilibrium | None, revenue: float) -> str | N
         )
     off = abs(revenue - exact.revenue) / exact.revenue if exact.revenue > 0 else 0.0
     if off > FAR_OFF:
+        kinds, remedy = (
+            ("bids", "--bid-levels") if game.values.exact else ("bids and values", "--bid-levels and --value-levels")
+        )
         return (
-            f"Revenue is {off:.0%} off the closed form, which is for continuous bids and values: "
-            "if the rounds converged, the grid is too coarse; give more --bid-levels and --value-levels."
+            f"Revenue is {off:.0%} off the closed form, which is for continuous {kinds}: "
+            f"if the rounds converged, the grid is too coarse; give more {remedy}."
         )
     return None
 
@@ -268,9 +273,7 @@ def best_in_theory(space: DesignSpace, setting: Setting, objective: str = "reven
     designs = np.concatenate([corners, uniform])
     try:
         exact = design_objective(setting.game(space.mechanism(uniform[-1])), space.rule, objective)
-    except (
-        AllpayError
-    ):  # values with atoms have no closed form; risk-averse private bidders who pay by rank no gradient
+    except AllpayError:  # values with atoms that do not say where
         return None
     values = exact(designs)[0]
     known = np.isfinite(values)
@@ -279,10 +282,12 @@ def best_in_theory(space: DesignSpace, setting: Setting, objective: str = "reven
     order = np.argsort(-np.where(known, values, -np.inf), kind="stable")
     best, value = designs[order[0]], float(values[order[0]])
     try:
-        found = mirror_ascent(exact, designs[order[: min(ASCENTS, known.sum())]], polytope=space.polytope)
+        starts = designs[order[: min(ASCENTS, known.sum())]]
+        found = mirror_ascent(exact, starts, polytope=space.polytope, iterations=ITERATIONS)
         if found.value > value:
             best, value = found.weights, found.value
     except AllpayError:  # equilibria at the corners of the space only, with none beside them to ascend
         pass
+    best, value = polish(exact, best, polytope=space.polytope)
     flat = value - float(np.nanmin(values)) <= 1e-6 * abs(value)
     return ExactBest(tuple(best.tolist()), value, flat, float(known.mean()))

@@ -104,7 +104,7 @@ def from_sticks(lengths: ArrayLike) -> Array:
     k = u.shape[-1] + 1
     kept = np.cumprod((1.0 - u) ** (1.0 / np.arange(k - 1, 0, -1)), axis=-1)
     edges = np.concatenate([np.ones((*u.shape[:-1], 1)), kept, np.zeros((*u.shape[:-1], 1))], axis=-1)
-    return -np.diff(edges, axis=-1)
+    return edges[..., :-1] - edges[..., 1:]
 
 
 def to_sticks(coordinates: ArrayLike) -> Array:
@@ -356,7 +356,7 @@ class Box:
 
 
 class _Cut:
-    """The part of a simplex where a linear function is at most `bound`; all in coordinates of the simplex, see `OrderedSimplex`.
+    """The part of a simplex where a linear function is at most `bound`, in coordinates of the simplex; see `OrderedSimplex`.
 
     Attributes:
         corners: `[corners, m]` those of the part.
@@ -469,6 +469,16 @@ def spread(polytope: Polytope, count: int, rng: np.random.Generator, sampling: s
 
     points = qmc.Sobol(polytope.cube, scramble=True, seed=rng).random_base2((max(count, 1) - 1).bit_length())
     return polytope.from_cube(points[:count])
+
+
+def opening(polytope: Polytope, count: int, rng: np.random.Generator, sampling: str = "sobol") -> Array:
+    """`[count, n]` designs to begin with: the corners, if these are at most half of them and one block's, and others spread.
+
+    The best design is often a corner, and what is known of the inside says little of them.
+    """
+    blocks, corners, n = polytope.corners.shape
+    ends = polytope.corners[0] if blocks == 1 and corners <= count // 2 else np.empty((0, n))
+    return np.concatenate([ends, spread(polytope, count - len(ends), rng, sampling)])
 
 
 def grid(polytope: Polytope, most: int) -> Array:

@@ -4,9 +4,11 @@ It takes arrays and gives arrays; what was simulated, and where the ensemble is 
 """
 
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 import equinox as eqx
@@ -22,8 +24,11 @@ Array = NDArray[np.float64]
 
 FEWEST_DESIGNS = 5
 
+QUICK: Mapping[str, int] = MappingProxyType({"members": 20, "steps": 300})
+"""Options of a small ensemble, for where one is fitted many times."""
+
 CONSTANT, LINEAR, QUADRATIC = 3.0, 2.0, 0.5
-"""How large coefficients of a trend are expected to be, before the penalty has its say, for inputs and outputs of unit variance."""
+"""How large the coefficients of a trend are expected to be beside each other, for inputs and outputs of unit variance."""
 
 PENALTIES = 10.0 ** np.arange(-8.0, 2.5, 0.5)
 """From which the penalty of the trend is chosen."""
@@ -146,7 +151,7 @@ class Surrogate:
             raise AllpayError(f"{path} holds no surrogate, or is damaged: run its study again") from None
 
     def members_and_gradients(self, weights: ArrayLike) -> tuple[Array, Array]:
-        """What each member predicts `[members, points]` at the weights `[points, n]`, and its gradient `[members, points, n]`."""
+        """What each member predicts `[members, points]`, and its gradient `[members, points, n]`, at weights `[points, n]`."""
         x, single = self._inputs(weights)
         value, slope = (np.asarray(a).astype(float)[:, : len(x)] for a in _each_and_slope(self.networks, single))
         value, slope = self.trend.members(x) + value, self.trend.gradients(x) + slope
@@ -186,10 +191,10 @@ def fit_surrogate(
     network alone; of a line or a plane it leaves the network little to do. The network begins at 0.
 
     The designs are dealt into folds. Member j never sees fold j mod `folds`, which serves only the held-out score. Of the
-    other designs it trains on a bootstrap resample, and its network keeps the parameters that did best on those not
-    drawn (early stopping). The penalty of the quadratic is chosen by the same designs. A design is drawn with all its rounds, that is as its mean: what rounds of one design share is error too,
-    and drawing rounds once more within a design would count their noise twice. So the spread over members is the
-    sampling error of the fit.
+    other designs it is fitted to a bootstrap resample. Those not drawn decide how strong the penalty of the quadratics is,
+    and after which step the networks are taken (early stopping), for all members of a fold together. A design is drawn
+    with all its rounds, that is as its mean: what rounds of one design share is error too, and drawing rounds once more
+    within a design would count their noise twice. So the spread over members is the sampling error of the fit.
 
     Args:
         weights: `[designs, n]`, at least 5 designs.
@@ -228,8 +233,10 @@ def fit_surrogate(
     size = float(np.sqrt(np.mean(rest**2))) or 1.0
     start = _initial(members, [w.shape[1], *[width] * depth, 1], rng)
     room = _room(len(w))
-    filled = [jnp.asarray(_filled(a, room)) for a in (rest / size, drawn, unseen)]
-    networks = _train(start, jnp.asarray(_filled(x.T, room).T), *filled, steps, learning_rate)
+    target, drawn_, unseen_ = (jnp.asarray(_filled(a, room)) for a in (rest / size, drawn, unseen))
+    together = jnp.asarray(np.all(held[:, None] == held, axis=2), jnp.float32)
+    inputs = jnp.asarray(_filled(x.T, room).T)
+    networks = _train(start, inputs, target, drawn_, unseen_, together, steps, learning_rate)
     networks = Network(
         *((*layers[:-1], layers[-1] * np.float32(size)) for layers in (networks.matrices, networks.biases))
     )
@@ -290,7 +297,7 @@ def _filled(rows: Array, room: int) -> Array:
 def _initial(members: int, sizes: list[int], rng: np.random.Generator) -> Network:
     """Random starts for all members: normal weights of variance 1/inputs; normal biases in the first layer, 0 after it.
 
-    The weights of the last layer are 0: a network begins by adding nothing to the trend, and is stopped there if it does no good.
+    The weights of the last layer are 0: a network begins by adding nothing to the trend, and stays there if it does no good.
     """
     shapes = list(pairwise(sizes))
     matrices = [rng.standard_normal((members, a, b), np.float32) / np.float32(np.sqrt(a)) for a, b in shapes]
@@ -303,32 +310,44 @@ def _initial(members: int, sizes: list[int], rng: np.random.Generator) -> Networ
 
 @eqx.filter_jit
 def _train(
-    start: Network, x: jax.Array, y: jax.Array, drawn: jax.Array, unseen: jax.Array, steps: int, learning_rate: float
+    start: Network,
+    x: jax.Array,
+    y: jax.Array,
+    drawn: jax.Array,
+    unseen: jax.Array,
+    together: jax.Array,
+    steps: int,
+    learning_rate: float,
 ) -> Network:
-    """All members trained side by side, each as it was when it did best on the designs kept for stopping.
+    """All members trained side by side, those of a fold each as it was when all of them did best on the designs kept for it.
 
-    `y`, `drawn` and `unseen` are `[members, designs]`.
+    `y`, `drawn` and `unseen` are `[members, designs]`, `together` `[members, members]` 1 for members of one fold.
     """
     adam = optax.adam(optax.cosine_decay_schedule(learning_rate, steps))
+    kept = together @ jnp.sum(unseen, axis=1)
 
-    def train(network: Network, y: jax.Array, drawn: jax.Array, unseen: jax.Array) -> Network:
-        def losses(network: Network) -> tuple[jax.Array, jax.Array]:
-            square = (jax.vmap(network)(x) - y) ** 2
-            return jnp.sum(drawn * square) / jnp.sum(drawn), jnp.sum(unseen * square) / jnp.sum(unseen)
+    def losses(network: Network, y: jax.Array, drawn: jax.Array, unseen: jax.Array) -> tuple[jax.Array, jax.Array]:
+        square = (jax.vmap(network)(x) - y) ** 2
+        return jnp.sum(drawn * square) / jnp.sum(drawn), jnp.sum(unseen * square)
 
-        def step(state: Any, _: None) -> tuple[Any, None]:
-            network, moments, best, lowest = state
-            (_loss, check), gradient = jax.value_and_grad(losses, has_aux=True)(network)
-            best = jax.tree.map(lambda new, old: jnp.where(check < lowest, new, old), network, best)
-            updates, moments = adam.update(gradient, moments)
-            return (optax.apply_updates(network, updates), moments, best, jnp.minimum(check, lowest)), None
+    slopes = jax.vmap(jax.value_and_grad(losses, has_aux=True))
 
-        (_, _, best, _), _ = jax.lax.scan(
-            step, (network, adam.init(network), network, jnp.asarray(jnp.inf, y.dtype)), length=steps
-        )
-        return best
+    def step(state: Any, _: None) -> tuple[Any, None]:
+        networks, moments, best, lowest = state
+        (_loss, wrong), gradients = slopes(networks, y, drawn, unseen)
+        check = together @ wrong / kept
+        better = check < lowest
 
-    return jax.vmap(train)(start, y, drawn, unseen)
+        def taken(new: jax.Array, old: jax.Array) -> jax.Array:
+            return jnp.where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+
+        best = jax.tree.map(taken, networks, best)
+        updates, moments = adam.update(gradients, moments)
+        return (optax.apply_updates(networks, updates), moments, best, jnp.minimum(check, lowest)), None
+
+    begin = (start, adam.init(start), start, jnp.full(len(kept), jnp.inf, y.dtype))
+    (_, _, best, _), _ = jax.lax.scan(step, begin, length=steps)
+    return best
 
 
 @jax.jit

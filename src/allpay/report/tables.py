@@ -39,7 +39,7 @@ def by_design(results: "Sequence[Result]") -> pl.DataFrame:
             else np.full(len(values), np.nan),
             f"{name} converged": settled.mean(axis=1),
         }
-        free, _ = equilibrium_curves(result, weights)
+        free = equilibrium_curves(result, weights).free
         table = pl.DataFrame({**keys, "equilibrium": free, **columns})
         rule = study.space.rule
         shared = [*keys, "equilibrium"]

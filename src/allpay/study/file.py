@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from allpay.errors import AllpayError, one_of
 from allpay.game import Beta, Common, Discrete, Lognormal, Power, Private, Setting, Uniform, distribution
-from allpay.learners import LEARNERS, learner
+from allpay.learners import LEARNERS, kind_of, learner
+from allpay.learners.own import SEPARATOR
 from allpay.study.study import DesignSpace, Study
 
 TEMPLATE = """\
@@ -48,6 +49,7 @@ values = "private"           # private, or common: the prize is worth 1 to all
 [learner]
 name = "fictitious-play"
 # iterations = 3000          # and the other options of this learner
+                             # a learner of your own: name = "package.module:Class"
 """
 
 
@@ -242,5 +244,6 @@ def _made(value: Any) -> Any:
         return value
     kinds: dict[str, Callable[..., Any]] = {k.__name__: k for k in (DesignSpace, Setting, Private, Common)}
     kinds |= {k.__name__: k for k in (Uniform, Power, Beta, Lognormal, Discrete)} | dict(LEARNERS)
-    fields = {key: _made(v) for key, v in value.items() if key != "type"}
-    return kinds[value["type"]](**fields)
+    fields, kind = {key: _made(v) for key, v in value.items() if key != "type"}, value["type"]
+    own = SEPARATOR in kind and not kind.startswith("__main__") and "<locals>" not in kind
+    return (kind_of(kind) if own else kinds[kind])(**fields)

@@ -11,10 +11,10 @@ import numpy as np
 
 from allpay.errors import AllpayError, one_of
 from allpay.game import Array, Game, Setting
-from allpay.learners import FictitiousPlay, Learner
+from allpay.learners import FictitiousPlay, Learner, name_of
 from allpay.learners.base import check_learner, check_rounds
 from allpay.mechanism import RULES, Mechanism, check_bidders, complete_weights
-from allpay.simplex import SAMPLINGS, Box, OrderedSimplex, Polytope, grid, spread
+from allpay.simplex import SAMPLINGS, Box, OrderedSimplex, Polytope, grid, opening, spread
 
 OBJECTIVES = ("revenue", "highest-bid")
 """What a design can be chosen for: the expected sum of payments, or the expected highest bid."""
@@ -99,9 +99,7 @@ class DesignSpace:
         """The designs as a set of points."""
         m = self.dimension
         if not self.box:
-            return OrderedSimplex(
-                self.bidders, m, self.first_at_most, self.first_at_least, self.last_at_least or 0.0
-            )
+            return OrderedSimplex(self.bidders, m, self.first_at_most, self.first_at_least, self.last_at_least or 0.0)
         low, high = [0.0] * m, [1.0] * m
         low[-1] = self.last_at_least or 0.0
         low[0] = max(low[0], self.first_at_least or 0.0)
@@ -118,7 +116,7 @@ class DesignSpace:
         """
         if not self.box:
             return complete_weights(weights, self.bidders)
-        if isinstance(weights, Real):
+        if isinstance(weights, (int, float, Real)):
             raise AllpayError(f"in a box each rank has its own weight: got the one number {weights}")
         given = tuple(weights)
         if len(given) > self.bidders:
@@ -137,8 +135,7 @@ class DesignSpace:
 
         Unless they are a grid, a longer sample begins with the shorter one.
         """
-        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_DESIGNS,)))
-        return spread(self.polytope, count, rng, sampling)
+        return spread(self.polytope, count, _designs_rng(seed), sampling)
 
 
 @dataclass(frozen=True)
@@ -192,7 +189,9 @@ class Study:
         one_of("sampling", self.spread_by, SAMPLINGS)
         if self.precision is not None:
             if not self.active:
-                raise AllpayError("precision says when an active study stops: give the strategy active, or leave it out")
+                raise AllpayError(
+                    "precision says when an active study stops: give the strategy active, or leave it out"
+                )
             if not self.precision > 0:
                 raise AllpayError(f"precision must be above 0, a part of the best value: got {self.precision:g}")
         self._check_bids()
@@ -204,7 +203,9 @@ class Study:
                 object.__setattr__(self, "samples", len(self.given))
         elif self.spread_by == "grid":
             if self.active:
-                raise AllpayError("an active study chooses its designs, and a grid does not go on: give another sampling")
+                raise AllpayError(
+                    "an active study chooses its designs, and a grid does not go on: give another sampling"
+                )
             object.__setattr__(self, "samples", len(grid(self.space.polytope, self.samples)))
 
     def _check_bids(self) -> None:
@@ -235,11 +236,8 @@ class Study:
             return np.array(self.given)
         if not self.active:
             return self.space.sample(self.samples, self.seed, self.spread_by)
-        corners = self.space.polytope.corners
         count = min(max(FEWEST_FIRST, 2 * (self.space.polytope.freedom + 1)), self.samples)
-        # the best design is often a corner, and what is known of the inside says little of them
-        ends = corners[0] if len(corners) == 1 and corners.shape[1] <= count // 2 else np.empty((0, self.space.bidders))
-        return np.concatenate([ends, self.space.sample(count - len(ends), self.seed, self.spread_by)])
+        return opening(self.space.polytope, count, _designs_rng(self.seed), self.spread_by)
 
     @cached_property
     def stages(self) -> tuple[range, ...]:
@@ -260,10 +258,15 @@ class Study:
         return {key: _plain(value) for key, value in vars(self).items() if key in self.__dataclass_fields__}
 
 
+def _designs_rng(seed: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_DESIGNS,)))
+
+
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return {"type": getattr(value, "name", type(value).__name__), **fields}
+        kind = name_of(value) if callable(getattr(value, "learn", None)) else type(value).__name__  # type: ignore[arg-type]
+        return {"type": kind, **fields}
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
     return value if isinstance(value, (str, int, float, bool, type(None))) else repr(value)

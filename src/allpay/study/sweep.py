@@ -20,6 +20,7 @@ import polars as pl
 from allpay.errors import AllpayError
 from allpay.game import Array
 from allpay.learners import run_seeds
+from allpay.learners.base import check_outcome
 from allpay.outcome import Outcome, Verdict
 from allpay.progress import listening, tell
 from allpay.study.batches import batches_of, designs_per_batch
@@ -143,6 +144,7 @@ def learn_one(study: Study, store: Store | None = None) -> Outcome:
     else:
         (store.folder / CHECKPOINTS).mkdir(exist_ok=True)
         outcome = study.learner.learn([game], seeds, checkpoint=store.checkpoint(0))  # type: ignore[call-arg]
+    check_outcome(outcome, study.learner, [game], seeds)
     if store is not None:
         table, before = table_of(outcome, study.designs, seeds), store.read_batch(0)
         if before is None and look(study, store).damaged:

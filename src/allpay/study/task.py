@@ -11,7 +11,7 @@ import polars as pl
 from allpay.errors import AllpayError
 from allpay.game import Array, Setting
 from allpay.learners import DEEP, Learner, run_seeds
-from allpay.learners.base import Seeds, threads_limited
+from allpay.learners.base import Seeds, check_outcome, threads_limited
 from allpay.outcome import Outcome
 from allpay.progress import listening
 from allpay.study.study import TRAINING, DesignSpace, Study
@@ -112,6 +112,7 @@ def _learn(task: Task) -> pl.DataFrame:
         outcome = task.learner.learn(games, seeds, checkpoint=task.checkpoint)  # type: ignore[call-arg]
     else:
         outcome = task.learner.learn(games, seeds)
+    check_outcome(outcome, task.learner, games, seeds)
     return table_of(outcome, task.weights, seeds, task.first)
 
 

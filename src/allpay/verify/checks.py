@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from allpay.auction import play
-from allpay.game import Array, Common, Discrete, Game, Private
+from allpay.game import Common, Discrete, Game, Private
 from allpay.learners import DEEP, LEARNERS, Learner, run_seeds
 from allpay.learners.base import Seeds
 from allpay.mechanism import all_pay
 from allpay.outcome import Outcome, Verdict, stake
 from allpay.payoffs import evaluate, expected_payoffs
 from allpay.progress import Reporter, Silent
-from allpay.theory import Equilibrium, equilibrium, two_bidder_all_pay
+from allpay.theory import Equilibrium, equilibrium, on_grid, two_bidder_all_pay
 from allpay.verify.cases import BAYE_KOVENOCK_DE_VRIES, SIX_DIGITS, Case, by_quadrature, known_cases
 
 UNEQUAL = "two bidders who know each other's values"
@@ -139,7 +139,7 @@ def verify(full: bool = False, seed: int = 0, reporter: Reporter | None = None) 
             continue  # minutes, where the others take seconds
         with reporter.stage(f"bidders learn: {name}"):
             rounds = (DEEP_ROUNDS if name in DEEP else 5) if full else 1
-            checks += learner_checks(LEARNERS[name](), _learned(cases, full), rounds, seed, reporter)
+            checks += learner_checks(LEARNERS[name](), _learned(cases, full, name), rounds, seed, reporter)
     return Report(tuple(checks), full, time.perf_counter() - start)
 
 
@@ -156,24 +156,6 @@ def theory_checks(case: Case, found: Equilibrium | None) -> Iterator[Check]:
         q = np.linspace(0, 1, 101)
         off = math.nan if found is None else float(np.abs(found.bid_at(q) - case.bid(q)).max())
         yield Check(case.family, case.point, "theory", "bids, furthest off", off, 0.0, SIX_DIGITS, case.source)
-
-
-def on_grid(game: Game, found: Equilibrium) -> Array:
-    """`[1, values, bids]` the equilibrium as a strategy on the bid grid: every bid moved to the nearest that is allowed.
-
-    A value of the grid stands for a range of quantiles, and plays the bids of them all.
-    """
-    grid, levels = game.bid_grid, len(game.value_grid)
-    borders = (grid[1:] + grid[:-1]) / 2
-    low, high = np.zeros_like(borders), np.ones_like(borders)
-    for _ in range(60):  # bisection: the quantile at which bids pass each border
-        middle = (low + high) / 2
-        below = found.bid_at(middle) < borders
-        low, high = np.where(below, middle, low), np.where(below, high, middle)
-    q, edges = np.concatenate([[0.0], low, [1.0]]), np.arange(levels + 1) / levels
-    shared = np.minimum(edges[1:, None], q[1:]) - np.maximum(edges[:-1, None], q[:-1])
-    mass = np.maximum(shared, 0.0)
-    return (mass / mass.sum(axis=1, keepdims=True))[None]
 
 
 def payoff_checks(case: Case, found: Equilibrium, bid_levels: Sequence[int]) -> Iterator[Check]:
@@ -249,10 +231,11 @@ def auction_checks(case: Case, found: Equilibrium, auctions: int, seed: int) -> 
         )
 
 
-def _learned(cases: Sequence[Case], full: bool) -> list[Case]:
-    """The cases that bidders learn to play: some designs of three bidders."""
+def _learned(cases: Sequence[Case], full: bool, learner: str) -> list[Case]:
+    """The cases that bidders learn to play: some designs of three bidders, and where bids are lumpy, only those who can."""
     points = {"w = 0.5", "w = 0.6", "w = 0.8", "w = 1"} if full else {"w = 0.5", "w = 0.8"}
-    return [case for case in cases if case.game.bidders == 3 and case.point in points]
+    able = learner in MIXING
+    return [c for c in cases if c.game.bidders == 3 and c.point in points and (able or not c.lumpy)]
 
 
 def learner_checks(
@@ -315,7 +298,7 @@ def _outcome_checks(learner: Learner, case: Case, game: Game, outcome: Outcome) 
 
 def _for_learner(case: Case, learner: Learner) -> Game:
     own = learner.setting
-    values = case.game.values if isinstance(case.game.values, Common) else own.values
+    values = case.game.values if case.game.values.exact else own.values
     return replace(case.game, values=values, bid_levels=own.bid_levels, overbidding=own.overbidding)
 
 
