@@ -347,8 +347,8 @@ def test_workers_are_waited_for_and_a_lost_scheduler_ends_the_run_in_one_line(cl
     assert (process.returncode, out) == (2, "")
     assert err.splitlines() == [
         "allpay: the scheduler has no workers: waiting for some",
-        f"allpay: lost the Dask scheduler at {cluster.address} (CancelledError): start it again, or go on without it; "
-        f"what is finished is kept: allpay resume {folder}",
+        f"allpay: lost the Dask scheduler at {cluster.address}: start it again, or go on without it; what is finished is kept: "
+        f"allpay resume {folder}",
     ]
     assert 1 < batches(folder) < 12
     assert resumed(folder).equals(run(study_of(read_folder(folder).specification)).table)

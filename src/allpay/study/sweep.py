@@ -246,6 +246,7 @@ class _Run:
         self.resources = ExitStack()
         self.batches = batches_of(study, store.held.designs_per_batch if store else size)
         self.computed: dict[int, dict[str, str]] = {}  # what computed each batch that is there
+        self.designs = 0  # how many they have
         self.tables: dict[int, pl.DataFrame] = {}  # their rows, where no folder keeps them
         self.deaths: Counter[int] = Counter()  # how many processes died while each batch was being learned
         # what computes here; on a cluster what has computed the first batch, for this process may be of another kind
@@ -285,7 +286,7 @@ class _Run:
         damaged: tuple[int, ...] = ()
         if self.store:
             found = look(self.study, self.store)
-            self.computed, damaged = found.computed, found.damaged
+            self.computed, self.designs, damaged = found.computed, found.designs, found.damaged
             for path in found.foreign:
                 aside = path.rename(self.store.folder / f"foreign-{path.name}")
                 self._tell(f"{path} is no batch of this study: it has been set aside as {aside.name}")
@@ -325,10 +326,11 @@ class _Run:
             except Exception as error:
                 if self.scheduler is None:
                     raise
+                if self.store:
+                    self.store.log(f"lost the scheduler: {in_words(error)}")
                 raise AllpayError(
-                    f"lost the Dask scheduler at {self.scheduler} ({type(error).__name__}): "
-                    "start it again, or go on without it"
-                ) from None
+                    f"lost the Dask scheduler at {self.scheduler}: start it again, or go on without it"
+                ) from error
 
     def _workers(self) -> Pool:
         if self.pool is None:
@@ -420,6 +422,7 @@ class _Run:
         else:
             self.tables[number] = answer.table
         self.computed[number] = answer.versions
+        self.designs += len(self.batches[number])
         self._compare(number, answer.versions)
         self._advance()
         return None
@@ -455,8 +458,7 @@ class _Run:
 
     def _advance(self, within: float = 0.0) -> None:
         if self.progress:
-            done = sum(len(self.batches[number]) for number in self.computed)
-            self.progress(done + within, self.study.samples)
+            self.progress(self.designs + within, self.study.samples)
 
     @contextmanager
     def _stopping(self) -> Iterator[None]:
