@@ -2,6 +2,7 @@
 
 import math
 import time
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from allpay.theory import (
 prop = settings(derandomize=True, max_examples=25, deadline=None)
 
 
+@dataclass(frozen=True)
 class Levels:
     """Three values, and nothing that says where one ends and the next begins."""
 
@@ -31,6 +33,7 @@ class Levels:
         return np.floor(3 * np.minimum(np.asarray(q, float), 0.999))
 
 
+@dataclass(frozen=True)
 class Exponential:
     """Values truncated to [0, ln 20]: a distribution of the user's own."""
 

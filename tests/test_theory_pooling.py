@@ -1,6 +1,7 @@
 """Caps that bind: closed forms, what another bid would gain by exact payoffs on a fine grid, a solver of the grid game."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -205,6 +206,7 @@ def test_bids_may_pool_where_no_one_bids_above_its_value():
 # Gradients ------------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
 class Atoms:
     breaks = (0.2, 0.5)
 
