@@ -10,12 +10,13 @@ What to expect. An optimum at an end of the range is held every time the slope i
 inwards; only an optimum inside tests the interval's width, so it is counted apart. On a flat curve every weight is a best
 one: counted is how often the program says that it is flat.
 
-    python benchmarks/calibration.py [curves [first seed]]      350 curves take 4 to 7 minutes on 2 cores
+    python benchmarks/calibration.py [--curves 350] [--first 0] [--figure docs/calibration.png]      6 to 10 minutes on 2 cores
 """
 
-import sys
+import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -24,7 +25,9 @@ from allpay.simplex import candidates, sample_ordered_simplex
 from allpay.surrogate import fit_surrogate
 
 DESIGNS, ROUNDS, CONFIDENCE = 50, 10, 0.9
-LEVEL = 1.0
+LEVELS = (0.5, 0.7, 0.8, CONFIDENCE, 0.95)
+"""Confidences that the figure shows; the table is of one."""
+
 GRID = candidates(3, 2, 5001)[:, 0]
 RISK_AVERSE = np.polyfit([0.5, 0.6, 0.8, 1.0], [0.8965, 0.9013, 0.8304, 0.6526], 3)  # prizes, common value, CARA ρ = 2
 
@@ -64,6 +67,9 @@ def flat(rng: np.random.Generator) -> Curve:
     return np.zeros_like
 
 
+LEVEL = 2.0
+"""Added to every curve: nobody is paid to bid, so the program takes a value below 0 for impossible."""
+
 FAMILIES = (peak, flat_peak, risk_averse, waves, line, levelling_off, flat)
 
 
@@ -71,43 +77,107 @@ def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
-def one(seed: int) -> tuple[str, bool, bool, bool, float]:
-    """Family, whether the best w is inside, whether its interval holds it, whether the value's does, and the width."""
+def one(seed: int) -> Iterator[tuple[str, bool, float, bool, bool, float]]:
+    """For each confidence: the family, whether the best w is inside, the confidence, whether the interval of the weights holds
+    it, whether the value's does, and the width."""
     rng = np.random.default_rng([seed, 20220914])
     family = FAMILIES[seed % len(FAMILIES)]
-    curve, noise = family(rng), log_uniform(rng, 0.003, 0.05)
+    shape, noise = family(rng), log_uniform(rng, 0.003, 0.05)
+
+    def curve(w: np.ndarray) -> np.ndarray:
+        return LEVEL + shape(w)
+
     weights = sample_ordered_simplex(DESIGNS, 3, 2, rng)
-    values = LEVEL + curve(weights[:, 0])[:, None] + noise * rng.standard_normal((DESIGNS, ROUNDS))
-    found = find_optimum(fit_surrogate(weights, values, seed), 3, 2, confidence=CONFIDENCE)
-    best = GRID[np.argmax(curve(GRID))]
-    low, high = found.interval[0]
-    held = found.flat if family is flat else low - 5e-4 <= best <= high + 5e-4  # half a step of the candidates
-    true = LEVEL + float(curve(np.array(found.weights[:1]))[0])
-    return family.__name__, 0.5 < best < 1, held, found.low <= true <= found.high, found.fraction
+    values = curve(weights[:, 0])[:, None] + noise * rng.standard_normal((DESIGNS, ROUNDS))
+    fitted, best = fit_surrogate(weights, values, seed), GRID[np.argmax(curve(GRID))]
+    for level in LEVELS:
+        found = find_optimum(fitted, 3, 2, confidence=level)
+        low, high = found.interval[0]
+        held = found.flat if family is flat else low - 5e-4 <= best <= high + 5e-4  # half a step of the candidates
+        true = float(curve(np.array(found.weights[:1]))[0])
+        yield family.__name__, 0.5 < best < 1, level, held, found.low <= true <= found.high, found.fraction
+
+
+def interval(held: int, count: int) -> tuple[float, float]:
+    """Within which the true share lies with 95 % confidence (Wilson 1927)."""
+    from scipy.stats import binomtest
+
+    low, high = binomtest(held, count).proportion_ci(0.95, "wilson")
+    return float(low), float(high)
+
+
+def draw(chosen: dict[str, np.ndarray], levels: np.ndarray, figures: np.ndarray, path: Path) -> None:
+    """Confidence asked for against share of curves whose interval held the truth, for weights and for values."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.0, 3.1), layout="constrained")
+    looks = (("#0072B2", "o"), ("#D55E00", "^"), ("#009E73", "s"))
+    for k, (ax, title) in enumerate(
+        zip(figure.subplots(1, 2, sharey=True), ("interval of the best weight", "interval of its value"), strict=True)
+    ):
+        ax.plot([0.45, 1], [0.45, 1], color="black", lw=0.8, ls=(0, (4, 2)), label="as asked for")
+        ax.fill_between([0.885, 0.915], 0.85, 0.95, color="0.85", lw=0, label="85 to 95 % at 90 %")
+        for shift, ((name, rows), (colour, marker)) in zip(
+            (-0.006, 0.0, 0.006), zip(chosen.items(), looks, strict=False), strict=False
+        ):
+            counts = [
+                (int(figures[rows & (levels == level), k].sum()), int((rows & (levels == level)).sum()))
+                for level in LEVELS
+            ]
+            share = np.array([held / count for held, count in counts])
+            ends = np.array([interval(held, count) for held, count in counts]).T
+            error = np.abs(ends - share)
+            ax.errorbar(
+                np.array(LEVELS) + shift,
+                share,
+                error,
+                fmt=marker,
+                ms=4,
+                color=colour,
+                elinewidth=0.9,
+                capsize=2,
+                label=name,
+            )
+        ax.set(xlim=(0.45, 1), ylim=(0.45, 1.01), xlabel="confidence asked for", title=title)
+        ax.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].set_ylabel("share of curves that it held")
+    figure.axes[0].legend(frameon=False, fontsize=7, loc="lower right")
+    figure.savefig(path, dpi=200, metadata={"Software": None})
 
 
 def main() -> None:
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 350
-    first = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--curves", type=int, default=350)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--figure", type=Path, default=None, help="draw several confidences into this file")
+    args = parser.parse_args()
     start = time.perf_counter()
-    rows = [one(seed) for seed in range(first, first + count)]
-    names = np.array([row[0] for row in rows])
-    inside = np.array([row[1] for row in rows])
-    figures = np.array([row[2:] for row in rows], float)
-    sloped = names != "flat"
+    rows = [row for seed in range(args.first, args.first + args.curves) for row in one(seed)]
+    names, levels = np.array([row[0] for row in rows]), np.array([row[2] for row in rows])
+    inside, sloped = np.array([row[1] for row in rows]), names != "flat"
+    figures = np.array([row[3:] for row in rows], float)
 
     def show(title: str, chosen: np.ndarray) -> None:
-        held, value, share = figures[chosen].mean(axis=0)
-        print(f"{title:28} {chosen.sum():6d} {held:8.1%} {value:8.1%} {share:12.1%}")
+        kept = chosen & (levels == CONFIDENCE)
+        held, value, share = figures[kept].mean(axis=0)
+        print(f"{title:28} {kept.sum():6d} {held:8.1%} {value:8.1%} {share:12.1%}")
 
-    print(f"{CONFIDENCE:.0%} intervals, {DESIGNS} designs × {ROUNDS} rounds, seeds {first} to {first + count - 1}")
+    print(
+        f"{CONFIDENCE:.0%} intervals, {DESIGNS} designs × {ROUNDS} rounds, seeds {args.first} to {args.first + args.curves - 1}"
+    )
     print(f"{'truth held':28} curves  weights    value  of all designs")
     for family in FAMILIES[:-1]:
         show(family.__name__, names == family.__name__)
-    show("optimum inside the range", sloped & inside)
-    show("optimum at an end", sloped & ~inside)
-    show("all that are not flat", sloped)
+    groups = {
+        "optimum inside the range": sloped & inside,
+        "optimum at an end": sloped & ~inside,
+        "all that are not flat": sloped,
+    }
+    for name, chosen in groups.items():
+        show(name, chosen)
     show("flat: said to be flat", ~sloped)
+    if args.figure:
+        draw(groups, levels, figures, args.figure)
     print(f"{time.perf_counter() - start:.0f} s")
 
 

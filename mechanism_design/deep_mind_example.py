@@ -13,7 +13,18 @@ from pathlib import Path
 try:
     import numpy as np
 
-    from allpay import AllpayError, EpsilonGreedy, Mechanism, Private, Setting, integers, learn
+    from allpay import (
+        AllpayError,
+        EpsilonGreedy,
+        Game,
+        Mechanism,
+        Private,
+        Setting,
+        equilibrium,
+        integers,
+        learn,
+        why_no_equilibrium,
+    )
     from allpay.simplex import shown
 except ModuleNotFoundError:  # not this Python's package: use the one that `make` has set up, if it is there
     python = Path(__file__).resolve().parent.parent / ".venv" / "bin" / "python"
@@ -97,9 +108,18 @@ def main() -> None:
     mean = outcome.realised_revenue.mean()
     error = f"{np.std(outcome.realised_revenue, ddof=1) / np.sqrt(args.rounds):.4f}" if args.rounds > 1 else "–"
     print(f"\nrevenue {mean:.4f} ± {error} (mean of the last {bidders.tail:,} auctions, standard error over rounds)")
+    print(by_theory(game))
     print(outcome.sentence)
     if outcome.converged.all() and outcome.revenue.std() > SPREAD * outcome.revenue.mean():
         print("Rounds end at different equilibria of the grid, with revenues further apart than chance would put them.")
+
+
+def by_theory(game: Game) -> str:
+    """What bidders with the same values pay in equilibrium where bids need not be on the grid."""
+    exact = equilibrium(game)
+    if exact is None:
+        return f"equilibrium: none in closed form, since {why_no_equilibrium(game)}"
+    return f"equilibrium {exact.revenue:.4f} (by theory, with the same values, and bids not only those of the grid)"
 
 
 def grid(points: np.ndarray) -> str:

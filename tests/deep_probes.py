@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from allpay.game import Game, Private, Uniform
-from allpay.learners import run_seeds
-from allpay.learners.deep import advance, begin, design_of
+from allpay.learners import deep, run_seeds
+from allpay.learners.deep import advance, begin, design_of, is_key
 from allpay.mechanism import Mechanism
 from allpay.outcome import Outcome
 from allpay.payoffs import exploitability
@@ -86,10 +86,6 @@ def rivals_of(new, old):
     return jax.tree.map(lambda new, old: new.at[:, 1:].set(old[:, 1:]), new, old)
 
 
-def is_key(x) -> bool:
-    return jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
-
-
 def numbers(x) -> np.ndarray:
     """What an array of a state would be on disk."""
     return np.array(jax.random.key_data(x) if is_key(x) else x)
@@ -102,9 +98,7 @@ def stretches_change_nothing(learner) -> None:
     seeds = run_seeds(5, 1, learner.chunk)[0]
     whole, *recorded = advance(learner, designs, begin(learner, designs, seeds), 7)
     half, *_ = advance(learner, designs, begin(learner, designs, seeds), 3)
-    stored = jax.tree.map(
-        lambda x: x if jnp.issubdtype(x.dtype, jax.dtypes.prng_key) else jnp.asarray(np.array(x)), half
-    )
+    stored = jax.tree.map(lambda x: x if is_key(x) else jnp.asarray(np.array(x)), half)
     resumed, *again = advance(learner, designs, stored, 4)
     np.testing.assert_array_equal(recorded[0], again[0])
     for one, other in zip(jax.tree.leaves(whole), jax.tree.leaves(resumed), strict=True):
@@ -122,3 +116,54 @@ def stops_at_the_tolerance(learner, tolerance: float) -> None:
     taken = np.isfinite(early.history)
     np.testing.assert_array_equal(early.history[taken], whole.history[taken])
     assert early.auctions == early.iterations.sum() * learner.batch
+
+
+def goes_on_from_its_checkpoint(learner, folder, monkeypatch) -> None:
+    """Killed after each stretch of two chunks in turn, runs end with the bits of undisturbed ones, and learn nothing twice."""
+    games = [THREE["first price"][0], THREE["winner takes all"][0]]
+    seeds = run_seeds(2, 2, learner.chunk - 1)
+    undisturbed = learner.learn(games, seeds)
+    monkeypatch.setattr("allpay.learners.checkpoint.PAUSE", 0.0)
+    file = folder / "runs.npz"
+    steps = []
+
+    def advance_once(*arguments):
+        if len(steps) % 2:  # the second stretch of each call is never reached
+            steps.append(None)
+            raise Killed
+        steps.append(arguments[-1])
+        return advance(*arguments)
+
+    monkeypatch.setattr(deep, "advance", advance_once)
+    for _ in range(1000):
+        try:
+            again = learner.learn(games, seeds, file)
+            break
+        except Killed:
+            pass
+    taken = [step for step in steps if step is not None]
+    assert len(taken) > 6
+    assert sum(taken) == learner.iterations * (len(seeds.ravel()) // learner.chunk + 1)
+    same_bits(undisturbed, again)
+
+    monkeypatch.setattr(deep, "advance", advance)
+    told = []
+    monkeypatch.setattr("allpay.learners.checkpoint.tell", told.append)
+    content = file.read_bytes()
+    for damaged in (content[: len(content) // 2], content[:-4000] + bytes(4000), b"", b"PK"):
+        file.write_bytes(damaged)
+        same_bits(undisturbed, learner.learn(games, seeds, file))
+    assert all("is damaged: its runs are begun again" in line for line in told)
+    assert len(told) == 4
+    other = learner.learn(games, seeds + np.uint64(1), file)
+    assert "is of other runs or made by other versions" in told[-1]
+    assert not np.array_equal(other.revenue, undisturbed.revenue)
+
+
+class Killed(Exception):
+    """Stands for the end of a process."""
+
+
+def same_bits(one: Outcome, other: Outcome) -> None:
+    for name, value in vars(one).items():
+        np.testing.assert_array_equal(value, getattr(other, name), err_msg=name)

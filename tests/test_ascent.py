@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from allpay.ascent import mirror_ascent
+from allpay.ascent import mirror_ascent, polish
 from allpay.errors import AllpayError
-from allpay.simplex import candidates, from_vertices, sample_ordered_simplex, to_vertices, vertices
+from allpay.simplex import Box, candidates, from_vertices, sample_ordered_simplex, to_vertices, vertices
 
 SIZES = [(2, 2), (3, 2), (3, 3), (5, 5), (10, 4)]
 
@@ -125,6 +125,41 @@ def test_where_the_objective_is_nan_is_never_the_best():
     assert not np.any(found.converged & np.isinf(found.all_values))
 
 
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize(("n", "m"), SIZES)
+def test_polishing_comes_to_the_peak_in_few_evaluations(n, m, scale):
+    target, calls = draws(1, n, m, seed=5)[0], []
+
+    def objective(w):
+        calls.append(w)
+        value, slope = quadratic(target)(w)
+        return scale * value, scale * slope
+
+    weights, value = polish(objective, draws(1, n, m)[0], ranks=m)
+    np.testing.assert_allclose(weights, target, atol=1e-5)
+    assert value == pytest.approx(scale)
+    assert len(calls) < 60
+    for w in calls:
+        assert np.all(np.diff(w, axis=1) <= 0)
+        np.testing.assert_allclose(w.sum(axis=1), 1, atol=1e-13)
+    corner, highest = polish(linear(np.arange(n, 0, -1.0)), draws(1, n, m)[0], ranks=m)
+    np.testing.assert_allclose(corner, vertices(n, m)[0], atol=1e-9)
+    assert highest == pytest.approx(n)
+
+
+def test_polishing_never_ends_below_its_start_nor_where_nothing_is_defined():
+    start = np.array([0.6, 0.4, 0])
+
+    def half_defined(w):
+        return np.where(w[:, 0] > 0.7, np.nan, w[:, 0]), np.tile([1.0, 0, 0], (len(w), 1))
+
+    weights, value = polish(half_defined, start, ranks=2)
+    assert 0.6 <= value == weights[0] <= 0.7
+    assert polish(lambda w: (-np.cos(40 * w).sum(axis=1), 40 * np.sin(40 * w)), start)[1] >= -np.cos(40 * start).sum()
+    with pytest.raises(AllpayError, match="nonincreasing"):
+        polish(half_defined, [0.3, 0.7, 0])
+
+
 def test_nan_everywhere_is_refused():
     with pytest.raises(AllpayError, match="not defined at any of the 4 starts"):
         mirror_ascent(lambda w: (np.full(len(w), np.nan), w), draws(4, 3, 2), ranks=2)
@@ -168,3 +203,15 @@ def test_candidates_are_designs_and_hold_the_corners(m, zeros, count):
     for corner in vertices(m + zeros, m):
         assert np.abs(designs - corner).sum(axis=1).min() < 1e-12
     assert len(designs) == (1 if m == 1 else max(count, m))
+
+
+def test_polishing_in_the_box_ends_at_its_own_maximum():
+    where = Box(3, (0.0,) * 3, (1.0,) * 3)
+    peak = np.array([0.7, 0.2, 1.4])  # outside in the last, where the border is best
+
+    def parabola(w):
+        return -np.sum((w - peak) ** 2, axis=1), -2 * (w - peak)
+
+    weights, value = polish(parabola, np.array([0.5, 0.5, 0.5]), polytope=where)
+    np.testing.assert_allclose(weights, [0.7, 0.2, 1.0], atol=1e-6)
+    assert value == pytest.approx(-0.16, abs=1e-9)

@@ -7,7 +7,7 @@ import pytest
 from numba import njit, uint64
 from scipy import stats
 
-from allpay.auction import GOLDEN, bid_key, high_index, low_index, play, rank_of, word
+from allpay.auction import GOLDEN, bid_key, high_index, low_index, play, rank_of, settle, word
 from allpay.game import Common, Game, Private, integers
 from allpay.mechanism import Mechanism
 from allpay.payoffs import evaluate
@@ -142,3 +142,33 @@ def test_a_bid_of_probability_zero_is_never_made():
     thirds = np.zeros((1, 10, 10))
     thirds[:, :, [0]] = 1.0
     assert play(g, thirds, 10_000, 4).revenue.max() == 0.0
+
+
+def test_auctions_are_settled_by_rank():
+    """Two auctions written out: the middle bid wins nothing and pays half; of bids that tie, the lower number wins."""
+    game = Game(Mechanism((0.8, 0.2, 0.0), (1.0, 0.5, 0.25)), cost_power=2.0, risk_aversion=1.5)
+    values = np.array([[1.0, 0.5, 0.9], [0.3, 0.6, 0.6]])
+    bids = np.array([[0.2, 0.4, 0.1], [0.5, 0.5, 0.7]])
+    settled = settle(game, values, bids, np.array([[0.1, 0.2, 0.3], [0.9, 0.8, 0.1]]))
+    np.testing.assert_array_equal(settled.rank, [[1, 0, 2], [2, 1, 0]])
+    np.testing.assert_allclose(settled.payment, [[0.1, 0.4, 0.025], [0.125, 0.25, 0.7]])
+    money = [
+        [1.0 * 0.2 - 0.5 * 0.04, 0.5 * 0.8 - 0.16, -0.25 * 0.01],
+        [-0.25 * 0.25, 0.6 * 0.2 - 0.5 * 0.25, 0.6 * 0.8 - 0.49],
+    ]
+    np.testing.assert_allclose(settled.utility, (1 - np.exp(-1.5 * np.array(money))) / 1.5)
+    one = settle(game, values[0], bids[0], np.array([0.1, 0.2, 0.3]))
+    np.testing.assert_array_equal(one.utility, settled.utility[0])
+
+
+@pytest.mark.parametrize("bidders", [2, 5])
+def test_settling_and_playing_agree(bidders):
+    """The two ways to sample an auction: same mean revenue and highest bid as the exact engine."""
+    game = Game(Mechanism.from_weights("payments", 0.7, bidders), Private(levels=3), bid_levels=4)
+    rng = np.random.default_rng(bidders)
+    mass = rng.dirichlet(np.ones(4))
+    bids = game.bid_grid[rng.choice(4, p=mass, size=(40_000, bidders))]
+    settled = settle(game, np.zeros_like(bids), bids, rng.random(bids.shape))
+    paid, exact = settled.payment.sum(axis=1), evaluate(game, np.tile(mass, (1, 3, 1)))
+    assert abs(paid.mean() - exact.revenue) < 4 * paid.std() / 200
+    assert np.all(np.sort(settled.rank, axis=1) == np.arange(bidders))

@@ -2,10 +2,9 @@
 
 import json
 import os
-import signal
+import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import polars as pl
@@ -163,37 +162,6 @@ def test_a_folder_that_cannot_be_written_is_said_at_once(tmp_path):
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.skipif(os.name == "nt", reason="signals are sent otherwise on Windows")
-def test_ctrl_c_in_the_middle_keeps_what_is_finished(tmp_path):
-    out = tmp_path / "study"
-    arguments = [
-        "design",
-        "--learner",
-        "epsilon-greedy",
-        "--samples",
-        "20",
-        "--rounds",
-        "4",
-        "--out",
-        str(out),
-        "--json",
-    ]
-    process = subprocess.Popen([*ALLPAY, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
-    while not list(out.glob("batches/batch-*.parquet")) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert stdout == ""
-    assert f"is kept in {out}, and the same command goes on from there" in stderr
-    assert "Traceback" not in stderr
-    resumed = values_of(*arguments[:-1])
-    fresh = values_of(*arguments[:-3])
-    for key in ("best", "interval", "checked", "surrogate"):
-        assert resumed[key] == fresh[key]
-
-
 def test_reproduce_leaves_a_figure_a_table_and_a_summary(tmp_path):
     found = values_of("reproduce", "--samples", 6, "--rounds", 2, "--out", tmp_path / "run")
     assert [(r["rule"], r["learner"]) for r in found["results"]] == [
@@ -206,6 +174,42 @@ def test_reproduce_leaves_a_figure_a_table_and_a_summary(tmp_path):
     assert rounds.height == 4 * 6 * 2
     assert (tmp_path / "run" / "figure.png").stat().st_size > 10_000
     assert "prizes" in (tmp_path / "run" / "summary.txt").read_text()
+
+
+pseudo_terminals = pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals")
+
+
+@pseudo_terminals
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (
+            ("simulate", "--weights", "0.8", "--rounds", "3"),
+            ("prizes, fictitious-play: bidd", "3/3 rounds", "/s"),
+        ),
+        (
+            ("design", "--samples", "5", "--rounds", "1", "--iterations", "50"),
+            ("prizes, fictitious-play: bidd", "5/5 designs", "prizes, fictitious-play: fitt", "/s"),
+        ),
+    ],
+)
+def test_a_terminal_is_shown_how_far_the_work_is(line, told):
+    ours, theirs = os.openpty()
+    with subprocess.Popen([*ALLPAY, *line], stdout=subprocess.DEVNULL, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                part = os.read(ours, 4096)
+            except OSError:  # how Linux says that the other end is closed
+                break
+            if not part:
+                break
+            shown += part
+    os.close(ours)
+    assert process.returncode == 0
+    for words in told:
+        assert words in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
 
 
 def test_help_is_light():
@@ -254,7 +258,7 @@ def test_what_the_machine_refuses_is_one_line(monkeypatch, error, message):
     def refuse(*_):
         raise error
 
-    monkeypatch.setattr("allpay.learners.learn", refuse)
+    monkeypatch.setattr("allpay.study.sweep.learn_one", refuse)
     done = CliRunner().invoke(app, ["simulate", "--weights", "0.8"])
     assert done.exit_code == 1
     assert done.stderr.startswith(message)
@@ -312,8 +316,23 @@ def test_theory_finds_both_interior_optima_of_risk_averse_bidders():
         assert found["fraction"] == 1
 
 
+def test_theory_finds_what_risk_averse_bidders_should_pay():
+    """Payments by rank, private values: the gradient goes through a differential equation, the answer does not need it."""
+    from allpay.game import Game
+    from allpay.theory import equilibrium
+
+    found = values_of("design", "--method", "theory", "--rule", "payments", "--risk-aversion", 2)
+    w = found["best"]["weights"][0]
+    revenue = [
+        equilibrium(Game.from_weights("payments", x, 3, risk_aversion=2.0)).revenue for x in (w, w - 0.01, w + 0.01)
+    ]
+    assert found["best"]["value"] == pytest.approx(revenue[0], rel=1e-8)
+    assert revenue[0] >= max(revenue[1:])
+    assert found["fraction"] == 1
+
+
 def test_theory_says_where_its_best_is_only_the_best_of_some():
-    done = CliRunner().invoke(app, ["design", "--method", "theory", "--max-bid", "0.3"])
+    done = CliRunner().invoke(app, ["design", "--method", "theory", "--rule", "payments", "--no-overbidding"])
     assert "of the designs looked at that have a closed form" in done.stdout
     assert "use --method surrogate" in done.stdout
 
@@ -326,9 +345,19 @@ def test_equilibrium_prints_and_draws_the_closed_form(tmp_path):
     done = CliRunner().invoke(app, ["equilibrium", "--weights", "0.8", "--plot", str(tmp_path / "bids")])
     assert done.exit_code == 0
     assert (tmp_path / "bids.png").stat().st_size > 5_000
-    none = values_of("equilibrium", "--weights", 0.5, "--rule", "payments", "--max-bid", 1)
+    none = values_of("equilibrium", "--weights", 0.5, "--rule", "payments", "--no-overbidding")
     assert none["revenue"] is None
-    assert "above the cap of 1" in none["reason"]
+    assert "exceed the bidder's value" in none["reason"]
+
+
+def test_equilibrium_says_where_bids_pool_at_a_cap(tmp_path):
+    options = ("equilibrium", "--weights", "0.5", "--rule", "payments", "--max-bid", "1")
+    found = values_of(*options)
+    assert 0 < found["pooled_from"] < 1
+    assert found["bid"][-1] == 1
+    assert found["reason"] is None
+    done = CliRunner().invoke(app, [*options, "--plot", str(tmp_path / "bids.png")])
+    assert f"pooled from  {found['pooled_from']:.6f}" in done.stdout
 
 
 def test_reproduce_leaves_other_folders_alone(tmp_path):

@@ -5,6 +5,7 @@ import pytest
 from allpay.errors import AllpayError
 from allpay.learners import DQN, learner
 from deep_probes import (
+    goes_on_from_its_checkpoint,
     learns_the_best_response,
     learns_to_bid,
     learns_what_is_dominant,
@@ -35,6 +36,10 @@ def test_the_best_response_to_rivals_who_do_not_learn():
 
 def test_a_run_can_be_cut_into_stretches():
     stretches_change_nothing(DQN(iterations=7, batch=16, width=4, replay=3, chunk=2))
+
+
+def test_a_killed_run_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
+    goes_on_from_its_checkpoint(DQN(iterations=6, batch=16, width=4, replay=3, chunk=3), tmp_path, monkeypatch)
 
 
 def test_a_run_stops_at_its_tolerance():

@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import allpay
 SOURCE = Path(allpay.__file__).parent
 
 FLOORS = [
-    {"errors", "progress"},
+    {"errors", "files", "progress", "versions"},
     {"mechanism", "game", "payoffs", "simplex"},
     {"auction", "theory"},
     {"outcome", "learners"},
@@ -113,6 +114,30 @@ def f():
     every = {"cli", "study", "report", "learners", "surrogate", "optimum"}
     assert rooms_imported(ast.parse(source), ["allpay", "learners"]) == every | {"ascent"}
     assert rooms_imported(at_import(source), ["allpay", "learners"]) == every
+
+
+def test_nothing_needs_the_adapters():
+    for name, source in modules().items():
+        if name.split(".")[0] != "adapters":
+            assert "adapters" not in rooms_imported(ast.parse(source), ["allpay", *name.split(".")[:-1]]), name
+
+
+@pytest.mark.parametrize(
+    ("adapter", "library", "extra"),
+    [
+        ("pettingzoo", "pettingzoo", "allpay[pettingzoo]"),
+        ("gymnasium", "gymnasium", "allpay[gymnasium]"),
+        ("openspiel", "pyspiel", "allpay[openspiel]"),
+        ("stable_baselines3", "stable_baselines3", "stable-baselines3"),
+    ],
+)
+def test_an_adapter_without_its_library_says_what_to_install(adapter, library, extra, monkeypatch):
+    for name in [library, *(name for name in sys.modules if name.startswith(f"{library}."))]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.delitem(sys.modules, f"allpay.adapters.{adapter}", raising=False)
+    with pytest.raises(ModuleNotFoundError, match=r"install .* with pip install") as error:
+        import_module(f"allpay.adapters.{adapter}")
+    assert extra in str(error.value)
 
 
 def test_rooms_that_exist_have_one_floor_each():

@@ -11,6 +11,7 @@ from allpay.errors import AllpayError
 from allpay.game import Common, Game, Private
 from allpay.learners import LEARNERS, EpsilonGreedy, FictitiousPlay, learn, learner, run_seeds
 from allpay.learners.base import each_run
+from allpay.learners.conformance import check_learner_api
 from allpay.mechanism import Mechanism, all_pay
 from allpay.outcome import Outcome, Verdict
 from allpay.payoffs import evaluate
@@ -68,6 +69,11 @@ def test_other_seeds_give_other_runs_and_equal_seeds_equal_ones(short):
 
 
 @every_learner
+def test_every_learner_keeps_the_protocol(short):
+    check_learner_api(short)
+
+
+@every_learner
 @pytest.mark.parametrize("rule", ["prizes", "payments"])
 @pytest.mark.parametrize(
     "options",
@@ -101,6 +107,7 @@ def test_an_outcome_is_whole_and_agrees_with_the_exact_engine(short, rule, optio
         assert found.revenue[0, r] == exact.revenue
         assert found.highest_bid[0, r] == exact.highest_bid
         assert found.exploitability[0, r] == exact.exploitability.mean()
+        np.testing.assert_array_equal(found.exploitability_by_bidder[0, r], exact.exploitability)
         assert found.payoff[0, r] == exact.payoff.mean()
     assert np.all(found.exploitability >= 0)
     assert np.all((found.realised_highest_bid >= 0) & (found.realised_highest_bid <= game.top_bid))

@@ -5,7 +5,7 @@ import pytest
 
 from allpay.errors import AllpayError
 from allpay.game import Common, Game, Private, Uniform
-from allpay.learners import run_seeds
+from allpay.learners import FictitiousPlay, run_seeds
 from allpay.mechanism import Mechanism, all_pay
 from allpay.outcome import Outcome, Verdict, stake, threshold
 
@@ -171,3 +171,15 @@ def test_a_wide_tolerance_makes_no_equilibrium():
     assert wide.converged.all()
     assert "too much for an equilibrium" in wide.sentence
     assert "read it as an equilibrium" not in wide.sentence
+
+
+def test_the_outcome_of_one_design_is_that_of_learning_it_alone():
+    games = [Game.from_weights("prizes", w, 3, values=Private(levels=4), bid_levels=6) for w in (0.6, 0.9)]
+    seeds = run_seeds(0, 2, 3)
+    bidders = FictitiousPlay(iterations=40, auctions=100)
+    part, alone = bidders.learn(games, seeds).of(1), bidders.learn(games[1:], seeds[1:])
+    for name, value in vars(alone).items():
+        if isinstance(value, np.ndarray):
+            np.testing.assert_array_equal(getattr(part, name), value, err_msg=name)
+        else:
+            assert getattr(part, name) == value, name

@@ -88,6 +88,19 @@ def test_theory_best_of_common_values_is_flat_and_of_quadratic_cost_is_equal_pri
     assert best.value == pytest.approx(1.6661, abs=1e-4)
 
 
+@pytest.mark.parametrize("n", [5, 10])
+def test_theory_finds_the_best_of_many_prizes(n):
+    """Cost b², values uniform on [0, 1]: √(n/3) is the most that can be had, and prizes exist that bring it.
+
+    With U(v) = ∫₀^v Π the cost of a bid is v²·(U/v)′, so that ∫ c/v² dv = U(1) = 1/n whatever the prizes; n·∫ √c is then
+    highest at c = (3/n) v⁴, where Π = (4/n) v³: prizes in proportion to C(n−k, 3).
+    """
+    best = best_in_theory(DesignSpace("prizes", bidders=n), Setting(cost_power=2.0), "revenue")
+    assert best.value == pytest.approx(math.sqrt(n / 3), rel=1e-9)
+    prizes = [4 / n * math.comb(n - k, 3) / math.comb(n - 1, 3) for k in range(1, n + 1)]
+    np.testing.assert_allclose(best.weights, prizes, atol=1e-5)
+
+
 def test_a_design_with_an_equilibrium_among_many_without_is_found():
     """Common values without overbidding: only a corner of the space has a closed form, and nothing beside it."""
     space = DesignSpace("payments", bidders=4)
@@ -96,7 +109,18 @@ def test_a_design_with_an_equilibrium_among_many_without_is_found():
 
 
 def test_where_no_design_has_a_closed_form_theory_is_silent():
-    assert best_in_theory(DesignSpace("payments"), Setting(max_bid=0.1), "revenue") is None
+    """A first price would be the root of its cost, 4, and above the value; so would bids under all other weights."""
+    limited = Setting(Common(2.0), cost_power=0.5, overbidding=False)
+    assert best_in_theory(DesignSpace("payments"), limited, "revenue") is None
+
+
+def test_where_a_cap_binds_theory_ascends_what_pools_at_it():
+    """`payments` with private values: revenue is ½ for w ≥ 2/3, where the bids of all stay below 1, and less below it."""
+    best = best_in_theory(DesignSpace("payments"), Setting(max_bid=1.0), "revenue")
+    assert best.fraction == 1
+    assert not best.flat
+    assert best.value == pytest.approx(0.5)
+    assert best.weights[0] > 2 / 3 - 1e-6
 
 
 def test_too_few_designs_are_refused_before_any_is_learned():
@@ -117,7 +141,9 @@ def test_a_coarse_grid_is_said_and_a_fine_one_is_not():
     assert note(0.4) is None
     assert "step is 10" in note(0.0, max_bid=1000.0)
     assert "21% off the closed form" in note(0.4849, values=Private(levels=1))
-    assert note(0.4, max_bid=0.1) is None  # no closed form to compare with
+    assert "off the closed form" in note(0.4, max_bid=0.1)
+    without = {"values": Common(4.0), "cost_power": 0.5, "overbidding": False}
+    assert note(0.4, **without) is None  # no closed form to compare with
 
 
 def test_what_a_fresh_simulation_cannot_tell_apart_is_not_told_apart():

@@ -1,14 +1,9 @@
 """Study files and study folders as their users meet them: init, run, status, resume, export."""
 
 import json
-import multiprocessing
-import os
-import random
-import signal
-import subprocess
-import sys
-import time
+import shutil
 
+import numpy as np
 import polars as pl
 import pytest
 from typer.testing import CliRunner
@@ -17,9 +12,13 @@ from allpay.cli import app
 from allpay.errors import AllpayError
 from allpay.game import Beta, Common, Private, Setting, integers
 from allpay.learners import EpsilonGreedy, FictitiousPlay
+from allpay.optimum import Optimum
+from allpay.pipeline import design
 from allpay.study import DesignSpace, Study, run
 from allpay.study.file import TEMPLATE, read_study, study_of
-from allpay.study.store import open_store
+from allpay.study.store import open_store, read_folder
+from allpay.surrogate import Surrogate
+from allpay.versions import versions
 
 SMALL = Study(learner=FictitiousPlay(iterations=50, auctions=100), samples=12, rounds=2)
 
@@ -90,26 +89,48 @@ def test_a_specification_gives_the_study_back(study):
     assert study_of(held).specification() == study.specification()
 
 
-def test_run_status_resume_and_export(tmp_path):
-    path = tmp_path / "mine.toml"
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A study file that has been run, in batches of five, and what `allpay run` said."""
+    path = tmp_path_factory.mktemp("studies") / "mine.toml"
     path.write_text("[study]\nsamples = 12\nrounds = 2\n[learner]\niterations = 50\nauctions = 100\n")
+    run(read_study(path), path.with_suffix(""), batch=5)
     done = allpay("run", path, "--json")
     assert done.exit_code == 0, done.stderr
-    found = json.loads(done.stdout)
-    folder = tmp_path / "mine"
+    return path.with_suffix(""), json.loads(done.stdout)
+
+
+@pytest.fixture
+def folder(finished, tmp_path):
+    """Its folder."""
+    shutil.copytree(finished[0], tmp_path / "mine")
+    return tmp_path / "mine"
+
+
+def test_run_status_resume_and_export(finished, folder, tmp_path):
+    found = finished[1]
     assert (folder / "summary.txt").exists()
     whole = pl.read_parquet(folder / "rounds.parquet")
 
     (folder / "batches" / "batch-00001.parquet").unlink()
     (folder / "batches" / "batch-00002.parquet").write_bytes(b"PAR1 and no more")
+    shutil.copy(folder / "batches" / "batch-00000.parquet", folder / "batches" / "batch-00007.parquet")
     status = json.loads(allpay("status", folder, "--json").stdout)
     assert (status["designs"], status["samples"], status["damaged"]) == (5, 12, [2])
+    assert status["foreign"] == ["batch-00007.parquet"]
     assert status["running"] is False
     assert status["finished"] is False
-    assert "not finished: allpay resume" in allpay("status", folder).stdout
+    words = allpay("status", folder).stdout
+    assert f"not finished: allpay resume {folder}" in words
+    assert "damaged batches, which will be run again: 2\n" in words
+    assert "files of no batch of this study, which will be set aside: batch-00007.parquet\n" in words
 
     resumed = allpay("resume", folder, "--json")
-    assert "batch 2" in resumed.stderr
+    assert resumed.stderr.splitlines() == [
+        f"allpay: {folder}/batches/batch-00007.parquet is no batch of this study: it has been set aside as "
+        "foreign-batch-00007.parquet",
+        f"allpay: damaged or changed in {folder}, and run again: batch 2 (designs 10 to 11)",
+    ]
     again = json.loads(resumed.stdout)
     for key in ("best", "interval", "checked", "surrogate"):
         assert again[key] == found[key]
@@ -125,88 +146,104 @@ def test_run_status_resume_and_export(tmp_path):
     assert "holds no study" in allpay("resume", tmp_path).stderr
 
 
-def test_two_processes_do_not_run_one_folder(tmp_path):
-    with open_store(tmp_path / "study", SMALL.specification(), {}):
-        assert json.loads(allpay("status", tmp_path / "study", "--json").stdout)["running"] is True
-        done = allpay("resume", tmp_path / "study")
+def test_surrogate_and_optimum_can_be_had_from_the_folder(folder):
+    """What is drawn and said of a study is computed from these: they give the same bits as those that were kept."""
+    study = study_of(json.loads((folder / "study.json").read_text())["specification"])
+    result = design(study)
+    surrogate = Surrogate.load(folder / "surrogate.npz")
+    points = study.space.sample(100, seed=5)
+    for one, other in zip(
+        (*result.surrogate.predict(points), *result.surrogate.value_and_gradient(points)),
+        (*surrogate.predict(points), *surrogate.value_and_gradient(points)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one, other)
+    assert (surrogate.r2, surrogate.rmse) == (result.surrogate.r2, result.surrogate.rmse)
+    held = json.loads((folder / "result.json").read_text())["results"][0]
+    optimum = {key: _tuples(value) for key, value in held["optimum"].items()}
+    assert Optimum(**optimum) == result.optimum
+    assert tuple(held["checked"]["rounds"]) == result.checked.rounds
+    assert held["computed"] == [{"batches": "0 to 2", "versions": versions()}]
+    (folder / "surrogate.npz").write_bytes((folder / "surrogate.npz").read_bytes()[:9999])
+    with pytest.raises(AllpayError, match="holds no surrogate, or is damaged: run its study again"):
+        Surrogate.load(folder / "surrogate.npz")
+    with pytest.raises(AllpayError, match=r"cannot read .*none.npz: No such file or directory"):
+        Surrogate.load(folder / "none.npz")
+
+
+def _tuples(value):
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def test_a_study_file_that_was_changed_is_not_mixed_with_what_is_there(folder, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("[study]\nsamples = 12\nrounds = 3\n[learner]\niterations = 50\nauctions = 100\n")
+    done = allpay("run", path)
+    assert done.exit_code == 2
+    assert done.stderr == (
+        f"allpay: {folder} holds another study (rounds: it has 2, this one 3): choose another folder, or go on with that "
+        f"study: allpay resume {folder}\n"
+    )
+
+
+def test_two_processes_do_not_run_one_folder(folder):
+    held = read_folder(folder)
+    with open_store(folder, held.specification, {}):
+        assert json.loads(allpay("status", folder, "--json").stdout)["running"] is True
+        assert "a process is running it now" in allpay("status", folder).stdout
+        done = allpay("resume", folder)
     assert done.exit_code == 2
     assert "another process is running the study" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_spawned_workers_give_the_same_bits(tmp_path):
-    assert run(SMALL, tmp_path / "study", workers=2).table.equals(run(SMALL).table)
+def test_the_folder_of_several_studies_is_gone_on_with_too(tmp_path):
+    """What `allpay reproduce` keeps: a folder of studies."""
+    out = tmp_path / "run"
+    options = ("--learners", "fictitious-play", "--samples", 5, "--rounds", 1, "--json")
+    found = json.loads(allpay("reproduce", *options, "--out", out).stdout)
+    whole = pl.read_parquet(out / "rounds.parquet")
+    state = json.loads(allpay("status", out, "--json").stdout)
+    assert [(s["rule"], s["learner"], s["designs"]) for s in state["studies"]] == [
+        (rule, "fictitious-play", 5) for rule in ("prizes", "payments")
+    ]
+    assert state["finished"] is True
+    for result in found["results"]:
+        kept = Surrogate.load(out / result["rule"] / "fictitious-play" / "surrogate.npz")
+        assert kept.r2 == result["surrogate"]["r2"]
+
+    (out / "result.json").unlink()
+    shutil.rmtree(out / "payments" / "fictitious-play")
+    assert "payments, fictitious-play: 0 of 5 designs" in allpay("status", out).stdout
+    assert f"not finished: allpay resume {out}" in allpay("status", out).stdout
+    rows = pl.read_csv(allpay("export", out).stdout.encode())
+    assert rows.select("rule", "learner").unique().rows() == [("prizes", "fictitious-play")]
+    again = json.loads(allpay("resume", out, "--json").stdout)
+    for one, other in zip(again["results"], found["results"], strict=True):
+        assert {**one, "seconds": 0} == {**other, "seconds": 0}
+    assert pl.read_parquet(out / "rounds.parquet").equals(whole)
+    other = allpay("reproduce", "--samples", 6, "--out", out)
+    assert "holds another study" in other.stderr
 
 
-def test_workers_below_one_are_refused():
-    with pytest.raises(AllpayError, match="workers must be at least 1: got 0"):
-        run(SMALL, workers=0)
+def test_what_simulate_keeps_is_a_study_of_one_design(tmp_path):
+    out = tmp_path / "one"
+    options = ("--weights", "0.7", "--learner", "epsilon-greedy", "--iterations", "20000", "--exploration", "5000")
+    found = json.loads(allpay("simulate", *options, "--rounds", 3, "--out", out, "--json").stdout)
+    assert json.loads((out / "result.json").read_text())["results"][0]["revenue"] == found["revenue"]
+    assert "prizes (0.7, 0.3, 0)" in (out / "summary.txt").read_text()
+    study = study_of(read_folder(out).specification)
+    rows = run(study).table
+    assert rows["revenue"].to_list() == found["revenue"]["rounds"]
+    assert rows.equals(pl.read_parquet(out / "batches"))
+    assert pl.read_csv(allpay("export", out).stdout.encode()).height == 3
+    assert "1 of 1 designs × 3 rounds" in allpay("status", out).stdout
 
-
-@pytest.mark.skipif(os.name == "nt", reason="signals are sent otherwise on Windows")
-def test_a_worker_killed_in_mid_batch_costs_only_that_batch(tmp_path):
-    study = Study(learner=EpsilonGreedy(), samples=30, rounds=2)
-    killed = []
-
-    def kill_one(done, total):
-        children = multiprocessing.active_children()
-        if done >= 5 and children and not killed:
-            killed.append(children[0].pid)
-            os.kill(children[0].pid, signal.SIGKILL)
-
-    table = run(study, tmp_path / "study", kill_one, workers=2).table
-    assert killed
-    assert table.equals(run(study).table)
-
-
-@pytest.mark.skipif(os.name == "nt", reason="signals are sent otherwise on Windows")
-def test_killed_at_twenty_random_moments_nothing_is_lost_and_nothing_doubled(tmp_path):
-    """SIGKILL leaves no time to tidy up: what is under its own name must be whole, and the rest is made again."""
-    program = """
-import sys
-from allpay.learners import FictitiousPlay
-from allpay.study import Study, run
-import allpay.study.sweep as sweep
-sweep.DESIGNS_PER_BATCH = 1
-print("ready", flush=True)
-while True:  # go on until killed, from an empty folder each time it was finished
-    run(Study(learner=FictitiousPlay(iterations=50, auctions=100), samples=400, rounds=2), sys.argv[1])
-"""
-    chance = random.Random(0)
-    folder = tmp_path / "study"
-    counts = []
-    for _ in range(20):
-        process = subprocess.Popen([sys.executable, "-c", program, str(folder)], stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        time.sleep(chance.uniform(0.02, 0.4))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
-        counts.append(len(list(folder.glob("batches/batch-*.parquet"))))
-    assert counts == sorted(counts)
-    import allpay.study.sweep as sweep_module
-
-    study = Study(learner=SMALL.learner, samples=400, rounds=2)
-    before = sweep_module.DESIGNS_PER_BATCH
-    try:
-        sweep_module.DESIGNS_PER_BATCH = 1
-        resumed = run(study, folder)
-        assert resumed.damaged == ()
-        assert resumed.table.equals(run(study).table)
-    finally:
-        sweep_module.DESIGNS_PER_BATCH = before
-
-
-def test_dask_workers_give_the_same_bits_and_a_lost_scheduler_is_said(tmp_path):
-    distributed = pytest.importorskip("distributed")
-    cluster = distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
-    )
-    try:
-        address = cluster.scheduler_address
-        assert run(SMALL, tmp_path / "study", scheduler=address).table.equals(run(SMALL).table)
-    finally:
-        cluster.close()
-    with pytest.raises(AllpayError, match="no Dask scheduler answers at"):
-        run(SMALL, tmp_path / "other", scheduler=address)
+    before = (out / "batches" / "batch-00000.parquet").read_bytes()
+    (out / "batches" / "batch-00000.parquet").write_bytes(before[:999])
+    again = allpay("resume", out, "--json")
+    assert again.stderr == f"allpay: damaged or changed in {out}, and made again: its rounds\n"
+    assert {**json.loads(again.stdout), "seconds": 0} == {**found, "seconds": 0}
+    assert pl.read_parquet(out / "batches").equals(rows)
+    other = allpay("simulate", *options, "--rounds", 4, "--out", out)
+    assert "holds another study (rounds: it has 3, this one 4)" in other.stderr

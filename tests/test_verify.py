@@ -3,15 +3,18 @@
 import dataclasses
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from allpay.cli import app
-from allpay.game import game
+from allpay.game import Game, Private, game
 from allpay.learners import EpsilonGreedy, FictitiousPlay
-from allpay.theory import equilibrium, symmetric
+from allpay.mechanism import first_price
+from allpay.payoffs import evaluate
+from allpay.theory import costs, equilibrium
 from allpay.verify import checks, known_cases, on_grid
 from allpay.verify.cases import by_quadrature
 from allpay.verify.page import as_page, as_text
@@ -29,7 +32,7 @@ def failed(found):
 def test_every_row_of_the_tables_is_a_case():
     families = {case.family for case in known_cases()}
     assert {case.family for case in known_cases(full=True)} == families
-    assert len(families) == 10
+    assert len(families) == 16
     points = {case.point for case in known_cases(full=True)}
     assert {"w = 0.5", "w = 0.75", "w = 1", "n = 2", "n = 20"} <= points
 
@@ -46,7 +49,14 @@ def test_quadrature_does_not_ask_theory(monkeypatch):
     assert highest == pytest.approx(0.8 / 3 - 0.2 / 15, abs=1e-10)
 
 
-SOME = ("common value; w = 0.8", "private values; w = 0.5", "CARA ρ = 2; w = 1", "private values; n = 10")
+SOME = (
+    "common value; w = 0.8",
+    "9; w = 0.8",
+    "b²; w = 1",
+    "private values; w = 0.5",
+    "CARA ρ = 2; w = 1",
+    "private values; n = 10",
+)
 
 
 @pytest.mark.parametrize("case", cases_named(*SOME), ids=lambda c: f"{c.family}, {c.point}")
@@ -72,12 +82,26 @@ def test_bids_on_a_grid_keep_their_order_and_mean():
     assert means.mean() == pytest.approx(np.trapezoid(bid, q), abs=1e-4)
 
 
+def test_bids_on_a_grid_are_allowed():
+    """With twenty bidders a first-price bid is 95 % of the value, and the nearest bid of the grid may be above the value."""
+    g = Game(first_price(20), Private(levels=8), bid_levels=11, overbidding=False)
+    strategy = on_grid(g, equilibrium(g))
+    free = on_grid(replace(g, overbidding=True, max_bid=g.top_bid), equilibrium(g))
+    above = np.arange(11) >= g.allowed[:, None]
+    assert free[0][above].sum() > 0.1
+    assert strategy[0][above].sum() == 0
+    np.testing.assert_allclose(strategy.sum(axis=2), 1)
+    for v, allowed in enumerate(g.allowed):
+        np.testing.assert_array_equal(strategy[0, v, : allowed - 1], free[0, v, : allowed - 1])
+    assert evaluate(g, strategy).exploitability.mean() < g.bid_grid[1]
+
+
 # What is broken is found ----------------------------------------------------------------------------------------------
 
 
 def test_a_broken_formula_fails(monkeypatch):
-    right = symmetric.means_below
-    monkeypatch.setattr(symmetric, "means_below", lambda *args: tuple(1.01 * x for x in right(*args)))
+    right = costs.means_below
+    monkeypatch.setattr(costs, "means_below", lambda *args: tuple(1.01 * x for x in right(*args)))
     (case,) = cases_named("prizes, private values; w = 0.8")
     found = equilibrium(case.game)
     assert failed(checks.theory_checks(case, found)) >= {"revenue", "revenue, integrated", "highest bid"}
@@ -118,7 +142,7 @@ def test_an_engine_that_miscounts_fails(monkeypatch):
 def test_a_verdict_that_learning_does_not_settle_passes():
     (case,) = cases_named("prizes, common value; w = 0.5")
     for learner in (FictitiousPlay(iterations=300), EpsilonGreedy(iterations=20_000, exploration=5000)):
-        (check,) = checks.learner_checks(learner, case, 1, seed=0)
+        (check,) = checks.learner_checks(learner, [case], 1, seed=0)
         assert check.at_least
         assert check.passed
         assert check.value > 0.05
@@ -128,16 +152,33 @@ def test_a_verdict_that_learning_does_not_settle_passes():
 def test_a_learner_that_claims_to_settle_where_none_does_fails():
     """A tolerance so wide that anything counts as converged."""
     (case,) = cases_named("prizes, common value; w = 0.5")
-    (check,) = checks.learner_checks(FictitiousPlay(iterations=300, tolerance=0.9), case, 1, seed=0)
+    (check,) = checks.learner_checks(FictitiousPlay(iterations=300, tolerance=0.9), [case], 1, seed=0)
     assert not check.passed
 
 
 def test_learning_that_is_not_finished_is_given_more():
     (case,) = cases_named("prizes, private values; w = 0.8")
-    gain, revenue = checks.learner_checks(FictitiousPlay(iterations=50), case, 1, seed=0)
+    gain, revenue = checks.learner_checks(FictitiousPlay(iterations=50), [case], 1, seed=0)
     assert gain.passed
     assert "converged" in gain.what
     assert revenue.passed
+
+
+def test_learners_with_networks_learn_games_of_one_shape_together():
+    together = []
+
+    class Recorded(FictitiousPlay):
+        name = "dqn"
+
+        def learn(self, games, seeds):
+            together.append(len(games))
+            return super().learn(games, seeds)
+
+    cases = cases_named("prizes, private values; w = 0.8", "CARA ρ = 2; w = 1", "payments, private values; w = 0.5")
+    found = list(checks.learner_checks(Recorded(iterations=500), cases, 2, seed=0))
+    assert together == [2, 1]
+    alone = [check for case in cases for check in checks.learner_checks(Recorded(iterations=500), [case], 2, seed=0)]
+    assert found == alone
 
 
 # The command ----------------------------------------------------------------------------------------------------------
@@ -164,8 +205,8 @@ def test_verify_passes_and_writes_the_page(few, tmp_path):
 
 
 def test_verify_fails_where_a_formula_is_broken(few, monkeypatch):
-    right = symmetric.means_below
-    monkeypatch.setattr(symmetric, "means_below", lambda *args: tuple(1.01 * x for x in right(*args)))
+    right = costs.means_below
+    monkeypatch.setattr(costs, "means_below", lambda *args: tuple(1.01 * x for x in right(*args)))
     done = CliRunner().invoke(app, ["verify", "--json"])
     assert done.exit_code == 1
     values = json.loads(done.stdout)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numba import int64, njit, uint64
+from numpy.typing import NDArray
 
 from allpay.game import Array, Game
 
@@ -77,6 +78,29 @@ def _play(cumulative, payments, bids, auctions, state, revenue, highest):  # typ
         for k in range(n):
             revenue[t] += payments[k] * bids[ranked[k]]
         highest[t] = bids[ranked[0]]
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Auctions that are decided, `[…, bidders]`: the rank of each bidder, 0 for the highest bid, its payment and utility."""
+
+    rank: NDArray[np.int64]
+    payment: Array
+    utility: Array
+
+
+def settle(game: Game, values: Array, bids: Array, ties: Array) -> Settled:
+    """Who wins and pays what, in one auction or many.
+
+    Args:
+        game: the game; bids need not lie on its grid.
+        values, bids: `[…, bidders]` of each bidder, in money.
+        ties: `[…, bidders]` independent random numbers of any one continuous distribution; the lowest wins a tie.
+    """
+    rank = np.argsort(np.lexsort((ties, -bids)))
+    payment = np.asarray(game.mechanism.payments)[rank]
+    money = values * np.asarray(game.mechanism.prizes)[rank] - payment * bids**game.cost_power
+    return Settled(rank, payment * bids, game.utility(money))
 
 
 @dataclass(frozen=True)

@@ -5,27 +5,35 @@ Results go to stdout, as text or with --json as one JSON object; progress and er
 
 import errno
 import functools
+import io
 import json
 import math
 import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
 from allpay.errors import AllpayError, one_of
 
 if TYPE_CHECKING:
+    from polars import DataFrame
+    from rich.console import Console
     from rich.progress import Progress
 
     from allpay.mechanism import Mechanism
-    from allpay.pipeline import Result
+    from allpay.outcome import Outcome
+    from allpay.pipeline import Estimate, Result
     from allpay.study import Study
     from allpay.study.file import GameSection
+    from allpay.theory import Equilibrium
 
 app = typer.Typer(
     name="allpay",
@@ -41,6 +49,9 @@ FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 NOT_WRITTEN = {errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 """What the system says where output cannot be written."""
+
+MOST_ROWS_AS_TEXT = 1_000_000
+"""Longer tables are not written as .csv beside the .parquet; `allpay export` does it."""
 
 GAME, LEARNING, SPACE, STUDY = "Who bids, for what, and how", "Learning", "Which designs", "Study"
 
@@ -59,7 +70,7 @@ LearnerName = Annotated[
     typer.Option(
         "--learner",
         help="how bidders learn: fictitious-play, epsilon-greedy, regret-matching, multiplicative-weights, logit-play, dqn, "
-        "ppo; or interior-point, which solves the grid game",
+        "ppo; interior-point, which solves the grid game; or one of your own, as package.module:Class",
         rich_help_panel=LEARNING,
     ),
 ]
@@ -110,6 +121,10 @@ Exploration = Annotated[
     typer.Option(
         help="auctions in which bids are random (epsilon-greedy)", show_default="400000", rich_help_panel=LEARNING
     ),
+]
+Bids = Annotated[
+    str | None,
+    typer.Option(help="grid, or continuous for a density of bids (ppo)", show_default="grid", rich_help_panel=LEARNING),
 ]
 Tolerance = Annotated[
     float | None,
@@ -212,9 +227,7 @@ def command(function: Command) -> Command:
         except AllpayError as error:
             fail(str(error), BAD_INPUT)
         except KeyboardInterrupt:
-            out = options.get("out")
-            kept = f"; what is finished is kept in {out}, and the same command goes on from there" if out else ""
-            fail(f"stopped{kept}", INTERRUPTED)
+            fail("stopped", INTERRUPTED)
         except BrokenPipeError:  # the reader of a pipe has seen enough
             discard_output()
             raise typer.Exit(0) from None
@@ -239,7 +252,7 @@ def discard_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def fail(message: str, status: int) -> None:
+def fail(message: str, status: int) -> NoReturn:
     """End the program with one line."""
     typer.echo(f"allpay: {message}", err=True)
     raise typer.Exit(status)
@@ -273,83 +286,26 @@ def simulate(
     rounds: Rounds = 10,
     iterations: Iterations = None,
     exploration: Exploration = None,
+    bids: Bids = None,
     tolerance: Tolerance = None,
+    out: Out = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
     """Let bidders learn under one design, and say what it brings."""
-    from allpay.learners import learn
     from allpay.learners import learner as named
-    from allpay.pipeline import Estimate, coarseness
-    from allpay.simplex import shown
-    from allpay.theory import equilibrium, why_no_equilibrium
+    from allpay.study import DesignSpace, Study
 
     rules = mechanism_of(rule, weights, bidders)
-    bidding = named(learner, iterations=iterations, exploration=exploration, tolerance=tolerance)
+    bidding = named(learner, iterations=iterations, exploration=exploration, bids=bids, tolerance=tolerance)
     section = game_section(
         values, distribution, value_levels, bid_levels, max_bid, overbidding, cost_power, risk_aversion
     )
-    game = section.setting(bidding.setting).game(rules)
-    start = time.perf_counter()
-    outcome = learn(game, bidding, rounds, seed)
-    seconds = time.perf_counter() - start
-    exact = equilibrium(game)
-    note = coarseness(game, exact, float(outcome.revenue.mean()))
-    estimates = {
-        name: Estimate(tuple(getattr(outcome, name)[0].tolist()))
-        for name in ("revenue", "highest_bid", "exploitability", "realised_revenue", "realised_highest_bid")
-    }
-    if as_json:
-        print_json(
-            {
-                "weights": rules.prizes if rule == "prizes" else rules.payments,
-                "rule": rule,
-                "learner": learner,
-                **{name: {"mean": e.mean, "stderr": e.stderr, "rounds": e.rounds} for name, e in estimates.items()},
-                "relative_exploitability": outcome.relative_exploitability[0],
-                "total_exploitability": outcome.total_exploitability[0],
-                "exploitability_history": outcome.history[0],
-                "asymmetry": outcome.asymmetry[0],
-                "converged": bool(outcome.converged.all()),
-                "verdicts": outcome.verdicts[0].tolist(),
-                "sentence": outcome.sentence,
-                "equilibrium": None if exact is None else {"revenue": exact.revenue, "highest_bid": exact.highest_bid},
-                "note": note,
-                "auctions": outcome.auctions,
-                "iterations": outcome.iterations[0].tolist(),
-                "seed": seed,
-                "seconds": seconds,
-            }
-        )
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    names = {
-        "revenue": "revenue",
-        "realised_revenue": "realised",
-        "highest_bid": "highest bid",
-        "exploitability": "exploitability",
-    }
-    for heading in ("round", *names.values(), "verdict"):
-        table.add_column(heading, justify="left" if heading == "verdict" else "right")
-    for r in range(rounds):
-        table.add_row(str(r + 1), *(f"{estimates[n].rounds[r]:.4f}" for n in names), outcome.verdicts[0, r])
-    table.add_section()
-    table.add_row("mean", *(f"{estimates[n].mean:.4f}" for n in names), style="bold")
-    table.add_row("± s.e.", *("–" if rounds == 1 else f"{estimates[n].stderr:.4f}" for n in names))
-    if exact is not None:
-        table.add_row("theory", f"{exact.revenue:.4f}", "", f"{exact.highest_bid:.4f}", "0")
-    weighed = shown(rules.prizes if rule == "prizes" else rules.payments, 4)
-    console = Console(highlight=False)
-    console.print(f"{rule} {weighed}, {game.bidders} bidders, {values} values, {learner}, {seconds:.1f} s\n")
-    console.print(table)
-    console.print(f"\n{outcome.sentence}", soft_wrap=True)
-    if note:
-        console.print(note, soft_wrap=True)
-    if exact is None:
-        console.print(f"No closed form to compare with: {why_no_equilibrium(game)}", soft_wrap=True)
+    design = rules.prizes if rule == "prizes" else rules.payments
+    setting = section.setting(bidding.setting)
+    setting.game(rules)  # what the options get wrong is said before anything is computed or written
+    space = DesignSpace(rule, rules.bidders)
+    simulate_study(Study(space, bidding, setting, rounds=rounds, seed=seed, given=(design,)), out, as_json)
 
 
 @command
@@ -386,6 +342,7 @@ def design(
     ] = "surrogate",
     iterations: Iterations = None,
     exploration: Exploration = None,
+    bids: Bids = None,
     tolerance: Tolerance = None,
     out: Out = None,
     workers: Workers = 1,
@@ -397,7 +354,7 @@ def design(
     from allpay.learners import learner as named
     from allpay.study import DesignSpace, Study
 
-    bidding = named(learner, iterations=iterations, exploration=exploration, tolerance=tolerance)
+    bidding = named(learner, iterations=iterations, exploration=exploration, bids=bids, tolerance=tolerance)
     section = game_section(
         values, distribution, value_levels, bid_levels, max_bid, overbidding, cost_power, risk_aversion
     )
@@ -431,6 +388,7 @@ def design(
             "rounds",
             "iterations",
             "exploration",
+            "bids",
             "tolerance",
             "out",
             "workers",
@@ -486,10 +444,10 @@ def resume(
     as_json: AsJson = False,
 ) -> None:
     """Go on with the study in a folder, to the same bits as if it had never been interrupted."""
-    from allpay.study.file import study_of
+    from allpay.study.file import studies_of
     from allpay.study.store import read_folder
 
-    run_study(study_of(read_folder(out)["specification"]), out, workers, scheduler, as_json)
+    run_studies(studies_of(read_folder(out).specification), out, workers, scheduler, as_json)
 
 
 @command
@@ -498,42 +456,47 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Say how far the study in a folder is."""
-    import polars as pl
+    from allpay.study.file import studies_of
+    from allpay.study.store import in_use, read_folder, result_is_there
+    from allpay.study.sweep import found_in, read, verdicts
 
-    from allpay.study.file import study_of
-    from allpay.study.store import Store, in_use, read_folder, result_is_there
-    from allpay.study.sweep import Sweep, batches_of, finished
-
-    study = study_of(read_folder(folder)["specification"])
-    whole, damaged = finished(study, Store(folder))
-    batches = batches_of(study)
-    designs = sum(len(batches[b]) for b in whole)
-    verdicts = Sweep(study, pl.concat(whole.values())).verdicts if whole else {}
-    values = {
-        "rule": study.space.rule,
-        "learner": study.learner.name,
-        "designs": designs,
-        "samples": study.samples,
-        "rounds": study.rounds,
-        "batches": len(whole),
-        "damaged": damaged,
-        "running": in_use(folder),
-        # an active study may need fewer than all
-        "finished": (designs == study.samples or (study.active and not damaged)) and result_is_there(folder),
-        "verdicts": verdicts,
-    }
+    states: list[dict[str, Any]] = []
+    running = in_use(folder)
+    for name, study in studies_of(read_folder(folder).specification).items():
+        found, store = found_in(study, folder / name)
+        states.append(
+            {
+                "rule": study.space.rule,
+                "learner": study.learner.name,
+                "designs": found.designs,
+                "samples": study.samples,
+                "active": study.active,
+                "rounds": study.rounds,
+                "batches": len(found.computed),
+                "damaged": found.damaged,
+                "foreign": [path.name for path in found.foreign],
+                "verdicts": verdicts(read(store, found.computed)) if found.computed else {},
+                # an active study may need fewer than all
+                "complete": not found.damaged and (found.designs == study.samples or study.active),
+            }
+        )
+    finished = all(s.pop("complete") for s in states) and result_is_there(folder)
     if as_json:
-        print_json(values)
+        several = {"studies": states} if len(states) > 1 else states[0]
+        print_json({**several, "running": running, "finished": finished})
         return
-    of = f"of {'at most ' if study.active else ''}{study.samples}"
-    typer.echo(f"{study.space.rule}, {study.learner.name}: {designs} {of} designs × {study.rounds} rounds")
-    if verdicts:
-        typer.echo("runs: " + ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items()))
-    if damaged:
-        typer.echo(f"damaged batches, which will be run again: {', '.join(map(str, damaged))}")
-    if values["running"]:
+    for s in states:
+        of = f"of {'at most ' if s['active'] else ''}{s['samples']}"
+        typer.echo(f"{s['rule']}, {s['learner']}: {s['designs']} {of} designs × {s['rounds']} rounds")
+        if s["verdicts"]:
+            typer.echo("runs: " + ", ".join(f"{count} {verdict}" for verdict, count in s["verdicts"].items()))
+        if s["damaged"]:
+            typer.echo(f"damaged batches, which will be run again: {', '.join(map(str, s['damaged']))}")
+        if s["foreign"]:
+            typer.echo(f"files of no batch of this study, which will be set aside: {', '.join(s['foreign'])}")
+    if running:
         typer.echo("a process is running it now")
-    elif values["finished"]:
+    elif finished:
         typer.echo(f"finished: see {folder / 'summary.txt'}")
     else:
         typer.echo(f"not finished: allpay resume {folder}")
@@ -546,20 +509,23 @@ def export(
     to: Annotated[Path | None, typer.Option(help="the file to write", show_default="stdout")] = None,
 ) -> None:
     """Give the finished rounds of a study as one table."""
-    import io
-
     import polars as pl
 
-    from allpay.study.file import study_of
-    from allpay.study.store import Store, read_folder, write
-    from allpay.study.sweep import finished
+    from allpay.files import write
+    from allpay.study.file import studies_of
+    from allpay.study.store import read_folder
+    from allpay.study.sweep import found_in, read
 
     one_of("format", file_format, ("csv", "parquet", "json"))
-    study = study_of(read_folder(folder)["specification"])
-    whole, _ = finished(study, Store(folder))
-    if not whole:
+    studies, tables = studies_of(read_folder(folder).specification), []
+    for name, study in studies.items():
+        found, store = found_in(study, folder / name)
+        if found.computed:
+            table = read(store, found.computed)
+            tables.append(labelled(table, study) if len(studies) > 1 else table)
+    if not tables:
         raise AllpayError(f"{folder} has no finished rounds yet: allpay resume {folder}")
-    table = pl.concat([whole[b] for b in sorted(whole)])
+    table = pl.concat(tables)
     content = io.BytesIO()
     if file_format == "csv":
         table.write_csv(content)
@@ -596,6 +562,7 @@ def equilibrium(
 ) -> None:
     """The symmetric equilibrium of one design on continuous bids, by theory."""
     from allpay.game import Setting
+    from allpay.report.curves import bids_in_words, draw_equilibrium
     from allpay.theory import equilibrium as solve
     from allpay.theory import why_no_equilibrium
 
@@ -604,11 +571,9 @@ def equilibrium(
     found = solve(game)
     reason = why_no_equilibrium(game) if found is None else None
     if found is not None and plot is not None:
-        from allpay.report.curves import draw_equilibrium
-
         typer.echo(f"allpay: wrote {draw_equilibrium(game, found, plot)}", err=True)
     if as_json:
-        names = ("revenue", "highest_bid", "payoff", "quantile", "bid")
+        names = ("revenue", "highest_bid", "payoff", "pooled_from", "quantile", "bid")
         print_json(
             {**{name: None if found is None else plain(getattr(found, name)) for name in names}, "reason": reason}
         )
@@ -617,10 +582,11 @@ def equilibrium(
         typer.echo(f"No closed form for this design: {reason}")
         return
     typer.echo(f"revenue      {found.revenue:.6f}\nhighest bid  {found.highest_bid:.6f}  (expected)")
-    typer.echo(f"payoff       {found.payoff:.6f}  (expected utility of one bidder)\n")
-    places = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
-    typer.echo("quantile     " + "  ".join(f"{q:6.2f}" for q in places))
-    typer.echo("bid          " + "  ".join(f"{b:6.4f}" for b in found.bid_at(places)))
+    typer.echo(f"payoff       {found.payoff:.6f}  (expected utility of one bidder)")
+    if found.pooled_from is not None:
+        typer.echo(f"pooled from  {found.pooled_from:.6f}  (from this quantile on all bid the cap)")
+    typer.echo("")
+    typer.echo(bids_in_words(game, found))
 
 
 @command
@@ -629,40 +595,40 @@ def reproduce(
         "allpay-reproduce"
     ),
     learners: Annotated[
-        str, typer.Option(help="which learners, with commas between, or all", rich_help_panel=LEARNING)
+        str,
+        typer.Option(
+            help="which learners, with commas between; all for fictitious-play, epsilon-greedy, dqn and ppo, which takes "
+            "most of an hour",
+            rich_help_panel=LEARNING,
+        ),
     ] = "fictitious-play,epsilon-greedy",
+    values: Values = "private",
     samples: Samples = 50,
     rounds: Rounds = 10,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
     """Run the experiment: three bidders, weights (w, 1−w, 0), both rules, several learners, one figure."""
-    from allpay.learners import LEARNERS
+    from allpay.learners import EXPERIMENT
     from allpay.learners import learner as named
     from allpay.mechanism import RULES
-    from allpay.pipeline import design as find_design
-    from allpay.report.summary import summarise_all
     from allpay.study import DesignSpace, Study
-    from allpay.study.store import open_store
-    from allpay.study.study import versions
 
-    names = list(LEARNERS) if learners == "all" else [name.strip() for name in learners.split(",")]
+    names = list(EXPERIMENT) if learners == "all" else [name.strip() for name in learners.split(",")]
     bidding = {name: named(name) for name in names}
-    asked = {"learners": names, "samples": samples, "rounds": rounds, "seed": seed}
-    start = time.perf_counter()
-    results = []
-    with reporting() as reporter, open_store(out, {"reproduce": asked}, versions()):
-        for rule in RULES:
-            for name, bidders in bidding.items():
-                study = Study(DesignSpace(rule), bidders, samples=samples, rounds=rounds, seed=seed)
-                results.append(find_design(study, out / rule / name, reporter))
-        files = write_results(results, out, reporter)
-    seconds = time.perf_counter() - start
-    if as_json:
-        print_json({"results": [result_values(r) for r in results], "seconds": seconds, "files": files})
-    else:
-        typer.echo(summarise_all(results))
-        typer.echo(f"\n{seconds:.0f} s. Written to {out}: " + ", ".join(Path(f).name for f in files))
+    if len({bidders.name for bidders in bidding.values()}) < len(bidding):
+        raise AllpayError(f"learners side by side must have names of their own: got {learners}; change the name of one")
+    section = game_section(values, None, None, None, None, None, 1.0, 0.0)
+    studies = {
+        f"{rule}/{name.replace(':', '.')}": Study(
+            DesignSpace(rule), bidders, section.setting(bidders.setting), samples, rounds, seed=seed
+        )
+        for rule in RULES
+        for name, bidders in bidding.items()
+    }
+    run_studies(studies, out, workers, scheduler, as_json)
 
 
 @command
@@ -678,10 +644,12 @@ def verify(
     from allpay.verify import verify as run_checks
     from allpay.verify.page import as_page, as_text
 
+    if markdown is not None:
+        markdown.parent.mkdir(parents=True, exist_ok=True)
     with reporting("cases") as reporter:
         report = run_checks(full, seed, reporter)
     if markdown is not None:
-        from allpay.study.store import write
+        from allpay.files import write
 
         write(markdown, lambda file: file.write(as_page(report).encode()))
     if as_json:
@@ -743,23 +711,172 @@ def game_section(
     )
 
 
+def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
+    """What the only design of a study brings, on stdout and, if it is given, in a folder."""
+    start, store = time.perf_counter(), None
+    try:
+        with reporting("rounds") as bars, ExitStack() as stack:
+            from rich.console import Console
+
+            from allpay.files import write
+            from allpay.pipeline import Estimate, coarseness
+            from allpay.progress import listening
+            from allpay.study.store import RESULT, open_store
+            from allpay.study.sweep import learn_one
+            from allpay.theory import equilibrium
+            from allpay.versions import versions
+
+            specification, rule, learner = study.specification(), study.space.rule, study.learner.name
+            if out is not None:
+                store = stack.enter_context(open_store(out, specification, versions()))
+            with bars.stage(f"{rule}, {learner}: bidders learn"), listening(bars.advance):
+                outcome = learn_one(study, store)
+            seconds = time.perf_counter() - start
+            game = outcome.games[0]
+            exact = equilibrium(game)
+            note = coarseness(game, exact, float(outcome.revenue.mean()))
+            estimates = {
+                name: Estimate(tuple(getattr(outcome, name)[0].tolist()))
+                for name in ("revenue", "highest_bid", "exploitability", "realised_revenue", "realised_highest_bid")
+            }
+            weights = study.designs[0].tolist()
+            values = {
+                "weights": weights,
+                "rule": rule,
+                "learner": learner,
+                **{name: {"mean": e.mean, "stderr": e.stderr, "rounds": e.rounds} for name, e in estimates.items()},
+                "relative_exploitability": outcome.relative_exploitability[0],
+                "total_exploitability": outcome.total_exploitability[0],
+                "exploitability_history": outcome.history[0],
+                "asymmetry": outcome.asymmetry[0],
+                "converged": bool(outcome.converged.all()),
+                "verdicts": outcome.verdicts[0].tolist(),
+                "sentence": outcome.sentence,
+                "equilibrium": None if exact is None else {"revenue": exact.revenue, "highest_bid": exact.highest_bid},
+                "note": note,
+                "auctions": outcome.auctions,
+                "iterations": outcome.iterations[0].tolist(),
+                "seed": study.seed,
+                "seconds": seconds,
+            }
+            told = simulated_in_words(study, outcome, estimates, exact, note, seconds)
+            if out is not None and store is not None:
+                held = {"versions": versions(), "results": [{**values, "specification": specification}]}
+                text = io.StringIO()
+                told(Console(file=text, highlight=False, width=100))
+                write(out / "summary.txt", lambda file: file.write(text.getvalue().encode()))
+                write(out / RESULT, lambda file: file.write(json.dumps(plain(held), indent=2).encode()))
+                store.log(f"written: summary.txt, {RESULT}")
+    except (KeyboardInterrupt, AllpayError) as error:
+        go_on(error, None if store is None else out)
+    if as_json:
+        print_json(values)
+    else:
+        told(Console(highlight=False))
+
+
+def simulated_in_words(
+    study: "Study",
+    outcome: "Outcome",
+    estimates: "dict[str, Estimate]",
+    exact: "Equilibrium | None",
+    note: str | None,
+    seconds: float,
+) -> "Callable[[Console], None]":
+    """What one design brings, for people: a table of the rounds, and sentences; it is printed on the console given."""
+    from rich.table import Table
+
+    from allpay.game import Private
+    from allpay.simplex import shown
+    from allpay.theory import why_no_equilibrium
+
+    game = outcome.games[0]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    names = {
+        "revenue": "revenue",
+        "realised_revenue": "realised",
+        "highest_bid": "highest bid",
+        "exploitability": "exploitability",
+    }
+    for heading in ("round", *names.values(), "verdict"):
+        table.add_column(heading, justify="left" if heading == "verdict" else "right")
+    for r in range(study.rounds):
+        table.add_row(str(r + 1), *(f"{estimates[n].rounds[r]:.4f}" for n in names), outcome.verdicts[0, r])
+    table.add_section()
+    table.add_row("mean", *(f"{estimates[n].mean:.4f}" for n in names), style="bold")
+    table.add_row("± s.e.", *("–" if study.rounds == 1 else f"{estimates[n].stderr:.4f}" for n in names))
+    if exact is not None:
+        table.add_row("theory", f"{exact.revenue:.4f}", "", f"{exact.highest_bid:.4f}", "0")
+    kind = "private" if isinstance(game.values, Private) else "common"
+    played = f"{study.space.rule} {shown(study.designs[0].tolist(), 4)}, {game.bidders} bidders, {kind} values"
+
+    def told(console: "Console") -> None:
+        console.print(f"{played}, {study.learner.name}, {seconds:.1f} s\n")
+        console.print(table)
+        console.print(f"\n{outcome.sentence}", soft_wrap=True)
+        if note:
+            console.print(note, soft_wrap=True)
+        if exact is None:
+            console.print(f"No closed form to compare with: {why_no_equilibrium(game)}", soft_wrap=True)
+
+    return told
+
+
+def go_on(error: KeyboardInterrupt | AllpayError, folder: Path | None) -> NoReturn:
+    """End the program with one line that says how to go on with the study in a folder, if there is one."""
+    kept = "" if folder is None else f"; what is finished is kept: allpay resume {folder}"
+    if isinstance(error, KeyboardInterrupt):
+        fail(f"stopped{kept}", INTERRUPTED)
+    raise AllpayError(f"{error}{kept}") from error
+
+
 def run_study(study: "Study", out: Path | None, workers: int, scheduler: str | None, as_json: bool) -> None:
     """The whole pipeline for a study, and what it found on stdout."""
-    from allpay.pipeline import design as find_design
-    from allpay.report.summary import summarise
-
     study.game(study.designs[0])  # what the options get wrong is said before anything is computed or written
-    with reporting() as reporter:
-        result = find_design(study, out, reporter, workers=workers, scheduler=scheduler)
-        files = [] if out is None else write_results([result], out, reporter)
-    for batch in result.sweep.damaged:
-        typer.echo(f"allpay: batch {batch} in {out} was damaged and has been run again", err=True)
-    if as_json:
-        print_json({**result_values(result), "files": files})
+    run_studies({"": study}, out, workers, scheduler, as_json)
+
+
+def run_studies(
+    studies: "dict[str, Study]", out: Path | None, workers: int, scheduler: str | None, as_json: bool
+) -> None:
+    """The whole pipeline for the studies of a folder, by their folders below it, and what they found on stdout."""
+    only = next(iter(studies.values()))
+    if len(studies) == 1 and only.samples == 1:
+        simulate_study(only, out, as_json)
         return
-    typer.echo(summarise(result))
+    start = time.perf_counter()
+    results, files, store = [], [], None
+    try:
+        with reporting() as reporter, ExitStack() as stack:
+            from allpay.files import write
+            from allpay.pipeline import design as find_design
+            from allpay.study.batches import designs_per_batch
+            from allpay.study.file import together
+            from allpay.study.store import SURROGATE, open_store
+            from allpay.versions import versions
+
+            if out is not None:
+                size = max(designs_per_batch(study) for study in studies.values())
+                store = stack.enter_context(open_store(out, together(studies), versions(), size))
+            for name, study in studies.items():
+                folder = None if out is None else store if name == "" else out / name
+                results.append(find_design(study, folder, reporter, workers=workers, scheduler=scheduler))
+                if out is not None:
+                    write(out / name / SURROGATE, results[-1].surrogate.save)
+            if out is not None and store is not None:
+                files = write_results(results, out, reporter)
+                store.log("written: " + ", ".join(Path(f).name for f in files))
+    except (KeyboardInterrupt, AllpayError) as error:
+        go_on(error, None if store is None else out)
+    seconds, single = time.perf_counter() - start, len(results) == 1
+    if as_json:
+        values = [result_values(r) for r in results]
+        print_json({**values[0], "files": files} if single else {"results": values, "seconds": seconds, "files": files})
+        return
+    typer.echo(summary_of(results))
     if files:
-        typer.echo(f"\nWritten to {out}: " + ", ".join(Path(f).name for f in files))
+        took = "" if single else f"{seconds:.0f} s. "
+        typer.echo(f"\n{took}Written to {out}: " + ", ".join(Path(f).name for f in files))
 
 
 def design_by_theory(study: "Study", as_json: bool) -> None:
@@ -793,7 +910,7 @@ def design_by_theory(study: "Study", as_json: bool) -> None:
         worth = f"{study.objective} {best.value:.6g}; {seconds:.2f} s."
         typer.echo(f"Best design in equilibrium{among}: {shown(best.weights, 4)}, {worth}")
     if best.fraction < 1:
-        typer.echo("The others, as where a cap binds, may be better: use --method surrogate for them.")
+        typer.echo("The others, as where a ban on overbidding binds, may be better: use --method surrogate for them.")
 
 
 def result_values(result: "Result") -> dict[str, Any]:
@@ -829,35 +946,54 @@ def write_results(results: "list[Result]", out: Path, reporter: Any) -> list[str
     """The table of all rounds, the figure, the summary and the values, into a folder; the files that were written."""
     import polars as pl
 
+    from allpay.files import write
     from allpay.report.figures import draw_designs
-    from allpay.report.summary import summarise, summarise_all
-    from allpay.study.store import RESULT, write
-    from allpay.study.study import versions
+    from allpay.report.tables import by_design
+    from allpay.study.store import RESULT
+    from allpay.versions import versions
 
     with reporter.stage("writing figure and tables"):
-        rounds = pl.concat(
-            [
-                r.sweep.table.select(
-                    pl.lit(r.sweep.study.space.rule).alias("rule"),
-                    pl.lit(r.sweep.study.learner.name).alias("learner"),
-                    pl.all(),
-                )
-                for r in results
-            ]
-        )
-        text = summarise_all(results) if len(results) > 1 else summarise(results[0])
+        rounds = pl.concat([labelled(r.sweep.table, r.sweep.study) for r in results])
+        text = summary_of(results)
         values = {
             "versions": versions(),
-            "results": [{**result_values(r), "specification": r.sweep.study.specification()} for r in results],
+            "results": [
+                {
+                    **result_values(r),
+                    "optimum": vars(r.optimum),
+                    "specification": r.sweep.study.specification(),
+                    "computed": [{"batches": numbers, "versions": made} for numbers, made in r.sweep.computed],
+                }
+                for r in results
+            ],
         }
+        tables = ["rounds.parquet"]
         write(out / "rounds.parquet", rounds.write_parquet)
-        write(out / "rounds.csv", rounds.write_csv)
+        if rounds.height <= MOST_ROWS_AS_TEXT:
+            tables.append("rounds.csv")
+            write(out / "rounds.csv", rounds.write_csv)
+        write(out / "designs.csv", by_design(results).write_csv)
         write(out / "summary.txt", lambda file: file.write(f"{text}\n".encode()))
         write(out / RESULT, lambda file: file.write(json.dumps(plain(values), indent=2).encode()))
         figures = draw_designs(results, out / "figure.png")
-    return [str(out / name) for name in ("summary.txt", "rounds.parquet", "rounds.csv", "result.json")] + [
+    return [str(out / name) for name in ("summary.txt", *tables, "designs.csv", RESULT)] + [
         str(path) for path in figures
     ]
+
+
+def summary_of(results: "list[Result]") -> str:
+    """What one study says in words, or several beside each other, with a table."""
+    from allpay.report.summary import summarise, summarise_all
+    from allpay.report.tables import as_text
+
+    return summarise(results[0]) if len(results) == 1 else f"{summarise_all(results)}\n\n{as_text(results)}"
+
+
+def labelled(table: "DataFrame", study: "Study") -> "DataFrame":
+    """The rows of a study, with its rule and its learner."""
+    import polars as pl
+
+    return table.select(pl.lit(study.space.rule).alias("rule"), pl.lit(study.learner.name).alias("learner"), pl.all())
 
 
 def print_json(values: Mapping[str, Any]) -> None:
@@ -884,38 +1020,86 @@ class Bars:
     def __init__(self, progress: "Progress") -> None:
         self.progress = progress
         self.task: Any = None
+        self.started = self.interrupted = False
 
     @contextmanager
     def stage(self, what: str) -> Iterator[None]:
         self.task = self.progress.add_task(what, total=None)
+        self.started = True
+        self.stop_if_interrupted()
         yield
+        self.stop_if_interrupted()
         total = self.progress.tasks[self.task].total or 1
         self.progress.update(self.task, total=total, completed=total)
 
-    def advance(self, done: int, total: int) -> None:
-        self.progress.update(self.task, completed=done, total=total)
+    def advance(self, done: float, total: float) -> None:
+        self.progress.update(self.task, completed=done, total=total, counted=True)
+
+    def interrupt(self, _: int, frame: FrameType | None) -> None:
+        """Stop at a Ctrl-C; but where a library would catch that, or make another error of it, at the next stage.
+
+        They do while they are imported, before the first stage, and JAX while Python collects garbage.
+        """
+        caught = not self.started or (frame is not None and frame.f_code.co_name.endswith("gc_callback"))
+        if self.interrupted or not caught:
+            raise KeyboardInterrupt
+        self.interrupted = True
+
+    def stop_if_interrupted(self) -> None:
+        if self.interrupted:
+            raise KeyboardInterrupt
 
 
 @contextmanager
 def reporting(unit: str = "designs") -> Iterator[Bars]:
-    """Progress bars on stderr while it is a terminal."""
+    """Progress bars on stderr while it is a terminal; and what must be known, in any case."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+    from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task
     from rich.progress import TimeElapsedColumn as Elapsed
     from rich.progress import TimeRemainingColumn as Remaining
+    from rich.table import Column
+    from rich.text import Text
+
+    from allpay.progress import listening
+
+    class What(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(task.description, no_wrap=True, overflow="ellipsis")
+
+    class Count(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            counted = task.fields.get("counted")
+            return Text(f"{int(task.completed)}/{task.total:.0f} {unit}" if counted else "", style="progress.download")
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            speed = task.finished_speed or task.speed if task.fields.get("counted") else None
+            return Text(f"{speed:.3g}/s" if speed else "", style="progress.data.speed")
+
+    def whole() -> Column:
+        return Column(no_wrap=True)
 
     console = Console(stderr=True)
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn(unit),
-        Elapsed(),
-        Remaining(),
+    columns = (  # where the terminal is narrow, what is being done is cut short, not how far it is
+        SpinnerColumn(table_column=whole()),
+        What(),
+        BarColumn(bar_width=12, table_column=whole()),
+        Count(table_column=whole()),
+        Rate(table_column=whole()),
+        Elapsed(table_column=whole()),
+        Remaining(table_column=whole()),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        yield Bars(progress)
+    # batches may take minutes: what is done in the last ones says how long the others will take
+    bars = Progress(*columns, console=console, disable=not console.is_terminal, speed_estimate_period=900)
+    with bars as progress, listening(tell=lambda text: typer.echo(f"allpay: {text}", err=True)):
+        reporter, before = Bars(progress), signal.getsignal(signal.SIGINT)
+        if before is signal.default_int_handler and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, reporter.interrupt)
+        try:
+            yield reporter
+        finally:
+            if signal.getsignal(signal.SIGINT) == reporter.interrupt:
+                signal.signal(signal.SIGINT, before)
 
 
 def main() -> None:

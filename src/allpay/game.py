@@ -24,7 +24,11 @@ MOST_CELLS = 10_000_000
 
 
 class Distribution(Protocol):
-    """A distribution of values, given by its quantile function. Any object with this method will do."""
+    """A distribution of values, given by its quantile function. Any object with this method will do.
+
+    Where that function jumps, as between values that have a probability of their own, `theory` must be told: by a property
+    `breaks`, the quantiles between 0 and 1 at which it does, increasing. See `Discrete`.
+    """
 
     def quantile(self, q: ArrayLike) -> Array:
         """The value at each quantile `q` in [0, 1], same shape; nondecreasing, ≥ 0, finite."""
@@ -126,6 +130,11 @@ class Discrete:
         last = len(self.points) - 1
         index = np.clip(np.floor(np.asarray(q, float) * len(self.points)), 0, last).astype(int)
         return np.asarray(self.points)[index]
+
+    @property
+    def breaks(self) -> Array:
+        """`[jumps]` the quantiles at which one value ends and the next, if it is another, begins."""
+        return (np.flatnonzero(np.diff(self.points)) + 1) / len(self.points)
 
 
 def integers(low: int, high: int) -> Discrete:
@@ -247,6 +256,12 @@ class Private:
         return values
 
     @property
+    def exact(self) -> bool:
+        """Whether the values of the grid are those of the distribution, each with its probability."""
+        points = self.distribution.points if isinstance(self.distribution, Discrete) else ()
+        return len(points) > 0 and self.levels % len(points) == 0
+
+    @property
     def highest(self) -> float:
         """The highest value that the distribution allows."""
         top = float(np.asarray(self.distribution.quantile(1.0)))
@@ -266,6 +281,11 @@ class Common:
 
     def grid(self) -> Array:
         return np.array([self.value])
+
+    @property
+    def exact(self) -> bool:
+        """Whether the values of the grid are all that there are; with `Private` they may stand for many more."""
+        return True
 
     @property
     def highest(self) -> float:

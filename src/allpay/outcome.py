@@ -1,14 +1,15 @@
 """What bidders learned, per design and round: strategies, revenue, exploitability, how it fell, and the verdict on it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from allpay.game import Array, Game
-from allpay.payoffs import Evaluation
+from allpay.payoffs import Evaluation, exploitability
 
 TOLERANCE = 0.01
 """Exploitability, relative to the stake of the game, below which a run counts as converged unless its learner says."""
@@ -85,6 +86,15 @@ class Outcome:
     auctions: int
     tolerance: float = TOLERANCE
 
+    def of(self, design: int) -> "Outcome":
+        """The outcome of one design of the batch; its first dimension has length 1. Of the auctions it has an equal share."""
+        part = slice(design, design + 1)
+        arrays: dict[str, Any] = {
+            name: value[part] for name, value in vars(self).items() if isinstance(value, np.ndarray)
+        }
+        auctions = self.auctions // len(self.games)
+        return replace(self, games=self.games[part], auctions=auctions, **arrays)
+
     @property
     def relative_exploitability(self) -> Array:
         """`[designs, rounds]` exploitability over the stake: the utility of the top prize at the highest value."""
@@ -94,6 +104,13 @@ class Outcome:
     def stakes(self) -> Array:
         """`[designs]` the stake of each game."""
         return np.array([stake(game) for game in self.games])
+
+    @property
+    def exploitability_by_bidder(self) -> Array:
+        """`[designs, rounds, bidders]` what each bidder could gain; `exploitability` is the mean of these."""
+        return np.array(
+            [[exploitability(g, profile) for profile in row] for g, row in zip(self.games, self.strategy, strict=True)]
+        )
 
     @property
     def total_exploitability(self) -> Array:

@@ -11,6 +11,7 @@ from functools import cache
 
 import numpy as np
 from numba import njit
+from numpy.typing import ArrayLike
 
 from allpay.errors import AllpayError
 from allpay.game import Array, Game
@@ -282,17 +283,7 @@ def evaluate(game: Game, strategy: Array) -> Evaluation:
     Raises:
         AllpayError: if the shape does not fit, a row is not a probability vector, or a bid that is not allowed is played.
     """
-    strategy = np.asarray(strategy, float)
-    shape = (len(game.value_grid), game.bid_levels)
-    if strategy.ndim != 3 or strategy.shape[1:] != shape or strategy.shape[0] not in (1, game.bidders):
-        raise AllpayError(
-            f"a strategy must have the shape (1 or {game.bidders}, {shape[0]}, {shape[1]}): got {strategy.shape}"
-        )
-    _check_mixture("a strategy", strategy)
-    forbidden = np.arange(game.bid_levels) >= game.allowed[:, None]
-    if np.any(strategy[:, forbidden] > 0):
-        raise AllpayError("a strategy plays a bid above the bidder's value where overbidding is not allowed")
-
+    strategy = as_strategy(game, strategy)
     parts = terms(game)
     money = Terms(np.asarray([game.mechanism.payments]), np.empty((0, 0, 0)))
     mass = strategy.mean(axis=1)
@@ -313,6 +304,25 @@ def evaluate(game: Game, strategy: Array) -> Evaluation:
         exploitability=exploitability(game, strategy),
         payoff=np.repeat(worth, copies),
     )
+
+
+def as_strategy(game: Game, strategy: ArrayLike) -> Array:
+    """A strategy of a game, `[1 or bidders, values, bids]`, as an array of numbers.
+
+    Raises:
+        AllpayError: if the shape does not fit, a row is not a probability vector, or a bid that is not allowed is played.
+    """
+    strategy = np.asarray(strategy, float)
+    shape = (len(game.value_grid), game.bid_levels)
+    if strategy.ndim != 3 or strategy.shape[1:] != shape or strategy.shape[0] not in (1, game.bidders):
+        raise AllpayError(
+            f"a strategy must have the shape (1 or {game.bidders}, {shape[0]}, {shape[1]}): got {strategy.shape}"
+        )
+    _check_mixture("a strategy", strategy)
+    forbidden = np.arange(game.bid_levels) >= game.allowed[:, None]
+    if np.any(strategy[:, forbidden] > 0):
+        raise AllpayError("a strategy plays a bid above the bidder's value where overbidding is not allowed")
+    return strategy
 
 
 def exploitability(game: Game, strategy: Array) -> Array:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from allpay.acquisition import next_designs
-from allpay.ascent import mirror_ascent
+from allpay.ascent import mirror_ascent, polish
 from allpay.errors import AllpayError
 from allpay.game import Array, Game, Private, Setting
 from allpay.learners import run_seeds
@@ -16,6 +16,7 @@ from allpay.optimum import Optimum, find_optimum
 from allpay.outcome import Outcome, Verdict
 from allpay.progress import Reporter, Silent
 from allpay.simplex import looked_at
+from allpay.study.store import Store
 from allpay.study.study import CHECKING, CHOOSING, TRAINING, DesignSpace, Study
 from allpay.study.sweep import Sweep, run
 from allpay.surrogate import FEWEST_DESIGNS, QUICK, Surrogate, fit_surrogate
@@ -26,6 +27,9 @@ FEWEST_STEPS, FAR_OFF = 8, 0.05
 
 ASCENTS = 8
 """From how many of the best designs looked at the exact objective is ascended."""
+
+ITERATIONS = 20
+"""How many steps of ascent each of these is given, before the best of them is polished."""
 
 REFINED_DESIGNS = 5
 """On how many designs the bid grid is refined to see what it hides."""
@@ -98,7 +102,7 @@ class Result:
 
 def design(
     study: Study,
-    folder: Path | str | None = None,
+    folder: Path | str | Store | None = None,
     reporter: Reporter | None = None,
     *,
     workers: int = 1,
@@ -201,9 +205,12 @@ def coarseness(game: Game, exact: Equilibrium | None, revenue: float) -> str | N
         )
     off = abs(revenue - exact.revenue) / exact.revenue if exact.revenue > 0 else 0.0
     if off > FAR_OFF:
+        kinds, remedy = (
+            ("bids", "--bid-levels") if game.values.exact else ("bids and values", "--bid-levels and --value-levels")
+        )
         return (
-            f"Revenue is {off:.0%} off the closed form, which is for continuous bids and values: "
-            "if the rounds converged, the grid is too coarse; give more --bid-levels and --value-levels."
+            f"Revenue is {off:.0%} off the closed form, which is for continuous {kinds}: "
+            f"if the rounds converged, the grid is too coarse; give more {remedy}."
         )
     return None
 
@@ -266,9 +273,7 @@ def best_in_theory(space: DesignSpace, setting: Setting, objective: str = "reven
     designs = np.concatenate([corners, uniform])
     try:
         exact = design_objective(setting.game(space.mechanism(uniform[-1])), space.rule, objective)
-    except (
-        AllpayError
-    ):  # values with atoms have no closed form; risk-averse private bidders who pay by rank no gradient
+    except AllpayError:  # values with atoms that do not say where
         return None
     values = exact(designs)[0]
     known = np.isfinite(values)
@@ -277,10 +282,12 @@ def best_in_theory(space: DesignSpace, setting: Setting, objective: str = "reven
     order = np.argsort(-np.where(known, values, -np.inf), kind="stable")
     best, value = designs[order[0]], float(values[order[0]])
     try:
-        found = mirror_ascent(exact, designs[order[: min(ASCENTS, known.sum())]], polytope=space.polytope)
+        starts = designs[order[: min(ASCENTS, known.sum())]]
+        found = mirror_ascent(exact, starts, polytope=space.polytope, iterations=ITERATIONS)
         if found.value > value:
             best, value = found.weights, found.value
     except AllpayError:  # equilibria at the corners of the space only, with none beside them to ascend
         pass
+    best, value = polish(exact, best, polytope=space.polytope)
     flat = value - float(np.nanmin(values)) <= 1e-6 * abs(value)
     return ExactBest(tuple(best.tolist()), value, flat, float(known.mean()))

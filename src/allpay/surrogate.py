@@ -3,11 +3,13 @@
 It takes arrays and gives arrays; what was simulated, and where the ensemble is ascended, is other files' matter.
 """
 
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, BinaryIO
 
 import equinox as eqx
 import jax
@@ -30,6 +32,10 @@ CONSTANT, LINEAR, QUADRATIC = 3.0, 2.0, 0.5
 
 PENALTIES = 10.0 ** np.arange(-8.0, 2.5, 0.5)
 """From which the penalty of the trend is chosen."""
+
+
+_NUMBERS = ("centre", "scale", "level", "unit", "r2", "rmse")
+"""Fields of a surrogate beside its networks and its trend."""
 
 
 class Network(eqx.Module):
@@ -114,6 +120,35 @@ class Surrogate:
         mean = self.trend.mean
         value, slope = mean.members(x)[0] + value, mean.gradients(x)[0] + slope
         return self.level + self.unit * value, self.unit * slope / self.scale
+
+    def save(self, file: BinaryIO) -> None:
+        """Write all of it as an .npz file: what `load` makes of that predicts the same bits."""
+        layers = {"matrices": self.networks.matrices, "biases": self.networks.biases}
+        arrays = {f"{name} {i}": np.asarray(a) for name, parts in layers.items() for i, a in enumerate(parts)}
+        arrays |= {f"trend {name}": part for name, part in vars(self.trend).items()}
+        np.savez(file, **arrays, **{name: np.asarray(getattr(self, name)) for name in _NUMBERS})  # type: ignore[arg-type]
+
+    @classmethod
+    def load(cls, path: Path | str) -> "Surrogate":
+        """The surrogate that a file holds.
+
+        Raises:
+            AllpayError: if it cannot be read or holds something else.
+        """
+        try:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as found:
+                arrays = dict(found)
+            layers = range(sum(name.startswith("matrices ") for name in arrays))
+            networks = Network(
+                *(tuple(jnp.asarray(arrays[f"{name} {i}"]) for i in layers) for name in ("matrices", "biases"))
+            )
+            numbers: dict[str, Any] = {n: arrays[n] if arrays[n].ndim else float(arrays[n]) for n in _NUMBERS}
+            trend = Trend(*(arrays[f"trend {name}"] for name in ("level", "slope", "bend")))
+            return cls(networks, trend=trend, **numbers)
+        except OSError as error:
+            raise AllpayError(f"cannot read {path}: {error.strerror or error}") from None
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            raise AllpayError(f"{path} holds no surrogate, or is damaged: run its study again") from None
 
     def members_and_gradients(self, weights: ArrayLike) -> tuple[Array, Array]:
         """What each member predicts `[members, points]`, and its gradient `[members, points, n]`, at weights `[points, n]`."""

@@ -6,12 +6,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from allpay.errors import AllpayError, one_of
-from allpay.learners.base import Learner, learn, run_seeds
+from allpay.learners.base import Learner, check_learner, learn, outcome_of, random_strategy, run_seeds
 from allpay.learners.epsilon_greedy import EpsilonGreedy
 from allpay.learners.fictitious_play import FictitiousPlay
 from allpay.learners.interior_point import InteriorPoint
 from allpay.learners.logit_play import LogitPlay
 from allpay.learners.multiplicative_weights import MultiplicativeWeights
+from allpay.learners.own import SEPARATOR, check_plain, in_one_line, own_kind, own_name
 from allpay.learners.regret_matching import RegretMatching
 
 LAZY = {"DQN": "dqn", "PPO": "ppo"}
@@ -19,6 +20,9 @@ LAZY = {"DQN": "dqn", "PPO": "ppo"}
 
 DEEP = tuple(LAZY.values())
 """The names of the learners with networks."""
+
+EXPERIMENT = ("fictitious-play", "epsilon-greedy", *DEEP)
+"""The names of the learners of the experiment that `allpay reproduce` repeats."""
 
 
 class _Learners(Mapping[str, Callable[..., Learner]]):
@@ -52,16 +56,45 @@ LEARNERS: Mapping[str, Callable[..., Learner]] = _Learners(
 def learner(name: str, **hyperparameters: Any) -> Learner:
     """The learner of that name; hyperparameters are the fields of its class, None leaves the default.
 
+    The name is one of `LEARNERS`, or `package.module:Class` for a class of somebody else's, see `allpay.learners.own`.
+
     Raises:
-        AllpayError: if there is no such learner, or it has no such hyperparameter or not of this size.
+        AllpayError: if there is no such learner, it does not follow the protocol, or it has no such hyperparameter or not of
+            this size.
     """
-    kind = LEARNERS[one_of("learner", name, LEARNERS)]
+    kind = kind_of(name)
     given = {key: value for key, value in hyperparameters.items() if value is not None}
+    given = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
     known = [f.name for f in dataclasses.fields(kind)]  # type: ignore[arg-type]
     for key in given:
         if key not in known:
-            raise AllpayError(f"{name} has no option {key!r}: it has {', '.join(known)}")
-    return kind(**given)
+            raise AllpayError(f"{name} has no option {key!r}: it has {', '.join(known) or 'none'}")
+    check_plain(name, given)
+    try:
+        made = kind(**given)
+    except AllpayError:
+        raise
+    except Exception as error:
+        raise AllpayError(f"{name} cannot be made of these options: {in_one_line(error)}") from error
+    check_learner(made)
+    return made
+
+
+def kind_of(name: str) -> Callable[..., Learner]:
+    """The class of a learner: allpay's own of that name, or the one that `package.module:Class` names.
+
+    Raises:
+        AllpayError: if there is none.
+    """
+    if SEPARATOR in str(name):
+        return own_kind(name)
+    return LEARNERS[one_of("learner", name, LEARNERS)]
+
+
+def name_of(learner: Learner) -> str:
+    """The name by which `kind_of` finds the class of a learner again."""
+    kind = type(learner)
+    return learner.name if LEARNERS.get(learner.name) is kind else own_name(kind)
 
 
 if TYPE_CHECKING:
@@ -71,6 +104,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DEEP",
     "DQN",
+    "EXPERIMENT",
     "LEARNERS",
     "PPO",
     "EpsilonGreedy",
@@ -80,7 +114,11 @@ __all__ = [
     "LogitPlay",
     "MultiplicativeWeights",
     "RegretMatching",
+    "kind_of",
     "learn",
     "learner",
+    "name_of",
+    "outcome_of",
+    "random_strategy",
     "run_seeds",
 ]

@@ -1,30 +1,34 @@
-"""What learners share: the protocol they follow, the seeds of their runs, the threads that the runs take, and what a learner
-on exact payoffs with one strategy for all bidders does before and after its loop.
+"""What learners share: the protocol they follow, the seeds of their runs, the threads that the runs take, the outcome of runs
+that end with a strategy, and what a learner on exact payoffs with one strategy for all bidders does before its loop.
 
 A learner that is one compiled loop over a run needs no batch dimension inside: runs are independent, so each is one call
 that releases the interpreter lock. What a run computes cannot depend on the batch it is in, nor on the number of threads.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
 from typing import ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from allpay.auction import play
+from allpay.auction import Played, play
 from allpay.errors import AllpayError
 from allpay.game import Array, Game, Setting, check_game
 from allpay.mechanism import check_whole
 from allpay.outcome import TOLERANCE, Outcome, fields_of, stake, threshold
-from allpay.payoffs import evaluate, quadrature, terms
+from allpay.payoffs import Evaluation, as_strategy, evaluate, exploitability, quadrature, terms
+from allpay.progress import advance
 
 Seeds = NDArray[np.uint64]
 Result = TypeVar("Result")
 
 THREADS = "ALLPAY_THREADS"
-"""The environment variable that sets how many threads a process uses; without it, as many as there are cores."""
+"""The environment variable that sets how many threads a process uses; without it, as many as it has cores."""
 
 MOST_ROUNDS = 100_000
 """More rounds than this are refused: means over them would be finer than any grid."""
@@ -34,6 +38,20 @@ MOST_LEARNERS = 10_000
 
 CHECKPOINTS = 32
 """How many times along a run exploitability is recorded."""
+
+AUCTIONS = 50_000
+"""How many fresh auctions are sampled with learned strategies, unless the learner says."""
+
+FIELDS_BY_RUN = (
+    "revenue",
+    "highest_bid",
+    "realised_revenue",
+    "realised_highest_bid",
+    "exploitability",
+    "payoff",
+    "iterations",
+)
+"""The fields of an outcome that have one number for each run."""
 
 
 class Learner(Protocol):
@@ -54,6 +72,23 @@ class Learner(Protocol):
         Args:
             games: `[designs]` games of one shape: as many bidders, values and bids each.
             seeds: `[designs, rounds]` one per run; equal seeds give equal runs, in any batch.
+        """
+        ...
+
+
+class Resumable(Learner, Protocol):
+    """A learner whose runs are long enough to be kept while they last."""
+
+    resumable: ClassVar[bool]
+    """True. A learner without it is given no checkpoint."""
+
+    def learn(self, games: Sequence[Game], seeds: Seeds, checkpoint: Path | None = None) -> Outcome:
+        """Let bidders learn in every game, see `Learner`.
+
+        Args:
+            games, seeds: see `Learner`.
+            checkpoint: a file in which the runs are kept now and then, in a folder that exists; what an interrupted call
+                of the same games and seeds has left there is gone on with, to the same bits. It is the caller's to delete.
         """
         ...
 
@@ -88,7 +123,10 @@ def learn(game: Game, learner: Learner, rounds: int = 10, seed: int = 0) -> Outc
     check_game(game)
     check_learner(learner)
     check_rounds(rounds)
-    return learner.learn([game], run_seeds(seed, 1, rounds))
+    games, seeds = [game], run_seeds(seed, 1, rounds)
+    outcome = learner.learn(games, seeds)
+    check_outcome(outcome, learner, games, seeds)
+    return outcome
 
 
 def check_rounds(rounds: int) -> None:
@@ -100,14 +138,51 @@ def check_rounds(rounds: int) -> None:
         raise AllpayError(f"rounds must be at most {MOST_ROUNDS:,}: got {rounds:,}; give fewer")
 
 
+PROTOCOL = {
+    "name": (str, 'a text, as name: ClassVar[str] = "my-learner"'),
+    "setting": (Setting, "who bids for what, as setting: ClassVar[Setting] = Setting()"),
+    "continuous": (bool, "whether the bid grid stands for continuous bids, as continuous: ClassVar[bool] = True"),
+}
+"""What a learner has beside its method: of which type, and what it is, in words."""
+
+
 def check_learner(learner: object) -> None:
-    """Raise AllpayError unless it is an object that can learn; a name and a class are told what to give instead."""
+    """Raise AllpayError unless it follows the protocol; a name and a class are told what to give instead."""
     if isinstance(learner, type):
         raise AllpayError(f"{learner.__name__} is a class: call it, as {learner.__name__}()")
     if isinstance(learner, str):
         raise AllpayError(f"a learner is needed: got the name {learner!r}; give allpay.learners.learner({learner!r})")
     if not callable(getattr(learner, "learn", None)):
         raise AllpayError(f"a learner is needed: got {learner!r}; give one, as FictitiousPlay()")
+    for attribute, (kind, words) in PROTOCOL.items():
+        given = getattr(learner, attribute, None)
+        if not isinstance(given, kind):
+            raise AllpayError(f"{type(learner).__name__}.{attribute} must be {words}: got {given!r}")
+
+
+def check_outcome(outcome: object, learner: Learner, games: Sequence[Game], seeds: Seeds) -> None:
+    """Raise AllpayError unless a learner has returned an outcome of the right shape for these games and seeds."""
+    if not isinstance(outcome, Outcome):
+        raise AllpayError(f"{learner.name} must return an Outcome: got {outcome!r}; `outcome_of` makes one")
+    kinds, values, bids = games[0].bidders, len(games[0].value_grid), games[0].bid_levels
+    whole = seeds.shape
+    for name in FIELDS_BY_RUN:
+        shape = np.shape(getattr(outcome, name))
+        if shape != whole:
+            raise AllpayError(f"{learner.name}: {name} must have the shape [designs, rounds] = {whole}: got {shape}")
+    shape = np.shape(outcome.strategy)
+    if shape not in {(*whole, 1, values, bids), (*whole, kinds, values, bids)}:
+        wanted = (*whole, f"1 or {kinds}", values, bids)
+        raise AllpayError(
+            f"{learner.name}: strategy must have the shape [designs, rounds, 1 or bidders, values, bids] = "
+            f"({', '.join(map(str, wanted))}): got {shape}"
+        )
+    shape = np.shape(outcome.history)
+    if shape[:-1] != whole:
+        raise AllpayError(
+            f"{learner.name}: history must have the shape [designs, rounds, checkpoints] = "
+            f"({whole[0]}, {whole[1]}, …): got {shape}"
+        )
 
 
 def check_batch(games: Sequence[Game], seeds: Seeds) -> None:
@@ -124,6 +199,31 @@ def check_batch(games: Sequence[Game], seeds: Seeds) -> None:
         raise AllpayError(f"games of one batch must have as many bidders, values and bids each: got {sorted(shapes)}")
 
 
+_most_threads: ContextVar[int | None] = ContextVar("most_threads", default=None)
+
+
+@contextmanager
+def threads_limited(most: int | None) -> Iterator[None]:
+    """Let runs take at most so many threads here; None sets no limit."""
+    token = _most_threads.set(most)
+    try:
+        yield
+    finally:
+        _most_threads.reset(token)
+
+
+def threads() -> int:
+    """How many threads runs may take here."""
+    given = os.environ.get(THREADS)
+    return _most_threads.get() or (int(given) if given else cores())
+
+
+def cores() -> int:
+    """How many cores this process may use, which a cluster or a container may have made fewer than there are."""
+    usable = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable else os.cpu_count() or 1
+
+
 def each_run(function: Callable[[Game, np.uint64], Result], games: Sequence[Game], seeds: Seeds) -> list[list[Result]]:
     """`function(game, seed)` for every run, `[designs][rounds]`, on as many threads as there are cores.
 
@@ -131,15 +231,108 @@ def each_run(function: Callable[[Game, np.uint64], Result], games: Sequence[Game
         AllpayError: if the games are not of one shape, or there is not one row of seeds for each.
     """
     check_batch(games, seeds)
-    with ThreadPoolExecutor(int(os.environ.get(THREADS, os.cpu_count() or 1))) as threads:
+    with ThreadPoolExecutor(threads()) as pool:
         try:
-            futures = [
-                [threads.submit(function, game, seed) for seed in row] for game, row in zip(games, seeds, strict=True)
-            ]
-            return [[future.result() for future in row] for row in futures]
+            futures = [pool.submit(function, game, s) for game, row in zip(games, seeds, strict=True) for s in row]
+            results = []
+            for future in futures:
+                results.append(future.result())
+                advance(len(results), len(futures))
+            return [results[d * seeds.shape[1] : (d + 1) * seeds.shape[1]] for d in range(len(games))]
         except BaseException:
-            threads.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+class Learned(NamedTuple):
+    """What a run ends with: the strategy `[1 or bidders, values, bids]`, the exploitability along it `[checkpoints]`, NaN
+    after it ended, and the iterations that it took."""
+
+    strategy: Array
+    history: Array
+    iterations: int
+
+
+def outcome_of(
+    learner: Learner,
+    games: Sequence[Game],
+    seeds: Seeds,
+    run: Callable[[Game, np.uint64], Iterable[Array]],
+    auctions: int = AUCTIONS,
+) -> Outcome:
+    """The outcome of a learner that only says how a run goes: `learn` can be this one call.
+
+    Strategies are evaluated exactly, and `auctions` fresh ones are sampled with what was learned. Runs share out the threads,
+    so `run` must not change anything but its own variables. A learner with a field `tolerance` that is not None stops at the
+    first iteration within it (see `outcome.threshold`).
+
+    Args:
+        learner: whose outcome it is.
+        games: `[designs]`, as in `Learner.learn`.
+        seeds: `[designs, rounds]`.
+        run: from a game and a seed to the strategies `[1 or bidders, values, bids]` of bidders after each iteration, the
+            last of which is what they have learned: a generator, or a list of one.
+        auctions: how many to sample for the realised revenue of a run.
+
+    Raises:
+        AllpayError: if games or seeds do not fit together, a run has no strategies, or one is no strategy of the game.
+    """
+    tolerance: float | None = getattr(learner, "tolerance", None)
+
+    def taken(game: Game, seed: np.uint64) -> Learned:
+        goal = -1.0 if tolerance is None else threshold(game, tolerance)
+        gains: list[float] = []
+        strategy: ArrayLike = ()
+        for strategy in run(game, seed):
+            gains.append(float(exploitability(game, as_strategy(game, strategy)).mean()))
+            if gains[-1] <= goal:
+                break
+        if not gains:
+            raise AllpayError(f"a run of {learner.name} gave no strategy: yield or return one at least")
+        kept = min(CHECKPOINTS, len(gains))
+        history = np.full(CHECKPOINTS, np.nan)
+        history[:kept] = [gains[len(gains) * (k + 1) // kept - 1] for k in range(kept)]
+        return Learned(np.array(strategy, float), history, len(gains))
+
+    return _outcome(learner, games, seeds, taken, auctions, tolerance)
+
+
+def _outcome(
+    learner: Learner,
+    games: Sequence[Game],
+    seeds: Seeds,
+    run: Callable[[Game, np.uint64], Learned],
+    auctions: int,
+    tolerance: float | None,
+) -> Outcome:
+    """The outcome of runs, each a function of its game and seed, whose histories are of one length."""
+
+    def judged(game: Game, seed: np.uint64) -> tuple[Learned, Evaluation, Played]:
+        learned = run(game, seed)
+        return learned, evaluate(game, learned.strategy), play(game, learned.strategy, auctions, int(seed))
+
+    runs = each_run(judged, games, seeds)
+    if len({learned.strategy.shape for row in runs for learned, _, _ in row}) > 1:
+        raise AllpayError(f"{learner.name}: strategies must be one for all bidders, or one for each, in every run")
+    return Outcome(
+        games=tuple(games),
+        learner=learner.name,
+        strategy=np.array([[learned.strategy for learned, _, _ in row] for row in runs]),
+        **fields_of([[exact for _, exact, _ in row] for row in runs]),
+        realised_revenue=np.array([[played.revenue.mean() for _, _, played in row] for row in runs]),
+        realised_highest_bid=np.array([[played.highest_bid.mean() for _, _, played in row] for row in runs]),
+        history=np.array([[learned.history for learned, _, _ in row] for row in runs]),
+        iterations=np.array([[learned.iterations for learned, _, _ in row] for row in runs]),
+        auctions=seeds.size * auctions,
+        tolerance=tolerance or TOLERANCE,
+    )
+
+
+def random_strategy(game: Game, seed: np.uint64) -> Array:
+    """`[values, bids]` a random mixture of the bids allowed for each value, from the flat Dirichlet distribution."""
+    strategy = np.random.default_rng(int(seed)).dirichlet(np.ones(game.bid_levels), len(game.value_grid))
+    strategy *= np.arange(game.bid_levels) < game.allowed[:, None]
+    return strategy / strategy.sum(axis=1, keepdims=True)
 
 
 class SelfPlay(Learner, Protocol):
@@ -206,26 +399,11 @@ def self_play(
         payoffs = Payoffs(term.coefficients, term.table, game.allowed, rule.nodes, rule.weights, rule.log_binomials)
         parts[id(game)] = payoffs
 
-    def run(game: Game, seed: np.uint64):  # type: ignore[no-untyped-def]
-        strategy = np.random.default_rng(int(seed)).dirichlet(np.ones(game.bid_levels), len(game.value_grid))
-        strategy *= np.arange(game.bid_levels) < game.allowed[:, None]
-        strategy /= strategy.sum(axis=1, keepdims=True)
+    def run(game: Game, seed: np.uint64) -> Learned:
+        strategy = random_strategy(game, seed)
         history = np.full(min(CHECKPOINTS, learner.iterations), np.nan)
         goal = least * stake(game) if learner.tolerance is None else threshold(game, learner.tolerance)
         taken = kernel(game, parts[id(game)], strategy, goal, history)
-        profile = strategy[None]
-        return profile, evaluate(game, profile), play(game, profile, learner.auctions, int(seed)), history, taken
+        return Learned(strategy[None], history, taken)
 
-    runs = each_run(run, games, seeds)
-    return Outcome(
-        games=tuple(games),
-        learner=learner.name,
-        strategy=np.array([[r[0] for r in row] for row in runs]),
-        **fields_of([[r[1] for r in row] for row in runs]),
-        realised_revenue=np.array([[r[2].revenue.mean() for r in row] for row in runs]),
-        realised_highest_bid=np.array([[r[2].highest_bid.mean() for r in row] for row in runs]),
-        history=np.array([[r[3] for r in row] for row in runs]),
-        iterations=np.array([[r[4] for r in row] for row in runs]),
-        auctions=seeds.size * learner.auctions,
-        tolerance=learner.tolerance or TOLERANCE,
-    )
+    return _outcome(learner, games, seeds, run, learner.auctions, learner.tolerance)

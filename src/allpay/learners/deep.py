@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import equinox as eqx
@@ -14,9 +15,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from allpay import progress
 from allpay.errors import AllpayError
 from allpay.game import Array, Game
 from allpay.learners.base import CHECKPOINTS, Seeds, check_batch
+from allpay.learners.checkpoint import Arrays, Checkpoint, identity
 from allpay.outcome import TOLERANCE, Outcome, fields_of, stake
 from allpay.payoffs import evaluate, exploitability
 
@@ -241,12 +244,17 @@ def check_decay(learner: DeepLearner, name: str) -> None:
             raise AllpayError(f"{end} must be above 0: got {getattr(learner, end):g}")
 
 
-def train(learner: DeepLearner, games: Sequence[Game], seeds: Seeds) -> Outcome:
+def train(learner: DeepLearner, games: Sequence[Game], seeds: Seeds, checkpoint: Path | None = None) -> Outcome:
     """Every run of a deep learner, and what its strategies bring.
 
     Runs are trained in chunks of one size, the last filled up with copies: XLA may round a sum over a batch of another size
     differently, and a run must not depend on how many others there are. XLA spreads a chunk over the
     cores, and executes one computation at a time, so threads over chunks would gain nothing.
+
+    Args:
+        learner, games, seeds: who learns what.
+        checkpoint: where the runs are kept meanwhile, see `Resumable`: the state of the chunk that is being trained and what
+            has been recorded of it and of those before.
     """
     check_batch(games, seeds)
     designs = jax.tree.map(lambda *arrays: np.stack(arrays), *[design_of(game) for game in games])
@@ -254,21 +262,38 @@ def train(learner: DeepLearner, games: Sequence[Game], seeds: Seeds) -> Outcome:
     goals = np.array([-1.0 if learner.tolerance is None else learner.tolerance * stake(game) for game in games])
     stops = np.unique([max(1, k * learner.iterations // CHECKPOINTS) for k in range(1, CHECKPOINTS + 1)])
 
-    def train_chunk(first: int) -> list[Run]:
+    chunks = math.ceil(seeds.size / learner.chunk)
+    kept = Checkpoint(checkpoint, identity(learner, tuple(games), seeds, jax.devices()[0].device_kind))
+    found = kept.load()
+    every = [] if found is None else runs_of(found, goals[which])
+
+    def train_chunk(k: int, found: Arrays | None) -> None:
+        first = k * learner.chunk
         index = np.minimum(np.arange(first, first + learner.chunk), seeds.size - 1)
         chunk = jax.tree.map(lambda array: jnp.asarray(array[which[index]]), designs)
         states = begin(learner, chunk, seeds.ravel()[index])
-        runs = [Run(goals[d]) for d in which[first : first + learner.chunk]]
+        if found is None:
+            taken = 0
+            every.extend(Run(goals[d]) for d in which[first : first + learner.chunk])
+        else:
+            taken = int(found["taken"])
+            states = with_numbers(states, found)
+        runs = every[first:]
         for before, stop in pairwise([0, *stops]):
+            if stop <= taken:
+                continue
+            if all(run.ended for run in runs):
+                break
             states, policies, played = advance(learner, chunk, states, stop - before)
             for i, run in enumerate(runs):
                 if not run.ended:
                     run.record(games[which[first + i]], policies[i], played[i], int(stop))
-            if all(run.ended for run in runs):
-                break
-        return runs
+            kept.save(partial(arrays_of, k, stop, states, every))
+            progress.advance(seeds.size * (k + stop / stops[-1]) / chunks, seeds.size)
 
-    every = [run for first in range(0, seeds.size, learner.chunk) for run in train_chunk(first)]
+    start = 0 if found is None else int(found["chunk"])
+    for k in range(start, chunks):
+        train_chunk(k, found if k == start else None)
     rows = [every[d * seeds.shape[1] : (d + 1) * seeds.shape[1]] for d in range(len(games))]
     history = np.full((*seeds.shape, len(stops)), np.nan)
     for place, run in zip(np.ndindex(*seeds.shape), every, strict=True):
@@ -305,6 +330,52 @@ class Run:
     def record(self, game: Game, policy: Array, played: Array, taken: int) -> None:
         self.strategy, self.played, self.taken = policy, game.top_bid * played, taken
         self.history.append(float(exploitability(game, policy).mean()))
+
+
+def arrays_of(chunk: int, taken: int, states: Any, runs: Sequence[Run]) -> Arrays:
+    """All that training goes on from: the chunk that is trained, the steps taken, its states, and all runs up to it."""
+    return {"chunk": np.array(chunk), "taken": np.array(taken)} | numbers_of(states) | records_of(runs)
+
+
+def records_of(runs: Sequence[Run]) -> Arrays:
+    """What is recorded of runs, as arrays with a first dimension `[runs]`."""
+    lengths = np.array([len(run.history) for run in runs])
+    history = np.full((len(runs), lengths.max()), np.nan)
+    for row, run in zip(history, runs, strict=True):
+        row[: len(run.history)] = run.history
+    parts = {f"run {name}": np.array([getattr(run, name) for run in runs]) for name in ("strategy", "played", "taken")}
+    return {"run history": history, "run length": lengths, **parts}
+
+
+def runs_of(arrays: Arrays, goals: Array) -> list[Run]:
+    """The runs of such arrays, the first of those with these goals."""
+    parts = (arrays[f"run {name}"] for name in ("history", "length", "strategy", "played", "taken"))
+    return [
+        Run(goal, history[:length].tolist(), strategy, played, int(taken))
+        for goal, history, length, strategy, played, taken in zip(goals, *parts, strict=False)
+    ]
+
+
+def numbers_of(states: Any) -> Arrays:
+    """All numbers of the states of a chunk, keys of random numbers among them."""
+    parts = enumerate(jax.tree.leaves(states))
+    return {f"state {i}": np.asarray(jax.random.key_data(x) if is_key(x) else x) for i, x in parts}
+
+
+def with_numbers(states: Any, arrays: Arrays) -> Any:
+    """States like these, with the numbers that such arrays hold."""
+    parts, structure = jax.tree.flatten(states)
+    found = [jnp.asarray(arrays[f"state {i}"]) for i in range(len(parts))]
+    typed = [
+        jax.random.wrap_key_data(x, impl=jax.random.key_impl(like)) if is_key(like) else x
+        for x, like in zip(found, parts, strict=True)
+    ]
+    return jax.tree.unflatten(structure, typed)
+
+
+def is_key(x: jax.Array) -> bool:
+    """Whether an array holds keys of random numbers."""
+    return jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
 
 
 def begin(learner: DeepLearner, designs: Design, seeds: Seeds) -> Any:

@@ -5,6 +5,7 @@ Sampling auctions, and training many runs side by side, is in `deep`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -98,7 +99,7 @@ class DQN:
     batch: int = 1024
     replay: int = 1
     width: int = 32
-    learning_rate: float = 2e-3
+    learning_rate: float = 1.5e-3
     exploration: float = 1.0
     final_exploration: float = 0.5
     temperature: float = 0.05
@@ -110,14 +111,15 @@ class DQN:
     name: ClassVar[str] = "dqn"
     setting: ClassVar[Setting] = Setting(Private(levels=64), bid_levels=51)
     continuous: ClassVar[bool] = True
+    resumable: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check(self, "replay", "width")
         check_unit(self, "exploration", "final_exploration", "averaging")
         check_decay(self, "temperature")
 
-    def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
-        return train(self, games, seeds)
+    def learn(self, games: Sequence[Game], seeds: Seeds, checkpoint: Path | None = None) -> Outcome:
+        return train(self, games, seeds, checkpoint)
 
     def begin(self, design: Design, key: jax.Array) -> State:
         inputs, (_, bids, bidders) = design.features.shape[1], design.utilities.shape

@@ -6,6 +6,7 @@ Sampling auctions, and training many runs side by side, is in `deep`.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import jax
@@ -147,6 +148,9 @@ def moments(out: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 BIDS: dict[str, type[Kind]] = {"grid": OnGrid, "continuous": Continuous}
 
+ENTROPY = {"grid": (0.1, 0.005), "continuous": (0.02, 0.003)}
+"""Weights of the entropy, first and last, that suit each kind of bids: entropies of probabilities and densities differ."""
+
 
 class Networks(NamedTuple):
     """What a bidder has: logits of its bids, and the utility that it expects, each given its value."""
@@ -178,9 +182,10 @@ class PPO:
     variance 1 over the batch. There is no discount and no bootstrapping, since an auction ends the episode.
 
     The strategy judged is π itself, with the Polyak average of the parameters. The entropy bonus is what keeps simultaneous
-    learners from circling, so it may not fall too low: with private uniform values, n = 3, `prizes`, w from .7 to 1, mean
-    exploitability relative to the stake is .006 with a final weight of .01 (10 rounds each), and was .015 with .003 (1,500
-    steps, 2 rounds); revenue is within 1 % of the closed form, so what it spreads around a best bid matters little.
+    learners from circling, so it may not fall too low, and a small c keeps them from jumping past each other. With private
+    uniform values, n = 3, `prizes`, w from .7 to 1, mean exploitability relative to the stake is .005 on the grid and .003
+    with continuous bids (`benchmarks/deep.py`). Continuous bids with c = .2 end at .005 to .01, and revenue then differs by up
+    to 6 % between runs (1,000 steps, 2 rounds).
 
     Attributes:
         iterations: steps of a run, each one batch of auctions.
@@ -190,11 +195,11 @@ class PPO:
         clip: c.
         width: units in each of two hidden layers, in either network.
         learning_rate: of Adam; falls to 1 % along a cosine.
-        entropy, final_entropy: weight of the mean entropy over values, at the start and at the end; it falls geometrically.
-        averaging: what a step counts in the average of the policies.
         bids: `grid` for a probability of every bid of the grid; `continuous` for a squashed Gaussian on all bids up to the
-            highest, which is put on the grid only to be judged. Its entropy wants weights of its own: with .02 and .01 to
-            gain is .007, and revenue 2 to 4 % low (1,000 steps, 2 rounds); with the defaults .004, and 6 to 9 % low.
+            highest, which is put on the grid only to be judged.
+        entropy, final_entropy: weight of the mean entropy over values, at the start and at the end; it falls geometrically.
+            What suits the kind of bids if not given: .1 and .005, or .02 and .003.
+        averaging: what a step counts in the average of the policies.
         chunk: how many runs are trained side by side.
         tolerance: stop a run at the first of its 32 checkpoints at which its exploitability relative to the stake is at
             most this; None runs all iterations.
@@ -206,32 +211,36 @@ class PPO:
     batch: int = 2048
     epochs: int = 2
     minibatches: int = 2
-    clip: float = 0.2
+    clip: float = 0.1
     width: int = 32
     learning_rate: float = 2e-3
-    entropy: float = 0.1
-    final_entropy: float = 0.01
-    averaging: float = 0.01
     bids: str = "grid"
+    entropy: float = None  # type: ignore[assignment]  # never None once it is made, nor the next
+    final_entropy: float = None  # type: ignore[assignment]
+    averaging: float = 0.003
     chunk: int = 10
     tolerance: float | None = None
 
     name: ClassVar[str] = "ppo"
     setting: ClassVar[Setting] = Setting(Private(levels=64), bid_levels=51)
     continuous: ClassVar[bool] = True
+    resumable: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check(self, "epochs", "minibatches", "width")
         check_unit(self, "averaging")
-        one_of("kind of bids", self.bids, BIDS)
+        usual = ENTROPY[one_of("kind of bids", self.bids, BIDS)]
+        for name, weight in zip(("entropy", "final_entropy"), usual, strict=True):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, weight)
         check_decay(self, "entropy")
         if not 0 < self.clip < math.inf:
             raise AllpayError(f"clip must be above 0: got {self.clip:g}")
         if self.batch % self.minibatches:
             raise AllpayError(f"minibatches must divide the batch: got {self.minibatches} of {self.batch} auctions")
 
-    def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
-        return train(self, games, seeds)
+    def learn(self, games: Sequence[Game], seeds: Seeds, checkpoint: Path | None = None) -> Outcome:
+        return train(self, games, seeds, checkpoint)
 
     def begin(self, design: Design, key: jax.Array) -> State:
         inputs, (_, bids, bidders) = design.features.shape[1], design.utilities.shape

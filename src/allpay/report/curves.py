@@ -1,16 +1,60 @@
-"""The figure of one equilibrium: what bidders bid, and how often."""
+"""One equilibrium to look at: what bidders bid and how often, as a figure and as a table."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from allpay.errors import AllpayError
-from allpay.game import Common, Game
+from allpay.game import Array, Common, Discrete, Game
 from allpay.theory import Equilibrium
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+PLACES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
+"""Quantiles that the table of bids has."""
+
+MOST_ROWS = 20
+"""Up to so many different values the table has a row for each; of more, it has quantiles."""
+
+MOST_MARKS = 50
+"""Up to so many different values the figure marks the mean bid of each."""
+
+MIDDLES = (np.arange(500) + 0.5) / 500
+"""Places between 0 and 1 over which a mean is taken."""
+
+INSIDE = 1e-9
+"""The part of a piece by which one stays below its end, where something jumps."""
+
+TIED = 1e-9
+"""Bids that differ by less than this part of the highest are one bid."""
+
+
+def bids_in_words(game: Game, equilibrium: Equilibrium) -> str:
+    """The table of bids: by quantile, or by value where there are few values, each of which mixes over an interval."""
+    pieces = _pieces(_jumps(game))
+    if (
+        not isinstance(game.values, Common)
+        and isinstance(game.values.distribution, Discrete)
+        and len(pieces) <= MOST_ROWS
+    ):
+        means = [equilibrium.bid_at(low + (high - low) * MIDDLES).mean() for low, high in pieces]
+        values = game.values.distribution.quantile(pieces.mean(axis=1))
+        rows = zip(values, equilibrium.bid_at(pieces), means, strict=True)
+        lines = [f"{value:8g}  {low:11.4f}  {high:11.4f}  {mean:8.4f}" for value, (low, high), mean in rows]
+        return "\n".join(["   value   lowest bid  highest bid      mean", *lines])
+    return (
+        "quantile     " + "  ".join(f"{q:6.2f}" for q in PLACES) + "\n"
+        "bid          " + "  ".join(f"{b:6.4f}" for b in equilibrium.bid_at(PLACES))
+    )
 
 
 def draw_equilibrium(game: Game, equilibrium: Equilibrium, path: Path) -> Path:
     """Draw the bid function (or, for common values, the distribution of bids) and the density of bids.
+
+    Where a value has a probability of its own, a line spans the bids over which it mixes, and a dot is their mean.
 
     Args:
         game: the game.
@@ -22,30 +66,18 @@ def draw_equilibrium(game: Game, equilibrium: Equilibrium, path: Path) -> Path:
     """
     from matplotlib.figure import Figure
 
-    q = np.linspace(0.0, 1.0, 2001)
-    bid = equilibrium.bid_at(q)
     figure = Figure(figsize=(7.0, 2.9), layout="constrained")
     left, right = figure.subplots(1, 2)
     if isinstance(game.values, Common):
-        left.plot(bid, q, color="black")
+        q = np.linspace(0.0, 1.0, 2001)
+        left.plot(equilibrium.bid_at(q), q, color="black")
         left.set(
             xlabel="bid b", ylabel="probability of a bid of at most b", ylim=(0, 1.02), title="Distribution of bids"
         )
     else:
-        left.plot(game.values.distribution.quantile(q), bid, color="black")
-        left.set(xlabel="value v", ylabel="bid b(v)", title="Bid function")
-        left.set_ylim(bottom=0)
+        _draw_bids(left, game, equilibrium)
     left.set_xlim(left=0)
-    # The density is dq/db: the share of bids between neighbouring quantiles, spread over the distance between them.
-    distance = np.diff(bid)
-    apart = distance > 1e-9 * max(bid[-1], 1e-300)
-    density = np.diff(q)[apart] / distance[apart]
-    right.plot((bid[1:] + bid[:-1])[apart] / 2, density, color="black")
-    right.set(xlabel="bid b", ylabel="density of bids", title="Density of bids")
-    # A density that runs off to infinity at the lowest or highest bid is cut where its bulk has been shown.
-    top = 1.3 * float(np.quantile(density, 0.8)) if density.size else 1.0
-    right.set_ylim(0, min(top, 1.05 * float(density.max())) if density.size else top)
-    right.set_xlim(left=0)
+    _draw_density(right, game, equilibrium)
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
     if not path.suffix:
@@ -58,3 +90,66 @@ def draw_equilibrium(game: Game, equilibrium: Equilibrium, path: Path) -> Path:
     except OSError as error:
         raise AllpayError(f"cannot write {path}: {error.strerror}; choose another file") from None
     return path
+
+
+def _jumps(game: Game) -> Array:
+    """The quantiles at which values jump."""
+    return np.asarray(() if isinstance(game.values, Common) else getattr(game.values.distribution, "breaks", ()), float)
+
+
+def _pieces(jumps: ArrayLike, pooled_from: float | None = None) -> Array:
+    """`[pieces, 2]` the quantiles from where to where nothing jumps, just short of it."""
+    edges = np.union1d([0.0, *np.asarray(jumps), 1.0], [] if pooled_from is None else [pooled_from])
+    return np.stack([edges[:-1], edges[1:] - np.append(INSIDE * np.diff(edges)[:-1], 0.0)], axis=1)
+
+
+def _draw_bids(axes: "Axes", game: Game, equilibrium: Equilibrium) -> None:
+    """The bids of every value: a curve, and for each value that mixes a line, a tick where it pools, and a dot."""
+    assert not isinstance(game.values, Common)
+    value_at, jumps = game.values.distribution.quantile, _jumps(game)
+    pieces = _pieces(jumps, equilibrium.pooled_from)
+    for low, high in pieces:
+        q = np.linspace(low, high, max(2001 // len(pieces), 2))
+        values, bids = value_at(q), equilibrium.bid_at(q)
+        pooled = values[0] == values[-1] and bids[0] == bids[-1] and len(pieces) <= MOST_MARKS
+        axes.plot(values, bids, marker="_" if pooled else None, ms=6, lw=1.2, color="black")
+    mixing = [(low, high) for low, high in _pieces(jumps) if value_at(low) == value_at(high)]
+    if 0 < len(mixing) <= MOST_MARKS:
+        means = [equilibrium.bid_at(low + (high - low) * MIDDLES).mean() for low, high in mixing]
+        axes.plot([float(value_at(low)) for low, _ in mixing], means, "o", color="black", ms=3.5, clip_on=False)
+        axes.set_title("Bids of each value: all, and their mean")
+    else:
+        axes.set_title("Bid function")
+    axes.set(xlabel="value v", ylabel="bid b(v)")
+    axes.set_ylim(bottom=0)
+
+
+def _draw_density(axes: "Axes", game: Game, equilibrium: Equilibrium) -> None:
+    """How often bids are made: a density, and a dot for each bid that is made with positive probability."""
+    pieces = _pieces(_jumps(game), equilibrium.pooled_from)
+    q = np.unique(np.append(np.linspace(0.0, 1.0, 2001), pieces))
+    bid = equilibrium.bid_at(q)
+    # The density is dq/db: the share of bids between neighbouring quantiles, spread over the distance between them.
+    distance, share = np.diff(bid), np.diff(q)
+    apart = distance > TIED * max(bid[-1], 1e-300)
+    density = np.where(share > 2 * INSIDE, share, np.nan)[apart] / distance[apart]  # nobody bids where bids jump
+    axes.plot((bid[1:] + bid[:-1])[apart] / 2, density, color="black")
+    # A density that runs off to infinity at the lowest or highest bid is cut where its bulk has been shown.
+    density = density[np.isfinite(density)]
+    top = 1.3 * float(np.quantile(density, 0.8)) if density.size else 1.0
+    top = min(top, 1.05 * float(density.max())) if density.size else top
+    axes.set(xlabel="bid b", ylabel="density of bids", title="Density of bids", ylim=(0, top))
+    axes.set_xlim(0, 1.04 * bid[-1] if bid[-1] > 0 else 1)
+    for tied, part in _atoms(q, bid):
+        axes.plot([tied, tied], [0, 0.9 * top], color="black", lw=0.8, ls=(0, (1, 1.5)), clip_on=False)
+        axes.plot(tied, 0.9 * top, "o", color="black", ms=3.5, clip_on=False)
+        side = "left" if tied < bid[-1] / 2 else "right"
+        axes.text(tied, 0.9 * top, f"  {part:.0%}  ", ha=side, va="center", fontsize=8)
+
+
+def _atoms(q: Array, bid: Array) -> list[tuple[float, float]]:
+    """Bids that are made with a probability of at least 1 %, each with it."""
+    tied = np.concatenate([[False], np.diff(bid) <= TIED * max(bid[-1], 1e-300), [False]])
+    starts, ends = np.flatnonzero(~tied[:-1] & tied[1:]), np.flatnonzero(tied[:-1] & ~tied[1:])
+    spans = [(float(bid[a]), float(q[b] - q[a])) for a, b in zip(starts, ends, strict=True)]
+    return [(b, share) for b, share in spans if share >= 0.01]

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from allpay.errors import AllpayError
+from allpay.files import write
 from allpay.game import Array
 from allpay.outcome import Verdict
 from allpay.report.summary import (
@@ -73,7 +74,7 @@ _STYLE = {
 # Okabe and Ito's colours, safe for the colour-blind, in an order of different greys; markers tell the same apart again
 _LOOKS = (("#0072B2", "o"), ("#D55E00", "^"), ("#009E73", "s"), ("#CC79A7", "v"))
 _NEUTRAL = "0.35"
-_DASHED, _DOTTED = (0, (4, 2)), (0, (1, 1.5))
+_DASHED, _DOTTED, _DASHDOT = (0, (4, 2)), (0, (1, 1.5)), (0, (4, 1.5, 1, 1.5))
 _BEST: dict[str, Any] = {"marker": "*", "ms": 10, "mec": "black", "mew": 0.6, "ls": "none"}
 _CHECKED: dict[str, Any] = {"marker": "D", "ms": 3.2, "mfc": "white", "mec": "black", "mew": 0.7, "ls": "none"}
 _THEORY: dict[str, Any] = {"marker": "x", "ms": 5, "mec": "black", "mew": 1.2, "ls": "none"}
@@ -100,12 +101,10 @@ def draw_designs(results: "Sequence[Result]", path: Path | str) -> tuple[Path, P
     png, pdf = (stem.with_name(stem.name + suffix) for suffix in (".png", ".pdf"))
     figure = designs_figure(results)
     with _style():
-        try:
-            # no dates and versions in the files, or they would differ from one run to the next
-            figure.savefig(png, dpi=200, metadata={"Software": None})
-            figure.savefig(pdf, metadata={"Creator": None, "Producer": None, "CreationDate": None})
-        except OSError as error:
-            raise AllpayError(f"cannot write the figure {stem}: {error.strerror or error}") from None
+        # no dates and versions in the files, or they would differ from one run to the next
+        nothing = {"Creator": None, "Producer": None, "CreationDate": None}
+        write(png, lambda file: figure.savefig(file, format="png", dpi=200, metadata={"Software": None}))
+        write(pdf, lambda file: figure.savefig(file, format="pdf", metadata=nothing))
     return png, pdf
 
 
@@ -161,7 +160,7 @@ def _draw_curves(figure: "Figure", results: "Sequence[Result]") -> None:
         _widen(axes_row[0], max(map(len, row)))
         axes_row[0].set_ylabel(_axis(row[0][0]))
     for ax in axes[-1]:
-        ax.set_xlabel("weight of the highest rank, w")
+        ax.set_xlabel("weight of the highest rank, w" if columns <= 2 else "highest rank's weight, w")
     columns = min(columns, 2)  # as wide as a page, however many learners there are
     lines = _legend(figure, results, looks, columns + 1, list(limited))
     _finish(figure, results, COLUMN * columns, 2.2 * len(rows) + 0.2 + 0.14 * lines)
@@ -214,11 +213,14 @@ def _draw_network(ax: "Axes", result: "Result", colour: str) -> None:
 
 
 def _draw_equilibrium(ax: "Axes", results: "Sequence[Result]") -> list[str]:
-    """Draw the equilibrium of the game without limits on bids, and name the learners whose limits it breaks somewhere."""
+    """Draw the equilibrium of the game without limits on bids, and name the learners whose limits it breaks somewhere.
+
+    Where a learner's cap binds, the equilibrium with bids pooled at it is drawn too.
+    """
     _, designs = looked_at(results[0].sweep.study.space.polytope, count=101)
     curves = [equilibrium_curves(result, designs) for result in results]
-    free = curves[0][0]
-    holds = np.all([np.isfinite(own) for _, own in curves], axis=0)
+    free = curves[0].free
+    holds = np.isfinite(free) & ~np.any([c.binds for c in curves], axis=0)
     for kept, dashes, width, label in (
         (holds, _DASHED, 1.0, "equilibrium"),
         (~holds, _DOTTED, 1.6, "equilibrium beyond limits"),
@@ -226,10 +228,16 @@ def _draw_equilibrium(ax: "Axes", results: "Sequence[Result]") -> list[str]:
         if np.isfinite(free[kept]).any():
             curve = np.where(kept, free, np.nan)
             ax.plot(designs[:, 0], curve, color="black", ls=dashes, lw=width, zorder=4, label=label)
+    pooled = {np.where(c.pooled, c.own, np.nan).tobytes(): c for c in curves if c.pooled.any()}
+    for c in pooled.values():
+        beside = np.convolve(c.pooled, [1, 1, 1], "same") > 0  # up to where the cap no longer binds
+        ax.plot(
+            designs[:, 0], np.where(beside, c.own, np.nan), color="black", ls=_DASHDOT, lw=1.0, zorder=4, label="pooled"
+        )
     return [
         result.sweep.study.learner.name
-        for result, (_, own) in zip(results, curves, strict=True)
-        if np.any(np.isfinite(free) & ~np.isfinite(own))
+        for result, c in zip(results, curves, strict=True)
+        if np.any(np.isfinite(free) & c.binds)
     ]
 
 
@@ -408,6 +416,7 @@ def _legend(
             f"equilibrium, not allowed\nto {' and '.join(limited)}",
             sign(color="black", ls=_DOTTED, lw=1.6),
         ),
+        "pooled": ("equilibrium, bids pooled at the cap", sign(color="black", ls=_DASHDOT, lw=1)),
         "best": (f"best found, {confidence} interval", sign(**_BEST)),
         "best against check": (f"best found, {confidence} interval, against fresh simulation", sign(**_BEST)),
         "checked": ("best found, simulated afresh", sign(**_CHECKED)),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from statistics import NormalDist
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from allpay.optimum import FLAT, in_words, share_in_words
 from allpay.outcome import Verdict
 from allpay.simplex import looked_at
 from allpay.study.study import DesignSpace
-from allpay.theory import equilibrium, why_no_equilibrium
+from allpay.theory import Equilibrium, equilibrium, why_no_equilibrium
 
 if TYPE_CHECKING:  # the pipeline is slow to import, and nothing of it runs here
     from allpay.pipeline import Result
@@ -62,7 +62,7 @@ def summarise(result: "Result") -> str:
         _learned(result),
         _theory(result),
     ]
-    return "\n\n".join(_wrapped(text) for text in paragraphs if text)
+    return "\n\n".join(wrapped(text) for text in paragraphs if text)
 
 
 def summarise_all(results: "Sequence[Result]") -> str:
@@ -78,8 +78,8 @@ def summarise_all(results: "Sequence[Result]") -> str:
     table = "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )
-    lines = [_wrapped(_headline(r), indent="  ") for r in results]
-    notes = [_wrapped(_COLUMNS), *(_wrapped(line, indent="  ") for line in games_in_words(results))]
+    lines = [wrapped(_headline(r), indent="  ") for r in results]
+    notes = [wrapped(_COLUMNS), *(wrapped(line, indent="  ") for line in games_in_words(results))]
     return "\n\n".join([table, "\n".join(notes), "\n".join(lines)])
 
 
@@ -118,21 +118,39 @@ def without_limits(result: "Result", grid: bool = True) -> Setting:
     return replace(setting, bid_levels=2, values=replace(values, levels=1) if isinstance(values, Private) else values)
 
 
-def equilibrium_curves(result: "Result", designs: Array) -> tuple[Array, Array]:
-    """The objective in the symmetric equilibrium of each design on continuous bids.
+class Curves(NamedTuple):
+    """The objective in the symmetric equilibrium of each design on continuous bids, NaN where there is no closed form.
 
-    Returns:
-        `[designs]` of the game without limits on bids, and `[designs]` of the game within the limits that the learner had;
-        NaN where there is no closed form.
+    Attributes:
+        free: `[designs]` of the game without limits on bids.
+        own: `[designs]` of the game within the limits that the learner had.
+        pooled: `[designs]` whether some bids pool at the cap there.
     """
+
+    free: Array
+    own: Array
+    pooled: NDArray[np.bool_]
+
+    @property
+    def binds(self) -> NDArray[np.bool_]:
+        """`[designs]` whether limits keep bidders from the equilibrium without them."""
+        return self.pooled | (np.isfinite(self.free) & ~np.isfinite(self.own))
+
+
+def equilibrium_curves(result: "Result", designs: Array) -> Curves:
+    """What theory says of each design."""
     study, own, free = result.sweep.study, setting_of(result), without_limits(result)
 
-    def curve(setting: Setting) -> Array:
-        found = [equilibrium(setting.game(study.space.mechanism(weights.tolist()))) for weights in designs]
-        return np.array([math.nan if e is None else getattr(e, study.objective.replace("-", "_")) for e in found])
+    def found(setting: Setting) -> list[Equilibrium | None]:
+        return [equilibrium(setting.game(study.space.mechanism(weights.tolist()))) for weights in designs]
 
-    within = curve(own)
-    return within if own == free else curve(free), within
+    def curve(equilibria: list[Equilibrium | None]) -> Array:
+        name = study.objective.replace("-", "_")
+        return np.array([math.nan if e is None else getattr(e, name) for e in equilibria])
+
+    within = found(own)
+    pooled = np.array([e is not None and e.pooled_from is not None for e in within])
+    return Curves(curve(within if own == free else found(free)), curve(within), pooled)
 
 
 def setting_in_words(result: "Result") -> str:
@@ -435,7 +453,7 @@ def _theory(result: "Result") -> str:
             f"Theory: the best design is {named}."
             if best.fraction == 1
             else f"Theory: among the {_part(best.fraction)} of designs for which the program has a closed form, the best is "
-            f"{named}; for the others it has no formula{_pooled(setting)}."
+            f"{named}; for the others it has no formula{_banned(setting)}."
         )
     if result.exact is not None:
         text = f"At the best design found it is {result.exact:.4g}"
@@ -451,7 +469,9 @@ def _theory(result: "Result") -> str:
     sentences.extend(_about_limits(result))
     if best is not None and not study.learner.continuous:
         levels = f"{setting.bid_levels} bids" + (
-            f" and {setting.values.levels} values" if isinstance(setting.values, Private) else ""
+            f" and {setting.values.levels} values"
+            if isinstance(setting.values, Private) and not setting.values.exact
+            else ""
         )
         sentences.append(
             f"Theory has continuous bids, these bidders {levels}: a gap to it is not due to learning alone."
@@ -469,23 +489,32 @@ def _about_limits(result: "Result") -> Iterable[str]:
     if without_limits(result) == setting:
         return
     designs = np.concatenate(looked_at(study.space.polytope, 101))
-    free, own = equilibrium_curves(result, designs)
-    beyond = np.isfinite(free) & ~np.isfinite(own)
-    if not beyond.any():
-        return
-    if not study.space.line:
-        where = f"under {beyond.mean():.0%} of the designs"
-    elif beyond.all():
-        where = "for every w"
-    else:
-        listed = (f"{a:.2f} to {b:.2f}" for a, b in _spans(designs[:, 0], beyond))
-        where = "for w from " + " and from ".join(listed)
-    # a cap can also raise what bidders pay in a contest (Che and Gale 1998), so that more is said of this case alone
-    lowers = study.space.rule == "payments" and isinstance(setting.values, Private) and setting.cost_power == 1
-    yield (
-        f"Limits on bids matter ({_limits(setting)}): {where} the equilibrium without them has higher bids, so these bidders "
-        f"cannot play it, {'and revenue is lower there' if lowers else f'and {_objective(result)} may differ'}."
-    )
+    curves = equilibrium_curves(result, designs)
+
+    def where(kept: NDArray[np.bool_]) -> str:
+        if not study.space.line:
+            return f"under {kept.mean():.0%} of the designs"
+        if kept.all():
+            return "for every w"
+        listed = (f"{a:.2f} to {b:.2f}" for a, b in _spans(designs[:, 0], kept))
+        return "for w from " + " and from ".join(listed)
+
+    if curves.pooled.any():
+        free = curves.free[curves.pooled & np.isfinite(curves.free)]
+        without = f", without a cap {_range(free)}" if free.size else ""
+        yield (
+            f"The cap matters (no bid above {setting.max_bid:g}): {where(curves.pooled)} it binds, so that in equilibrium bids "
+            f"pool at it; {_objective(result)} is {_range(curves.own[curves.pooled])} there{without}."
+        )
+    beyond = curves.binds & ~curves.pooled
+    if beyond.any():
+        # a limit can also raise what bidders pay in a contest (Che and Gale 1998), so that more is said of this case alone
+        lowers = study.space.rule == "payments" and isinstance(setting.values, Private) and setting.cost_power == 1
+        effect = "revenue is lower there" if lowers else f"{_objective(result)} may differ"
+        yield (
+            f"Limits on bids matter ({_limits(setting)}): {where(beyond)} the equilibrium without them has higher bids, so "
+            f"these bidders cannot play it, and {effect}."
+        )
 
 
 # The table ------------------------------------------------------------------------------------------------------------
@@ -578,11 +607,14 @@ def _size(result: "Result") -> str:
     return f"{_count(result.sweep.designs, 'design')} × {_count(result.sweep.study.rounds, 'round')}"
 
 
-def _pooled(setting: Setting) -> str:
-    """What is known where a cap binds."""
-    if setting.max_bid is None:
-        return ""
-    return " (where the cap binds, an equilibrium exists with bids pooled at the cap)"
+def _banned(setting: Setting) -> str:
+    """Why there may be no formula."""
+    return "" if setting.overbidding else ", as where bids would pass the bidder's value, which is not allowed"
+
+
+def _range(numbers: Array) -> str:
+    low, high = f"{numbers.min():.4g}", f"{numbers.max():.4g}"
+    return low if low == high else f"{low} to {high}"
 
 
 def _part(share: float) -> str:
@@ -602,16 +634,19 @@ def _estimate(result: "Result", explained: bool = False) -> str:
     if resolution <= stderr:
         if not math.isfinite(checked.stderr):
             return f"{checked.mean:.4g}"
-        return f"{checked.mean:.4f} ± {_error(stderr)}"
-    text = f"{checked.mean:.4f} ± {_error(resolution)}"
+        return f"{checked.mean:.4f} ± {error_in_words(stderr)}"
+    text = f"{checked.mean:.4f} ± {error_in_words(resolution)}"
     if not explained:
         return text
     exact = math.isfinite(checked.stderr) and stderr < NEARLY_EXACT * abs(checked.mean)
     which = "grid" if exact and result.sweep.study.learner.continuous else "what is resolved"
-    return f"{text} ({which}" + (f"; rounds agree to {_error(stderr)})" if math.isfinite(checked.stderr) else ")")
+    return f"{text} ({which}" + (
+        f"; rounds agree to {error_in_words(stderr)})" if math.isfinite(checked.stderr) else ")"
+    )
 
 
-def _error(x: float) -> str:
+def error_in_words(x: float) -> str:
+    """A standard error to four or five decimals, never rounded to none."""
     if x == 0:
         return "0"
     return "<0.00001" if x < 5e-6 else f"{x:.{4 if x >= 1e-4 else 5}f}"
@@ -627,7 +662,7 @@ def _named(result: "Result", weights: Sequence[float]) -> str:
     return f"w = {weights[0]:.3g}" if result.optimum.freedom == 1 else in_words(weights)
 
 
-def _wrapped(text: str, indent: str = "") -> str:
+def wrapped(text: str, indent: str = "") -> str:
     """The text in lines, with its last word never alone on one."""
     head, _, last = text.rpartition(" ")
     glued = f"{head}\N{NO-BREAK SPACE}{last}" if head else last

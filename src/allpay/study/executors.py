@@ -1,22 +1,66 @@
 """Where batches are learned: in this process, in spawned processes, or on a Dask cluster; all behind one interface."""
 
+import logging
+import math
 import os
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
-from multiprocessing import get_context
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing import get_context, parent_process
+from typing import Any
 
 from allpay.errors import AllpayError
-from allpay.learners.base import THREADS
+from allpay.learners.base import cores
+
+AHEAD = 2
+"""How many batches wait for each that is being learned: fewer would leave workers idle, more would only fill memories."""
+
+PATIENCE = 10
+"""Seconds in which a scheduler must answer."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Where batches are learned.
+
+    Attributes:
+        executor: runs them.
+        width: how many may be submitted and not yet finished, which changes as workers come and go; 0 if there are none.
+        threads: how many threads a batch may take there; None if as many as there are.
+    """
+
+    executor: Executor
+    width: Callable[[], int]
+    threads: int | None
+
+
+class Here(Executor):
+    """Runs what is submitted at once, in this thread."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
 
 
 @contextmanager
-def executor(workers: int = 1, scheduler: str | None = None) -> Iterator[Executor | None]:
-    """An executor for batches; None stands for this process, which needs none.
+def pool_of(workers: int = 1, scheduler: str | None = None, most: int = 2**16) -> Iterator[Pool]:
+    """Where batches are learned; what is running there is given up when the context is left by an exception.
 
     Args:
-        workers: how many processes. They are spawned, since JAX and threads do not survive a fork, and share the cores.
-        scheduler: the address of a running Dask scheduler, instead of own processes.
+        workers: how many processes; 1 is this one. Others are spawned, since JAX and threads do not survive a fork, and share
+            the cores.
+        scheduler: the address of a running Dask scheduler, instead of own processes. Its workers take one thread for each
+            batch.
+        most: how many batches there are.
 
     Raises:
         AllpayError: if there is no such scheduler, or Dask is not installed, or workers are fewer than one.
@@ -24,31 +68,120 @@ def executor(workers: int = 1, scheduler: str | None = None) -> Iterator[Executo
     if workers < 1:
         raise AllpayError(f"workers must be at least 1: got {workers}")
     if scheduler is not None:
+        with _dask(scheduler) as pool:
+            yield pool
+    elif workers > 1:
+        with _processes(min(workers, most)) as pool:
+            yield pool
+    else:
+        yield Pool(Here(), lambda: 1, None)
+
+
+@contextmanager
+def _processes(workers: int) -> Iterator[Pool]:
+    executor = _Spawned(workers, get_context("spawn"), _begin)
+    try:
+        yield Pool(executor, lambda: AHEAD * workers, max(1, cores() // workers))
+    except BaseException:
+        executor.kill()
+        raise
+    executor.shutdown()
+
+
+class _Spawned(ProcessPoolExecutor):
+    """Processes that a Ctrl-C in the terminal does not reach: when to stop is said by the process that started them."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        with _no_interrupts():  # processes are started here, and take on what is blocked
+            return super().submit(fn, *args, **kwargs)
+
+    def kill(self) -> None:
+        """End all processes at once."""
+        processes = list((self._processes or {}).values())
+        self.shutdown(wait=False, cancel_futures=True)
+        for process in processes:
+            with suppress(ValueError):  # it has ended
+                process.kill()
+        for process in processes:
+            with suppress(ValueError):
+                process.join()
+
+
+@contextmanager
+def _no_interrupts() -> Iterator[None]:
+    mask = getattr(signal, "pthread_sigmask", None)
+    if mask is None:  # Windows
+        yield
+        return
+    before = mask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        mask(signal.SIG_SETMASK, before)
+
+
+def _begin() -> None:
+    """Make a spawned process ready: it ends with the one that started it, however that ended."""
+    if not hasattr(signal, "pthread_sigmask"):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+@contextmanager
+def _dask(scheduler: str) -> Iterator[Pool]:
+    try:
+        from distributed import Client
+    except ModuleNotFoundError:
+        raise AllpayError("a scheduler needs Dask: install it with pip install 'allpay[cluster]'") from None
+    with _silent("distributed", "tornado", "asyncio"):
         try:
-            from distributed import Client
-        except ModuleNotFoundError:
-            raise AllpayError("a scheduler needs Dask: install it with pip install 'allpay[cluster]'") from None
-        try:
-            client = Client(scheduler, timeout=10, set_as_default=False)
+            client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
         except (OSError, ValueError) as error:
             reason = type(error).__name__
             raise AllpayError(
                 f"no Dask scheduler answers at {scheduler} ({reason}): start one there, or check it"
             ) from None
-        with client, client.get_executor() as remote:
-            yield remote
-    elif workers > 1:
-        share = max(1, (os.cpu_count() or 1) // workers)
-        with ProcessPoolExecutor(workers, get_context("spawn"), _take, (share,)) as processes:
-            try:
-                yield processes
-            except BaseException:
-                processes.shutdown(wait=False, cancel_futures=True)
-                raise
-    else:
-        yield None
+        executor = client.get_executor(pure=False)
+        try:
+            yield Pool(executor, _seldom(lambda: AHEAD * sum(client.nthreads().values())), 1)
+        finally:
+            with suppress(Exception):  # a scheduler that is lost has nothing to be told
+                executor.shutdown(wait=False)
+            with suppress(Exception):
+                client.close(timeout=2)
 
 
-def _take(threads: int) -> None:
-    """Let the learners of this process use so many threads."""
-    os.environ[THREADS] = str(threads)
+def _seldom(ask: Callable[[], int], seconds: float = 1.0) -> Callable[[], int]:
+    """The answer to a question that takes time, asked again once it is so old."""
+    asked, answer = -math.inf, 0
+
+    def last() -> int:
+        nonlocal asked, answer
+        if time.monotonic() > asked + seconds:
+            answer, asked = ask(), time.monotonic()
+        return answer
+
+    return last
+
+
+@contextmanager
+def _silent(*libraries: str) -> Iterator[None]:
+    """Keep libraries from writing to stderr: what must be said of them is said by us, in a line."""
+    named = [logging.getLogger(name) for name in logging.root.manager.loggerDict if name.split(".")[0] in libraries]
+    speaking = [logger for logger in named if not logger.disabled]
+    for logger in speaking:
+        logger.disabled = True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger in speaking:
+            logger.disabled = False

@@ -1,7 +1,7 @@
 """Studies as text: the TOML file that a user writes, and the specification that a study folder keeps. Both become a `Study`."""
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from allpay.errors import AllpayError, one_of
 from allpay.game import Beta, Common, Discrete, Lognormal, Power, Private, Setting, Uniform, distribution
-from allpay.learners import LEARNERS, learner
+from allpay.learners import LEARNERS, kind_of, learner
+from allpay.learners.own import SEPARATOR
 from allpay.study.study import DesignSpace, Study
 
 TEMPLATE = """\
@@ -48,6 +49,7 @@ values = "private"           # private, or common: the prize is worth 1 to all
 [learner]
 name = "fictitious-play"
 # iterations = 3000          # and the other options of this learner
+                             # a learner of your own: name = "package.module:Class"
 """
 
 
@@ -208,16 +210,30 @@ def study_of(specification: dict[str, Any]) -> Study:
     Raises:
         AllpayError: if it was made with a learner or a distribution that is not allpay's own.
     """
-    if "reproduce" in specification:
-        raise AllpayError(
-            "this is the folder of `allpay reproduce`: give that command again with --out, and it goes on"
-        )
     try:
         return Study(**{key: _made(value) for key, value in specification.items()})
     except (KeyError, TypeError):
         raise AllpayError(
             "this study uses a learner or a distribution of its own: run it again from its own program"
         ) from None
+
+
+def together(studies: Mapping[str, Study]) -> dict[str, Any]:
+    """The specification of a folder: of one study under the name "", or of several, each in the folder of its name below."""
+    if "" in studies:
+        return studies[""].specification()
+    return {"studies": {name: study.specification() for name, study in studies.items()}}
+
+
+def studies_of(specification: dict[str, Any]) -> dict[str, Study]:
+    """The studies that a folder's specification describes, by their folders below it.
+
+    Raises:
+        AllpayError: see `study_of`.
+    """
+    if "studies" not in specification:
+        return {"": study_of(specification)}
+    return {name: study_of(held) for name, held in specification["studies"].items()}
 
 
 def _made(value: Any) -> Any:
@@ -228,5 +244,6 @@ def _made(value: Any) -> Any:
         return value
     kinds: dict[str, Callable[..., Any]] = {k.__name__: k for k in (DesignSpace, Setting, Private, Common)}
     kinds |= {k.__name__: k for k in (Uniform, Power, Beta, Lognormal, Discrete)} | dict(LEARNERS)
-    fields = {key: _made(v) for key, v in value.items() if key != "type"}
-    return kinds[value["type"]](**fields)
+    fields, kind = {key: _made(v) for key, v in value.items() if key != "type"}, value["type"]
+    own = SEPARATOR in kind and not kind.startswith("__main__") and "<locals>" not in kind
+    return (kind_of(kind) if own else kinds[kind])(**fields)

@@ -1,25 +1,69 @@
-"""The folder that a study is kept in: its specification, and one immutable Parquet file for each finished batch.
+"""The folder that a study is kept in: its specification, one immutable Parquet file for each finished batch, and a log.
 
-A batch is written to a temporary name, flushed to disk and renamed, so that a file under its own name is whole.
+A file under its own name is whole: it was written to a temporary name, flushed to the disk and renamed. Every batch says which
+study it is of, by what it was computed and what it holds, so that one that is damaged, changed or another study's is noticed.
 """
 
+import hashlib
 import json
 import os
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
+import numpy as np
 import polars as pl
 from filelock import FileLock, Timeout
 
 from allpay.errors import AllpayError
+from allpay.files import UNFINISHED, clear, write
+from allpay.progress import tell
+from allpay.versions import in_words
 
 SPECIFICATION = "study.json"
 RESULT = "result.json"
+SURROGATE = "surrogate.npz"
+LOG = "log.txt"
 LOCK = ".lock"
+BATCHES = "batches"
+CHECKPOINTS = "checkpoints"
+
+FORMAT = 1
+"""Of the folder; another allpay that keeps it otherwise has another."""
+
+MOMENT = 0.3
+"""Seconds that `allpay status` may hold the lock to see whether somebody has it."""
+
+_METADATA = "allpay"
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the specification file of a folder holds.
+
+    Attributes:
+        specification: of the study, as plain JSON values.
+        designs_per_batch: how it is parted into batches.
+        versions: of what made the folder; each batch says what computed it.
+    """
+
+    specification: dict[str, Any]
+    designs_per_batch: int
+    versions: dict[str, str]
+
+    @property
+    def identity(self) -> str:
+        """A digest of what the batches depend on: batches of two folders can be exchanged if they have the same."""
+        text = json.dumps([self.specification, self.designs_per_batch], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def text(self) -> str:
+        """The file."""
+        return json.dumps({"format": FORMAT, "identity": self.identity, **vars(self)}, indent=2)
 
 
 @dataclass(frozen=True)
@@ -27,80 +71,207 @@ class Store:
     """An open study folder."""
 
     folder: Path
+    held: Held
 
-    def read_batch(self, index: int) -> pl.DataFrame | None:
-        """The table of a finished batch; None where there is none, or its file is damaged and must be made again."""
+    def read_batch(self, number: int) -> tuple[pl.DataFrame, dict[str, str]] | None:
+        """The table of a finished batch and the versions that computed it; None if there is none, or its file is not whole
+        or not of this batch."""
+        path = self._batch(number)
+        made = _made(path)
         try:
-            return pl.read_parquet(self._batch(index))
-        except FileNotFoundError:
-            return None
+            table = pl.read_parquet(path)
         except (pl.exceptions.PolarsError, OSError):
             return None
+        ours = {"study": self.held.identity, "batch": number, "content": digest(table)}
+        return (table, made.get("versions", {})) if made == {**made, **ours} else None
 
-    def has_batch(self, index: int) -> bool:
-        """Whether there is a file of a batch, whole or not."""
-        return self._batch(index).exists()
+    def files(self, batches: int) -> tuple[list[int], list[Path]]:
+        """Which of so many batches have a file, whole or not, and the files among theirs that are not of this study."""
+        numbers = {self._batch(number): number for number in range(batches)}
+        ours, others = [], []
+        for path in sorted((self.folder / BATCHES).glob("*.parquet")):
+            if path in numbers and _made(path).get("study", self.held.identity) == self.held.identity:
+                ours.append(numbers[path])
+            else:
+                others.append(path)
+        return ours, others
 
-    def write_batch(self, index: int, table: pl.DataFrame) -> None:
-        """Keep the table of a finished batch."""
-        write(self._batch(index), table.write_parquet)
+    def write_batch(self, number: int, table: pl.DataFrame, versions: dict[str, str]) -> None:
+        """Keep the table of a finished batch.
 
-    def _batch(self, index: int) -> Path:
-        return self.folder / "batches" / f"batch-{index:05d}.parquet"
+        Raises:
+            AllpayError: if it cannot be written.
+        """
+        made = {"study": self.held.identity, "batch": number, "versions": versions, "content": digest(table)}
+        metadata = {_METADATA: json.dumps(made)}
+        write(self._batch(number), lambda file: table.write_parquet(file, metadata=metadata))
+        self.checkpoint(number).unlink(missing_ok=True)
+
+    def checkpoint(self, number: int) -> Path:
+        """The file in which the runs of a batch are kept while they are learned; its folder is there if one may be."""
+        return self.folder / CHECKPOINTS / f"batch-{number:05d}.npz"
+
+    def log(self, text: str) -> None:
+        """Add a line to the log. A disk that is full is no reason to fail."""
+        with suppress(OSError), (self.folder / LOG).open("a", encoding="utf-8") as file:
+            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S %z')}  {text}\n")
+
+    def tell(self, text: str) -> None:
+        """Add a line to the log, and say it."""
+        self.log(text)
+        tell(text)
+
+    def _batch(self, number: int) -> Path:
+        return self.folder / BATCHES / f"batch-{number:05d}.parquet"
+
+
+def _made(path: Path) -> dict[str, Any]:
+    """What the file of a batch says of itself: `study`, `batch`, `versions`, `content`; nothing if it cannot be read."""
+    try:
+        return dict(json.loads(pl.read_parquet_metadata(path)[_METADATA]))
+    except (pl.exceptions.PolarsError, OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def digest(table: pl.DataFrame) -> str:
+    """A digest of what a table holds, whatever file it is in."""
+    content = hashlib.sha256()
+    for column in table:
+        values = column.to_numpy() if column.dtype.is_numeric() else np.array(column.to_list(), str)
+        content.update(f"{column.name} {values.dtype.str} ".encode() + values.tobytes())
+    return content.hexdigest()
 
 
 @contextmanager
-def open_store(folder: Path | str, specification: dict[str, Any], versions: dict[str, str]) -> Iterator[Store]:
+def open_store(
+    folder: Path | str, specification: dict[str, Any], versions: dict[str, str], designs_per_batch: int = 1
+) -> Iterator[Store]:
     """Open a folder for a study, or make it; while it is open no other process can open it.
+
+    Args:
+        folder: where it is.
+        specification: of the study.
+        versions: of what computes now.
+        designs_per_batch: how it is parted into batches, if it is new; else it stays as it is.
 
     Raises:
         AllpayError: if the folder holds something else or another study, is in use, or cannot be written.
     """
     folder = Path(folder)
-    path = folder / SPECIFICATION
+    lock = FileLock(folder / LOCK)
     try:
-        if path.exists():
-            held = read_folder(folder)["specification"]
-            if held != specification:
-                raise AllpayError(
-                    f"{folder} holds another study ({_difference(held, specification)}): choose another folder"
-                )
-        elif folder.exists() and any(folder.iterdir()):
+        if not _is_free(folder) and not _holds_study(folder):
             raise AllpayError(f"{folder} exists, is not empty and holds no study: choose another folder")
-        else:
-            folder.mkdir(parents=True, exist_ok=True)
-            text = json.dumps({"specification": specification, "versions": versions}, indent=2)
-            write(path, lambda file: file.write(text.encode()))
-        lock = FileLock(folder / LOCK)
-        lock.acquire(timeout=0)
+        (folder / BATCHES).mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=MOMENT)
     except Timeout:
         raise AllpayError(
             f"another process is running the study in {folder}: wait for it, or choose another folder"
         ) from None
     except OSError as error:
-        raise AllpayError(f"cannot write to {folder}: {error.strerror}; choose another folder") from None
+        raise AllpayError(f"cannot write to {folder}: {error.strerror or error}; choose another folder") from None
     try:
-        yield Store(folder)
+        for part in (folder, folder / BATCHES, folder / CHECKPOINTS):
+            clear(part)
+        store = Store(folder, _held(folder, Held(specification, designs_per_batch, versions)))
+        store.log(f"opened by process {os.getpid()} on {platform.node()}, {in_words(versions)}")
+        try:
+            yield store
+        except BaseException as error:
+            store.log(f"stopped: {str(error) or type(error).__name__}")
+            raise
+        store.log("closed")
     finally:
         lock.release()
 
 
-def read_folder(folder: Path) -> dict[str, Any]:
-    """What the specification file of a study folder holds: `specification` and `versions`.
+def _held(folder: Path, asked: Held) -> Held:
+    """What a folder holds; it is given what is asked for if it is new, and repaired if one of its two files is not whole."""
+    path, copy = _places(folder)
+    if _is_free(folder):
+        held = asked
+    else:
+        held = read_folder(folder)
+        if held.specification != asked.specification:
+            raise AllpayError(
+                f"{folder} holds another study ({_difference(held.specification, asked.specification)}): "
+                f"choose another folder, or go on with that study: allpay resume {folder}"
+            )
+        fault = _fault(path, held)
+        if fault:
+            Store(folder, held).tell(f"{path} {fault}: it has been restored")
+    for place in (path, copy):
+        if _fault(place, held):
+            write(place, lambda file: file.write(held.text().encode()))
+    return held
+
+
+def read_folder(folder: Path) -> Held:
+    """What a study folder holds. It is kept twice, and what one file has lost is in the other.
 
     Raises:
-        AllpayError: if the folder holds no study, or its specification is damaged.
+        AllpayError: if the folder holds no study, or both are damaged.
     """
-    path = folder / SPECIFICATION
+    path, copy = _places(folder)
+    if not path.exists() and not copy.exists():
+        raise AllpayError(f"{folder} holds no study (it has no {SPECIFICATION})")
     try:
-        held = json.loads(path.read_text())
-        return {"specification": dict(held["specification"]), "versions": dict(held["versions"])}
-    except FileNotFoundError:
-        raise AllpayError(f"{folder} holds no study (it has no {SPECIFICATION})") from None
+        for place in (copy, path):
+            held = _read(place)
+            if held is not None:
+                return held
     except OSError as error:
-        raise AllpayError(f"cannot read {path}: {error.strerror}") from None
+        raise AllpayError(f"cannot read {place}: {error.strerror}") from None
+    raise AllpayError(f"{path} is damaged: remove it with its folder, or choose another folder")
+
+
+def _places(folder: Path) -> tuple[Path, Path]:
+    """The specification for people to read, and its copy."""
+    return folder / SPECIFICATION, folder / f".{SPECIFICATION}"
+
+
+def _read(path: Path) -> Held | None:
+    """What a specification file holds; None if there is none, or it is not as it was written."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found["format"] != FORMAT:
+            raise AllpayError(f"{path} has format {found['format']}, not {FORMAT}: use the allpay that made it")
+        held = Held(dict(found["specification"]), int(found["designs_per_batch"]), dict(found["versions"]))
+        return held if held.identity == found["identity"] else None
+    except FileNotFoundError:
+        return None
+    except AllpayError:
+        raise
     except (ValueError, KeyError, TypeError):
-        raise AllpayError(f"{path} is damaged: remove it with its folder, or choose another folder") from None
+        return None
+
+
+def _fault(path: Path, held: Held) -> str:
+    """What is wrong with a specification file, in words; empty if nothing is."""
+    if not path.exists():
+        return "is missing"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))["specification"]
+    except (ValueError, KeyError, TypeError):
+        return "is damaged"
+    if found != held.specification:
+        change = _difference(held.specification, found, "it had {}, now {}")
+        return f"was changed after the study had begun ({change})"
+    return "" if _read(path) == held else "is damaged"
+
+
+def _is_free(folder: Path) -> bool:
+    """Whether a folder is not there, or holds no more than is left by a process that was killed when it began to make it."""
+    if not folder.is_dir():
+        return True
+    left = {LOCK, LOG, BATCHES}
+    parts = [path for path in folder.iterdir() if path.name not in left]
+    parts += (folder / BATCHES).glob("*")
+    return all(path.name.startswith(".") and path.name.endswith(UNFINISHED) for path in parts)
+
+
+def _holds_study(folder: Path) -> bool:
+    return any(path.exists() for path in _places(folder))
 
 
 def result_is_there(folder: Path) -> bool:
@@ -110,45 +281,23 @@ def result_is_there(folder: Path) -> bool:
 
 def in_use(folder: Path) -> bool:
     """Whether a process is running the study in a folder."""
+    if not (folder / LOCK).exists():
+        return False
     lock = FileLock(folder / LOCK)
     try:
         with lock.acquire(timeout=0):
             return False
-    except (Timeout, OSError):
+    except Timeout:
         return True
+    except OSError:  # a folder that cannot be written is nobody's to run
+        return False
 
 
-def write(path: Path, fill: Callable[[BinaryIO], Any]) -> None:
-    """Write a file so that it is either whole under its name or not there; `fill` is given the open file.
-
-    Raises:
-        AllpayError: if the disk is full or the folder cannot be written; nothing is left behind.
-    """
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "wb") as file:
-            fill(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise AllpayError(
-            f"cannot write {path}: {error.strerror or error}; free some space or choose another folder"
-        ) from None
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-
-
-def _difference(held: Any, asked: Any) -> str:
+def _difference(held: Any, asked: Any, words: str = "it has {}, this one {}") -> str:
     """The first thing in which two specifications differ, in words."""
     if not (isinstance(held, dict) and isinstance(asked, dict)):
-        return f"it has {held}, this one {asked}"
+        return words.format(held, asked)
     for key in {**asked, **held}:
         if held.get(key) != asked.get(key):
-            inner = _difference(held.get(key), asked.get(key))
-            return f"{key}: {inner}"
+            return f"{key}: {_difference(held.get(key), asked.get(key), words)}"
     return "it is the same"

@@ -1,11 +1,9 @@
 """What a study is: the designs to try, the bidders who learn under each, and how often. Running it is in `sweep`."""
 
 import dataclasses
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from numbers import Real
 from typing import Any
 
@@ -13,7 +11,7 @@ import numpy as np
 
 from allpay.errors import AllpayError, one_of
 from allpay.game import Array, Game, Setting
-from allpay.learners import FictitiousPlay, Learner
+from allpay.learners import FictitiousPlay, Learner, name_of
 from allpay.learners.base import check_learner, check_rounds
 from allpay.mechanism import RULES, Mechanism, check_bidders, complete_weights
 from allpay.simplex import SAMPLINGS, Box, OrderedSimplex, Polytope, grid, opening, spread
@@ -264,21 +262,11 @@ def _designs_rng(seed: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_DESIGNS,)))
 
 
-def versions() -> dict[str, str]:
-    """The versions of what computes the results."""
-    found = {"python": platform.python_version()}
-    for package in ("allpay", "numpy", "scipy", "numba", "jax", "equinox", "optax", "polars"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "unknown"
-    return found
-
-
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return {"type": getattr(value, "name", type(value).__name__), **fields}
+        kind = name_of(value) if callable(getattr(value, "learn", None)) else type(value).__name__  # type: ignore[arg-type]
+        return {"type": kind, **fields}
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
     return value if isinstance(value, (str, int, float, bool, type(None))) else repr(value)

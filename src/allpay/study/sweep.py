@@ -1,9 +1,18 @@
 """Running a study: designs in batches, each batch learned and kept as soon as it is done."""
 
-from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, as_completed
+import json
+import math
+import os
+import signal
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, as_completed, wait
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 import numpy as np
 import polars as pl
@@ -11,20 +20,25 @@ import polars as pl
 from allpay.errors import AllpayError
 from allpay.game import Array
 from allpay.learners import run_seeds
-from allpay.learners.base import Seeds
+from allpay.learners.base import check_outcome
 from allpay.outcome import Outcome, Verdict
-from allpay.study.executors import executor
-from allpay.study.store import Store, open_store
-from allpay.study.study import TRAINING, Study, versions
-
-DESIGNS_PER_BATCH = 5
-"""Designs that are learned and kept together. No result depends on it."""
+from allpay.progress import listening, tell
+from allpay.study.batches import batches_of, designs_per_batch
+from allpay.study.executors import AHEAD, Pool, pool_of
+from allpay.study.store import CHECKPOINTS, Held, Store, open_store, read_folder
+from allpay.study.study import TRAINING, Study
+from allpay.study.task import Answer, computing, in_words, learn_batch, table_of, task_of
+from allpay.versions import difference, versions
+from allpay.versions import in_words as versions_in_words
 
 ATTEMPTS = 3
-"""How often worker processes may die before the run is given up."""
+"""How often in a row worker processes may die, with no batch finished between, before the run is given up."""
 
-Progress = Callable[[int, int], None]
-"""Called with the number of designs done and of all designs."""
+PATIENCE = 2.0
+"""Seconds after which workers that have not answered are looked after."""
+
+Progress = Callable[[float, int], None]
+"""Called with the number of designs done, a part of one among them, and of all designs."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +50,16 @@ class Sweep:
         table: the rows, by design and round, with the columns `design`, `round`, `w1`…`wn`, `revenue`, `highest_bid`,
             `realised_revenue`, `realised_highest_bid`, `payoff`, `exploitability`, `relative_exploitability`, `verdict`,
             `iterations` and `seed`.
-        damaged: batches whose file could not be read and that were run again.
+        damaged: batches whose file was not whole and that were run again.
         stopped: why an active study chose no more designs; empty for others.
+        computed: which batches were computed by what, as `("0 to 7, 9", {"numpy": "2.4.0", …})`.
     """
 
     study: Study
     table: pl.DataFrame
     damaged: tuple[int, ...] = ()
     stopped: str = ""
+    computed: tuple[tuple[str, dict[str, str]], ...] = ()
 
     @property
     def designs(self) -> int:
@@ -53,7 +69,8 @@ class Sweep:
     @property
     def weights(self) -> Array:
         """`[designs, bidders]` the designs."""
-        return weights_of(self.table, self.study.rounds)
+        columns = [name for name in self.table.columns if name[0] == "w" and name[1:].isdigit()]
+        return self.table.gather_every(self.study.rounds).select(columns).to_numpy()
 
     def values(self, column: str | None = None) -> Array:
         """`[designs, rounds]` of a column; of the study's objective if none is named."""
@@ -63,8 +80,7 @@ class Sweep:
     @property
     def verdicts(self) -> dict[str, int]:
         """How many runs got each verdict."""
-        counts = dict(self.table.group_by("verdict").len().iter_rows())
-        return {verdict.value: counts.get(verdict.value, 0) for verdict in Verdict}
+        return verdicts(self.table)
 
 
 Choose = Callable[[Sweep, int], Array | str]
@@ -72,26 +88,26 @@ Choose = Callable[[Sweep, int], Array | str]
 `[number, bidders]`, a function of the former alone, or, in words, why no more are needed."""
 
 
-Task = tuple[Study, range, Array]
-"""What `learn_batch` takes."""
-
-
-def weights_of(table: pl.DataFrame, rounds: int) -> Array:
-    """`[designs, bidders]` the designs of a table by design and round."""
-    columns = [name for name in table.columns if name[0] == "w" and name[1:].isdigit()]
-    return table.gather_every(rounds).select(columns).to_numpy()
+def verdicts(table: pl.DataFrame) -> dict[str, int]:
+    """How many runs of a table got each verdict."""
+    counts = dict(table.group_by("verdict").len().iter_rows())
+    return {verdict.value: counts.get(verdict.value, 0) for verdict in Verdict}
 
 
 def run(
     study: Study,
-    folder: Path | str | None = None,
+    folder: Path | str | Store | None = None,
     progress: Progress | None = None,
     *,
     workers: int = 1,
     scheduler: str | None = None,
     choose: Choose | None = None,
+    batch: int | None = None,
 ) -> Sweep:
     """Learn under every design of a study.
+
+    Ctrl-C stops it when the batches that are being learned are kept, a second one at once; and the first at once where nothing
+    would be lost: no folder is given, or the learner keeps its runs while they last.
 
     Args:
         study: what to run.
@@ -99,152 +115,369 @@ def run(
         progress: is told how far it is.
         workers: how many processes learn; 1 is this one.
         scheduler: the address of a Dask scheduler whose workers learn instead.
-        choose: chooses the designs of an active study, see `allpay.pipeline.chooser`.
+        choose: chooses the designs of an active study, see `allpay.pipeline.choose_next`.
+        batch: how many designs are learned and kept together at most, where the folder does not say it; without it the study
+            says it.
 
     Raises:
-        AllpayError: if the folder holds another study, is in use or cannot be written, the workers are lost, or nobody
-            chooses the designs of an active study.
+        AllpayError: if the folder holds another study, is in use or cannot be written, the workers are lost, a batch fails, or
+            nobody chooses the designs of an active study.
     """
     if study.active and choose is None:
         raise AllpayError("an active study chooses designs by its results: run it by allpay.design, or give choose")
-    if folder is None:
-        return _run(study, None, progress, workers, scheduler, choose)
-    with open_store(folder, study.specification(), versions()) as store:
-        return _run(study, store, progress, workers, scheduler, choose)
+    size = batch or designs_per_batch(study)
+    if isinstance(folder, Store) or folder is None:
+        return _Run(study, folder, size, progress, workers, scheduler).run(choose)
+    with open_store(folder, study.specification(), versions(), size) as store:
+        return _Run(study, store, size, progress, workers, scheduler).run(choose)
 
 
-def batches_of(study: Study) -> list[range]:
-    """The designs of each batch; those of one are all known at the same time."""
-    return [
-        range(first, min(first + DESIGNS_PER_BATCH, stage.stop))
-        for stage in study.stages
-        for first in range(stage.start, stage.stop, DESIGNS_PER_BATCH)
-    ]
+def learn_one(study: Study, store: Store | None = None) -> Outcome:
+    """All of the outcome of the only design of a study, whose rows, the same as those of `run`, are kept in a folder.
+
+    Rows that are there already are learned again, for they say less than the outcome; it is told if they differ.
+    """
+    seeds = run_seeds(study.seed, 1, study.rounds, TRAINING)
+    game = study.game(study.designs[0])
+    if store is None or not getattr(study.learner, "resumable", False):
+        outcome = study.learner.learn([game], seeds)
+    else:
+        (store.folder / CHECKPOINTS).mkdir(exist_ok=True)
+        outcome = study.learner.learn([game], seeds, checkpoint=store.checkpoint(0))  # type: ignore[call-arg]
+    check_outcome(outcome, study.learner, [game], seeds)
+    if store is not None:
+        table, before = table_of(outcome, study.designs, seeds), store.read_batch(0)
+        if before is None and look(study, store).damaged:
+            store.tell(f"damaged or changed in {store.folder}, and made again: its rounds")
+        elif before is not None and not before[0].equals(table):
+            store.tell(
+                f"the rounds in {store.folder} were others, computed by {versions_in_words(before[1])}: replaced"
+            )
+        store.write_batch(0, table, computing(study.learner))
+    return outcome
 
 
-def finished(study: Study, store: Store) -> tuple[dict[int, pl.DataFrame], tuple[int, ...]]:
-    """The tables of the batches that are whole, and the numbers of those that have a file which is not."""
-    whole, damaged = {}, []
-    for batch, designs in enumerate(batches_of(study)):
-        if not store.has_batch(batch):
-            continue
-        table = store.read_batch(batch)
-        expected = np.repeat(np.arange(designs.start, designs.stop), study.rounds)
-        if table is not None and "design" in table.columns and np.array_equal(table["design"].to_numpy(), expected):
-            whole[batch] = table
+@dataclass(frozen=True)
+class Found:
+    """What a folder holds of the batches of a study.
+
+    Attributes:
+        batches: all of them.
+        computed: what computed those that are whole.
+        damaged: the numbers of those that have a file which is not whole, or has been changed.
+        foreign: the files among theirs that are not of this study.
+    """
+
+    batches: tuple[range, ...]
+    computed: dict[int, dict[str, str]]
+    damaged: tuple[int, ...]
+    foreign: tuple[Path, ...]
+
+    @property
+    def designs(self) -> int:
+        """How many designs have been learned."""
+        return sum(len(self.batches[number]) for number in self.computed)
+
+
+def look(study: Study, store: Store) -> Found:
+    """What is there of a study in its folder; nothing is changed."""
+    batches = batches_of(study, store.held.designs_per_batch)
+    ours, foreign = store.files(len(batches))
+    computed, damaged = {}, []
+    for number in ours:
+        table, made = store.read_batch(number) or (None, {})
+        expected = np.repeat(batches[number], study.rounds)
+        if table is not None and np.array_equal(table["design"].to_numpy(), expected):
+            computed[number] = made
         else:
-            damaged.append(batch)
-    return whole, tuple(damaged)
+            damaged.append(number)
+    return Found(batches, computed, tuple(damaged), tuple(foreign))
 
 
-def learn_batch(study: Study, designs: range, weights: Array) -> pl.DataFrame:
-    """The rows of some designs of a study: a function of it, their numbers and weights alone, wherever it is computed."""
-    seeds = run_seeds(study.seed, designs, study.rounds, TRAINING)
-    outcome = study.learner.learn([study.game(design) for design in weights], seeds)
-    return table_of(outcome, weights, seeds, designs.start)
+def found_in(study: Study, folder: Path) -> tuple[Found, Store]:
+    """What is there of a study in a folder that may not have been made yet, and the folder to read it from."""
+    if not folder.exists():
+        return Found((), {}, (), ()), Store(folder, Held(study.specification(), 1, {}))
+    store = Store(folder, read_folder(folder))
+    return look(study, store), store
 
 
-def _run(
-    study: Study,
-    store: Store | None,
-    progress: Progress | None,
-    workers: int,
-    scheduler: str | None,
-    choose: Choose | None,
-) -> Sweep:
-    batches = batches_of(study)
-    tables, damaged = finished(study, store) if store else ({}, ())
-    done: list[int] = []
+def read(store: Store, numbers: Iterable[int]) -> pl.DataFrame:
+    """The rows of some batches, which have been looked at.
 
-    def so_far() -> pl.DataFrame:
-        return pl.concat([tables[b] for b in done])
-
-    def tell() -> None:
-        if progress:
-            progress(sum(len(batches[b]) for b in tables), study.samples)
-
-    def keep(batch: int, table: pl.DataFrame) -> None:
-        if store:
-            store.write_batch(batch, table)
-        tables[batch] = table
-        tell()
-
-    tell()
-    weights, stopped = study.designs, ""
-    for stage in study.stages:
-        mine = [b for b, designs in enumerate(batches) if designs.start in stage]
-        # a stage of which something is missing is chosen again: the same, for all before it is there
-        if choose is not None and stage.start > 0 and any(b not in tables for b in mine):
-            chosen = choose(Sweep(study, so_far(), damaged), len(stage))
-            if isinstance(chosen, str):
-                stopped = chosen
-                break
-            weights = chosen
-        tasks = {
-            b: (study, batches[b], weights[[d - stage.start for d in batches[b]]]) for b in mine if b not in tables
-        }
-        _learn_all(tasks, keep, workers, scheduler)
-        done.extend(mine)
-    else:
-        stopped = f"all {study.samples} designs of the budget were used" if study.active else ""
-    return Sweep(study, so_far(), damaged, stopped)
+    Raises:
+        AllpayError: if one has been damaged since then.
+    """
+    tables = []
+    for number in sorted(numbers):
+        found = store.read_batch(number)
+        if found is None:
+            raise AllpayError(f"batch {number} in {store.folder} has been damaged or deleted meanwhile: run it again")
+        tables.append(found[0])
+    return pl.concat(tables)
 
 
-def _learn_all(
-    tasks: dict[int, Task], keep: Callable[[int, pl.DataFrame], None], workers: int, scheduler: str | None
-) -> None:
-    """Learn batches, by their numbers, and keep each as soon as it is done."""
-    missing = dict(tasks)
-
-    def kept(batch: int, table: pl.DataFrame) -> None:
-        keep(batch, table)
-        del missing[batch]
-
-    for _ in range(ATTEMPTS):
-        if not missing:
-            break
-        try:
-            with executor(workers if len(missing) > 1 else 1, scheduler) as pool:
-                _learn_missing(dict(missing), pool, kept)
-        except BrokenExecutor:  # a worker process has died: what is missing is begun again with new ones
-            continue
-        except (CancelledError, OSError) as error:
-            if scheduler is None:
-                raise
-            lost = f"lost the Dask scheduler at {scheduler} ({type(error).__name__})"
-            raise AllpayError(f"{lost}: finished batches are kept, and the same command goes on from there") from None
-    else:
-        raise AllpayError(f"worker processes died {ATTEMPTS} times, perhaps for lack of memory: give fewer workers")
+def ranges(numbers: Iterable[int]) -> str:
+    """Whole numbers in words: `0 to 7, 9`."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in runs)
 
 
-def _learn_missing(tasks: dict[int, Task], pool: Executor | None, keep: Callable[[int, pl.DataFrame], None]) -> None:
-    if pool is None:
-        for batch, task in tasks.items():
-            keep(batch, learn_batch(*task))
-        return
-    futures = {pool.submit(learn_batch, *task): batch for batch, task in tasks.items()}
-    for future in as_completed(futures):
-        keep(futures[future], future.result())
+class _Run:
+    """A study that is being run: which of its batches are there, and how the others are got."""
 
-
-def table_of(outcome: Outcome, weights: Array, seeds: Seeds, first: int = 0) -> pl.DataFrame:
-    """The rows of an outcome, in the columns of `Sweep.table`."""
-    designs, rounds = seeds.shape
-    columns: dict[str, np.ndarray] = {
-        "design": np.repeat(np.arange(first, first + designs), rounds),
-        "round": np.tile(np.arange(rounds), designs),
-    }
-    for k in range(weights.shape[1]):
-        columns[f"w{k + 1}"] = np.repeat(weights[:, k], rounds)
-    for name in (
-        "revenue",
-        "highest_bid",
-        "realised_revenue",
-        "realised_highest_bid",
-        "payoff",
-        "exploitability",
-        "relative_exploitability",
+    def __init__(
+        self,
+        study: Study,
+        store: Store | None,
+        size: int,
+        progress: Progress | None,
+        workers: int,
+        scheduler: str | None,
     ):
-        columns[name] = getattr(outcome, name).ravel()
-    columns |= {"verdict": outcome.verdicts.ravel(), "iterations": outcome.iterations.ravel(), "seed": seeds.ravel()}
-    return pl.DataFrame(columns)
+        self.study, self.store, self.progress = study, store, progress
+        self.workers, self.scheduler = workers, scheduler
+        self.pool: Pool | None = None  # made when it is needed
+        self.resources = ExitStack()
+        self.batches = batches_of(study, store.held.designs_per_batch if store else size)
+        self.computed: dict[int, dict[str, str]] = {}  # what computed each batch that is there
+        self.designs = 0  # how many they have
+        self.tables: dict[int, pl.DataFrame] = {}  # their rows, where no folder keeps them
+        self.deaths: Counter[int] = Counter()  # how many processes died while each batch was being learned
+        # what computes here; on a cluster what has computed the first batch, for this process may be of another kind
+        self.ours = computing(study.learner) if scheduler is None else None
+        self.told: set[str] = set()
+        self.resumable = store is not None and getattr(study.learner, "resumable", False)
+        self.stopped = False
+
+    def run(self, choose: Choose | None) -> Sweep:
+        damaged, ended = self._look(), ""
+        weights, done = self.study.designs, list[int]()
+        with self._stopping(), self.resources:
+            for stage in self.study.stages:
+                mine = [number for number, designs in enumerate(self.batches) if designs.start in stage]
+                # a stage of which something is missing is chosen again: the same, for all before it is there
+                if choose is not None and stage.start > 0 and not self.computed.keys() >= set(mine):
+                    chosen = choose(Sweep(self.study, self._table(done)), len(stage))
+                    if isinstance(chosen, str):
+                        ended = chosen
+                        break
+                    weights = chosen
+                parts = {n: weights[self.batches[n].start - stage.start :][: len(self.batches[n])] for n in mine}
+                self._learn_missing(parts)
+                done += mine
+            else:
+                ended = f"all {self.study.samples} designs of the budget were used" if self.study.active else ""
+        if self.store:
+            self.store.log(ended or "all batches are there")
+        return Sweep(self.study, self._table(done), damaged, ended, tuple(self._computed()))
+
+    def _table(self, numbers: Sequence[int]) -> pl.DataFrame:
+        """The rows of some batches, by design and round."""
+        return read(self.store, numbers) if self.store else pl.concat([self.tables[n] for n in numbers])
+
+    def _look(self) -> tuple[int, ...]:
+        """See what the folder holds, say what is wrong with it, and return the numbers of batches that are damaged."""
+        damaged: tuple[int, ...] = ()
+        if self.store:
+            found = look(self.study, self.store)
+            self.computed, self.designs, damaged = found.computed, found.designs, found.damaged
+            for path in found.foreign:
+                aside = path.rename(self.store.folder / f"foreign-{path.name}")
+                self._tell(f"{path} is no batch of this study: it has been set aside as {aside.name}")
+            if damaged:
+                self._tell(f"damaged or changed in {self.store.folder}, and run again: {self._named(damaged)}")
+            for number, made in self.computed.items():
+                self._compare(number, made)
+            if self.resumable:
+                (self.store.folder / CHECKPOINTS).mkdir(exist_ok=True)
+            self.store.log(f"{len(self.computed)} of {len(self.batches)} batches are there")
+        self._advance()
+        return damaged
+
+    def _learn_missing(self, weights: dict[int, Array]) -> None:
+        """Learn those batches that are not there, of which these are the designs."""
+        deaths = 0
+        while missing := [number for number in weights if number not in self.computed]:
+            try:
+                # those that processes died with come last; and one at a time, before the run is given up: then they have all
+                # the memory, and it is known which of them is to blame
+                order = sorted(missing, key=lambda number: self.deaths[number])
+                waiting = deque((number, weights[number]) for number in order)
+                self._learn_all(waiting, self._workers(), alone=deaths == ATTEMPTS - 1)
+            except BrokenExecutor:
+                self.resources.close()
+                self.pool = None
+                deaths = deaths + 1 if self.computed.keys().isdisjoint(missing) else 1
+                if deaths == ATTEMPTS:
+                    worst = max(missing, key=lambda number: self.deaths[number])
+                    raise AllpayError(
+                        f"worker processes died {deaths} times, the last time learning {self._named([worst])}, perhaps for "
+                        "lack of memory (or, started by a script, of a line if __name__ == '__main__' in it)"
+                    ) from None
+                self._tell("a worker process has died: what it was learning is begun again")
+            except AllpayError:
+                raise
+            except Exception as error:
+                if self.scheduler is None:
+                    raise
+                if self.store:
+                    self.store.log(f"lost the scheduler: {in_words(error)}")
+                raise AllpayError(
+                    f"lost the Dask scheduler at {self.scheduler}: start it again, or go on without it"
+                ) from error
+
+    def _workers(self) -> Pool:
+        if self.pool is None:
+            missing = len(self.batches) - len(self.computed)
+            self.pool = self.resources.enter_context(pool_of(self.workers, self.scheduler, most=missing))
+            if self.store:
+                here = "in this process" if self.workers == 1 else f"in {min(self.workers, missing)} processes"
+                where = f"by the workers of {self.scheduler}" if self.scheduler else here
+                self.store.log(f"learning {missing} batches {where}")
+        return self.pool
+
+    def _learn_all(self, waiting: deque[tuple[int, Array]], pool: Pool, alone: bool) -> None:
+        running: dict[Future[Answer], int] = {}
+        try:
+            while waiting or running:
+                if self.stopped:
+                    self._finish(running)
+                    raise KeyboardInterrupt
+                width = pool.width()
+                if width == 0 and "no workers" not in self.told:
+                    self.told.add("no workers")
+                    self._tell("the scheduler has no workers: waiting for some")
+                while waiting and len(running) < (min(width, 1) if alone else width):
+                    number, weights = waiting.popleft()
+                    running[self._submit(number, weights, pool)] = number
+                if running:
+                    self._collect(running, wait(running, PATIENCE, FIRST_COMPLETED).done)
+                else:
+                    time.sleep(PATIENCE)
+        except BrokenExecutor:
+            self.deaths.update(running.values())
+            raise
+
+    def _submit(self, number: int, weights: Array, pool: Pool) -> Future[Answer]:
+        designs = self.batches[number]
+        checkpoint = self.store.checkpoint(number).absolute() if self.store and self.resumable else None
+
+        def within(done: float, total: float) -> None:  # what is learned elsewhere says nothing
+            if done < total:
+                self._advance(len(designs) * done / total)
+
+        with listening(advance=within):
+            return pool.executor.submit(
+                learn_batch, task_of(self.study, designs.start, weights, checkpoint, pool.threads)
+            )
+
+    def _collect(self, running: dict[Future[Answer], int], done: Iterable[Future[Answer]]) -> None:
+        """Keep what has been learned. If a batch failed, what else is being learned is kept before that is raised."""
+        fault: Exception | None = None
+        for future in done:
+            number = running[future]
+            try:
+                answer = future.result()
+            except (BrokenExecutor, CancelledError) as error:
+                fault = error
+                continue
+            except Exception as error:  # it cannot travel, or Dask has given it up
+                why = in_words(error).split(". ")[0]
+                fault = AllpayError(f"{self._named([number])} got lost: {why}")
+            else:
+                fault = self._keep(number, answer) or fault
+            del running[future]
+        if isinstance(fault, AllpayError):
+            self._finish(running)
+        if fault:
+            raise fault
+
+    def _finish(self, running: dict[Future[Answer], int]) -> None:
+        """Keep what is being learned; what only waits for it, having been submitted last, is given up."""
+        begun = list(running)[: math.ceil(len(running) / AHEAD)]
+        for future in as_completed(begun):
+            with suppress(BrokenExecutor, CancelledError):
+                self._keep(running[future], future.result())
+
+    def _keep(self, number: int, answer: Answer) -> AllpayError | None:
+        """Keep a batch; what is returned is why it failed."""
+        name = self._named([number])
+        for text in answer.told:
+            self._tell(f"{name}: {text}")
+        if answer.table is None:
+            if self.store:
+                self.store.log(f"{name} failed:\n{answer.trace}")
+            error = AllpayError(f"{name} failed: {answer.fault}")
+            error.add_note(answer.trace)
+            return error
+        if self.store:
+            self.store.write_batch(number, answer.table, answer.versions)
+            self.store.log(f"{name}: {answer.seconds:.2f} s")
+        else:
+            self.tables[number] = answer.table
+        self.computed[number] = answer.versions
+        self.designs += len(self.batches[number])
+        self._compare(number, answer.versions)
+        self._advance()
+        return None
+
+    def _compare(self, number: int, made: dict[str, str]) -> None:
+        """Say it if a batch was computed by other versions than the others, once for each."""
+        self.ours = self.ours or made
+        other = difference(made, self.ours)
+        if other and other not in self.told:
+            self.told.add(other)
+            same = [n for n, made in self.computed.items() if difference(made, self.ours) == other]
+            self._tell(
+                f"{self._named(same)} computed by other versions ({other}): the last bits may differ from those of a study by "
+                "one version, for which another folder is needed"
+            )
+
+    def _computed(self) -> Iterator[tuple[str, dict[str, str]]]:
+        """Which batches were computed by what."""
+        for made in {json.dumps(made, sort_keys=True): made for made in self.computed.values()}.values():
+            yield ranges(number for number, other in self.computed.items() if other == made), made
+
+    def _named(self, numbers: Sequence[int]) -> str:
+        if len(numbers) > 1:
+            return f"batches {ranges(numbers)}"
+        designs = self.batches[numbers[0]]
+        return f"batch {numbers[0]} (design{'s' if len(designs) > 1 else ''} {ranges(designs)})"
+
+    def _tell(self, text: str) -> None:
+        if self.store:
+            self.store.tell(text)
+        else:
+            tell(text)
+
+    def _advance(self, within: float = 0.0) -> None:
+        if self.progress:
+            self.progress(self.designs + within, self.study.samples)
+
+    @contextmanager
+    def _stopping(self) -> Iterator[None]:
+        """While this lasts a first Ctrl-C is only remembered, if it can be caught here and something would be lost by it."""
+        before = signal.getsignal(signal.SIGINT)
+        caught = threading.current_thread() is threading.main_thread() and callable(before)
+        if not caught or self.store is None or self.resumable:
+            yield
+            return
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            if self.stopped and callable(before):
+                before(number, frame)
+            self.stopped = True
+            # written past Python's files, which the signal may have interrupted
+            os.write(2, b"\nallpay: stopping when what is being learned is kept; Ctrl-C again stops at once\n")
+
+        signal.signal(signal.SIGINT, stop)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)

@@ -1,50 +1,59 @@
-"""Revenue or highest bid at equilibrium as a function of a design's weights, with its exact gradient.
+"""Revenue, highest bid or payoff at equilibrium as a function of a design's weights, with its exact gradient.
 
 The equilibria are those of `symmetric`, whose notation this follows; what does not depend on the weights is computed once.
 """
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from allpay.errors import AllpayError, one_of
-from allpay.game import Array, Distribution, Game
+from allpay.game import Array, Game
 from allpay.mechanism import RULES
+from allpay.theory.costs import STAKES, common_value, distribution_of
+from allpay.theory.pooling import FALLS, Pool, Threshold, not_best_responses, pool_at_cap
 from allpay.theory.quantiles import (
-    Ranks,
-    base_edges,
-    cumulative,
-    cumulative_back,
+    NODES,
+    Curve,
+    breaks_of,
+    edges_for,
     in_panels,
-    mean_under_power,
+    interpolation,
+    interpolation_slope,
     panels_for,
-    rank_probabilities,
     values_at,
+    values_below,
 )
-from allpay.theory.symmetric import ATOMS, common_value, distribution_of, has_atoms, indifferent
+from allpay.theory.ranks import Ranks, mean_rank_probabilities, rank_probabilities
+from allpay.theory.responses import responses
+from allpay.theory.symmetric import indistinct
 
-OBJECTIVES = ("revenue", "highest-bid")
-"""What a designer can want most of: the sum of payments, or the expected highest bid."""
+OBJECTIVES = ("revenue", "highest-bid", "payoff")
+"""What can be asked of a design: the sum of payments, the expected highest bid, the expected utility of one bidder."""
+
+_ValueAndGradient = Callable[[ArrayLike], tuple[Array, Array]]
 
 
-def design_objective(game: Game, rule: str, objective: str = "revenue") -> Callable[[ArrayLike], tuple[Array, Array]]:
-    """Revenue or highest bid at equilibrium, with its gradient, as a function of a design's weights.
+def design_objective(game: Game, rule: str, objective: str = "revenue") -> _ValueAndGradient:
+    """Revenue, highest bid or a bidder's payoff at equilibrium, with its gradient, as a function of a design's weights.
 
     What does not depend on the weights is computed here, once. The function returned takes weights `[..., n]` and gives
     values `[...]` and gradients `[..., n]`, both NaN where `equilibrium` finds none. The weights are taken as n free
     numbers: they need not sum to 1, and the gradient is that of n separate changes. On the boundary of the designs it
-    can be very large: with convex costs the first bit of a low prize moves the lowest bids without bound.
+    can be very large: with convex costs the first bit of a low prize moves the lowest bids without bound. Where a cap
+    binds, the threshold above which bids pool moves with the weights, by the implicit function theorem.
 
     Args:
         game: who bids; of its mechanism only the number of bidders counts.
         rule: `prizes` or `payments`, what the weights set; as in `mechanism`.
-        objective: `revenue` or `highest-bid`.
+        objective: `revenue`, `highest-bid`, or `payoff`, the expected utility of a bidder before it knows its value.
 
     Raises:
-        AllpayError: if rule or objective are unknown, if no design has an equilibrium since values have atoms, or for
-            `payments` with private values and risk aversion, where the equilibrium is known only through a differential
-            equation. The function returned raises it unless it is given n finite numbers ≥ 0.
+        AllpayError: if rule or objective are unknown, or if values have atoms but do not say where. The function returned
+            raises it unless it is given n finite numbers ≥ 0.
 
     >>> from allpay.game import game
     >>> value, gradient = design_objective(game("prizes", 1.0, 3), "prizes")([0.8, 0.2, 0])
@@ -55,44 +64,30 @@ def design_objective(game: Game, rule: str, objective: str = "revenue") -> Calla
     one_of("objective", objective, OBJECTIVES)
     n, free_prizes = game.bidders, rule == "prizes"
     value = common_value(game)
-    if value is None and has_atoms(distribution_of(game)):
-        raise AllpayError(ATOMS)
-    if value is None and game.risk_aversion > 0 and not free_prizes:
-        raise AllpayError(
-            "no exact gradient for payments with private values and risk aversion: take differences of `equilibrium`"
-        )
+    given = distribution_of(game) if value is None else None
+    fault = None if given is None else indistinct(given, n)
+    if fault:
+        raise AllpayError(fault)
     alone = np.eye(n)[0]
     # a root of c, or a ratio of two integrals as small as q^{n−1}, needs them resolved at their own scale, not that of 1
     if game.cost_power <= 1 and (free_prizes or value is not None):
-        edges = base_edges(n)
+        edges = edges_for(n, given, game.risk_aversion)
     else:
         ranks = Ranks.of(alone, np.ones(n) if free_prizes else alone)
-        edges = panels_for(ranks, distribution_of(game) if value is None else None).edges
-    q, weight = in_panels(edges)
-    chance = rank_probabilities(n, q.ravel())
-    respond = _responses(game, value, edges, q, chance)
-    weight = n * weight.ravel()
-    values = values_at(distribution_of(game), q.ravel()) if value is None else value
+        edges = panels_for(ranks, given, game.risk_aversion).edges
+    nodes = _Nodes.at(game, *in_panels(edges))
+    respond = responses(game, value, free_prizes, edges, nodes.q.reshape(-1, NODES), nodes.chance)
 
     def one(w: Array) -> tuple[float, Array]:
         prizes, payments = (w, np.ones(n)) if free_prizes else (alone, w)
-        paid = chance @ payments
-        cost, pull_back = respond(prizes, payments, paid)
-        bid = np.maximum(cost, 0.0) ** (1.0 / game.cost_power)
-        if (
-            np.min(np.diff(cost, prepend=0.0)) < -1e-9 * np.max(cost)
-            or (game.max_bid is not None and bid[-1] > game.max_bid * (1 + 1e-6))
-            or (not game.overbidding and np.any(bid > values * (1 + 1e-9)))
-        ):
+        cost, pull_back = respond(prizes, payments, nodes.chance @ payments)
+        design = _Design(game, objective, edges, prizes, payments)
+        found = _assess(design, nodes, cost)
+        if found is None:
             return np.nan, np.full(n, np.nan)
-        # db/dc = b/(power·c), also at the nodes where c is 0
-        at_zero = 1.0 if game.cost_power == 1 else 0.0
-        slope = np.where(cost > 0, bid / (game.cost_power * np.where(cost > 0, cost, 1.0)), at_zero)
-        counted = weight * (paid if objective == "revenue" else q.ravel() ** (n - 1))
-        by_prizes, by_payments = pull_back(counted * slope)
-        if free_prizes:
-            return float(counted @ bid), by_prizes
-        return float(counted @ bid), by_payments + ((weight * bid) @ chance if objective == "revenue" else 0.0)
+        by_prizes, by_payments = pull_back(found.by_cost)
+        gradient = found.by_prizes + by_prizes if free_prizes else found.by_payments + by_payments
+        return found.value, gradient
 
     def value_and_gradient(weights: ArrayLike) -> tuple[Array, Array]:
         w = np.asarray(weights, float)
@@ -110,96 +105,206 @@ def value_and_gradient(game: Game, rule: str, weights: ArrayLike, objective: str
     return design_objective(game, rule, objective)(weights)
 
 
-# Costs of bids as a function of the design, with derivatives ------------------------------------------------------------
-
-_PullBack = Callable[[Array], tuple[Array, Array]]
-"""From dJ/dc at the nodes `[nodes]` to dJ/da and dJ/dp, each `[n]`, for a number J that depends on all the costs."""
-
-_Respond = Callable[[Array, Array, Array], tuple[Array, _PullBack]]
-"""From prizes `[n]`, payments `[n]` and S at the nodes to the costs of the bids there, and their derivative."""
+# The objective at given costs -----------------------------------------------------------------------------------------
 
 
-def _responses(game: Game, value: float | None, edges: Array, q: Array, chance: Array) -> _Respond:
-    rho = game.risk_aversion
-    if value is not None:
-        return _common_response(value, rho, chance)
+@dataclass(frozen=True)
+class _Nodes:
+    """Quantiles for integration, weights and values at them, all `[nodes]`, and the chance of each rank `[nodes, n]`."""
+
+    q: Array
+    weight: Array
+    chance: Array
+    values: Array
+
+    @classmethod
+    def at(cls, game: Game, q: Array, weight: Array) -> "_Nodes":
+        value = common_value(game)
+        values = values_at(distribution_of(game), q.ravel()) if value is None else np.full(q.size, value)
+        return cls(q.ravel(), weight.ravel(), rank_probabilities(game.bidders, q.ravel()), values)
+
+    def part(self, start: int | None, stop: int | None) -> "_Nodes":
+        """Some of them."""
+        return _Nodes(*(x[start:stop] for x in vars(self).values()))
+
+    def then(self, others: "_Nodes") -> "_Nodes":
+        """These and others."""
+        return _Nodes(
+            *(np.append(x, y, axis=0) for x, y in zip(vars(self).values(), vars(others).values(), strict=True))
+        )
+
+
+@dataclass(frozen=True)
+class _Design:
+    """What one evaluation is of."""
+
+    game: Game
+    objective: str
+    edges: Array
+    prizes: Array
+    payments: Array
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part of the objective: its value, and its derivatives in the cost at each node, in a_k and in p_k."""
+
+    value: float
+    by_cost: Array
+    by_prizes: Array
+    by_payments: Array
+
+
+def _assess(design: _Design, nodes: _Nodes, cost: Array) -> _Part | None:
+    """The objective if bids cost this at the nodes, or pool at the cap where they would pass it; None if no equilibrium."""
+    game, cap, value = design.game, design.game.max_bid, common_value(design.game)
+    at_stake = game.risk_aversion * cost[-1] * design.payments.max()
+    if design.payments[0] == 0 or not np.all(np.isfinite(cost)) or (value is None and at_stake > STAKES):
+        return None
+    falls = np.min(np.diff(cost, prepend=0.0)) < -FALLS * np.max(cost)
+    if falls or (cap is not None and cost[-1] > cap**game.cost_power * (1 + FALLS)):
+        return None if cap is None else _assess_pooled(design, nodes, cost, cap)
+    if (not game.overbidding and _overbids(design, nodes, cost)) or _deviates(design, nodes, cost):
+        return None
+    return _indifferent(design, len(cost)) or _sum(design, nodes, cost)
+
+
+def _assess_pooled(design: _Design, nodes: _Nodes, cost: Array, cap: float) -> _Part | None:
+    """The same where bids pool; the panel in which the threshold lies is cut there, and costs to its left interpolated."""
+    game, edges, value, n = design.game, design.edges, common_value(design.game), design.game.bidders
+    curve = Curve(edges, cost.reshape(-1, NODES), float(cost[0]), float(cost[-1]), game.cost_power)
+    pool = pool_at_cap(game, Ranks.of(design.prizes, design.payments), curve)
+    if pool is None:
+        return None
+    start = pool.start
+    if not game.overbidding:
+        least = value if value is not None else float(values_at(distribution_of(game), np.array(start)))
+        if cap > least * (1 + 1e-9) or _overbids(design, nodes, cost, start):
+            return None
+    if _deviates(design, nodes, cost, pool):
+        return None
+    chance, mean = rank_probabilities(n, start), mean_rank_probabilities(n, start)
+    if start == 0:
+        everybody = Threshold(start, chance, mean, cost=0.0, value=0.0, steep=0.0)
+        top = _top(design, nodes, everybody, cap)
+        return _Part(top.value, np.zeros_like(cost), top.by_prizes, top.by_payments)
+    if (part := _indifferent(design, len(cost))) is not None:
+        return part
+    panel = int(np.searchsorted(edges, start)) - 1
+    left, right = edges[panel : panel + 2]
+    here, place = slice(panel * NODES, (panel + 1) * NODES), 2 * (start - left) / (right - left) - 1
+    before, after = (_Nodes.at(game, *in_panels(np.array(ends))) for ends in ((left, start), (start, right)))
+    inner, at = interpolation(2 * (before.q - left) / (right - left) - 1), interpolation(place)
+    lower = _sum(design, nodes.part(None, here.start).then(before), np.append(cost[: here.start], inner @ cost[here]))
+    threshold = Threshold(
+        start,
+        chance,
+        mean,
+        cost=float(at @ cost[here]),
+        value=float(at @ nodes.values[here]),
+        steep=float(interpolation_slope(place) @ nodes.values[here] * 2 / (right - left)),
+    )
+    top = _top(design, after.then(nodes.part(here.stop, None)), threshold, cap)
+    by_cost = np.zeros_like(cost)
+    by_cost[: here.start], by_cost[here] = lower.by_cost[: here.start], lower.by_cost[here.start :] @ inner
+    by_prizes, by_payments = lower.by_prizes + top.by_prizes, lower.by_payments + top.by_payments
+    if not pool.jump:  # else the threshold stays where values jump
+        moved = threshold.moved(game, design.prizes, design.payments)
+        by_cost[here] += top.by_start * moved.by_cost * at
+        by_prizes, by_payments = (
+            by_prizes + top.by_start * moved.by_prizes,
+            by_payments + top.by_start * moved.by_payments,
+        )
+    return _Part(lower.value + top.value, by_cost, by_prizes, by_payments)
+
+
+def _sum(design: _Design, nodes: _Nodes, cost: Array) -> _Part:
+    """The part that these quantiles have in the objective, if they bid at these costs."""
+    game, n, none = design.game, design.game.bidders, np.zeros(design.game.bidders)
+    if design.objective == "payoff":
+        money = nodes.values[:, None] * design.prizes - cost[:, None] * design.payments
+        marginal = nodes.weight[:, None] * nodes.chance * np.exp(-game.risk_aversion * money)
+        return _Part(
+            float(np.sum(nodes.weight[:, None] * nodes.chance * game.utility(money))),
+            -marginal @ design.payments,
+            nodes.values @ marginal,
+            -cost @ marginal,
+        )
+    bid, weight = _bids(game, cost), n * nodes.weight
+    # db/dc = b/(power·c), also at the nodes where c is 0
+    at_zero = 1.0 if game.cost_power == 1 else 0.0
+    slope = np.where(cost > 0, bid / (game.cost_power * np.where(cost > 0, cost, 1.0)), at_zero)
+    if design.objective == "highest-bid":
+        counted = weight * nodes.q ** (n - 1)
+        return _Part(float(counted @ bid), counted * slope, none, none)
+    counted = weight * (nodes.chance @ design.payments)
+    return _Part(float(counted @ bid), counted * slope, none, (weight * bid) @ nodes.chance)
+
+
+def _indifferent(design: _Design, nodes: int) -> _Part | None:
+    """The payoff for a common value: what the last rank is worth at bid 0; None for other objectives and values."""
+    game, value = design.game, common_value(design.game)
+    if design.objective != "payoff" or value is None:
+        return None
+    n, money = game.bidders, value * design.prizes[-1]
+    by_last = value * math.exp(-game.risk_aversion * money)
+    return _Part(float(game.utility(money)), np.zeros(nodes), by_last * np.eye(n)[-1], np.zeros(n))
+
+
+@dataclass(frozen=True)
+class _Top:
+    """The part of those who bid the cap, with its derivatives in a_k and p_k, and that of the whole objective in q*."""
+
+    value: float
+    by_prizes: Array
+    by_payments: Array
+    by_start: float
+
+
+def _top(design: _Design, above: _Nodes, threshold: Threshold, cap: float) -> _Top:
+    game, n, none = design.game, design.game.bidders, np.zeros(design.game.bidders)
+    start, share = threshold.start, 1 - threshold.start
+    less = threshold.cost ** (1.0 / game.cost_power) - cap  # what the one at the threshold bids less below it
+    if design.objective == "revenue":
+        by_payments = n * cap * share * threshold.mean
+        by_start = n * float(threshold.chance @ design.payments) * less
+        return _Top(float(by_payments @ design.payments), none, by_payments, by_start)
+    if design.objective == "highest-bid":
+        return _Top(cap * (1 - start**n), none, none, n * start ** (n - 1) * less)
+    cost = cap**game.cost_power
+    money = above.values[:, None] * design.prizes - cost * design.payments
+    utility, marginal = above.weight @ game.utility(money), above.weight[:, None] * np.exp(-game.risk_aversion * money)
+    return _Top(
+        float(threshold.mean @ utility),
+        threshold.mean * (above.values @ marginal),
+        -threshold.mean * cost * marginal.sum(0),
+        float((threshold.mean - threshold.chance) @ utility) / share,  # the one at the threshold does not mind
+    )
+
+
+def _deviates(design: _Design, nodes: _Nodes, cost: Array, pool: Pool | None = None) -> bool:
+    """Whether some value gains by another bid, in the one setting where the first-order condition does not rule it out."""
+    game, payments = design.game, design.payments
+    if common_value(game) is not None or game.risk_aversion == 0 or np.all(payments == payments[0]):
+        return False
+    ranks = Ranks.of(design.prizes, payments)
+    return not_best_responses(game, ranks, nodes.q, cost, nodes.values, pool) is not None
+
+
+def _overbids(design: _Design, nodes: _Nodes, cost: Array, start: float = 1.0) -> bool:
+    """Whether some value's bids below quantile `start` exceed it; each value bids most where the next one begins."""
+    game = design.game
+    below = nodes.q < start
+    if np.any(_bids(game, cost[below]) > nodes.values[below] * (1 + 1e-9)):
+        return True
+    if common_value(game) is not None:
+        return False
     given = distribution_of(game)
-    values = values_at(given, q)
-    if rho > 0:
-        return _averse_response(values.ravel(), rho, edges, q.ravel(), chance)
-    return _private_response(given, values, edges, q, chance)
+    jumps = breaks_of(given)
+    jumps = jumps[jumps <= start]
+    most = cost.reshape(-1, NODES)[np.searchsorted(design.edges, jumps) - 1] @ interpolation(1.0)
+    return bool(np.any(_bids(game, most) > values_below(given, jumps) * (1 + 1e-9)))
 
 
-def _common_response(value: float, rho: float, chance: Array) -> _Respond:
-    """By the implicit function theorem, with P_k tilted by e^{−ρ(v(a_k − a_n) − p_k c)} if bidders are risk-averse."""
-
-    def respond(prizes: Array, payments: Array, paid: Array) -> tuple[Array, _PullBack]:
-        gains = value * (prizes - prizes[-1])
-        cost = _ratio(chance @ gains, paid)
-        tilted = chance
-        if rho > 0:
-            cost = indifferent(chance, gains, payments, rho, cost)
-            tilted = chance * np.exp(np.minimum(rho * (cost[:, None] * payments - gains), 700.0))
-
-        def pull_back(by_cost: Array) -> tuple[Array, Array]:
-            push = _ratio(by_cost, tilted @ payments)
-            by_prizes = value * (push @ tilted)
-            by_prizes[-1] = -by_prizes[:-1].sum()
-            return by_prizes, -(push * cost) @ tilted
-
-        return cost, pull_back
-
-    return respond
-
-
-def _private_response(given: Distribution, values: Array, edges: Array, q: Array, chance: Array) -> _Respond:
-    """c S = Σ_k (a_k − a_{k+1}) L_k with L_k(q) = ∫₀^q v(t) (n−k) P_k(t)/t dt: linear in the prizes."""
-    n = chance.shape[1]
-    places = n - np.arange(1, n)
-    density = (values / q)[..., None] * places * chance[:, :-1].reshape(*q.shape, n - 1)
-    parts = np.stack([cumulative(edges, density[..., k])[0] for k in range(n - 1)], -1)  # [panels, nodes, n − 1]
-    means = np.stack([mean_under_power(given, q[0], m) for m in places], -1)
-    parts[0] = means * np.cumsum(chance[: q.shape[1], :-1], -1)  # ∫₀^q (n−k) P_k(t)/t dt = Σ_{j≤k} P_j(q)
-    parts = np.maximum(parts, 0.0).reshape(-1, n - 1)
-
-    def respond(prizes: Array, payments: Array, paid: Array) -> tuple[Array, _PullBack]:
-        cost = _ratio(parts @ (prizes[:-1] - prizes[1:]), paid)
-
-        def pull_back(by_cost: Array) -> tuple[Array, Array]:
-            push = _ratio(by_cost, paid)
-            by_falls = push @ parts
-            return np.append(by_falls, 0.0) - np.append(0.0, by_falls), -(push * cost) @ chance
-
-        return cost, pull_back
-
-    return respond
-
-
-def _averse_response(values: Array, rho: float, edges: Array, q: Array, chance: Array) -> _Respond:
-    """Every bidder pays its bid: c = ∫₀^q f with f = Σ_k (n−k) P_k (x_{k+1} − x_k) / (ρ t M), x_k = e^{−ρ v a_k}."""
-    n = chance.shape[1]
-    rises = chance * (n - np.arange(1, n + 1))  # (n−k) P_k
-    shape = (len(edges) - 1, -1)
-
-    def respond(prizes: Array, payments: Array, paid: Array) -> tuple[Array, _PullBack]:
-        loss = np.exp(-rho * values[:, None] * (prizes - prizes[-1]))
-        mean = np.sum(chance * loss, -1)
-        climbs = -loss[:, 1:] * np.expm1(-rho * values[:, None] * (prizes[:-1] - prizes[1:]))  # x_{k+1} − x_k
-        slope = np.sum(rises[:, :-1] * climbs, -1) / (rho * q * mean)
-        cost = cumulative(edges, slope.reshape(shape))[0].ravel()
-
-        def pull_back(by_cost: Array) -> tuple[Array, Array]:
-            by_slope = cumulative_back(edges, by_cost.reshape(shape)).ravel()
-            before = np.concatenate([np.zeros((len(q), 1)), rises[:, :-1]], -1)  # (n−k+1) P_{k−1}
-            by_loss = (before - rises) / (rho * q)[:, None] - slope[:, None] * chance
-            by_prizes = (by_slope / mean) @ (by_loss * loss * (-rho * values[:, None]))
-            return by_prizes, np.zeros(n)
-
-        return cost, pull_back
-
-    return respond
-
-
-def _ratio(x: Array, y: Array) -> Array:
-    """x/y, and 0 where y is next to nothing: such nodes carry no weight in revenue or the highest bid."""
-    return np.where(y > 1e-280, x / np.maximum(y, 1e-280), 0.0)
+def _bids(game: Game, cost: Array) -> Array:
+    return np.maximum(cost, 0.0) ** (1.0 / game.cost_power)

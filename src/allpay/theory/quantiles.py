@@ -1,4 +1,4 @@
-"""The numerics beneath the equilibria: rank probabilities that cannot underflow, integrals and curves over quantiles.
+"""The numerics beneath the equilibria: integrals, curves and differential equations over quantiles.
 
 Panels of Gauss–Legendre nodes over q in [0, 1], so short that what is integrated is smooth in each. No game, no equilibrium.
 """
@@ -7,16 +7,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from allpay.errors import AllpayError
 from allpay.game import Array, Distribution
-
-TINY = 1e-300
-"""Stands for a probability of 0 where its logarithm is taken, which yields the limits at q = 0 and 1."""
+from allpay.theory.ranks import TINY, Odds, Ranks
 
 NODES = 16
 """Gauss–Legendre nodes in each panel."""
@@ -26,6 +23,15 @@ STEP = 5.0
 
 END = 1e-6
 """Length of the first and the last panel."""
+
+SHORTEST = 1e-12
+"""The least length of the last one; quantiles nearer to 1 are not told apart well enough."""
+
+MOST_BREAKS = 100_000
+"""So many breaks × ranks the values of a game may have at most; each takes a panel, and each of several tables 128 bytes."""
+
+APART = 1e-9
+"""Edges of panels nearer than this to a break of the values give way to it."""
 
 
 def values_at(given: Distribution, q: Array) -> Array:
@@ -40,113 +46,29 @@ def values_at(given: Distribution, q: Array) -> Array:
     return values
 
 
-# Ranks and their odds -------------------------------------------------------------------------------------------------
+def breaks_of(given: Distribution) -> Array:
+    """`[jumps]` the quantiles at which the quantile function jumps or has a kink, if the distribution says so.
 
-
-def rank_probabilities(n: int, q: Any, xp: Any = np) -> Any:
-    """P_k(q) = C(n−1, k−1) q^{n−k} (1−q)^{k−1}: how likely rank k is when each rival is beaten with probability q.
-
-    Args:
-        n: number of bidders.
-        q: `[...]` probabilities in [0, 1].
-        xp: the array namespace, `numpy` or `jax.numpy`; under JAX it can be differentiated in q inside (0, 1).
-
-    Returns:
-        `[..., n]`, summing to 1; in float64 each is right to 1e-12, also for a thousand bidders.
-
-    >>> rank_probabilities(3, 0.5)
-    array([0.25, 0.5 , 0.25])
+    Raises:
+        AllpayError: if they are not numbers between 0 and 1, increasing.
     """
-    q = xp.asarray(q)[..., None]
-    inside = (q > 0) & (q < 1)
-    safe = xp.where(inside, q, 0.5)  # keeps logarithms, and their derivatives, finite at the ends
-    k = np.arange(1, n + 1)
-    log = log_binomials(n) + (n - k) * xp.log(safe) + (k - 1) * xp.log1p(-safe)
-    return xp.where(inside, xp.exp(log), xp.where(q > 0, k == 1, k == n))
+    try:
+        found = np.atleast_1d(np.asarray(getattr(given, "breaks", ()), float))
+    except (TypeError, ValueError):
+        found = np.array([np.nan])
+    if not (found.ndim == 1 and np.all((found > 0) & (found < 1)) and np.all(np.diff(found) > 0)):
+        raise AllpayError(f"the breaks of {given} must be quantiles between 0 and 1, increasing: got {found.tolist()}")
+    return found
 
 
-@dataclass(frozen=True)
-class Ranks:
-    """The ranks that differ from the last, and one entry at the end for all others, who win and pay as the last does.
-
-    Attributes:
-        n: bidders.
-        top: how many ranks stand alone.
-        prizes, gains, paid: `[top + 1]` a_k, a_k − a_n, p_k.
-    """
-
-    n: int
-    top: int
-    prizes: Array
-    gains: Array
-    paid: Array
-
-    @classmethod
-    def of(cls, prizes: ArrayLike, payments: ArrayLike) -> "Ranks":
-        a, p = np.asarray(prizes, float), np.asarray(payments, float)
-        differs = np.nonzero((a != a[-1]) | (p != p[-1]))[0]
-        top = int(differs[-1]) + 1 if len(differs) else 0
-        keep = np.append(np.arange(top), len(a) - 1)
-        return cls(len(a), top, a[keep], a[keep] - a[-1], p[keep])
-
-    @property
-    def falls(self) -> Array:
-        """`[top]` (n−k)(a_k − a_{k+1}), so that Π′(q) = Σ_k falls_k P_k(q)/q."""
-        return (self.n - np.arange(1, self.top + 1)) * (self.gains[:-1] - self.gains[1:])
-
-    def odds(self, q: Array) -> "Odds":
-        """How likely each rank is for a bidder who beats each rival with probability q, in a form that cannot underflow.
-
-        Where the last rank pays nothing it matters to no formula, and its probability is left out: what remains is
-        relative to the ranks that matter, which gives the limits at q = 0.
-        """
-        log_q, log_1q = np.log(np.maximum(q, TINY)), np.log(np.maximum(1 - q, TINY))
-        log_1q = np.where(q < 0.5, np.log1p(-np.minimum(q, 0.5)), log_1q)
-        k = np.arange(1, self.top + 1)
-        log = np.empty((*q.shape, self.top + 1))
-        log[..., :-1] = (
-            log_binomials(self.n)[: self.top] + (self.n - k) * log_q[..., None] + (k - 1) * log_1q[..., None]
-        )
-        if self.paid[-1] > 0:
-            from scipy.special import betainc
-
-            # P(rank > top), the chance that at least `top` of n−1 rivals bid higher
-            log[..., -1] = np.log(np.maximum(betainc(self.top, self.n - self.top, 1 - q), TINY))
-        else:
-            log[..., -1] = -np.inf
-        scale = log.max(-1)
-        relative = np.exp(log - scale[..., None])
-        log_gain = scale + np.log(np.maximum(relative @ self.gains, TINY))
-        log_paid = scale + np.log(np.maximum(relative @ self.paid, TINY))
-        return Odds(relative, scale, log_gain, log_paid)
+def has_atoms(given: Distribution) -> bool:
+    """Whether the quantile function is flat somewhere; the ends are left out, where rounding may make it so."""
+    return bool(np.any(np.diff(given.quantile(np.linspace(0.01, 0.99, 393))) == 0))
 
 
-@dataclass(frozen=True)
-class Odds:
-    """Rank probabilities at quantiles `[...]`.
-
-    Attributes:
-        relative: `[..., top + 1]` probability of each rank over e^log_scale; 0 for the last if it pays nothing.
-        log_scale: `[...]`.
-        log_gain: `[...]` ln(Π − a_n).
-        log_paid: `[...]` ln S.
-    """
-
-    relative: Array
-    log_scale: Array
-    log_gain: Array
-    log_paid: Array
-
-
-@lru_cache(maxsize=64)
-def log_binomials(n: int) -> Array:
-    """`[n]` ln C(n−1, k−1) for k = 1…n, each to the last digit since the binomials are exact integers."""
-    logs, binomial = np.empty(n), 1
-    for k in range(1, n + 1):
-        logs[k - 1] = math.log(binomial)
-        binomial = binomial * (n - k) // k
-    logs.setflags(write=False)
-    return logs
+def values_below(given: Distribution, q: Array) -> Array:
+    """The values just below quantiles `q`, which differ from those at `q` where values jump."""
+    return values_at(given, q * (1 - 1e-12))
 
 
 # Quadrature -----------------------------------------------------------------------------------------------------------
@@ -170,6 +92,21 @@ def legendre_rule() -> Rule:
     integrate = antiderivatives @ np.linalg.inv(legendre.legvander(nodes, NODES - 1))
     barycentric = np.asarray((-1.0) ** np.arange(NODES) * np.sqrt((1 - nodes**2) * weights), float)
     return Rule(nodes, weights, integrate, barycentric)
+
+
+def interpolation(x: ArrayLike) -> Array:
+    """`[..., nodes]` what the values at the nodes count in the polynomial through them, at `x` in [−1, 1] (barycentric)."""
+    rule = legendre_rule()
+    distance = np.asarray(x, float)[..., None] - rule.nodes
+    pull = rule.barycentric / np.where(distance == 0, TINY, distance)
+    return pull / pull.sum(-1, keepdims=True)
+
+
+def interpolation_slope(x: float) -> Array:
+    """`[nodes]` what the values at the nodes count in the slope of the polynomial through them, at `x` in [−1, 1]."""
+    legendre, rule = np.polynomial.legendre, legendre_rule()
+    slopes = legendre.legval(x, legendre.legder(np.eye(NODES)))
+    return np.asarray(slopes @ np.linalg.inv(legendre.legvander(rule.nodes, NODES - 1)))
 
 
 @dataclass(frozen=True)
@@ -205,22 +142,57 @@ def cumulative_back(edges: Array, g: Array) -> Array:
     return half * (later[:, None] * rule.weights + g @ rule.integrate)
 
 
-def base_edges(n: int) -> Array:
+def base_edges(n: int, last: float = END) -> Array:
     """Edges that resolve a binomial of n trials (equal steps of arcsin √q) and powers of q and 1−q at the ends."""
     angles = np.linspace(0.0, np.pi, 1 + max(8, math.ceil(np.pi * math.sqrt(n) / 2.5)))
-    end = END * 4.0 ** np.arange(9)
-    return np.unique(np.concatenate([[0.0, 1.0], np.sin(angles[1:-1] / 2) ** 2, end, 1 - end]))
+    low = END * 4.0 ** np.arange(9)
+    high = last * 4.0 ** np.arange(9 + math.ceil(math.log(END / last, 4)))
+    return np.unique(np.concatenate([[0.0, 1.0], np.sin(angles[1:-1] / 2) ** 2, low, 1 - high]))
 
 
-def panels_for(ranks: Ranks, given: Distribution | None = None) -> Panels:
-    """Panels so short that none of Π, S and private values changes by more than a factor e⁵ in one, the first apart."""
-    edges = base_edges(ranks.n)
+def edges_for(n: int, given: Distribution | None = None, rho: float = 0.0, also: ArrayLike = ()) -> Array:
+    """Edges for n bidders, where values jump too, and ever closer to where they cease to be 0: there bids begin to rise.
+
+    Args:
+        n: number of bidders.
+        given: the distribution of private values.
+        rho: the risk aversion of their bidders; at quantile 1 what bids are worth changes within e^{−ρv} of it.
+        also: quantiles in (0, 1) where there must be an edge.
+    """
+    last, jumps = END, np.array([])
+    if given is not None:
+        most = float(values_at(given, np.array(1 - END / 4)))  # the highest value itself may be infinite
+        last, jumps = max(min(math.exp(-rho * most) / 30, END), SHORTEST), breaks_of(given)
+    edges = base_edges(n, last)
+    breaks = np.union1d(jumps, also)
+    if not breaks.size:
+        return edges
+    if given is not None:
+        worthless = jumps[values_below(given, jumps) == 0][-1:, None]
+        edges = np.append(edges, worthless + (1 - worthless) * END * 4.0 ** np.arange(9))
+    nearest = breaks[np.minimum(np.searchsorted(breaks, edges), len(breaks) - 1)]
+    before = breaks[np.maximum(np.searchsorted(breaks, edges) - 1, 0)]
+    apart = np.minimum(np.abs(edges - nearest), np.abs(edges - before)) > APART
+    return np.unique(np.concatenate([[0.0, 1.0], edges[apart], breaks]))
+
+
+def panels_for(ranks: Ranks, given: Distribution | None = None, rho: float = 0.0, also: ArrayLike = ()) -> Panels:
+    """Panels so short that none of Π, S and private values changes by more than a factor e⁵ in one, the first apart.
+
+    Arguments as in `edges_for`.
+    """
+    if rho > 0:
+        rho *= float(ranks.paid.max() / ranks.paid[0])  # what a loser may pay of the winner's bid
+    edges = edges_for(ranks.n, given, rho, also)
     inside = 1 - END / 4  # the highest value itself may be infinite
     for _ in range(8):
         odds = ranks.odds(edges)
         change = np.maximum(np.abs(np.diff(odds.log_gain)), np.abs(np.diff(odds.log_paid)))
         if given is not None:
-            change = np.maximum(change, np.diff(np.log(np.maximum(values_at(given, np.minimum(edges, inside)), TINY))))
+            width = np.diff(edges)
+            ends = np.stack([edges[:-1] + width / 1000, edges[1:] - width / 1000], -1)  # values may jump at the edges
+            log_values = np.log(np.maximum(values_at(given, np.minimum(ends, inside)), TINY))
+            change = np.maximum(change, log_values[:, 1] - log_values[:, 0])
         pieces = np.ceil(change / STEP).astype(int).clip(1)
         pieces[0] = 1
         if np.all(pieces == 1):
@@ -257,19 +229,24 @@ class Curve:
     last: float
     cost_power: float
 
+    @property
+    def q(self) -> Array:
+        """`[panels, nodes]`."""
+        return in_panels(self.edges)[0]
+
     def bid(self, q: Array) -> Array:
-        """The bid at quantiles `q`, any shape, by interpolation through the nodes of each quantile's panel."""
-        rule = legendre_rule()
+        """The bid at quantiles `q`, any shape."""
+        return np.maximum(self.cost_at(q), 0.0) ** (1.0 / self.cost_power)
+
+    def cost_at(self, q: Array) -> Array:
+        """Its cost at quantiles `q`, any shape, by interpolation through the nodes of each quantile's panel."""
         panel = np.clip(np.searchsorted(self.edges, q, side="right") - 1, 0, len(self.cost) - 1)
         left, right = self.edges[panel], self.edges[panel + 1]
-        distance = ((2 * q - left - right) / (right - left))[..., None] - rule.nodes
-        pull = rule.barycentric / np.where(distance == 0, TINY, distance)
-        smooth = np.sum(pull * self.cost[panel], -1) / pull.sum(-1)
+        smooth = np.sum(interpolation((2 * q - left - right) / (right - left)) * self.cost[panel], -1)
         # a curve may be steep without bound at either end, where no polynomial follows it
-        nodes = np.concatenate([[0.0], in_panels(self.edges)[0].ravel(), [1.0]])
+        nodes = np.concatenate([[0.0], self.q.ravel(), [1.0]])
         straight = np.interp(q, nodes, np.concatenate([[self.first], self.cost.ravel(), [self.last]]))
-        cost = np.where((panel == 0) | (panel == len(self.cost) - 1), straight, smooth)
-        return np.maximum(cost, 0.0) ** (1.0 / self.cost_power)
+        return np.where((panel == 0) | (panel == len(self.cost) - 1), straight, smooth)
 
 
 def mean_under_power(given: Distribution, q: Array, power: int) -> Array:
@@ -340,3 +317,24 @@ def collocate(
         found[i] = c
         left = float(left + half * rule.weights @ slope(i, c)[0])
     return found, left
+
+
+def collocate_back(edges: Array, slope_in_c: Array, g: Array) -> tuple[Array, float]:
+    """The transpose of `collocate`, linear at its solution.
+
+    Args:
+        edges: `[panels + 1]`.
+        slope_in_c: `[panels, nodes]` ∂f/∂c there.
+        g: `[panels, nodes]` dJ/dc.
+
+    Returns:
+        dJ/df `[panels, nodes]`, f as a function of all but c, and dJ/dc(0).
+    """
+    rule, by_slope, right = legendre_rule(), np.empty_like(g), 0.0
+    for i in range(len(g) - 1, -1, -1):
+        half = (edges[i + 1] - edges[i]) / 2
+        ahead = right * half * rule.weights
+        pull = np.linalg.solve((np.eye(NODES) - half * rule.integrate * slope_in_c[i]).T, g[i] + ahead * slope_in_c[i])
+        by_slope[i] = half * (pull @ rule.integrate) + ahead
+        right += float(pull.sum())
+    return by_slope, right

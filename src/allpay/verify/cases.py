@@ -7,18 +7,23 @@ function written out anew: no panel, node or rank table of `theory` is used.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
-from allpay.game import Array, Common, Game, Private
+from allpay.game import Array, Common, Discrete, Game, Private, integers
 from allpay.mechanism import Mechanism
 
 MOLDOVANU_SELA = "Moldovanu & Sela 2001"
 BARUT_KOVENOCK = "Barut & Kovenock 1998"
 BAYE_KOVENOCK_DE_VRIES = "Baye, Kovenock & de Vries 1996"
+CHE_GALE = "Che & Gale 1998"
 RILEY_SAMUELSON = "Riley & Samuelson 1981"
 MYERSON = "revenue equivalence, Myerson 1981"
 INDIFFERENCE = "indifference over the ranks, written out"
+
+TEN, FOUR = integers(0, 9), Discrete((1.0, 1.0, 2.0, 4.0))
+"""Values that are each as likely as the others."""
 
 SIX_DIGITS, FOUR_DIGITS = 5e-7, 5e-5
 """How far a number may be off: half a unit of the sixth decimal, and of the fourth where only four were printed."""
@@ -58,10 +63,16 @@ class Case:
     highest_bid: Known | None = None
     bid: Callable[[Array], Array] | None = None
 
-    def on(self, bid_levels: int, value_levels: int) -> Game:
-        """The game on a grid with so many bids, and so many values where they are private."""
+    @property
+    def lumpy(self) -> bool:
+        """Whether many have the same private value, or make the same bid."""
         values = self.game.values
-        if isinstance(values, Private):
+        return self.game.max_bid is not None or (isinstance(values, Private) and values.exact)
+
+    def on(self, bid_levels: int, value_levels: int) -> Game:
+        """The game on a grid with so many bids, and so many values where they are private and not a grid themselves."""
+        values = self.game.values
+        if isinstance(values, Private) and not values.exact:
             values = replace(values, levels=value_levels)
         return replace(self.game, bid_levels=bid_levels, values=values)
 
@@ -70,7 +81,12 @@ def known_cases(full: bool = False) -> list[Case]:
     """Every row of the tables, at several points each; more points if `full`."""
     splits = np.linspace(0.5, 1, 11 if full else 6).round(3).tolist()
     bidders = (2, 3, 5, 7, 10, 15, 20) if full else (2, 5, 10, 20)
-    return [case for w in splits for case in _three_bidders(w)] + [case for n in bidders for case in _many_bidders(n)]
+    caps = (0.125, 0.375, 0.5625, 0.6875, 0.8125, 0.9375) if full else (0.375, 0.6875)
+    return [
+        *(case for w in splits for case in _three_bidders(w)),
+        *(case for n in bidders for case in _many_bidders(n)),
+        *(_capped(cap) for cap in caps),
+    ]
 
 
 def _three_bidders(w: float) -> list[Case]:
@@ -135,7 +151,36 @@ def _three_bidders(w: float) -> list[Case]:
             by_payment.get(w),
             paid_by_rank,
         ),
+        Case("prizes, values 0, 1, …, 9", point, prizes(Private(TEN)), MYERSON, Known(_resold((w, 1 - w, 0.0), TEN))),
+        Case(
+            "payments, values 0, 1, …, 9",
+            point,
+            Game(Mechanism.from_weights("payments", w, 3), Private(TEN)),
+            MYERSON,
+            Known(_resold((1.0, 0.0, 0.0), TEN)),
+        ),
+        Case("prizes, values 1, 1, 2, 4, cost b²", point, prizes(Private(FOUR), cost_power=2.0), INDIFFERENCE),
+        Case(
+            "payments, private values, no bid above 1",
+            point,
+            Game(Mechanism.from_weights("payments", w, 3), max_bid=1.0),
+            INDIFFERENCE,
+        ),
+        Case("prizes, values 1, 1, 2, 4, no bid above ½", point, prizes(Private(FOUR), max_bid=0.5), INDIFFERENCE),
     ]
+
+
+def _resold(prizes: tuple[float, ...], values: Discrete) -> float:
+    """Revenue with a linear cost: Σ_k (a_k − a_{k+1})·k·E[the (k+1)th highest value], an exact sum over the values.
+
+    So much would be paid if each fall of the prizes were sold on its own, to the k highest for what the next one bids; and
+    whoever gives the same prizes to the same bidders, and nothing to the lowest value, earns the same.
+    """
+    n, points = len(prizes), np.asarray(values.points)
+    above = 1 - np.arange(len(points)) / len(points)  # P(a value is at least this point)
+    least = [sum(math.comb(n, j) * above**j * (1 - above) ** (n - j) for j in range(k, n + 1)) for k in range(1, n + 1)]
+    means = [float(np.diff(points, prepend=0.0) @ chance) for chance in least]  # of the kth highest value
+    return sum((prizes[k - 1] - prizes[k]) * k * means[k] for k in range(1, n))
 
 
 def _many_bidders(n: int) -> list[Case]:
@@ -175,25 +220,77 @@ def _many_bidders(n: int) -> list[Case]:
     ]
 
 
+def _capped(cap: float) -> Case:
+    """Two bidders, winner takes all, a value of 1: both bid a cap below ½; one above ½, or else they mix up to 2·cap − 1."""
+    start = max(2 * cap - 1, 0.0)
+    return Case(
+        "winner takes all, two bidders, common value, no bid above m",
+        f"m = {cap:g}",
+        Game(Mechanism.from_weights("prizes", 1.0, 2), Common(), max_bid=cap),
+        CHE_GALE,
+        Known(1.0 if cap > 0.5 else 2 * cap),
+        Known(2 / 3 * start**3 + cap * (1 - start**2)),
+        bid=lambda q: np.where(q < start, q, cap),
+    )
+
+
 def by_quadrature(game: Game) -> tuple[float, float]:
     """Revenue and highest bid of a known case: its bid function, written out, and adaptive quadrature.
 
-    For values uniform on [0, 1] or a common value; risk-averse bidders must all pay their bids.
+    For values uniform on [0, 1], discrete values or a common value; risk-averse bidders must all pay their bids.
     """
     from scipy.integrate import quad
 
-    n = game.bidders
+    n, jumps = game.bidders, [0.0, 1.0]
+    if isinstance(game.values, Private) and isinstance(game.values.distribution, Discrete):
+        jumps = np.linspace(0, 1, len(game.values.distribution.points) + 1).tolist()
 
     def integral(f: Callable[[float], float]) -> float:
-        return float(quad(f, 0, 1, epsabs=1e-11, epsrel=1e-11, limit=400)[0])
+        pieces = pairwise(jumps)
+        return math.fsum(quad(f, a, b, epsabs=1e-11, epsrel=1e-11, limit=400)[0] for a, b in pieces)
 
     def paid(q: float) -> float:
         return _mean(game.mechanism.payments, _chances(n, q))
 
+    start = _threshold(game, integral)
+    jumps = sorted({*jumps, min(start, 1.0)})
+
     def bid(q: float) -> float:
+        if q >= start:
+            assert game.max_bid is not None
+            return game.max_bid
         return _cost(game, q, paid(q)) ** (1 / game.cost_power)
 
     return n * integral(lambda q: paid(q) * bid(q)), n * integral(lambda q: q ** (n - 1) * bid(q))
+
+
+def _threshold(game: Game, integral: Callable[[Callable[[float], float]], float]) -> float:
+    """The quantile at which the cap and the bid below it are worth the same, by bisection; above 1 if the cap does not bind.
+
+    Ranks of those who bid the cap are means over the quantiles from there to 1, by quadrature.
+    """
+    payments, values, n = game.mechanism.payments, game.values, game.bidders
+    cap = math.inf if game.max_bid is None else game.max_bid**game.cost_power
+    if _cost(game, 1.0, payments[0]) <= cap:
+        return 2.0
+
+    def gain(q: float) -> float:
+        value = values.value if isinstance(values, Common) else float(values.distribution.quantile(q))
+
+        def worth(chance: list[float], cost: float) -> float:
+            return value * _mean(game.mechanism.prizes, chance) - cost * _mean(payments, chance)
+
+        at = _chances(n, q)
+        above = [integral(lambda t, k=k: _chances(n, q + (1 - q) * t)[k]) for k in range(n)]  # type: ignore[misc]
+        return worth(above, cap) - worth(at, _cost(game, q, _mean(payments, at)))
+
+    low, high = 0.0, 1.0
+    if gain(low) >= 0:
+        return low
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (low, middle) if gain(middle) > 0 else (middle, high)
+    return (low + high) / 2
 
 
 def _cost(game: Game, q: float, paid: float) -> float:
@@ -204,6 +301,12 @@ def _cost(game: Game, q: float, paid: float) -> float:
             loss = [math.exp(-game.risk_aversion * (a - prizes[-1])) for a in prizes]
             return -math.log(_mean(loss, chance)) / game.risk_aversion
         return (_mean(prizes, chance) - prizes[-1]) / paid
+    if isinstance(game.values.distribution, Discrete):  # ∫₀^q v dΠ is a sum
+        points = game.values.distribution.points
+        edges = [min(q, j / len(points)) for j in range(len(points) + 1)]
+        shares = [_mean(prizes, _chances(n, x)) for x in edges]
+        worth = math.fsum(v * (y - x) for v, x, y in zip(points, shares, shares[1:], strict=False))
+        return max(worth, 0.0) / paid if paid > 0 else 0.0
     # ∫₀^q t dΠ(t) by parts, with ∫₀^q P_k = P(at least n−k+1 of n are below q)/n: each part is a sum of terms ≥ 0
     below = [math.comb(n, j) * q**j * (1 - q) ** (n - j) for j in range(n + 1)]
     areas = [math.fsum(below[n - k + 1 :]) / n for k in range(1, n + 1)]

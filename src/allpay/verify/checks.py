@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from allpay.auction import play
-from allpay.game import Array, Common, Discrete, Game, Private
+from allpay.game import Common, Discrete, Game, Private
 from allpay.learners import DEEP, LEARNERS, Learner, run_seeds
+from allpay.learners.base import Seeds
 from allpay.mechanism import all_pay
-from allpay.outcome import Verdict, stake
+from allpay.outcome import Outcome, Verdict, stake
 from allpay.payoffs import evaluate, expected_payoffs
 from allpay.progress import Reporter, Silent
-from allpay.theory import Equilibrium, equilibrium, two_bidder_all_pay
+from allpay.theory import Equilibrium, equilibrium, on_grid, two_bidder_all_pay
 from allpay.verify.cases import BAYE_KOVENOCK_DE_VRIES, SIX_DIGITS, Case, by_quadrature, known_cases
 
 UNEQUAL = "two bidders who know each other's values"
@@ -29,6 +30,9 @@ ERRORS = 4
 
 NOTHING = 1 / 20
 """The part of half a step below which a gain counts as this part: there chance decides, by where bids fall between steps."""
+
+DEEP_ROUNDS = 2
+"""Rounds of learners with networks in the full form."""
 
 PATIENCE = 20
 """Times as many iterations for a learner that is still learning when its own end."""
@@ -131,14 +135,11 @@ def verify(full: bool = False, seed: int = 0, reporter: Reporter | None = None) 
             reporter.advance(i, len(known))
             checks += auction_checks(case, found, 1_000_000 if full else 50_000, seed + i)
     for name in LEARNERS:
-        if name in DEEP:
-            continue  # a minute for each game, where the others take seconds: they have their tests, and benchmarks/deep.py
-        kind = LEARNERS[name]
+        if name in DEEP and not full:
+            continue  # minutes, where the others take seconds
         with reporter.stage(f"bidders learn: {name}"):
-            to_learn = _learned(cases, full)
-            for i, case in enumerate(to_learn):
-                reporter.advance(i, len(to_learn))
-                checks += learner_checks(kind(), case, 5 if full else 1, seed)
+            rounds = (DEEP_ROUNDS if name in DEEP else 5) if full else 1
+            checks += learner_checks(LEARNERS[name](), _learned(cases, full, name), rounds, seed, reporter)
     return Report(tuple(checks), full, time.perf_counter() - start)
 
 
@@ -155,24 +156,6 @@ def theory_checks(case: Case, found: Equilibrium | None) -> Iterator[Check]:
         q = np.linspace(0, 1, 101)
         off = math.nan if found is None else float(np.abs(found.bid_at(q) - case.bid(q)).max())
         yield Check(case.family, case.point, "theory", "bids, furthest off", off, 0.0, SIX_DIGITS, case.source)
-
-
-def on_grid(game: Game, found: Equilibrium) -> Array:
-    """`[1, values, bids]` the equilibrium as a strategy on the bid grid: every bid moved to the nearest that is allowed.
-
-    A value of the grid stands for a range of quantiles, and plays the bids of them all.
-    """
-    grid, levels = game.bid_grid, len(game.value_grid)
-    borders = (grid[1:] + grid[:-1]) / 2
-    low, high = np.zeros_like(borders), np.ones_like(borders)
-    for _ in range(60):  # bisection: the quantile at which bids pass each border
-        middle = (low + high) / 2
-        below = found.bid_at(middle) < borders
-        low, high = np.where(below, middle, low), np.where(below, high, middle)
-    q, edges = np.concatenate([[0.0], low, [1.0]]), np.arange(levels + 1) / levels
-    shared = np.minimum(edges[1:, None], q[1:]) - np.maximum(edges[:-1, None], q[:-1])
-    mass = np.maximum(shared, 0.0)
-    return (mass / mass.sum(axis=1, keepdims=True))[None]
 
 
 def payoff_checks(case: Case, found: Equilibrium, bid_levels: Sequence[int]) -> Iterator[Check]:
@@ -248,24 +231,53 @@ def auction_checks(case: Case, found: Equilibrium, auctions: int, seed: int) -> 
         )
 
 
-def _learned(cases: Sequence[Case], full: bool) -> list[Case]:
-    """The cases that bidders learn to play: some designs of three bidders."""
+def _learned(cases: Sequence[Case], full: bool, learner: str) -> list[Case]:
+    """The cases that bidders learn to play: some designs of three bidders, and where bids are lumpy, only those who can."""
     points = {"w = 0.5", "w = 0.6", "w = 0.8", "w = 1"} if full else {"w = 0.5", "w = 0.8"}
-    return [case for case in cases if case.game.bidders == 3 and case.point in points]
+    able = learner in MIXING
+    return [c for c in cases if c.game.bidders == 3 and c.point in points and (able or not c.lumpy)]
 
 
-def learner_checks(learner: Learner, case: Case, rounds: int, seed: int) -> Iterator[Check]:
+def learner_checks(
+    learner: Learner, cases: Sequence[Case], rounds: int, seed: int, reporter: Reporter | None = None
+) -> Iterator[Check]:
     """What bidders learn: whether they end where it is known that they do, and the revenue there.
 
     A learner with its own grid of values and bids plays on that. Where learning is known not to settle, a verdict that
-    says so passes. One that is still learning when its iterations end is given more (`PATIENCE`).
+    says so passes. One that is still learning when its iterations end is given more (`PATIENCE`), unless it has networks:
+    these fit what they anneal to the iterations that they have.
     """
-    game = _for_learner(case, learner)
-    seeds, settles = run_seeds(seed, 1, rounds), _settles(learner.name, game)
-    outcome = learner.learn([game], seeds)
-    if settles and (outcome.verdicts == Verdict.STILL_LEARNING.value).any() and hasattr(learner, "iterations"):
-        longer = replace(learner, iterations=PATIENCE * learner.iterations)  # type: ignore[type-var]
-        outcome = longer.learn([game], seeds)
+    games = [_for_learner(case, learner) for case in cases]
+    alike = [[i for i, game in enumerate(games) if isinstance(game.values, kind)] for kind in (Private, Common)]
+    done, outcomes = 0, dict[int, Outcome]()
+    for chosen in alike:
+        size = len(chosen) if learner.name in DEEP else 1  # those with networks train side by side
+        for some in (chosen[i : i + size] for i in range(0, len(chosen), max(size, 1))):
+            (reporter or Silent()).advance(done, len(cases))
+            found = _learn_patiently(learner, [games[i] for i in some], run_seeds(seed, 1, rounds))
+            outcomes |= dict(zip(some, found, strict=True))
+            done += len(some)
+    for i, case in enumerate(cases):
+        yield from _outcome_checks(learner, case, games[i], outcomes[i])
+
+
+def _learn_patiently(learner: Learner, games: Sequence[Game], seeds: Seeds) -> list[Outcome]:
+    """An outcome for each game, all with the same seeds."""
+    together = learner.learn(games, np.repeat(seeds, len(games), axis=0))
+    found = [together.of(d) for d in range(len(games))]
+    if learner.name in DEEP or not hasattr(learner, "iterations"):
+        return found
+    longer = replace(learner, iterations=PATIENCE * learner.iterations)  # type: ignore[type-var]
+    return [
+        longer.learn([game], seeds)
+        if _settles(learner.name, game) and (outcome.verdicts == Verdict.STILL_LEARNING.value).any()
+        else outcome
+        for game, outcome in zip(games, found, strict=True)
+    ]
+
+
+def _outcome_checks(learner: Learner, case: Case, game: Game, outcome: Outcome) -> Iterator[Check]:
+    settles = _settles(learner.name, game)
     where = (case.family, case.point, learner.name)
     left = float(outcome.relative_exploitability.max())
     said = ", ".join(sorted(set(outcome.verdicts.ravel().tolist())))
@@ -286,7 +298,7 @@ def learner_checks(learner: Learner, case: Case, rounds: int, seed: int) -> Iter
 
 def _for_learner(case: Case, learner: Learner) -> Game:
     own = learner.setting
-    values = case.game.values if isinstance(case.game.values, Common) else own.values
+    values = case.game.values if case.game.values.exact else own.values
     return replace(case.game, values=values, bid_levels=own.bid_levels, overbidding=own.overbidding)
 
 

@@ -1,0 +1,206 @@
+"""Whether a learner does what every learner must do: for the tests of people who write one.
+
+Learning well is another matter, and not looked at here. Give the learner few iterations: it is run some twenty times.
+"""
+
+import dataclasses
+import pickle
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from allpay.errors import AllpayError
+from allpay.game import Common, Game, Private
+from allpay.learners.base import FIELDS_BY_RUN, Learner, Seeds, check_learner, check_outcome, run_seeds
+from allpay.mechanism import Mechanism
+from allpay.outcome import Outcome
+from allpay.payoffs import as_strategy, evaluate
+
+ROUNDS = 3
+"""Rounds of each design; the last has the seed of the first."""
+
+ARRAYS = (*FIELDS_BY_RUN, "strategy", "history")
+"""The fields of an outcome that equal seeds must make equal."""
+
+
+def check_learner_api(learner: Learner) -> None:
+    """Run a learner in small games of each kind and hold it to what studies rely on.
+
+    It must follow the protocol; be a frozen dataclass that can be pickled; return whole and finite outcomes, whose strategies
+    are probabilities of bids that are allowed and whose exact figures are those of `evaluate`; take all randomness from its
+    seeds, so that equal seeds give equal bits in any batch, and other seeds other runs; and refuse what does not fit together.
+
+    Raises:
+        AllpayError: at the first thing that is amiss, in one sentence.
+
+    >>> from allpay.learners import FictitiousPlay
+    >>> check_learner_api(FictitiousPlay(iterations=50))
+    """
+    check_learner(learner)
+    _check_dataclass(learner)
+    private = [_small("prizes", w) for w in (0.5, 0.8, 1.0)]
+    _check_seeds(learner, private)
+    _check_batches(learner, private)
+    for games in (
+        [_small("payments", w, overbidding=False) for w in (0.6, 0.9)],
+        [_small("prizes", w, values=Common(2.0), risk_aversion=1.0) for w in (0.7, 1.0)],
+        [_small("prizes", 1.0, bidders=2, cost_power=2.0)],
+        [learner.setting.game(Mechanism.from_weights("prizes", 0.8, 3))],
+    ):
+        _learned(learner, games, run_seeds(1, len(games), 1))
+    _check_refusals(learner)
+
+
+def _small(rule: str, w: float, bidders: int = 3, values: Private | Common | None = None, **options: float) -> Game:
+    kinds = values or Private(levels=4)
+    return Game(Mechanism.from_weights(rule, w, bidders), kinds, bid_levels=6, **options)  # type: ignore[arg-type]
+
+
+def _check_dataclass(learner: Learner) -> None:
+    name, kind = learner.name, type(learner)
+    if not (dataclasses.is_dataclass(kind) and kind.__dataclass_params__.frozen):
+        raise AllpayError(
+            f"{name}: a study writes down the fields of its learner, so {kind.__name__} must be a frozen dataclass: "
+            "put @dataclass(frozen=True) above it"
+        )
+    try:
+        copy = pickle.loads(pickle.dumps(learner))
+    except Exception as error:
+        raise AllpayError(
+            f"{name}: workers are sent the learner, so it must be one that can be pickled: {error}"
+        ) from error
+    if copy != learner:
+        raise AllpayError(f"{name}: workers are sent the learner, so a pickled copy must equal it: got {copy!r}")
+
+
+def _learned(learner: Learner, games: Sequence[Game], seeds: Seeds) -> Outcome:
+    """The outcome of a learner, after a look at all that can be seen of it alone."""
+    given, state = seeds.copy(), (random.getstate(), _numpy_state())
+    outcome = learner.learn(games, seeds)
+    name = learner.name
+    if (random.getstate(), _numpy_state()) != state:
+        raise AllpayError(
+            f"{name}: the global random state must be left alone, for threads share it: "
+            "draw from numpy.random.default_rng(seed)"
+        )
+    if not np.array_equal(seeds, given):
+        raise AllpayError(f"{name}: seeds must be left as they are: learning has changed them")
+    check_outcome(outcome, learner, games, seeds)
+    if outcome.games != tuple(games):
+        raise AllpayError(f"{name}: games must be those that were learned, in their order")
+    if outcome.learner != name:
+        raise AllpayError(f"{name}: learner must be the name of the learner: got {outcome.learner!r}")
+    for field in (*FIELDS_BY_RUN, "strategy"):
+        numbers = np.asarray(getattr(outcome, field))
+        if not np.all(np.isfinite(numbers)):
+            raise AllpayError(f"{name}: {field} must be finite: got {numbers[~np.isfinite(numbers)].flat[0]}")
+    if not np.issubdtype(outcome.iterations.dtype, np.integer) or np.any(outcome.iterations < 1):
+        raise AllpayError(f"{name}: iterations must be whole numbers, at least 1: got {outcome.iterations.flat[0]!r}")
+    if not outcome.auctions >= 0:
+        raise AllpayError(f"{name}: auctions must be at least 0: got {outcome.auctions}")
+    if not outcome.tolerance > 0:
+        raise AllpayError(f"{name}: tolerance must be above 0: got {outcome.tolerance}")
+    for d, game in enumerate(games):
+        for r in range(seeds.shape[1]):
+            _check_run(outcome, game, d, r)
+    return outcome
+
+
+def _check_run(outcome: Outcome, game: Game, d: int, r: int) -> None:
+    name = f"{outcome.learner}: in design {d}, round {r}"
+    try:
+        exact = evaluate(game, as_strategy(game, outcome.strategy[d, r]))
+    except AllpayError as error:
+        raise AllpayError(f"{name}: {error}") from None
+    for field in ("revenue", "highest_bid", "exploitability", "payoff"):
+        found, known = float(getattr(outcome, field)[d, r]), float(np.mean(getattr(exact, field)))
+        if abs(found - known) > 1e-9 * max(1.0, abs(known)):
+            raise AllpayError(
+                f"{name}: {field} must be that of the strategy, {known:.10g} by `evaluate`: got {found:.10g}"
+            )
+    for field, most in (
+        ("realised_revenue", game.top_bid * sum(game.mechanism.payments)),
+        ("realised_highest_bid", game.top_bid),
+    ):
+        found = float(getattr(outcome, field)[d, r])
+        if not 0 <= found <= most * (1 + 1e-6):
+            raise AllpayError(f"{name}: {field} must lie in [0, {most:g}]: got {found:g}")
+    known = np.isfinite(outcome.history[d, r])
+    if not known.any() or np.any(np.diff(known.astype(int)) > 0) or np.any(outcome.history[d, r][known] < 0):
+        raise AllpayError(
+            f"{name}: history must be exploitabilities, one at least, and NaN only after the run has ended: "
+            f"got {outcome.history[d, r].tolist()}"
+        )
+
+
+def _check_seeds(learner: Learner, games: Sequence[Game]) -> None:
+    seeds = run_seeds(0, len(games), ROUNDS)
+    seeds[:, -1] = seeds[:, 0]
+    outcome = _learned(learner, games, seeds)
+    field = _differs(outcome, learner.learn(games, seeds))
+    if field:
+        raise AllpayError(
+            f"{learner.name}: equal seeds must give equal bits: {field} differed in the second of two calls; "
+            "draw from numpy.random.default_rng(seed)"
+        )
+    field = _differs(outcome, outcome, np.s_[:, 0], np.s_[:, -1])
+    if field:
+        raise AllpayError(f"{learner.name}: equal seeds must give equal bits: {field} differed between two rounds")
+    if not _differs(outcome, outcome, np.s_[:, 0], np.s_[:, 1]) and outcome.revenue.max() > 0:
+        raise AllpayError(
+            f"{learner.name}: other seeds must give other runs, or standard errors mean nothing: two rounds were the same"
+        )
+
+
+def _check_batches(learner: Learner, games: Sequence[Game]) -> None:
+    """What a run does must not depend on which others are learned beside it, nor on their order."""
+    seeds, every = run_seeds(2, len(games), ROUNDS), range(len(games))
+    whole = _learned(learner, games, seeds)
+    parts = [(f"design {d} is learned alone", [d], slice(None)) for d in every]
+    parts += [
+        ("one round is learned alone", list(every), slice(1, 2)),
+        ("the order is turned", [*every][::-1], slice(None)),
+    ]
+    for what, which, rounds in parts:
+        part = learner.learn([games[d] for d in which], seeds[which, rounds])
+        field = _differs(whole, part, np.s_[which, rounds])
+        if field:
+            raise AllpayError(f"{learner.name}: a run must not depend on its batch: {field} differs if {what}")
+
+
+def _check_refusals(learner: Learner) -> None:
+    game = _small("prizes", 0.8)
+    for what, games, seeds in (
+        ("games of two shapes", [game, _small("prizes", 0.8, bidders=4)], run_seeds(0, 2, 1)),
+        ("seeds for more designs than there are", [game], run_seeds(0, 2, 1)),
+    ):
+        try:
+            learner.learn(games, seeds)
+        except AllpayError as error:
+            if "\n" in str(error):
+                raise AllpayError(f"{learner.name}: {what} must be refused in one line: got {str(error)!r}") from None
+        except Exception as error:
+            raise AllpayError(
+                f"{learner.name}: {what} must be refused by an AllpayError: got {type(error).__name__}; "
+                "allpay.learners.base.check_batch does it"
+            ) from error
+        else:
+            raise AllpayError(
+                f"{learner.name}: {what} must be refused by an AllpayError; allpay.learners.base.check_batch does it"
+            )
+
+
+def _differs(one: Outcome, other: Outcome, first: Any = ..., second: Any = ...) -> str | None:
+    """The first field in which two outcomes do not have the same bits, if there is one."""
+    for field in ARRAYS:
+        a, b = np.asarray(getattr(one, field))[first], np.asarray(getattr(other, field))[second]
+        if not np.array_equal(a, b, equal_nan=True):
+            return field
+    return None
+
+
+def _numpy_state() -> bytes:
+    """The global random state of NumPy, which a learner must leave alone."""
+    return pickle.dumps(np.random.get_state())  # noqa: NPY002

@@ -1,0 +1,76 @@
+"""Learners of others, named as `package.module:Class` on the command line, in study files and in study folders."""
+
+import dataclasses
+import os
+import sys
+from importlib import import_module
+from inspect import isclass
+from operator import attrgetter
+from typing import Any
+
+from allpay.errors import AllpayError, one_of
+
+SEPARATOR = ":"
+"""What stands between module and class; the names of allpay's own learners do not have it."""
+
+PLAIN = (str, int, float, bool, type(None))
+"""The types of hyperparameters that can be written down in a study folder, and tuples of them."""
+
+
+def own_kind(name: str) -> Any:
+    """The class that `package.module:Class` names. Modules are looked for in the current folder too, as `python -m` does.
+
+    Raises:
+        AllpayError: if there is no such module, it cannot be imported, has no such class, or that is no dataclass.
+    """
+    module, _, attribute = name.partition(SEPARATOR)
+    if not (module and attribute):
+        raise AllpayError(
+            f"a learner of your own is named by module and class: got {name!r}; give package.module:Class"
+        )
+    here = os.getcwd()
+    if here not in sys.path and not sys.flags.safe_path:
+        sys.path.insert(0, here)  # it stays: spawned workers take over the path, and look there too
+    try:
+        found = import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise AllpayError(f"{module} cannot be imported: {in_one_line(error)}") from error
+        raise AllpayError(
+            f"there is no module {module!r}: neither in {here} nor on the Python path; start in the folder that holds it"
+        ) from None
+    except (Exception, SystemExit) as error:
+        raise AllpayError(f"{module} cannot be imported: {in_one_line(error)}") from error
+    try:
+        kind = attrgetter(attribute)(found)
+    except AttributeError:
+        learners = [key for key, value in vars(found).items() if isclass(value) and hasattr(value, "learn")]
+        if not learners:
+            raise AllpayError(f"{module} has no {attribute!r}, nor any other class with a method learn") from None
+        one_of(f"learner in {module}:", attribute, learners)
+        raise
+    if not isclass(kind):
+        raise AllpayError(f"{name} must be a class: got {kind!r}; name the class of a learner")
+    if not dataclasses.is_dataclass(kind):
+        raise AllpayError(
+            f"{name} must be a dataclass, whose fields are its hyperparameters: put @dataclass(frozen=True) above it"
+        )
+    return kind
+
+
+def own_name(kind: type) -> str:
+    """`package.module:Class`, the name by which `own_kind` finds a class again."""
+    return f"{kind.__module__}{SEPARATOR}{kind.__qualname__}"
+
+
+def check_plain(name: str, hyperparameters: dict[str, Any]) -> None:
+    """Raise AllpayError unless a study folder can keep these hyperparameters and give them back."""
+    for key, value in hyperparameters.items():
+        for part in value if isinstance(value, tuple) else (value,):
+            if not isinstance(part, PLAIN):
+                raise AllpayError(f"{key} of {name} must be a number, a text or a list of them: got {value!r}")
+
+
+def in_one_line(error: BaseException) -> str:
+    """An exception that somebody else's code raised, in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -1,0 +1,88 @@
+"""Tables of studies side by side: what each learner's bidders bring under each design, beside the equilibrium."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from allpay.outcome import Verdict
+from allpay.report.summary import equilibrium_curves, wrapped
+
+if TYPE_CHECKING:
+    from allpay.pipeline import Result
+
+SHOWN = 11
+"""How many designs the printed table has, spread evenly over the weight of the highest rank."""
+
+UNSETTLED = "*"
+"""Stands beside a mean of which half of the rounds or more did not converge."""
+
+
+def by_design(results: "Sequence[Result]") -> pl.DataFrame:
+    """A row per rule and design, in the order of the weights.
+
+    Columns: `rule`, `w1`…`wn`, `equilibrium` (of the game without limits on bids; null where there is no closed form), and
+    for each learner its mean, `… stderr` (over rounds; null for one round) and `… converged` (share of rounds), all of the
+    studies' objective. Learners that played other designs have null there.
+    """
+    parts: dict[str, pl.DataFrame] = {}
+    for result in results:
+        study, values, weights = result.sweep.study, result.sweep.values(), result.sweep.weights
+        name, rounds = study.learner.name, values.shape[1]
+        keys = {"rule": [study.space.rule] * len(weights), **{f"w{k + 1}": w for k, w in enumerate(weights.T)}}
+        settled = result.sweep.values("verdict") == Verdict.CONVERGED.value
+        columns = {
+            name: values.mean(axis=1),
+            f"{name} stderr": values.std(axis=1, ddof=1) / np.sqrt(rounds)
+            if rounds > 1
+            else np.full(len(values), np.nan),
+            f"{name} converged": settled.mean(axis=1),
+        }
+        free = equilibrium_curves(result, weights).free
+        table = pl.DataFrame({**keys, "equilibrium": free, **columns})
+        rule = study.space.rule
+        shared = [*keys, "equilibrium"]
+        parts[rule] = (
+            parts[rule].join(table, on=shared, how="full", coalesce=True, nulls_equal=True) if rule in parts else table
+        )
+    whole = pl.concat(parts.values(), how="diagonal").fill_nan(None)
+    ranks = [column for column in whole.columns if column[0] == "w" and column[1:].isdigit()]
+    order = list(parts)
+    return whole.sort(pl.col("rule").replace_strict(order, list(range(len(order)))), *ranks)
+
+
+def as_text(results: "Sequence[Result]") -> str:
+    """The table of `by_design` for people: for each rule some designs, a column per learner, means ± standard errors."""
+    table = by_design(results)
+    learners = list(dict.fromkeys(r.sweep.study.learner.name for r in results))
+    objective = results[0].sweep.study.objective.replace("-", " ")
+    lines = [
+        wrapped(
+            f"Mean {objective} ± standard error over rounds, by the weight of the highest rank; {UNSETTLED} where half of "
+            "the rounds or more did not converge. The equilibrium is that on continuous bids without limits."
+        )
+    ]
+    for (rule,), rows in table.group_by("rule", maintain_order=True):
+        first = rows["w1"].to_numpy()
+        nearest = {int(np.abs(first - w).argmin()) for w in np.linspace(first[0], first[-1], SHOWN)}
+        chosen = rows[sorted(nearest)]
+        grid = [[str(rule), "equilibrium", *learners]]
+        for row in chosen.iter_rows(named=True):
+            cells = [_cell(row[name], row[f"{name} stderr"], row[f"{name} converged"]) for name in learners]
+            exact = "–" if row["equilibrium"] is None else f"{row['equilibrium']:.4f}"
+            grid.append([f"w = {row['w1']:.3f}", exact, *cells])
+        widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
+        lines.append(
+            "\n".join(
+                "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in grid
+            )
+        )
+    return "\n\n".join(lines)
+
+
+def _cell(mean: float | None, stderr: float | None, settled: float | None) -> str:
+    if mean is None or settled is None:
+        return "–"
+    error = "" if stderr is None else f" ± {stderr:.4f}" if stderr >= 5e-5 else " ± <0.0001"
+    return f"{mean:.4f}{error}{'' if settled > 0.5 else f' {UNSETTLED}'}"

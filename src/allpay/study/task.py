@@ -1,0 +1,139 @@
+"""A batch: how it travels to where it is learned, what is learned, and how that comes back."""
+
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from allpay.errors import AllpayError
+from allpay.game import Array, Setting
+from allpay.learners import DEEP, Learner, run_seeds
+from allpay.learners.base import Seeds, check_outcome, threads_limited
+from allpay.outcome import Outcome
+from allpay.progress import listening
+from allpay.study.study import TRAINING, DesignSpace, Study
+from allpay.versions import versions
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that a batch depends on, and no more: a study may have a million designs.
+
+    Attributes:
+        space, setting, learner, rounds, seed: as in `Study`.
+        first: the number of its first design.
+        weights: `[designs, bidders]`.
+        checkpoint: where its runs may be kept meanwhile, if the learner can; that is done where the file's folder exists.
+        threads: how many threads it may take; None if there is no limit.
+    """
+
+    space: DesignSpace
+    setting: Setting
+    learner: Learner
+    rounds: int
+    seed: int
+    first: int
+    weights: Array
+    checkpoint: Path | None = None
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a batch.
+
+    Attributes:
+        table: its rows, as in `Sweep.table`; None if it failed.
+        versions: of what computed it.
+        seconds: how long that took.
+        told: what must be known of it.
+        fault: what was wrong, in words, if it failed.
+        trace: where in the code that was.
+    """
+
+    table: pl.DataFrame | None
+    versions: dict[str, str]
+    seconds: float
+    told: tuple[str, ...] = ()
+    fault: str = ""
+    trace: str = ""
+
+
+def task_of(
+    study: Study, first: int, weights: Array, checkpoint: Path | None = None, threads: int | None = None
+) -> Task:
+    """The task of learning some designs of a study, the first of which has this number."""
+    assert study.setting is not None
+    same = (study.space, study.setting, study.learner, study.rounds, study.seed)
+    return Task(*same, first, weights, checkpoint, threads)
+
+
+def learn_batch(task: Task) -> Answer:
+    """Learn a batch: a function of the task alone, wherever it is computed. It returns whatever happens."""
+    begun = time.perf_counter()
+    told: list[str] = []
+    table, fault, trace = None, "", ""
+    try:
+        with threads_limited(task.threads), listening(tell=told.append):
+            table = _learn(task)
+    except Exception as error:  # perhaps of a kind that is not known where it would travel to
+        fault, trace = in_words(error), traceback.format_exc()
+    return Answer(table, computing(task.learner), time.perf_counter() - begun, tuple(told), fault, trace)
+
+
+def computing(learner: Learner) -> dict[str, str]:
+    """What computes the runs of a learner here: the versions, and the device of those that JAX trains."""
+    if learner.name not in DEEP:
+        return versions()
+    import jax
+
+    return {**versions(), "device": jax.devices()[0].device_kind}
+
+
+def in_words(error: BaseException) -> str:
+    """What an error says, in one line."""
+    text = " ".join(str(error).split())
+    if isinstance(error, AllpayError):
+        return text
+    if isinstance(error, MemoryError):
+        detail = f" ({text})" if text else ""
+        return f"out of memory{detail}: give fewer workers, or fewer bidders, values or bids"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _learn(task: Task) -> pl.DataFrame:
+    designs = range(task.first, task.first + len(task.weights))
+    seeds = run_seeds(task.seed, designs, task.rounds, TRAINING)
+    games = [task.setting.game(task.space.mechanism(weights)) for weights in task.weights]
+    if task.checkpoint is not None and task.checkpoint.parent.is_dir():
+        outcome = task.learner.learn(games, seeds, checkpoint=task.checkpoint)  # type: ignore[call-arg]
+    else:
+        outcome = task.learner.learn(games, seeds)
+    check_outcome(outcome, task.learner, games, seeds)
+    return table_of(outcome, task.weights, seeds, task.first)
+
+
+def table_of(outcome: Outcome, weights: Array, seeds: Seeds, first: int = 0) -> pl.DataFrame:
+    """The rows of an outcome, in the columns of `Sweep.table`."""
+    designs, rounds = seeds.shape
+    columns: dict[str, np.ndarray] = {
+        "design": np.repeat(np.arange(first, first + designs), rounds),
+        "round": np.tile(np.arange(rounds), designs),
+    }
+    for k in range(weights.shape[1]):
+        columns[f"w{k + 1}"] = np.repeat(weights[:, k], rounds)
+    for name in (
+        "revenue",
+        "highest_bid",
+        "realised_revenue",
+        "realised_highest_bid",
+        "payoff",
+        "exploitability",
+        "relative_exploitability",
+    ):
+        columns[name] = getattr(outcome, name).ravel()
+    columns |= {"verdict": outcome.verdicts.ravel(), "iterations": outcome.iterations.ravel(), "seed": seeds.ravel()}
+    return pl.DataFrame(columns)
