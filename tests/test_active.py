@@ -109,17 +109,16 @@ def test_designs_are_chosen_after_the_first(undisturbed):
 
 
 @pytest.mark.parametrize("size", [1, 3])
-def test_the_batch_size_changes_nothing(undisturbed, size, monkeypatch):
-    monkeypatch.setattr(sweep_module, "DESIGNS_PER_BATCH", size)
-    assert run(ACTIVE, choose=choose_next).table.equals(undisturbed.table)
+def test_the_batch_size_changes_nothing(undisturbed, size):
+    assert run(ACTIVE, choose=choose_next, batch=size).table.equals(undisturbed.table)
 
 
 def test_workers_change_nothing(undisturbed):
     assert run(ACTIVE, workers=2, choose=choose_next).table.equals(undisturbed.table)
 
 
-class Interrupt(Exception):
-    """Stands for a Ctrl-C at a chosen moment."""
+class Interrupt(BaseException):
+    """Stands for the end of a process at a chosen moment."""
 
 
 def test_interruptions_and_lost_batches_change_nothing(undisturbed, tmp_path):

@@ -190,16 +190,20 @@ def test_ctrl_c_stops_when_what_is_being_learned_is_kept(started, workers):
 def test_ctrl_c_waits_only_where_something_would_be_lost(tmp_path):
     """Not without a folder, nor where the learner keeps its runs itself."""
     caught = []
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs the tests may have another
 
     def remember(done, _):
         caught.append(signal.getsignal(signal.SIGINT) is not signal.default_int_handler)
 
     plain, resumable = (Study(learner=learner, samples=2, rounds=1) for learner in (Failing(bound=1.0), Resumable()))
-    for study, folder, waits in ((plain, None, False), (plain, "plain", True), (resumable, "resumable", False)):
-        caught.clear()
-        run(study, folder and tmp_path / folder, remember, batch=1)
-        assert caught[-1] is waits
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    try:
+        for study, folder, waits in ((plain, None, False), (plain, "plain", True), (resumable, "resumable", False)):
+            caught.clear()
+            run(study, folder and tmp_path / folder, remember, batch=1)
+            assert caught[-1] is waits
+            assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (tmp_path / "resumable" / "checkpoints").is_dir()
     assert not list((tmp_path / "resumable" / "checkpoints").iterdir())  # what is kept needs no checkpoint
 

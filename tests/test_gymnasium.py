@@ -165,10 +165,10 @@ def test_rivals_come_from_strategies_outcomes_and_theory():
             "the outcome is of other games: give one",
         ),
         (
-            Game.from_weights("payments", 0.5, max_bid=1.0),
+            Game.from_weights("payments", 0.5, overbidding=False),
             "equilibrium",
             0,
-            r"theory knows no equilibrium of this game, for the equilibrium bids rise to .*; give a strategy, or an outcome",
+            r"theory knows no equilibrium of this game, for the equilibrium bids exceed .*; give a strategy, or an outcome",
         ),
         (SMALL.mechanism, "equilibrium", 0, "a Game is needed"),
     ],
