@@ -8,7 +8,7 @@ demo: setup  ## run the main experiment; leaves figure, table and summary in the
 	$(BIN)/allpay reproduce --out demo
 
 test: setup  ## run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 setup: .venv/ready
 
