@@ -214,7 +214,7 @@ def draw(found: list[dict[str, list[list[float]]]], path: Path) -> None:
                 )
                 ax.plot(case.counts, middle, color=colour, marker=marker, ms=3.5, lw=1.3, zorder=front, label=name)
             ax.set_yscale("log")
-            ax.set_ylim(5e-4 if case.bidders == 3 else 2e-3, 5)
+            ax.set_ylim(5e-4, 5)
             ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
             ax.yaxis.set_minor_formatter(NullFormatter())
             ax.set_xticks(case.counts)
