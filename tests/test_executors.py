@@ -8,14 +8,16 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from concurrent.futures import BrokenExecutor, Executor, Future
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
 from allpay.errors import AllpayError
 from allpay.learners import EpsilonGreedy, deep
-from allpay.study import Study, executors, run
+from allpay.study import Study, executors, run, sweep
 from allpay.study.file import read_study, study_of
 from allpay.study.store import in_use, open_store, read_folder
 from allpay.study.task import task_of
@@ -114,6 +116,46 @@ def test_a_batch_that_fails_is_named_and_the_others_are_kept(tmp_path, way, work
     if way == "own":
         assert "raise {" in error.value.__notes__[0]  # where in the learner it was
         assert "raise {" in (tmp_path / "study" / "log.txt").read_text()
+
+
+class Deadly(Executor):
+    """Is broken by one batch before any that was given to it together with that one is done."""
+
+    def __init__(self, deadly):
+        self.deadly, self.running, self.broken = deadly, [], False
+
+    def submit(self, fn, task):
+        if self.broken:
+            raise BrokenExecutor
+        future = Future()
+        self.running.append(future)
+        kills = task.first == self.deadly
+        Timer(0.1 if kills else 0.4, self.kill if kills else self.finish, () if kills else (future, fn, task)).start()
+        return future
+
+    def kill(self):
+        self.broken = True
+        for future in self.running:
+            if not future.done():
+                future.set_exception(BrokenExecutor())
+
+    def finish(self, future, fn, task):
+        if not future.done():
+            future.set_result(fn(task))
+
+
+@pytest.mark.parametrize("deadly", range(3))
+def test_a_batch_that_takes_all_others_with_it_is_found_out(tmp_path, monkeypatch, deadly):
+    study = Study(learner=Failing(bound=1.0), samples=3, rounds=1)
+
+    @contextmanager
+    def deadly_pool(*_, **__):
+        yield executors.Pool(Deadly(deadly), lambda: 3, None)
+
+    monkeypatch.setattr(sweep, "pool_of", deadly_pool)
+    with pytest.raises(AllpayError, match=rf"^worker processes died 3 times, .* batch {deadly} "):
+        run(study, tmp_path / "study", workers=3, batch=1)
+    assert batches(tmp_path / "study") == 2
 
 
 # The user and the system: Ctrl-C and SIGKILL
@@ -248,7 +290,7 @@ def test_a_deep_learner_goes_on_in_mid_batch(tmp_path):
     program = """
 import sys
 from allpay.learners import DQN, checkpoint
-from allpay.study import Study, executors, run
+from allpay.study import Study, executors, run, sweep
 checkpoint.PAUSE = 0.0
 learner = DQN(iterations=640, batch=64, width=8, chunk=2)
 run(Study(learner=learner, samples=2, rounds=2), sys.argv[1], batch=2)

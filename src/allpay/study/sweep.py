@@ -309,12 +309,13 @@ class _Run:
                 # the memory, and it is known which of them is to blame
                 order = sorted(missing, key=lambda number: self.deaths[number])
                 waiting = deque((number, weights[number]) for number in order)
-                self._learn_all(waiting, self._workers(), alone=deaths == ATTEMPTS - 1)
+                self._learn_all(waiting, self._workers(), alone=deaths >= ATTEMPTS - 1)
             except BrokenExecutor:
                 self.resources.close()
                 self.pool = None
                 deaths = deaths + 1 if self.computed.keys().isdisjoint(missing) else 1
-                if deaths == ATTEMPTS:
+                # one that died alone may be the only one to do so: another is tried before all are given up
+                if deaths == ATTEMPTS + (len(missing) > 1):
                     worst = max(missing, key=lambda number: self.deaths[number])
                     raise AllpayError(
                         f"worker processes died {deaths} times, the last time learning {self._named([worst])}, perhaps for "
