@@ -521,8 +521,9 @@ def _about_limits(result: "Result") -> Iterable[str]:
 
 _HEADER = ("rule", "learner", "best w", "interval", "predicted", "checked", "by theory", "converged")
 _COLUMNS = (
-    "w is the weight of the highest rank, its interval that of designs not told apart from the best. Converged: of all "
-    "rounds, and of those at the designs nearest the best."
+    "w is the weight of the highest rank, its interval that of designs not told apart from the best. Checked: fresh rounds, "
+    "± the larger of their standard error and what the grid of bids leaves open. Converged: of all rounds, and of those at "
+    "the designs nearest the best."
 )
 
 
