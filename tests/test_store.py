@@ -20,7 +20,8 @@ from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
 import allpay.files
-from allpay.cli import app, write_results
+from allpay.cli import app
+from allpay.cli.results import write_results
 from allpay.errors import AllpayError
 from allpay.files import write
 from allpay.learners import FictitiousPlay

@@ -1,0 +1,526 @@
+"""The commands."""
+
+import io
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from allpay.cli.console import in_one_line, plain, print_json, reporting
+from allpay.cli.options import (
+    GAME,
+    LEARNING,
+    STUDY,
+    AsJson,
+    Bidders,
+    BidLevels,
+    Bids,
+    Box,
+    CostPower,
+    DistributionText,
+    Exploration,
+    FirstAtLeast,
+    FirstAtMost,
+    Iterations,
+    LastAtLeast,
+    LearnerName,
+    MaxBid,
+    Objective,
+    Out,
+    Overbidding,
+    Precision,
+    Prizes,
+    RiskAversion,
+    Rounds,
+    Rule,
+    Samples,
+    Sampling,
+    Scheduler,
+    Seed,
+    Strategy,
+    Tolerance,
+    ValueLevels,
+    Values,
+    Weights,
+    Workers,
+)
+from allpay.cli.results import labelled
+from allpay.cli.running import design_by_theory, run_studies, run_study, simulate_study
+from allpay.errors import AllpayError, one_of
+
+if TYPE_CHECKING:
+    from allpay.mechanism import Mechanism
+    from allpay.study.file import GameSection
+
+app = typer.Typer(
+    name="allpay",
+    no_args_is_help=True,
+    invoke_without_command=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Design all-pay auctions and contests by simulation: bidders learn under many designs, a network learns what the "
+    "designs bring, mirror ascent finds the best one, and fresh simulation and theory check it.",
+)
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+
+def command(function: Command) -> Command:
+    """Register a command."""
+    app.command()(in_one_line(function))
+    return function
+
+
+@app.callback()
+def program(
+    version: Annotated[bool, typer.Option("--version", help="say which version this is")] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as version_of
+
+        typer.echo(f"allpay {version_of('allpay')}")
+        raise typer.Exit
+
+
+@command
+def simulate(
+    weights: Weights,
+    rule: Rule = "prizes",
+    learner: LearnerName = "fictitious-play",
+    bidders: Bidders = None,
+    values: Values = "private",
+    distribution: DistributionText = None,
+    value_levels: ValueLevels = None,
+    bid_levels: BidLevels = None,
+    max_bid: MaxBid = None,
+    overbidding: Overbidding = None,
+    cost_power: CostPower = 1.0,
+    risk_aversion: RiskAversion = 0.0,
+    rounds: Rounds = 10,
+    iterations: Iterations = None,
+    exploration: Exploration = None,
+    bids: Bids = None,
+    tolerance: Tolerance = None,
+    out: Out = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Let bidders learn under one design, and say what it brings."""
+    from allpay.learners import learner as named
+    from allpay.study import DesignSpace, Study
+
+    rules = mechanism_of(rule, weights, bidders)
+    bidding = named(learner, iterations=iterations, exploration=exploration, bids=bids, tolerance=tolerance)
+    section = game_section(
+        values, distribution, value_levels, bid_levels, max_bid, overbidding, cost_power, risk_aversion
+    )
+    design = rules.prizes if rule == "prizes" else rules.payments
+    setting = section.setting(bidding.setting)
+    setting.game(rules)  # what the options get wrong is said before anything is computed or written
+    space = DesignSpace(rule, rules.bidders)
+    simulate_study(Study(space, bidding, setting, rounds=rounds, seed=seed, given=(design,)), out, as_json)
+
+
+@command
+def design(
+    context: typer.Context,
+    rule: Rule = "prizes",
+    learner: LearnerName = "fictitious-play",
+    bidders: Bidders = None,
+    values: Values = "private",
+    distribution: DistributionText = None,
+    value_levels: ValueLevels = None,
+    bid_levels: BidLevels = None,
+    max_bid: MaxBid = None,
+    overbidding: Overbidding = None,
+    cost_power: CostPower = 1.0,
+    risk_aversion: RiskAversion = 0.0,
+    prizes: Prizes = None,
+    box: Box = False,
+    first_at_most: FirstAtMost = None,
+    first_at_least: FirstAtLeast = None,
+    last_at_least: LastAtLeast = None,
+    sampling: Sampling = None,
+    samples: Samples = 50,
+    strategy: Strategy = "sample",
+    precision: Precision = None,
+    rounds: Rounds = 10,
+    objective: Objective = "revenue",
+    method: Annotated[
+        str,
+        typer.Option(
+            help="surrogate: learn, fit, ascend; theory: ascend the exact objective of the equilibrium",
+            rich_help_panel=STUDY,
+        ),
+    ] = "surrogate",
+    iterations: Iterations = None,
+    exploration: Exploration = None,
+    bids: Bids = None,
+    tolerance: Tolerance = None,
+    out: Out = None,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Find the best design: sample designs, let bidders learn, fit a network, ascend it, check the answer."""
+    from allpay.learners import learner as named
+    from allpay.study import DesignSpace, Study
+
+    bidding = named(learner, iterations=iterations, exploration=exploration, bids=bids, tolerance=tolerance)
+    section = game_section(
+        values, distribution, value_levels, bid_levels, max_bid, overbidding, cost_power, risk_aversion
+    )
+    study = Study(
+        DesignSpace(
+            rule,
+            3 if bidders is None else bidders,
+            prizes,
+            "box" if box else "simplex",
+            first_at_most,
+            first_at_least,
+            last_at_least,
+        ),
+        bidding,
+        section.setting(bidding.setting),
+        samples=samples,
+        rounds=rounds,
+        objective=objective,
+        seed=seed,
+        sampling=sampling,
+        strategy=strategy,
+        precision=precision,
+    )
+    if one_of("method", method, ("surrogate", "theory")) == "theory":
+        for name in (
+            "learner",
+            "samples",
+            "sampling",
+            "strategy",
+            "precision",
+            "rounds",
+            "iterations",
+            "exploration",
+            "bids",
+            "tolerance",
+            "out",
+            "workers",
+            "scheduler",
+        ):
+            source = context.get_parameter_source(name)
+            if source is not None and source.name == "COMMANDLINE":
+                raise AllpayError(f"--{name} has no effect with --method theory, which simulates nothing: leave it out")
+        design_by_theory(study, as_json)
+        return
+    study.game(study.designs[0])  # what the options get wrong is said before anything is computed or written
+    run_study(study, out, workers, scheduler, as_json)
+
+
+@command
+def init(
+    file: Annotated[Path, typer.Argument(help="the file to write")] = Path("study.toml"),
+) -> None:
+    """Write a commented study file to begin with."""
+    from allpay.study.file import TEMPLATE
+
+    try:
+        with file.open("x", encoding="utf-8") as new:
+            new.write(TEMPLATE)
+    except FileExistsError:
+        raise AllpayError(f"{file} exists: choose another name, or remove it") from None
+    except OSError as error:
+        raise AllpayError(f"cannot write {file}: {error.strerror}; choose another place") from None
+    typer.echo(f"Wrote {file}. Change it, then: allpay run {file}")
+
+
+@command
+def run(
+    file: Annotated[Path, typer.Argument(help="a study file, see `allpay init`", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option(help="the study's folder", show_default="the file's name without .toml")
+    ] = None,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a study file: sweep, fit, ascend, check; all of it kept in a folder."""
+    from allpay.study.file import read_study
+
+    run_study(read_study(file), file.with_suffix("") if out is None else out, workers, scheduler, as_json)
+
+
+@command
+def resume(
+    out: Annotated[Path, typer.Argument(metavar="DIR", help="a study's folder", show_default=False)],
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with the study in a folder, to the same bits as if it had never been interrupted."""
+    from allpay.study.file import studies_of
+    from allpay.study.store import read_folder
+
+    run_studies(studies_of(read_folder(out).specification), out, workers, scheduler, as_json)
+
+
+@command
+def status(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="a study's folder", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Say how far the study in a folder is."""
+    from allpay.study.file import studies_of
+    from allpay.study.store import in_use, read_folder, result_is_there
+    from allpay.study.sweep import found_in, read, verdicts
+
+    states: list[dict[str, Any]] = []
+    running = in_use(folder)
+    for name, study in studies_of(read_folder(folder).specification).items():
+        found, store = found_in(study, folder / name)
+        states.append(
+            {
+                "rule": study.space.rule,
+                "learner": study.learner.name,
+                "designs": found.designs,
+                "samples": study.samples,
+                "active": study.active,
+                "rounds": study.rounds,
+                "batches": len(found.computed),
+                "damaged": found.damaged,
+                "foreign": [path.name for path in found.foreign],
+                "verdicts": verdicts(read(store, found.computed)) if found.computed else {},
+                # an active study may need fewer than all
+                "complete": not found.damaged and (found.designs == study.samples or study.active),
+            }
+        )
+    finished = all(s.pop("complete") for s in states) and result_is_there(folder)
+    if as_json:
+        several = {"studies": states} if len(states) > 1 else states[0]
+        print_json({**several, "running": running, "finished": finished})
+        return
+    for s in states:
+        of = f"of {'at most ' if s['active'] else ''}{s['samples']}"
+        typer.echo(f"{s['rule']}, {s['learner']}: {s['designs']} {of} designs × {s['rounds']} rounds")
+        if s["verdicts"]:
+            typer.echo("runs: " + ", ".join(f"{count} {verdict}" for verdict, count in s["verdicts"].items()))
+        if s["damaged"]:
+            typer.echo(f"damaged batches, which will be run again: {', '.join(map(str, s['damaged']))}")
+        if s["foreign"]:
+            typer.echo(f"files of no batch of this study, which will be set aside: {', '.join(s['foreign'])}")
+    if running:
+        typer.echo("a process is running it now")
+    elif finished:
+        typer.echo(f"finished: see {folder / 'summary.txt'}")
+    else:
+        typer.echo(f"not finished: allpay resume {folder}")
+
+
+@command
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="a study's folder", show_default=False)],
+    file_format: Annotated[str, typer.Option("--format", help="csv, parquet or json (a line per row)")] = "csv",
+    to: Annotated[Path | None, typer.Option(help="the file to write", show_default="stdout")] = None,
+) -> None:
+    """Give the finished rounds of a study as one table."""
+    import polars as pl
+
+    from allpay.files import write
+    from allpay.study.file import studies_of
+    from allpay.study.store import read_folder
+    from allpay.study.sweep import found_in, read
+
+    one_of("format", file_format, ("csv", "parquet", "json"))
+    studies, tables = studies_of(read_folder(folder).specification), []
+    for name, study in studies.items():
+        found, store = found_in(study, folder / name)
+        if found.computed:
+            table = read(store, found.computed)
+            tables.append(labelled(table, study) if len(studies) > 1 else table)
+    if not tables:
+        raise AllpayError(f"{folder} has no finished rounds yet: allpay resume {folder}")
+    table = pl.concat(tables)
+    content = io.BytesIO()
+    if file_format == "csv":
+        table.write_csv(content)
+    elif file_format == "parquet":
+        table.write_parquet(content)
+    else:
+        table.write_ndjson(content)
+    if to is None:
+        sys.stdout.buffer.write(content.getvalue())
+    else:
+        write(to, lambda file: file.write(content.getvalue()))
+
+
+@command
+def equilibrium(
+    weights: Weights,
+    rule: Rule = "prizes",
+    bidders: Bidders = None,
+    values: Values = "private",
+    distribution: DistributionText = None,
+    max_bid: MaxBid = None,
+    overbidding: Annotated[
+        bool,
+        typer.Option(
+            "--overbidding/--no-overbidding", help="whether a bid may exceed the bidder's value", rich_help_panel=GAME
+        ),
+    ] = True,
+    cost_power: CostPower = 1.0,
+    risk_aversion: RiskAversion = 0.0,
+    plot: Annotated[
+        Path | None, typer.Option(help="draw bids and their density into this file (.png, .pdf, .svg)")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The symmetric equilibrium of one design on continuous bids, by theory."""
+    from allpay.game import Setting
+    from allpay.report.curves import bids_in_words, draw_equilibrium
+    from allpay.theory import equilibrium as solve
+    from allpay.theory import why_no_equilibrium
+
+    section = game_section(values, distribution, None, None, max_bid, overbidding, cost_power, risk_aversion)
+    game = section.setting(Setting()).game(mechanism_of(rule, weights, bidders))
+    found = solve(game)
+    reason = why_no_equilibrium(game) if found is None else None
+    if found is not None and plot is not None:
+        typer.echo(f"allpay: wrote {draw_equilibrium(game, found, plot)}", err=True)
+    if as_json:
+        names = ("revenue", "highest_bid", "payoff", "pooled_from", "quantile", "bid")
+        print_json(
+            {**{name: None if found is None else plain(getattr(found, name)) for name in names}, "reason": reason}
+        )
+        return
+    if found is None:
+        typer.echo(f"No closed form for this design: {reason}")
+        return
+    typer.echo(f"revenue      {found.revenue:.6f}\nhighest bid  {found.highest_bid:.6f}  (expected)")
+    typer.echo(f"payoff       {found.payoff:.6f}  (expected utility of one bidder)")
+    if found.pooled_from is not None:
+        typer.echo(f"pooled from  {found.pooled_from:.6f}  (from this quantile on all bid the cap)")
+    typer.echo("")
+    typer.echo(bids_in_words(game, found))
+
+
+@command
+def reproduce(
+    out: Annotated[Path, typer.Option(help="folder for the rounds, the figure and the summary")] = Path(
+        "allpay-reproduce"
+    ),
+    learners: Annotated[
+        str,
+        typer.Option(
+            help="which learners, with commas between; all for fictitious-play, epsilon-greedy, dqn and ppo, which takes "
+            "most of an hour",
+            rich_help_panel=LEARNING,
+        ),
+    ] = "fictitious-play,epsilon-greedy",
+    values: Values = "private",
+    samples: Samples = 50,
+    rounds: Rounds = 10,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Run the experiment: three bidders, weights (w, 1−w, 0), both rules, several learners, one figure."""
+    from allpay.learners import EXPERIMENT
+    from allpay.learners import learner as named
+    from allpay.mechanism import RULES
+    from allpay.study import DesignSpace, Study
+
+    names = list(EXPERIMENT) if learners == "all" else [name.strip() for name in learners.split(",")]
+    bidding = {name: named(name) for name in names}
+    if len({bidders.name for bidders in bidding.values()}) < len(bidding):
+        raise AllpayError(f"learners side by side must have names of their own: got {learners}; change the name of one")
+    section = game_section(values, None, None, None, None, None, 1.0, 0.0)
+    studies = {
+        f"{rule}/{name.replace(':', '.')}": Study(
+            DesignSpace(rule), bidders, section.setting(bidders.setting), samples, rounds, seed=seed
+        )
+        for rule in RULES
+        for name, bidders in bidding.items()
+    }
+    run_studies(studies, out, workers, scheduler, as_json)
+
+
+@command
+def verify(
+    full: Annotated[
+        bool, typer.Option("--full", help="more designs, bidders and rounds, finer grids; minutes")
+    ] = False,
+    seed: Seed = 0,
+    markdown: Annotated[Path | None, typer.Option(help="write the results as a page into this file")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run every game whose equilibrium is known through theory, payoffs, sampled auctions and learners, and compare."""
+    from allpay.verify import verify as run_checks
+    from allpay.verify.page import as_page, as_text
+
+    if markdown is not None:
+        markdown.parent.mkdir(parents=True, exist_ok=True)
+    with reporting("cases") as reporter:
+        report = run_checks(full, seed, reporter)
+    if markdown is not None:
+        from allpay.files import write
+
+        write(markdown, lambda file: file.write(as_page(report).encode()))
+    if as_json:
+        checks = [check.values() for check in report.checks]
+        failed = len(report.failures)
+        print_json({"checks": checks, "failed": failed, "full": full, "seed": seed, "seconds": report.seconds})
+    else:
+        typer.echo(as_text(report))
+    if report.failures:
+        raise typer.Exit(1)
+
+
+def mechanism_of(rule: str, weights: str, bidders: int | None) -> "Mechanism":
+    """The mechanism of the options; three bidders, or as many as weights if these are more."""
+    from allpay.mechanism import Mechanism
+
+    given = parse_weights(weights)
+    n = max(3, len(given)) if bidders is None else bidders
+    return Mechanism.from_weights(rule, given[0] if len(given) == 1 else given, n)
+
+
+def parse_weights(text: str) -> list[float]:
+    """Numbers with commas between."""
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        raise AllpayError(
+            f"cannot read the weights {text!r}: write w as 0.8, or a weight per rank as 0.5,0.3,0.2"
+        ) from None
+    if "," in text and "." not in text and sum(numbers) >= 2:
+        raise AllpayError(
+            f"weights must sum to 1: {text} sum to {sum(numbers):g}; decimals are written with a point: 0.8"
+        )
+    return numbers
+
+
+def game_section(
+    values: str,
+    distribution: str | None,
+    value_levels: int | None,
+    bid_levels: int | None,
+    max_bid: float | None,
+    overbidding: bool | None,
+    cost_power: float,
+    risk_aversion: float,
+) -> "GameSection":
+    """The options that say who bids for what, as the section `[game]` of a study file."""
+    from allpay.study.file import GameSection
+
+    return GameSection(
+        values=values,
+        distribution=distribution,
+        value_levels=value_levels,
+        bid_levels=bid_levels,
+        max_bid=max_bid,
+        overbidding=overbidding,
+        cost_power=cost_power,
+        risk_aversion=risk_aversion,
+    )

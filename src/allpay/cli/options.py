@@ -1,0 +1,164 @@
+"""The options that commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+GAME, LEARNING, SPACE, STUDY = "Who bids, for what, and how", "Learning", "Which designs", "Study"
+
+Weights = Annotated[
+    str, typer.Option(help="w for (w, 1−w, 0, …), or a weight per rank: 0.5,0.3,0.2", show_default=False)
+]
+Rule = Annotated[
+    str,
+    typer.Option(
+        help="what the weights set: [b]prizes[/b], the split of the prize while every bidder pays its bid; "
+        "[b]payments[/b], the fraction of its bid that each rank pays while the highest wins"
+    ),
+]
+LearnerName = Annotated[
+    str,
+    typer.Option(
+        "--learner",
+        help="how bidders learn: fictitious-play, epsilon-greedy, regret-matching, multiplicative-weights, logit-play, dqn, "
+        "ppo; interior-point, which solves the grid game; or one of your own, as package.module:Class",
+        rich_help_panel=LEARNING,
+    ),
+]
+Bidders = Annotated[
+    int | None,
+    typer.Option(help="how many bid; 3, or as many as weights are given if these are more", rich_help_panel=GAME),
+]
+Values = Annotated[str, typer.Option(help="private or common values", rich_help_panel=GAME)]
+DistributionText = Annotated[
+    str | None,
+    typer.Option(
+        "--distribution",
+        help="of private values: uniform(0,1), power(2), beta(2,5), integers(0,9)",
+        show_default="uniform(0,1)",
+        rich_help_panel=GAME,
+    ),
+]
+ValueLevels = Annotated[
+    int | None, typer.Option(help="how many values a bidder can have", show_default="by learner", rich_help_panel=GAME)
+]
+BidLevels = Annotated[
+    int | None, typer.Option(help="how many bids there are", show_default="by learner", rich_help_panel=GAME)
+]
+MaxBid = Annotated[
+    float | None,
+    typer.Option(help="the highest bid", show_default="the highest that can be rational", rich_help_panel=GAME),
+]
+Overbidding = Annotated[
+    bool | None,
+    typer.Option(
+        "--overbidding/--no-overbidding",
+        help="whether a bid may exceed the bidder's value",
+        show_default="by learner",
+        rich_help_panel=GAME,
+    ),
+]
+CostPower = Annotated[float, typer.Option(help="p of the cost b^p of a paid bid b", rich_help_panel=GAME)]
+RiskAversion = Annotated[float, typer.Option(help="constant absolute risk aversion ρ of bidders", rich_help_panel=GAME)]
+Rounds = Annotated[int, typer.Option(help="independent rounds of learning under each design", rich_help_panel=LEARNING)]
+Iterations = Annotated[
+    int | None,
+    typer.Option(
+        help="iterations, or auctions, of learning in a round", show_default="by learner", rich_help_panel=LEARNING
+    ),
+]
+Exploration = Annotated[
+    int | None,
+    typer.Option(
+        help="auctions in which bids are random (epsilon-greedy)", show_default="400000", rich_help_panel=LEARNING
+    ),
+]
+Bids = Annotated[
+    str | None,
+    typer.Option(help="grid, or continuous for a density of bids (ppo)", show_default="grid", rich_help_panel=LEARNING),
+]
+Tolerance = Annotated[
+    float | None,
+    typer.Option(
+        help="exploitability, as a part of the top prize, at which a round counts as converged; "
+        "fictitious play stops there",
+        show_default="0.01, and no stop",
+        rich_help_panel=LEARNING,
+    ),
+]
+Samples = Annotated[
+    int, typer.Option(help="how many designs are tried; of a grid, or actively, at most", rich_help_panel=STUDY)
+]
+Objective = Annotated[
+    str, typer.Option(help="what the design is chosen for: revenue or highest-bid", rich_help_panel=STUDY)
+]
+Seed = Annotated[int, typer.Option(help="same seed, same result")]
+AsJson = Annotated[bool, typer.Option("--json", help="one JSON object on stdout")]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        help="folder for rounds, figure and summary; one that holds some of the same study is gone on with",
+        show_default="nothing is kept",
+        rich_help_panel=STUDY,
+    ),
+]
+
+Prizes = Annotated[
+    int | None,
+    typer.Option(
+        help="how many ranks may carry weight", show_default="all but the last; all in a box", rich_help_panel=SPACE
+    ),
+]
+Box = Annotated[
+    bool,
+    typer.Option(
+        "--box",
+        help="payments: the fraction that each rank pays is free in 0 … 1, without order and sum",
+        rich_help_panel=SPACE,
+    ),
+]
+FirstAtMost = Annotated[
+    float | None, typer.Option(help="the most that the first weight can be", show_default="none", rich_help_panel=SPACE)
+]
+FirstAtLeast = Annotated[
+    float | None,
+    typer.Option(help="the least that the first weight can be", show_default="none", rich_help_panel=SPACE),
+]
+LastAtLeast = Annotated[
+    float | None,
+    typer.Option(
+        help="the least weight of the last rank that may carry any", show_default="none", rich_help_panel=SPACE
+    ),
+]
+Sampling = Annotated[
+    str | None,
+    typer.Option(
+        help="how designs are spread: uniform, sobol, or grid (the finest of at most so many samples)",
+        show_default="uniform, or sobol with --strategy active",
+        rich_help_panel=SPACE,
+    ),
+]
+Strategy = Annotated[
+    str,
+    typer.Option(
+        help="sample: all designs are drawn before any is learned; active: after a first batch they are chosen where much "
+        "is to be hoped for",
+        rich_help_panel=STUDY,
+    ),
+]
+Precision = Annotated[
+    float | None,
+    typer.Option(
+        help="with --strategy active: stop when the interval of the best value is narrower than this part of it",
+        show_default="use all samples",
+        rich_help_panel=STUDY,
+    ),
+]
+Workers = Annotated[int, typer.Option(help="processes that learn side by side", rich_help_panel=STUDY)]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        help="address of a running Dask scheduler whose workers learn", show_default="none", rich_help_panel=STUDY
+    ),
+]

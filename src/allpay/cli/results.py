@@ -1,0 +1,99 @@
+"""What `--json` and a study's folder get of the results."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from allpay.cli.console import plain
+
+if TYPE_CHECKING:
+    from polars import DataFrame
+
+    from allpay.pipeline import Result
+    from allpay.study import Study
+
+MOST_ROWS_AS_TEXT = 1_000_000
+"""Longer tables are not written as .csv beside the .parquet; `allpay export` does it."""
+
+
+def result_values(result: "Result") -> dict[str, Any]:
+    """What `--json` gives of a result."""
+    study, best = result.sweep.study, result.optimum
+    return {
+        "rule": study.space.rule,
+        "learner": study.learner.name,
+        "objective": study.objective,
+        "best": {"weights": best.weights, "value": best.value, "low": best.low, "high": best.high},
+        "interval": best.interval[0] if study.space.line else best.interval,
+        "flat": best.flat,
+        "sentence": best.sentence,
+        "confidence": best.confidence,
+        "resolution": result.resolution,
+        "checked": {"mean": result.checked.mean, "stderr": result.checked.stderr, "rounds": result.checked.rounds},
+        "surrogate": {"r2": result.surrogate.r2, "rmse": result.surrogate.rmse},
+        "equilibrium": result.exact,
+        "equilibrium_best": None if result.exact_best is None else vars(result.exact_best),
+        "verdicts": result.sweep.verdicts,
+        "region": study.space.region,
+        "strategy": study.strategy,
+        "samples": study.samples,
+        "designs": result.sweep.designs,
+        "stopped": result.sweep.stopped,
+        "rounds": study.rounds,
+        "seed": study.seed,
+        "seconds": result.seconds,
+    }
+
+
+def write_results(results: "list[Result]", out: Path, reporter: Any) -> list[str]:
+    """The table of all rounds, the figure, the summary and the values, into a folder; the files that were written."""
+    import polars as pl
+
+    from allpay.files import write
+    from allpay.report.figures import draw_designs
+    from allpay.report.tables import by_design
+    from allpay.study.store import RESULT
+    from allpay.versions import versions
+
+    with reporter.stage("writing figure and tables"):
+        rounds = pl.concat([labelled(r.sweep.table, r.sweep.study) for r in results])
+        text = summary_of(results)
+        values = {
+            "versions": versions(),
+            "results": [
+                {
+                    **result_values(r),
+                    "optimum": vars(r.optimum),
+                    "specification": r.sweep.study.specification(),
+                    "computed": [{"batches": numbers, "versions": made} for numbers, made in r.sweep.computed],
+                }
+                for r in results
+            ],
+        }
+        tables = ["rounds.parquet"]
+        write(out / "rounds.parquet", rounds.write_parquet)
+        if rounds.height <= MOST_ROWS_AS_TEXT:
+            tables.append("rounds.csv")
+            write(out / "rounds.csv", rounds.write_csv)
+        write(out / "designs.csv", by_design(results).write_csv)
+        write(out / "summary.txt", lambda file: file.write(f"{text}\n".encode()))
+        write(out / RESULT, lambda file: file.write(json.dumps(plain(values), indent=2).encode()))
+        figures = draw_designs(results, out / "figure.png")
+    return [str(out / name) for name in ("summary.txt", *tables, "designs.csv", RESULT)] + [
+        str(path) for path in figures
+    ]
+
+
+def summary_of(results: "list[Result]") -> str:
+    """What one study says in words, or several beside each other, with a table."""
+    from allpay.report.summary import summarise, summarise_all
+    from allpay.report.tables import as_text
+
+    return summarise(results[0]) if len(results) == 1 else f"{summarise_all(results)}\n\n{as_text(results)}"
+
+
+def labelled(table: "DataFrame", study: "Study") -> "DataFrame":
+    """The rows of a study, with its rule and its learner."""
+    import polars as pl
+
+    return table.select(pl.lit(study.space.rule).alias("rule"), pl.lit(study.learner.name).alias("learner"), pl.all())

@@ -1,0 +1,225 @@
+"""What several commands do: run studies, or the single design of one, or ask theory; and say what came out."""
+
+import io
+import json
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from allpay.cli.console import INTERRUPTED, fail, plain, print_json, reporting
+from allpay.cli.results import result_values, summary_of, write_results
+from allpay.errors import AllpayError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from allpay.outcome import Outcome
+    from allpay.pipeline import Estimate
+    from allpay.study import Study
+    from allpay.theory import Equilibrium
+
+
+def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
+    """What the only design of a study brings, on stdout and, if it is given, in a folder."""
+    start, store = time.perf_counter(), None
+    try:
+        with reporting("rounds") as bars, ExitStack() as stack:
+            from rich.console import Console
+
+            from allpay.files import write
+            from allpay.pipeline import Estimate, coarseness
+            from allpay.progress import listening
+            from allpay.study.store import RESULT, open_store
+            from allpay.study.sweep import learn_one
+            from allpay.theory import equilibrium
+            from allpay.versions import versions
+
+            specification, rule, learner = study.specification(), study.space.rule, study.learner.name
+            if out is not None:
+                store = stack.enter_context(open_store(out, specification, versions()))
+            with bars.stage(f"{rule}, {learner}: bidders learn"), listening(bars.advance):
+                outcome = learn_one(study, store)
+            seconds = time.perf_counter() - start
+            game = outcome.games[0]
+            exact = equilibrium(game)
+            note = coarseness(game, exact, float(outcome.revenue.mean()))
+            estimates = {
+                name: Estimate(tuple(getattr(outcome, name)[0].tolist()))
+                for name in ("revenue", "highest_bid", "exploitability", "realised_revenue", "realised_highest_bid")
+            }
+            weights = study.designs[0].tolist()
+            values = {
+                "weights": weights,
+                "rule": rule,
+                "learner": learner,
+                **{name: {"mean": e.mean, "stderr": e.stderr, "rounds": e.rounds} for name, e in estimates.items()},
+                "relative_exploitability": outcome.relative_exploitability[0],
+                "total_exploitability": outcome.total_exploitability[0],
+                "exploitability_history": outcome.history[0],
+                "asymmetry": outcome.asymmetry[0],
+                "converged": bool(outcome.converged.all()),
+                "verdicts": outcome.verdicts[0].tolist(),
+                "sentence": outcome.sentence,
+                "equilibrium": None if exact is None else {"revenue": exact.revenue, "highest_bid": exact.highest_bid},
+                "note": note,
+                "auctions": outcome.auctions,
+                "iterations": outcome.iterations[0].tolist(),
+                "seed": study.seed,
+                "seconds": seconds,
+            }
+            told = simulated_in_words(study, outcome, estimates, exact, note, seconds)
+            if out is not None and store is not None:
+                held = {"versions": versions(), "results": [{**values, "specification": specification}]}
+                text = io.StringIO()
+                told(Console(file=text, highlight=False, width=100))
+                write(out / "summary.txt", lambda file: file.write(text.getvalue().encode()))
+                write(out / RESULT, lambda file: file.write(json.dumps(plain(held), indent=2).encode()))
+                store.log(f"written: summary.txt, {RESULT}")
+    except (KeyboardInterrupt, AllpayError) as error:
+        go_on(error, None if store is None else out)
+    if as_json:
+        print_json(values)
+    else:
+        told(Console(highlight=False))
+
+
+def simulated_in_words(
+    study: "Study",
+    outcome: "Outcome",
+    estimates: "dict[str, Estimate]",
+    exact: "Equilibrium | None",
+    note: str | None,
+    seconds: float,
+) -> "Callable[[Console], None]":
+    """What one design brings, for people: a table of the rounds, and sentences; it is printed on the console given."""
+    from rich.table import Table
+
+    from allpay.game import Private
+    from allpay.simplex import shown
+    from allpay.theory import why_no_equilibrium
+
+    game = outcome.games[0]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    names = {
+        "revenue": "revenue",
+        "realised_revenue": "realised",
+        "highest_bid": "highest bid",
+        "exploitability": "exploitability",
+    }
+    for heading in ("round", *names.values(), "verdict"):
+        table.add_column(heading, justify="left" if heading == "verdict" else "right")
+    for r in range(study.rounds):
+        table.add_row(str(r + 1), *(f"{estimates[n].rounds[r]:.4f}" for n in names), outcome.verdicts[0, r])
+    table.add_section()
+    table.add_row("mean", *(f"{estimates[n].mean:.4f}" for n in names), style="bold")
+    table.add_row("± s.e.", *("–" if study.rounds == 1 else f"{estimates[n].stderr:.4f}" for n in names))
+    if exact is not None:
+        table.add_row("theory", f"{exact.revenue:.4f}", "", f"{exact.highest_bid:.4f}", "0")
+    kind = "private" if isinstance(game.values, Private) else "common"
+    played = f"{study.space.rule} {shown(study.designs[0].tolist(), 4)}, {game.bidders} bidders, {kind} values"
+
+    def told(console: "Console") -> None:
+        console.print(f"{played}, {study.learner.name}, {seconds:.1f} s\n")
+        console.print(table)
+        console.print(f"\n{outcome.sentence}", soft_wrap=True)
+        if note:
+            console.print(note, soft_wrap=True)
+        if exact is None:
+            console.print(f"No closed form to compare with: {why_no_equilibrium(game)}", soft_wrap=True)
+
+    return told
+
+
+def go_on(error: KeyboardInterrupt | AllpayError, folder: Path | None) -> NoReturn:
+    """End the program with one line that says how to go on with the study in a folder, if there is one."""
+    kept = "" if folder is None else f"; what is finished is kept: allpay resume {folder}"
+    if isinstance(error, KeyboardInterrupt):
+        fail(f"stopped{kept}", INTERRUPTED)
+    raise AllpayError(f"{error}{kept}") from error
+
+
+def run_study(study: "Study", out: Path | None, workers: int, scheduler: str | None, as_json: bool) -> None:
+    """The whole pipeline for a study, and what it found on stdout."""
+    study.game(study.designs[0])  # what the options get wrong is said before anything is computed or written
+    run_studies({"": study}, out, workers, scheduler, as_json)
+
+
+def run_studies(
+    studies: "dict[str, Study]", out: Path | None, workers: int, scheduler: str | None, as_json: bool
+) -> None:
+    """The whole pipeline for the studies of a folder, by their folders below it, and what they found on stdout."""
+    only = next(iter(studies.values()))
+    if len(studies) == 1 and only.samples == 1:
+        simulate_study(only, out, as_json)
+        return
+    start = time.perf_counter()
+    results, files, store = [], [], None
+    try:
+        with reporting() as reporter, ExitStack() as stack:
+            from allpay.files import write
+            from allpay.pipeline import design as find_design
+            from allpay.study.batches import designs_per_batch
+            from allpay.study.file import together
+            from allpay.study.store import SURROGATE, open_store
+            from allpay.versions import versions
+
+            if out is not None:
+                size = max(designs_per_batch(study) for study in studies.values())
+                store = stack.enter_context(open_store(out, together(studies), versions(), size))
+            for name, study in studies.items():
+                folder = None if out is None else store if name == "" else out / name
+                results.append(find_design(study, folder, reporter, workers=workers, scheduler=scheduler))
+                if out is not None:
+                    write(out / name / SURROGATE, results[-1].surrogate.save)
+            if out is not None and store is not None:
+                files = write_results(results, out, reporter)
+                store.log("written: " + ", ".join(Path(f).name for f in files))
+    except (KeyboardInterrupt, AllpayError) as error:
+        go_on(error, None if store is None else out)
+    seconds, single = time.perf_counter() - start, len(results) == 1
+    if as_json:
+        values = [result_values(r) for r in results]
+        print_json({**values[0], "files": files} if single else {"results": values, "seconds": seconds, "files": files})
+        return
+    typer.echo(summary_of(results))
+    if files:
+        took = "" if single else f"{seconds:.0f} s. "
+        typer.echo(f"\n{took}Written to {out}: " + ", ".join(Path(f).name for f in files))
+
+
+def design_by_theory(study: "Study", as_json: bool) -> None:
+    """Print the best design by the closed form."""
+    from allpay.pipeline import best_in_theory
+    from allpay.simplex import shown
+
+    assert study.setting is not None
+    start = time.perf_counter()
+    best = best_in_theory(study.space, study.setting, study.objective)
+    seconds = time.perf_counter() - start
+    if as_json:
+        values = {
+            "best": None if best is None else {"weights": best.weights, "value": best.value},
+            "flat": None if best is None else best.flat,
+            "fraction": None if best is None else best.fraction,
+        }
+        print_json(
+            {"rule": study.space.rule, "method": "theory", "objective": study.objective, **values, "seconds": seconds}
+        )
+        return
+    if best is None:
+        typer.echo("No design that was looked at has an equilibrium in closed form: use --method surrogate.")
+        return
+    among = (
+        "" if best.fraction == 1 else f" among the {best.fraction:.0%} of the designs looked at that have a closed form"
+    )
+    if best.flat:
+        typer.echo(f"Every design{among} has the {study.objective} {best.value:.6g}: none is best; {seconds:.2f} s.")
+    else:
+        worth = f"{study.objective} {best.value:.6g}; {seconds:.2f} s."
+        typer.echo(f"Best design in equilibrium{among}: {shown(best.weights, 4)}, {worth}")
+    if best.fraction < 1:
+        typer.echo("The others, as where a ban on overbidding binds, may be better: use --method surrogate for them.")
