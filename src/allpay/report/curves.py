@@ -31,6 +31,9 @@ INSIDE = 1e-9
 TIED = 1e-9
 """Bids that differ by less than this part of the highest are one bid."""
 
+BOUNDED = 8.0
+"""A density that is nowhere this many times as high as most of it is drawn whole."""
+
 
 def bids_in_words(game: Game, equilibrium: Equilibrium) -> str:
     """The table of bids: by quantile, or by value where there are few values, each of which mixes over an interval."""
@@ -136,15 +139,15 @@ def _draw_density(axes: "Axes", game: Game, equilibrium: Equilibrium) -> None:
     axes.plot((bid[1:] + bid[:-1])[apart] / 2, density, color="black")
     # A density that runs off to infinity at the lowest or highest bid is cut where its bulk has been shown.
     density = density[np.isfinite(density)]
-    top = 1.3 * float(np.quantile(density, 0.8)) if density.size else 1.0
-    top = min(top, 1.05 * float(density.max())) if density.size else top
+    bulk, most = (float(np.quantile(density, 0.8)), float(density.max())) if density.size else (1.0, 1.0)
+    top = 1.2 * most if most < BOUNDED * bulk else 1.3 * bulk  # above: room for the bids of positive probability
     axes.set(xlabel="bid b", ylabel="density of bids", title="Density of bids", ylim=(0, top))
     axes.set_xlim(0, 1.04 * bid[-1] if bid[-1] > 0 else 1)
     for tied, part in _atoms(q, bid):
-        axes.plot([tied, tied], [0, 0.9 * top], color="black", lw=0.8, ls=(0, (1, 1.5)), clip_on=False)
-        axes.plot(tied, 0.9 * top, "o", color="black", ms=3.5, clip_on=False)
+        axes.plot([tied, tied], [0, 0.93 * top], color="black", lw=0.8, ls=(0, (1, 1.5)), clip_on=False)
+        axes.plot(tied, 0.93 * top, "o", color="black", ms=3.5, clip_on=False)
         side = "left" if tied < bid[-1] / 2 else "right"
-        axes.text(tied, 0.9 * top, f"  {part:.0%}  ", ha=side, va="center", fontsize=8)
+        axes.text(tied, 0.93 * top, f"  {part:.0%}  ", ha=side, va="center", fontsize=8)
 
 
 def _atoms(q: Array, bid: Array) -> list[tuple[float, float]]:
