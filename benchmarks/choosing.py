@@ -110,7 +110,7 @@ PAGE = """\
 |---|---|
 | what a design is worth in equilibrium, private values | `fictitious-play`, the default; or `allpay equilibrium`, by theory |
 | the same, with little left to gain | `regret-matching`, or `interior-point`, which solves the game on the grid |
-| what a design is worth in equilibrium, a common value | `interior-point`: near w = ½ no learning rule here settles, up to .7 only some do |
+| what a design is worth in equilibrium, a common value | `interior-point`: none of the rules settles near w = ½ |
 | what bidders would do who only see their own auctions | `epsilon-greedy` (a table) or `dqn`, `ppo` (networks) |
 | what bidders would do on continuous bids | `ppo` with `--bids continuous` |
 | whether a result depends on how bidders learn | two that differ: say `fictitious-play` and `ppo` |

@@ -160,7 +160,7 @@ def design(
     bids: Bids = None,
     tolerance: Tolerance = None,
     out: Out = None,
-    workers: Workers = 1,
+    workers: Workers = None,
     scheduler: Scheduler = None,
     seed: Seed = 0,
     as_json: AsJson = False,
@@ -241,7 +241,7 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="the study's folder", show_default="the file's name without .toml")
     ] = None,
-    workers: Workers = 1,
+    workers: Workers = None,
     scheduler: Scheduler = None,
     as_json: AsJson = False,
 ) -> None:
@@ -254,7 +254,7 @@ def run(
 @command
 def resume(
     out: Annotated[Path, typer.Argument(metavar="DIR", help="a study's folder", show_default=False)],
-    workers: Workers = 1,
+    workers: Workers = None,
     scheduler: Scheduler = None,
     as_json: AsJson = False,
 ) -> None:
@@ -420,7 +420,7 @@ def reproduce(
     values: Values = "private",
     samples: Samples = 50,
     rounds: Rounds = 10,
-    workers: Workers = 1,
+    workers: Workers = None,
     scheduler: Scheduler = None,
     seed: Seed = 0,
     as_json: AsJson = False,

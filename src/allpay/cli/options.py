@@ -155,7 +155,14 @@ Precision = Annotated[
         rich_help_panel=STUDY,
     ),
 ]
-Workers = Annotated[int, typer.Option(help="processes that learn side by side", rich_help_panel=STUDY)]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        help="processes that learn side by side",
+        show_default="1, which uses all cores; a core each for dqn and ppo",
+        rich_help_panel=STUDY,
+    ),
+]
 Scheduler = Annotated[
     str | None,
     typer.Option(

@@ -142,14 +142,14 @@ def go_on(error: KeyboardInterrupt | AllpayError, folder: Path | None) -> NoRetu
     raise AllpayError(f"{error}{kept}") from error
 
 
-def run_study(study: "Study", out: Path | None, workers: int, scheduler: str | None, as_json: bool) -> None:
+def run_study(study: "Study", out: Path | None, workers: int | None, scheduler: str | None, as_json: bool) -> None:
     """The whole pipeline for a study, and what it found on stdout."""
     study.game(study.designs[0])  # what the options get wrong is said before anything is computed or written
     run_studies({"": study}, out, workers, scheduler, as_json)
 
 
 def run_studies(
-    studies: "dict[str, Study]", out: Path | None, workers: int, scheduler: str | None, as_json: bool
+    studies: "dict[str, Study]", out: Path | None, workers: int | None, scheduler: str | None, as_json: bool
 ) -> None:
     """The whole pipeline for the studies of a folder, by their folders below it, and what they found on stdout."""
     only = next(iter(studies.values()))
@@ -162,7 +162,7 @@ def run_studies(
         with reporting() as reporter, ExitStack() as stack:
             from allpay.files import write
             from allpay.pipeline import design as find_design
-            from allpay.study.batches import designs_per_batch
+            from allpay.study.batches import designs_per_batch, processes_for
             from allpay.study.file import together
             from allpay.study.store import SURROGATE, open_store
             from allpay.versions import versions
@@ -172,7 +172,8 @@ def run_studies(
                 store = stack.enter_context(open_store(out, together(studies), versions(), size))
             for name, study in studies.items():
                 folder = None if out is None else store if name == "" else out / name
-                results.append(find_design(study, folder, reporter, workers=workers, scheduler=scheduler))
+                here = (processes_for(study) if scheduler is None else 1) if workers is None else workers
+                results.append(find_design(study, folder, reporter, workers=here, scheduler=scheduler))
                 if out is not None:
                     write(out / name / SURROGATE, results[-1].surrogate.save)
             if out is not None and store is not None:

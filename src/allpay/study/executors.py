@@ -20,6 +20,9 @@ from allpay.learners.base import cores
 AHEAD = 2
 """How many batches wait for each that is being learned: fewer would leave workers idle, more would only fill memories."""
 
+ONE_THREAD = "--xla_cpu_multi_thread_eigen=false"
+"""Tells XLA, where it computes on a CPU, not to part an operation between threads; that changes no bit of what it computes."""
+
 PATIENCE = 10
 """Seconds in which a scheduler must answer."""
 
@@ -79,9 +82,10 @@ def pool_of(workers: int = 1, scheduler: str | None = None, most: int = 2**16) -
 
 @contextmanager
 def _processes(workers: int) -> Iterator[Pool]:
-    executor = _Spawned(workers, get_context("spawn"), _begin)
+    threads = max(1, cores() // workers)
+    executor = _Spawned(workers, get_context("spawn"), _begin, (threads,))
     try:
-        yield Pool(executor, lambda: AHEAD * workers, max(1, cores() // workers))
+        yield Pool(executor, lambda: AHEAD * workers, threads)
     except BaseException:
         executor.kill()
         raise
@@ -120,8 +124,11 @@ def _no_interrupts() -> Iterator[None]:
         mask(signal.SIG_SETMASK, before)
 
 
-def _begin() -> None:
-    """Make a spawned process ready: it ends with the one that started it, however that ended."""
+def _begin(threads: int) -> None:
+    """Make a spawned process ready: it ends with the one that started it, however that ended, and takes its share of cores."""
+    flags = os.environ.get("XLA_FLAGS", "")
+    if threads == 1 and ONE_THREAD.partition("=")[0] not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} {ONE_THREAD}".strip()  # read when JAX is first used, which is later
     if not hasattr(signal, "pthread_sigmask"):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
