@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from allpay.cli import app
+from allpay.cli import app, main
 
 ROOT = Path(__file__).parents[1]
 ALLPAY = [sys.executable, "-m", "allpay.cli"]
@@ -54,6 +54,36 @@ def test_simulate_takes_a_weight_for_every_rank_and_every_option_of_the_game():
     assert found["weights"] == [0.5, 0.3, 0.2]
     assert found["iterations"] == [200]
     assert found["revenue"]["stderr"] is None  # one round has none
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (
+            ["simulate", "--weights", "1", "--bidders", "2.5"],
+            "Invalid value for '--bidders': .*: got 2.5; see allpay .*simulate",
+        ),
+        (["simulate", "--weights", "1", "--bidders=x"], "Invalid value for '--bidders': .*: got x; see "),
+        (["simulate", "--weigths", "1"], "No such option: --weigths .*--weights.*; see "),
+        (["simulat"], "No such command 'simulat'.*'simulate'"),
+        (["simulate"], "Missing option '--weights'; see "),
+        (["simulate", "--weights"], "Option '--weights' requires an argument"),
+        (["resume"], "Missing argument 'DIR'; see "),
+    ],
+)
+def test_what_the_parser_refuses_is_told_in_one_line(arguments, line, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["allpay", *arguments])
+    with pytest.raises(SystemExit) as end:
+        main()
+    told = capsys.readouterr()
+    assert (end.value.code, told.out) == (2, "")
+    assert re.fullmatch(f"allpay: {line}.*\n", told.err)
+
+
+def test_other_errors_are_not_hidden(monkeypatch):
+    monkeypatch.setattr("allpay.cli.app", lambda **_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        main()
 
 
 def test_simulate_prints_a_table_for_people():
@@ -109,7 +139,7 @@ def test_the_same_seed_gives_the_same_numbers_and_another_does_not():
         (["--weights", "0.8", "--values", "public"], "unknown kind of values 'public'"),
         (["--weights", "0.8", "--distribution", "beta(2)"], "beta(a,b) takes 2 numbers: got 1 in 'beta(2)'"),
         (["--weights", "0.8", "--values", "common", "--value-levels", "9"], "leave it out with common values"),
-        (["--weights", "0.8", "--max-bid", "-1"], "max bid must be above 0: got -1"),
+        (["--weights", "0.8", "--max-bid", "-1"], "max bid must be above 0 and finite: got -1"),
         (["--weights", "0.8", "--bid-levels", "1"], "bid levels must be at least 2: got 1"),
         (["--weights", "0.8", "--rounds", "0"], "rounds must be at least 1: got 0"),
         (["--weights", "0.8", "--seed", "-1"], "seed must be at least 0: got -1"),
@@ -371,3 +401,18 @@ def test_reproduce_leaves_other_folders_alone(tmp_path):
 def test_simulate_says_that_a_grid_is_too_coarse():
     done = CliRunner().invoke(app, ["simulate", "--weights", "0.8", "--max-bid", "1000", "--rounds", "1"])
     assert "The grid is coarse: its step is 10" in done.stdout
+
+
+def test_a_plot_needs_a_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("", "."):
+        done = CliRunner().invoke(app, ["equilibrium", "--weights", "0.8", "--plot", name])
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert done.stderr == "allpay: cannot draw into a file without a name: give --plot bids.png\n"
+
+
+def test_too_few_designs_are_refused_before_anything_is_kept(tmp_path):
+    done = CliRunner().invoke(app, ["design", "--samples", "3", "--out", str(tmp_path / "few")])
+    assert done.exit_code == 2
+    assert done.stderr.startswith("allpay: a surrogate needs at least 5 designs to fit: got samples 3; take more")
+    assert not (tmp_path / "few").exists()

@@ -66,6 +66,13 @@ def test_a_process_of_one_thread_tells_xla(monkeypatch, threads, before, after):
     assert flags == (after and after.format(executors.ONE_THREAD))
 
 
+@pytest.mark.parametrize("address", ["nonsense", "tcp://", "tls://host:port"])
+def test_what_is_no_address_of_a_scheduler_is_refused(address):
+    pytest.importorskip("distributed")
+    with pytest.raises(AllpayError, match=r"is no address of a scheduler \(.*\): give tcp://HOST:PORT"):
+        run(SMALL, scheduler=address)
+
+
 def test_workers_below_one_are_refused():
     with pytest.raises(AllpayError, match="workers must be at least 1: got 0"):
         run(SMALL, workers=0)

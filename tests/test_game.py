@@ -147,9 +147,9 @@ def test_a_distribution_is_read_from_text(text, expected):
         ("steps(0,1,1e9)", "count of steps must be at most 10,000,000: got 1,000,000,000, 8 GB a table; give fewer"),
         ("steps(0,1,0)", "count of steps must be at least 1: got 0"),
         ("steps(0,1,nan)", "count of steps must be finite: got nan"),
-        ("uniform(1,0)", "uniform values need 0 ≤ low < high: got low 1, high 0"),
-        ("uniform(-1,1)", "uniform values need 0 ≤ low < high: got low -1, high 1"),
-        ("uniform(0,nan)", "uniform values need 0 ≤ low < high: got low 0, high nan"),
+        ("uniform(1,0)", "uniform values need 0 ≤ low < high, both finite: got low 1, high 0"),
+        ("uniform(-1,1)", "uniform values need 0 ≤ low < high, both finite: got low -1, high 1"),
+        ("uniform(0,nan)", "uniform values need 0 ≤ low < high, both finite: got low 0, high nan"),
         ("power(0)", "power values need an exponent above 0: got 0"),
         ("beta(0,1)", "beta values need a > 0 and b > 0: got a 0, b 1"),
         ("integers(9,0)", "low must not exceed high, got low 9, high 0"),
@@ -206,9 +206,9 @@ def test_values_that_cannot_be_are_refused(make, message):
         ({"risk_aversion": None}, "risk aversion must be a number: got None"),
         ({"max_bid": "1"}, "max bid must be a number: got '1'"),
         ({"values": Uniform()}, "values must be Private(…) or Common(…): got Uniform(low=0.0, high=1.0)"),
-        ({"max_bid": 0}, "max bid must be above 0: got 0"),
-        ({"max_bid": -2}, "max bid must be above 0: got -2"),
-        ({"max_bid": math.nan}, "max bid must be above 0: got nan"),
+        ({"max_bid": 0}, "max bid must be above 0 and finite: got 0"),
+        ({"max_bid": -2}, "max bid must be above 0 and finite: got -2"),
+        ({"max_bid": math.nan}, "max bid must be above 0 and finite: got nan"),
         ({"values": "privat"}, "unknown kind of values 'privat': choose from private, common; did you mean 'private'?"),
         ({"values": Private(integers(0, 0), levels=1)}, "no value is above 0"),
     ],
@@ -364,3 +364,9 @@ def test_the_truncated_lognormal_is_what_it_says():
     assert found.revenue == pytest.approx(second, abs=1e-8)
     with refuses("above 0"):
         Lognormal(0, -1, 1)
+
+
+def test_a_risk_aversion_beyond_all_numbers_is_refused():
+    Game.from_weights("prizes", 0.8, 3, risk_aversion=100.0)
+    with pytest.raises(AllpayError, match="risk aversion must be at most 100 where 1 can be lost or won: got 1e\\+06"):
+        Game.from_weights("prizes", 0.8, 3, risk_aversion=1e6)

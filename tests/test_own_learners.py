@@ -21,6 +21,7 @@ from allpay.payoffs import evaluate, exploitability
 from allpay.study import Study, run
 from allpay.study.file import read_study, study_of
 from allpay.study.store import read_folder
+from allpay.study.sweep import learn_one
 
 MODULE = '''
 from dataclasses import dataclass
@@ -134,7 +135,7 @@ def test_a_class_is_found_in_the_current_folder(mine):
         ("mine.learners:Still", {"layers": [[1]]}, "layers of mine.* must be a number, a text or a list of them"),
         ("mine.learners:Picky", {"size": 1}, r"^size must not be 1: got 1$"),
         ("mine.learners:Picky", {"size": 2}, r"mine\.learners:Picky cannot be made .*: ValueError: too big$"),
-        ("fictitious-play", {"iterations": "many"}, "fictitious-play cannot be made of these options: TypeError"),
+        ("fictitious-play", {"iterations": "many"}, "iterations of fictitious-play must be a whole number: got 'many'"),
     ],
 )
 def test_what_is_no_learner_is_told_in_one_line(mine, name, options, message):
@@ -307,3 +308,38 @@ def test_two_learners_of_one_name_are_not_put_side_by_side(mine):
     assert done.exit_code == 2
     assert "learners side by side must have names of their own: got mine.learners:Still,mine" in done.stderr
     assert not (mine / "run").exists()
+
+
+@dataclass(frozen=True)
+class Odd:
+    """A learner whose run ends in its own way."""
+
+    way: str
+
+    name: ClassVar[str] = "odd"
+    setting: ClassVar[Setting] = Setting(Private(levels=3), bid_levels=4)
+    continuous: ClassVar[bool] = False
+
+    def learn(self, games, seeds):
+        return outcome_of(self, games, seeds, self.run)
+
+    def run(self, game, seed):
+        if self.way == "exit":
+            sys.exit(0)
+        return {"none": None, "text": ["hello"], "ragged": [[[1, 2], [3]]]}[self.way]
+
+
+@pytest.mark.parametrize(
+    ("way", "message"),
+    [
+        ("none", "a run of odd must yield strategies or return a list of them: got None"),
+        ("text", r"a strategy of odd must be an array of numbers \[1 or bidders, values, bids\]: got a str"),
+        ("ragged", "a strategy of odd must be an array of numbers .*: got a list"),
+        ("exit", "odd tried to end the program: a learner returns an outcome or raises an error"),
+    ],
+)
+def test_a_run_that_gives_no_strategies_is_refused(way, message):
+    with pytest.raises(AllpayError, match=message):
+        learn_one(Study(learner=Odd(way), rounds=1, given=(0.8,)))
+    with pytest.raises(AllpayError, match=rf"batch 0 .* failed: {message}"):
+        run(Study(learner=Odd(way), samples=5, rounds=1))

@@ -52,7 +52,15 @@ def test_what_the_template_comments_out_is_the_default_too(tmp_path):
         ("[study]\nrounds = -1", "rounds must be at least 1: got -1"),
         ("[study]\nsamplse = 9", "unknown key in .*: 'samplse'.*did you mean 'samples'"),
         ("[studdy]\nsamples = 9", "unknown key in .*: 'studdy'.*did you mean 'study'"),
-        ("[study]\nsamples = 'many'", "study.samples = 'many': input should be a valid integer"),
+        ("[study]\nsamples = 'many'", "study.samples must be a whole number: got 'many'"),
+        ("[study]\nrounds = true", "study.rounds must be a whole number: got True"),
+        ("[study]\ndesigns = [true]", r"study.designs.0 must be a number: got True"),
+        ("[game]\novererbidding = 'no'", "did you mean 'overbidding'"),
+        ("[game]\noverbidding = 'no'", "game.overbidding must be true or false: got 'no'"),
+        ("[game]\nmax_bid = inf", "max bid must be above 0 and finite: got inf"),
+        ("study = 3", r"study is a section: got study = 3; write \[study\]"),
+        ("[learner]\niterations = 'many'", "iterations of fictitious-play must be a whole number: got 'many'"),
+        ("[learner]\ntolerance = true", "tolerance of fictitious-play must be a number: got True"),
         ("[game]\nvalues = 'common'\nvalue_levels = 5", "leave it out with common values"),
         ("[learner]\nname = 'fictitious'", "did you mean 'fictitious-play'"),
         ("[learner]\nexploration = 5", "fictitious-play has no option 'exploration'"),
@@ -66,6 +74,11 @@ def test_an_error_names_the_file_the_key_the_value_and_the_remedy(tmp_path, text
         read_study(path)
     assert "mine.toml" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_folder_is_no_study_file(tmp_path):
+    with pytest.raises(AllpayError, match="is a folder: give a study file, or `allpay resume"):
+        read_study(tmp_path)
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path):

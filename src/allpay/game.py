@@ -22,6 +22,9 @@ Array = NDArray[np.float64]
 MOST_CELLS = 10_000_000
 """So many values × bids a game may have at most; each of several tables of a run has a number of 8 bytes for each."""
 
+MOST_AVERSE = 100.0
+"""Absolute risk aversion times what can be lost or won is at most this: utilities are then of size e^100."""
+
 
 class Distribution(Protocol):
     """A distribution of values, given by its quantile function. Any object with this method will do.
@@ -46,7 +49,9 @@ class Uniform:
         check_real("low", self.low)
         check_real("high", self.high)
         if not (math.isfinite(self.low) and math.isfinite(self.high) and 0 <= self.low < self.high):
-            raise AllpayError(f"uniform values need 0 ≤ low < high: got low {self.low:g}, high {self.high:g}")
+            raise AllpayError(
+                f"uniform values need 0 ≤ low < high, both finite: got low {self.low:g}, high {self.high:g}"
+            )
 
     def quantile(self, q: ArrayLike) -> Array:
         return self.low + (self.high - self.low) * np.asarray(q, float)
@@ -346,12 +351,18 @@ class Game:
                 f"{_memory(levels * self.bid_levels)} a table; give fewer of either"
             )
         if self.max_bid is not None and not (math.isfinite(self.max_bid) and self.max_bid > 0):
-            raise AllpayError(f"max bid must be above 0: got {self.max_bid:g}")
+            raise AllpayError(f"max bid must be above 0 and finite: got {self.max_bid:g}; leave it out for no cap")
         if not self.values.highest > 0:
             raise AllpayError("no value is above 0: nobody has anything to win")
         if not math.isfinite(self.top_bid):
             raise AllpayError(
                 "a rank that wins more than the last pays nothing, so any bid can be rational: give max_bid"
+            )
+        most = max(float(self.top_bid**self.cost_power), self.values.highest)
+        if self.risk_aversion * most > MOST_AVERSE:
+            raise AllpayError(
+                f"risk aversion must be at most {MOST_AVERSE / most:.4g} where {most:.4g} can be lost or won: got "
+                f"{self.risk_aversion:g}; beyond, utilities are no numbers that can be added"
             )
 
     @classmethod

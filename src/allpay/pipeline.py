@@ -100,6 +100,15 @@ class Result:
     seconds: float
 
 
+def check_enough(study: Study) -> None:
+    """Raise AllpayError if a study has too few designs to fit a network to."""
+    if study.samples < FEWEST_DESIGNS:
+        raise AllpayError(
+            f"a surrogate needs at least {FEWEST_DESIGNS} designs to fit: got samples {study.samples}; take more, or look at "
+            "one design with allpay simulate"
+        )
+
+
 def design(
     study: Study,
     folder: Path | str | Store | None = None,
@@ -119,8 +128,7 @@ def design(
     Raises:
         AllpayError: if the study has too few designs to fit, or the folder cannot be used.
     """
-    if study.samples < FEWEST_DESIGNS:
-        raise AllpayError(f"a surrogate needs at least {FEWEST_DESIGNS} designs to fit: got samples {study.samples}")
+    check_enough(study)
     reporter = reporter or Silent()
     start = time.perf_counter()
     with reporter.stage(f"{study.space.rule}, {study.learner.name}: bidders learn"):

@@ -431,7 +431,8 @@ def reproduce(
     from allpay.mechanism import RULES
     from allpay.study import DesignSpace, Study
 
-    names = list(EXPERIMENT) if learners == "all" else [name.strip() for name in learners.split(",")]
+    asked = [name.strip() for name in learners.split(",")]
+    names = [name for asking in asked for name in (EXPERIMENT if asking == "all" else (asking,))]
     bidding = {name: named(name) for name in names}
     if len({bidders.name for bidders in bidding.values()}) < len(bidding):
         raise AllpayError(f"learners side by side must have names of their own: got {learners}; change the name of one")

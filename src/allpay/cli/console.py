@@ -8,8 +8,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import pairwise
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -67,6 +68,22 @@ def fail(message: str, status: int) -> NoReturn:
     """End the program with one line."""
     typer.echo(f"allpay: {message}", err=True)
     raise typer.Exit(status)
+
+
+def usage_in_one_line(error: Exception, arguments: Sequence[str]) -> str | None:
+    """What is wrong with the arguments, by the error of the parser; None if that is another error."""
+    context, say = getattr(error, "ctx", None), getattr(error, "format_message", None)
+    if say is None:
+        return None
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return str(say())
+    names = getattr(getattr(error, "param", None), "opts", ())
+    words = [
+        word for argument in arguments for word in (argument.split("=", 1) if argument[:2] == "--" else [argument])
+    ]
+    given = [value for name, value in pairwise(words) if name in names]
+    got = f": got {given[-1]}" if given else ""
+    return f"allpay: {' '.join(say().split()).rstrip('.')}{got}; see {context.command_path if context else 'allpay'} --help"
 
 
 def print_json(values: Mapping[str, Any]) -> None:

@@ -35,7 +35,7 @@ DistributionText = Annotated[
     str | None,
     typer.Option(
         "--distribution",
-        help="of private values: uniform(0,1), power(2), beta(2,5), integers(0,9)",
+        help="of private values: uniform(0,1), power(2), beta(2,5), lognormal(0,1,3) cut off at 3, integers(0,9), steps(0,1,3)",
         show_default="uniform(0,1)",
         rich_help_panel=GAME,
     ),

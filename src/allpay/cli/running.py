@@ -161,12 +161,15 @@ def run_studies(
     try:
         with reporting() as reporter, ExitStack() as stack:
             from allpay.files import write
+            from allpay.pipeline import check_enough
             from allpay.pipeline import design as find_design
             from allpay.study.batches import designs_per_batch, processes_for
             from allpay.study.file import together
             from allpay.study.store import SURROGATE, open_store
             from allpay.versions import versions
 
+            for study in studies.values():
+                check_enough(study)
             if out is not None:
                 size = max(designs_per_batch(study) for study in studies.values())
                 store = stack.enter_context(open_store(out, together(studies), versions(), size))

@@ -12,7 +12,7 @@ from allpay.learners.fictitious_play import FictitiousPlay
 from allpay.learners.interior_point import InteriorPoint
 from allpay.learners.logit_play import LogitPlay
 from allpay.learners.multiplicative_weights import MultiplicativeWeights
-from allpay.learners.own import SEPARATOR, check_plain, in_one_line, own_kind, own_name
+from allpay.learners.own import SEPARATOR, check_kinds, check_plain, in_one_line, own_kind, own_name
 from allpay.learners.regret_matching import RegretMatching
 
 LAZY = {"DQN": "dqn", "PPO": "ppo"}
@@ -70,6 +70,7 @@ def learner(name: str, **hyperparameters: Any) -> Learner:
         if key not in known:
             raise AllpayError(f"{name} has no option {key!r}: it has {', '.join(known) or 'none'}")
     check_plain(name, given)
+    check_kinds(kind, name, given)
     try:
         made = kind(**given)
     except AllpayError:

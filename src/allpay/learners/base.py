@@ -283,7 +283,17 @@ def outcome_of(
         goal = -1.0 if tolerance is None else threshold(game, tolerance)
         gains: list[float] = []
         strategy: ArrayLike = ()
-        for strategy in run(game, seed):
+        steps = run(game, seed)
+        if not isinstance(steps, Iterable):
+            raise AllpayError(f"a run of {learner.name} must yield strategies or return a list of them: got {steps!r}")
+        for step in steps:
+            try:
+                strategy = np.asarray(step, float)
+            except (TypeError, ValueError):
+                kind = type(step).__name__
+                raise AllpayError(
+                    f"a strategy of {learner.name} must be an array of numbers [1 or bidders, values, bids]: got a {kind}"
+                ) from None
             gains.append(float(exploitability(game, as_strategy(game, strategy)).mean()))
             if gains[-1] <= goal:
                 break

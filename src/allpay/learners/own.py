@@ -6,7 +6,7 @@ import sys
 from importlib import import_module
 from inspect import isclass
 from operator import attrgetter
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from allpay.errors import AllpayError, one_of
 
@@ -15,6 +15,9 @@ SEPARATOR = ":"
 
 PLAIN = (str, int, float, bool, type(None))
 """The types of hyperparameters that can be written down in a study folder, and tuples of them."""
+
+IN_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+"""What a hyperparameter of a type must be."""
 
 
 def own_kind(name: str) -> Any:
@@ -69,6 +72,20 @@ def check_plain(name: str, hyperparameters: dict[str, Any]) -> None:
         for part in value if isinstance(value, tuple) else (value,):
             if not isinstance(part, PLAIN):
                 raise AllpayError(f"{key} of {name} must be a number, a text or a list of them: got {value!r}")
+
+
+def check_kinds(kind: Any, name: str, hyperparameters: dict[str, Any]) -> None:
+    """Raise AllpayError unless these are of the kinds that the class's annotations say, where they say numbers or texts."""
+    try:
+        hints = get_type_hints(kind)
+    except Exception:  # somebody else's annotations
+        return
+    for key, value in hyperparameters.items():
+        kinds = set(get_args(hints[key]) or (hints[key],)) - {type(None)}
+        fits = type(value) in kinds or (float in kinds and type(value) is int)
+        if kinds <= IN_WORDS.keys() and not fits:
+            must = " or ".join(words for kind, words in IN_WORDS.items() if kind in kinds)
+            raise AllpayError(f"{key} of {name} must be {must}: got {value!r}")
 
 
 def in_one_line(error: BaseException) -> str:

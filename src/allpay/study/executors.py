@@ -147,6 +147,13 @@ def _dask(scheduler: str) -> Iterator[Pool]:
         from distributed import Client
     except ModuleNotFoundError:
         raise AllpayError("a scheduler needs Dask: install it with pip install 'allpay[cluster]'") from None
+    from distributed.comm import get_address_host_port, parse_address
+
+    try:  # a client of an address that is none would complain once more when it is deleted
+        if parse_address(scheduler)[0] in ("tcp", "tls"):
+            get_address_host_port(scheduler)
+    except ValueError as error:
+        raise AllpayError(f"{scheduler!r} is no address of a scheduler ({error}): give tcp://HOST:PORT") from None
     with _silent("distributed", "tornado", "asyncio"):
         try:
             client = Client(scheduler, timeout=PATIENCE, set_as_default=False)

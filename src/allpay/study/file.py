@@ -38,7 +38,8 @@ seed = 0
 
 [game]
 values = "private"           # private, or common: the prize is worth 1 to all
-# distribution = "uniform(0,1)"   # of private values; also power(2), beta(2,5), integers(0,9)
+# distribution = "uniform(0,1)"   # of private values; also power(2), beta(2,5), lognormal(0,1,3),
+                             # integers(0,9), steps(0,1,3)
 # value_levels = 64          # values on the grid; the default depends on the learner
 # bid_levels = 101           # bids on the grid; the default depends on the learner
 # max_bid = 1.0              # a cap on bids; the highest that can be rational
@@ -53,8 +54,22 @@ name = "fictitious-play"
 """
 
 
+MUST_BE = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "a text in quotes",
+    "list_type": "a list",
+}
+"""What a value must be that is of another type, by Pydantic's name for that."""
+
+UNION = ("float", "list[float]")
+"""What Pydantic adds to the place of a fault where a value may be one or the other."""
+
+
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class StudySection(_Section):
@@ -143,7 +158,7 @@ class GameSection(_Section):
 class LearnerSection(BaseModel):
     """The section `[learner]`: a name, and options of that learner."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 
     name: str = "fictitious-play"
 
@@ -162,7 +177,7 @@ class StudyFile(_Section):
             AllpayError: if something in it does not fit.
         """
         bidding = learner(self.learner.name, **(self.learner.model_extra or {}))
-        return Study(
+        study = Study(
             self.study.space(),
             bidding,
             self.game.setting(bidding.setting),
@@ -175,6 +190,8 @@ class StudyFile(_Section):
             self.study.precision,
             None if self.study.designs is None else tuple(self.study.designs),
         )
+        study.game(study.designs[0])  # what does not fit together in it is said now
+        return study
 
 
 def read_study(path: Path) -> Study:
@@ -183,23 +200,29 @@ def read_study(path: Path) -> Study:
     Raises:
         AllpayError: naming file, key, value and remedy, if the file cannot be read or something in it does not fit.
     """
+    if path.is_dir():
+        raise AllpayError(f"{path} is a folder: give a study file, or `allpay resume {path}` if it holds a study")
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise AllpayError(f"cannot read {path}: {reason}; `allpay init {path}` writes one to begin with") from None
     try:
-        return StudyFile.model_validate(tomllib.loads(text), strict=False).build()
+        return StudyFile.model_validate(tomllib.loads(text)).build()
     except tomllib.TOMLDecodeError as error:
         raise AllpayError(f"{path} is not TOML: {error}") from None
     except ValidationError as error:
         fault = error.errors()[0]
-        key = ".".join(map(str, fault["loc"]))
+        key = ".".join(str(part) for part in fault["loc"] if part not in UNION)
         if fault["type"] == "extra_forbidden":
             sections: dict[str, type[BaseModel]] = {"study": StudySection, "game": GameSection}
             section = sections.get(str(fault["loc"][0]), StudyFile)
             one_of(f"key in {path}:", key.split(".")[-1], section.model_fields)
-        raise AllpayError(f"{path}: {key} = {fault['input']!r}: {fault['msg'].lower()}") from None
+        if fault["type"] == "model_type":
+            raise AllpayError(f"{path}: {key} is a section: got {key} = {fault['input']!r}; write [{key}]") from None
+        must = MUST_BE.get(fault["type"])
+        what = f"must be {must}: got {fault['input']!r}" if must else f"= {fault['input']!r}: {fault['msg'].lower()}"
+        raise AllpayError(f"{path}: {key} {what}") from None
     except AllpayError as error:
         raise AllpayError(f"{path}: {error}") from None
 

@@ -20,14 +20,13 @@ import polars as pl
 from allpay.errors import AllpayError
 from allpay.game import Array
 from allpay.learners import run_seeds
-from allpay.learners.base import check_outcome
 from allpay.outcome import Outcome, Verdict
 from allpay.progress import listening, tell
 from allpay.study.batches import batches_of, designs_per_batch
 from allpay.study.executors import AHEAD, Pool, pool_of
 from allpay.study.store import CHECKPOINTS, Held, Store, open_store, read_folder
 from allpay.study.study import TRAINING, Study
-from allpay.study.task import Answer, computing, in_words, learn_batch, table_of, task_of
+from allpay.study.task import Answer, computing, in_words, learn_batch, outcome_from, table_of, task_of
 from allpay.versions import difference, versions
 from allpay.versions import in_words as versions_in_words
 
@@ -139,12 +138,11 @@ def learn_one(study: Study, store: Store | None = None) -> Outcome:
     """
     seeds = run_seeds(study.seed, 1, study.rounds, TRAINING)
     game = study.game(study.designs[0])
-    if store is None or not getattr(study.learner, "resumable", False):
-        outcome = study.learner.learn([game], seeds)
-    else:
+    checkpoint = None
+    if store is not None and getattr(study.learner, "resumable", False):
         (store.folder / CHECKPOINTS).mkdir(exist_ok=True)
-        outcome = study.learner.learn([game], seeds, checkpoint=store.checkpoint(0))  # type: ignore[call-arg]
-    check_outcome(outcome, study.learner, [game], seeds)
+        checkpoint = store.checkpoint(0)
+    outcome = outcome_from(study.learner, [game], seeds, checkpoint)
     if store is not None:
         table, before = table_of(outcome, study.designs, seeds), store.read_batch(0)
         if before is None and look(study, store).damaged:

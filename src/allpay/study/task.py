@@ -2,6 +2,7 @@
 
 import time
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from allpay.errors import AllpayError
-from allpay.game import Array, Setting
+from allpay.game import Array, Game, Setting
 from allpay.learners import DEEP, Learner, run_seeds
 from allpay.learners.base import Seeds, check_outcome, threads_limited
 from allpay.outcome import Outcome
@@ -108,12 +109,26 @@ def _learn(task: Task) -> pl.DataFrame:
     designs = range(task.first, task.first + len(task.weights))
     seeds = run_seeds(task.seed, designs, task.rounds, TRAINING)
     games = [task.setting.game(task.space.mechanism(weights)) for weights in task.weights]
-    if task.checkpoint is not None and task.checkpoint.parent.is_dir():
-        outcome = task.learner.learn(games, seeds, checkpoint=task.checkpoint)  # type: ignore[call-arg]
-    else:
-        outcome = task.learner.learn(games, seeds)
-    check_outcome(outcome, task.learner, games, seeds)
+    kept = task.checkpoint is not None and task.checkpoint.parent.is_dir()
+    outcome = outcome_from(task.learner, games, seeds, task.checkpoint if kept else None)
     return table_of(outcome, task.weights, seeds, task.first)
+
+
+def outcome_from(learner: Learner, games: Sequence[Game], seeds: Seeds, checkpoint: Path | None = None) -> Outcome:
+    """What a learner, perhaps somebody else's, returns for these games and seeds; it may keep its runs if it can.
+
+    Raises:
+        AllpayError: if that is no outcome of them, or it tries to end the program.
+    """
+    keeping = {} if checkpoint is None else {"checkpoint": checkpoint}
+    try:
+        outcome = learner.learn(games, seeds, **keeping)
+    except SystemExit as error:
+        raise AllpayError(
+            f"{learner.name} tried to end the program: a learner returns an outcome or raises an error"
+        ) from error
+    check_outcome(outcome, learner, games, seeds)
+    return outcome
 
 
 def table_of(outcome: Outcome, weights: Array, seeds: Seeds, first: int = 0) -> pl.DataFrame:
