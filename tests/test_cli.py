@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -416,3 +417,31 @@ def test_too_few_designs_are_refused_before_anything_is_kept(tmp_path):
     assert done.exit_code == 2
     assert done.stderr.startswith("allpay: a surrogate needs at least 5 designs to fit: got samples 3; take more")
     assert not (tmp_path / "few").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other signals")
+@pytest.mark.parametrize("learner", ["fictitious-play", "epsilon-greedy"])
+def test_ctrl_c_does_not_wait_for_a_run_that_takes_minutes(learner):
+    line = [*ALLPAY, "simulate", "--weights", "0.8", "--learner", learner, "--iterations", "1000000000"]
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(5)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert (process.returncode, out, err) == (130, "", "allpay: stopped\n")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_without_all_signs_shows_the_others(encoding):
+    done = subprocess.run(
+        [*ALLPAY, "simulate", "--weights", "0.8", "--rounds", "1", "--iterations", "50"],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        timeout=300,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"theory" in done.stdout

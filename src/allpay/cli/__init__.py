@@ -5,7 +5,10 @@ folder and `--json` get of it, `console` how the program speaks: errors in one l
 text or with --json as one JSON object; progress and errors go to stderr.
 """
 
+import io
+import os
 import sys
+from contextlib import suppress
 
 import typer
 
@@ -17,6 +20,9 @@ __all__ = ["app", "main"]
 
 def main() -> None:
     """The program `allpay`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without ± shows a question mark, not a traceback
     try:
         status = app(standalone_mode=False)
     except typer.Abort:
@@ -27,4 +33,9 @@ def main() -> None:
             raise
         typer.echo(line, err=True)
         status = BAD_INPUT
+    if status == INTERRUPTED:  # what is being learned in other threads would be waited for
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(status)
     sys.exit(status)

@@ -231,17 +231,18 @@ def each_run(function: Callable[[Game, np.uint64], Result], games: Sequence[Game
         AllpayError: if the games are not of one shape, or there is not one row of seeds for each.
     """
     check_batch(games, seeds)
-    with ThreadPoolExecutor(threads()) as pool:
-        try:
-            futures = [pool.submit(function, game, s) for game, row in zip(games, seeds, strict=True) for s in row]
-            results = []
-            for future in futures:
-                results.append(future.result())
-                advance(len(results), len(futures))
-            return [results[d * seeds.shape[1] : (d + 1) * seeds.shape[1]] for d in range(len(games))]
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    pool = ThreadPoolExecutor(threads())
+    try:
+        futures = [pool.submit(function, game, s) for game, row in zip(games, seeds, strict=True) for s in row]
+        results = []
+        for future in futures:
+            results.append(future.result())
+            advance(len(results), len(futures))
+    except BaseException:  # a Ctrl-C, say: runs that have begun end by themselves, and nobody waits for them
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+    return [results[d * seeds.shape[1] : (d + 1) * seeds.shape[1]] for d in range(len(games))]
 
 
 class Learned(NamedTuple):
