@@ -160,7 +160,7 @@ def test_one_rank_leaves_no_choice():
 
 def test_a_line_ends_at_the_edge():
     found = find_optimum(fitted(lambda w: w[:, 0] / 2, 5e-4), 3, 2)
-    assert found.weights[0] >= 0.999
+    assert found.weights == (1.0, 0.0, 0.0)  # without the dust of the ascent's arithmetic
     assert found.interval[0][0] >= 0.99
     assert found.low <= 0.5 <= found.high
     assert not found.flat

@@ -248,8 +248,8 @@ def test_summary_has_the_numbers(prizes):
     best = prizes.optimum
     assert max(map(len, text.splitlines())) <= 100
     assert f"predicted revenue {best.value:.4g}, 90% interval {best.low:.4g} to {best.high:.4g}" in flowing
-    assert "gave 0.5030 ± 0.0123 (what is resolved; rounds agree to 0.0020). That is 0.0030 above" in flowing
-    assert "above the prediction, 0.4 standard errors of the two together: they agree" in flowing
+    assert "gave 0.5030 ± 0.0020 (what the simulation leaves open: ± 0.0123). That is 0.0030 above" in flowing
+    assert "above the prediction, 0.4 standard errors of their difference: they agree" in flowing
     assert "r² = 0.987 and a root mean square error of 0.012" in flowing
     assert "3 bidders (private values, uniform on [0, 1]) learn by fictitious-play" in flowing
     assert "Theory: the best design is (1, 0, 0), with an equilibrium revenue of 0.5." in flowing
@@ -262,8 +262,8 @@ def test_the_error_of_the_check_is_the_larger_one(prizes):
         return " ".join(text.split())
 
     assert "gave 0.5030 ± 0.0020. That is" in said((0.501, 0.505), 0.0)
-    assert "gave 0.5030 ± 0.0090 (grid; rounds agree to 0.00001)" in said((0.50299, 0.50301), 0.009)
-    assert "gave 0.5010 ± 0.0090 (what is resolved). That is" in said((0.501,), 0.009)
+    assert "gave 0.5030 ± 0.00001 (what the grid of bids leaves open: ± 0.0090)" in said((0.50299, 0.50301), 0.009)
+    assert "gave 0.5010 (what the simulation leaves open: ± 0.0090). That is" in said((0.501,), 0.009)
     assert "± 0.0090" in summarise_all([replace(prizes, checked=Estimate((0.503, 0.503)), resolution=0.009)])
     exact = replace(prizes, optimum=replace(prizes.optimum, low=0.4999, high=0.5001))
     assert "less than is resolved: they agree" in " ".join(

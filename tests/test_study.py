@@ -84,3 +84,9 @@ def test_the_table_has_a_row_per_design_and_round():
 def test_a_study_that_cannot_be_run_is_told_what_to_give(options, message):
     with pytest.raises(AllpayError, match=message):
         Study(**options)
+
+
+def test_designs_that_are_given_say_how_many_ranks_carry_weight():
+    study = Study(DesignSpace("prizes", 4), given=(0.8, (0.4, 0.3, 0.2, 0.1)))
+    assert study.space.dimension == 4
+    assert Study(DesignSpace("prizes", 4), given=(0.8, (0.5, 0.3, 0.2))).space == DesignSpace("prizes", 4)

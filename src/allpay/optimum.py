@@ -22,6 +22,9 @@ Array = NDArray[np.float64]
 NEARLY_ALL = 0.9
 """The share of all designs above which those that cannot be told from the best are said to be nearly all."""
 
+DUST = 1e-12
+"""A weight this near to 0 or 1 is it: the rest is what the ascent's arithmetic leaves."""
+
 FLAT = 0.05
 """Designs are said to be worth the same only if all predictions, with their uncertainty, lie within this part of the value on
 either side, as well as the interval of the value and what the simulation leaves open."""
@@ -264,6 +267,7 @@ def find_optimum(
     corners, uniform = looked_at(where, points, seed)
     designs = np.concatenate([corners, uniform])
     best = ascend_mean(surrogate, designs, where, starts)
+    best = np.where(best < DUST, 0.0, np.where(best > 1 - DUST, 1.0, best))
     everywhere = np.concatenate([best[None], designs, *([] if where.freedom <= 1 else _closer(designs, best))])
     every = surrogate.members(everywhere)
     mean = every.mean(axis=0)

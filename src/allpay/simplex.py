@@ -25,13 +25,21 @@ TOLERANCE = 1e-6
 """How far a design may lie outside its polytope by rounding."""
 
 
+DUST = 1e-6
+"""A weight below this is shown as none."""
+
+
 def shown(weights: ArrayLike, digits: int = 3) -> str:
     """Weights as people read them; a long row of zeros at the end is cut short.
 
-    >>> shown([0.8, 0.2, 0.0]), shown([0.75, 0.25] + [0.0] * 8)
-    ('(0.8, 0.2, 0)', '(0.75, 0.25, 0, …, 0)')
+    >>> shown([0.8, 0.2, 0.0]), shown([0.75, 0.25] + [0.0] * 8), shown([0.9992, 0.0004, 0.0004])
+    ('(0.8, 0.2, 0)', '(0.75, 0.25, 0, …, 0)', '(0.999, <0.001, <0.001)')
     """
-    numbers = [f"{x:.{digits}g}" if x >= 0.5 * 10.0**-digits else "0" for x in np.asarray(weights, float)]
+    least = 10.0**-digits
+    numbers = [
+        f"{x:.{digits}g}" if x >= 0.5 * least else f"<{least:g}" if x > DUST else "0"
+        for x in np.asarray(weights, float)
+    ]
     carrying = len(numbers)
     while carrying > 0 and numbers[carrying - 1] == "0":
         carrying -= 1

@@ -221,9 +221,11 @@ def design_by_theory(study: "Study", as_json: bool) -> None:
         "" if best.fraction == 1 else f" among the {best.fraction:.0%} of the designs looked at that have a closed form"
     )
     if best.flat:
-        typer.echo(f"Every design{among} has the {study.objective} {best.value:.6g}: none is best; {seconds:.2f} s.")
+        typer.echo(
+            f"Every design{among} has the {study.objective.replace('-', ' ')} {best.value:.6g}: none is best; {seconds:.2f} s."
+        )
     else:
-        worth = f"{study.objective} {best.value:.6g}; {seconds:.2f} s."
+        worth = f"{study.objective.replace('-', ' ')} {best.value:.6g}; {seconds:.2f} s."
         typer.echo(f"Best design in equilibrium{among}: {shown(best.weights, 4)}, {worth}")
     if best.fraction < 1:
         typer.echo("The others, as where a ban on overbidding binds, may be better: use --method surrogate for them.")

@@ -8,6 +8,8 @@ from numpy.typing import ArrayLike
 
 from allpay.errors import AllpayError
 from allpay.game import Array, Common, Discrete, Game
+from allpay.report.summary import bidders_in_words
+from allpay.simplex import shown
 from allpay.theory import Equilibrium
 
 if TYPE_CHECKING:
@@ -71,6 +73,7 @@ def draw_equilibrium(game: Game, equilibrium: Equilibrium, path: Path) -> Path:
 
     figure = Figure(figsize=(7.0, 2.9), layout="constrained")
     left, right = figure.subplots(1, 2)
+    figure.suptitle(game_in_words(game), fontsize=8, color="0.35")
     if isinstance(game.values, Common):
         q = np.linspace(0.0, 1.0, 2001)
         left.plot(equilibrium.bid_at(q), q, color="black")
@@ -95,6 +98,16 @@ def draw_equilibrium(game: Game, equilibrium: Equilibrium, path: Path) -> Path:
     except OSError as error:
         raise AllpayError(f"cannot write {path}: {error.strerror}; choose another file") from None
     return path
+
+
+def game_in_words(game: Game) -> str:
+    """Who bids for what, and who pays."""
+    prizes, payments = game.mechanism.prizes, game.mechanism.payments
+    parts = [f"prizes {shown(prizes)}"] if prizes[0] < 1 or min(payments) == 1 else []
+    parts += [f"payments {shown(payments)}"] if min(payments) < 1 else []
+    parts += [f"{game.bidders} bidders", bidders_in_words(game)]
+    parts += [] if game.max_bid is None else [f"no bid above {game.max_bid:g}"]
+    return ", ".join(parts)
 
 
 def _jumps(game: Game) -> Array:
@@ -122,7 +135,7 @@ def _draw_bids(axes: "Axes", game: Game, equilibrium: Equilibrium) -> None:
     if 0 < len(mixing) <= MOST_MARKS:
         means = [equilibrium.bid_at(low + (high - low) * MIDDLES).mean() for low, high in mixing]
         axes.plot([float(value_at(low)) for low, _ in mixing], means, "o", color="black", ms=3.5, clip_on=False)
-        axes.set_title("Bids of each value: all, and their mean")
+        axes.set_title("Bids of each value, and mean")
     else:
         axes.set_title("Bid function")
     axes.set(xlabel="value v", ylabel="bid b(v)")

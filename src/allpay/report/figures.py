@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 COLUMN = 3.5
 """Width of a journal's column, in inches; a figure is one or two of them wide."""
 
-TITLE_WIDTH = 46
-"""Letters of a title that fit over a panel of a column's width."""
+TITLE_WIDTH, NARROW = 46, 36
+"""Letters of a title that fit over a panel of a column's width, and over a narrower one."""
 
 CAPTION_WIDTH = 76
 """Letters of the caption that fit into a line of a column's width."""
@@ -360,7 +360,7 @@ def _draw_fit(ax: "Axes", result: "Result", colour: str, marker: str) -> None:
     ax.locator_params(nbins=6)
     held_out = f"held-out designs:\nr² = {result.surrogate.r2:.3f}\nrmse = {result.surrogate.rmse:.2g}"
     ax.text(0.04, 0.96, held_out, transform=ax.transAxes, va="top", fontsize=7)
-    ax.set_title(_title([result]))
+    ax.set_title(_title([result], NARROW))
 
 
 def _draw_weights(ax: "Axes", result: "Result", colour: str) -> None:
@@ -385,7 +385,8 @@ def _draw_weights(ax: "Axes", result: "Result", colour: str) -> None:
         ax.plot(rank, theory.weights, **_THEORY, zorder=4, clip_on=False, label="theory")
     every = -(-len(rank) // 16)  # of many ranks, not all are numbered
     title = "best weights unknown" if best.uncertain else "no weights are best" if best.flat else "best weights"
-    ax.set(xlabel="rank", ylabel="weight", xticks=rank[::every], ylim=(0, 1.05), title=title)
+    what = "part of the prize" if result.sweep.study.space.rule == "prizes" else "part of its bid that a rank pays"
+    ax.set(xlabel="rank", ylabel=f"weight: {what}", xticks=rank[::every], ylim=(0, 1.05), title=title)
 
 
 # Shared ---------------------------------------------------------------------------------------------------------------
@@ -422,7 +423,7 @@ def _legend(
         "checked": ("best found, simulated afresh", sign(**_CHECKED)),
         "interval": ("not told apart from the best", sign(ls="-", lw=3)),
         "weights": ("best found", Patch(color=colour, alpha=0.6, lw=0)),
-        "ranges": ("not told apart from the best", sign(color="black", marker="_", ms=5, ls="-", lw=1)),
+        "ranges": ("not told apart from the best", sign(color="black", marker="|", ms=9, mew=1.2)),
         "theory": ("best by theory", sign(**_THEORY)),
     }
     drawn = {label for ax in figure.axes for label in ax.get_legend_handles_labels()[1]}
@@ -455,10 +456,10 @@ def _looks(results: "Sequence[Result]") -> Looks:
     return dict(zip(names, cycle(_LOOKS), strict=False))
 
 
-def _title(results: "Sequence[Result]") -> str:
+def _title(results: "Sequence[Result]", width: int = TITLE_WIDTH) -> str:
     study = results[0].sweep.study
     learners = "" if len(results) > 1 else f", {study.learner.name}"
-    game = fill(f"{study.space.bidders} bidders, {setting_in_words(results[0])}", TITLE_WIDTH)
+    game = fill(f"{study.space.bidders} bidders, {setting_in_words(results[0])}", width)
     return f"{study.space.rule}{learners}\n{game}"
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from allpay.errors import AllpayError
-from allpay.game import Array, Beta, Common, Discrete, Distribution, Power, Private, Setting, Uniform
+from allpay.game import Array, Beta, Common, Discrete, Distribution, Game, Lognormal, Power, Private, Setting, Uniform
 from allpay.optimum import FLAT, in_words, share_in_words
 from allpay.outcome import Verdict
 from allpay.simplex import looked_at
@@ -29,6 +29,9 @@ WIDTH = 100
 
 AGREES = 2.0
 """Up to how many standard errors the check by fresh simulation is said to agree with the prediction."""
+
+RAISED = {2.0: "²", 3.0: "³"}
+"""Exponents that have a sign of their own."""
 
 IMPRECISE = 0.25
 """A prediction whose interval is wider than this part of its value is too imprecise to be checked."""
@@ -155,13 +158,17 @@ def equilibrium_curves(result: "Result", designs: Array) -> Curves:
 
 def setting_in_words(result: "Result") -> str:
     """The values, and the cost and risk attitude where they are not the plain ones."""
-    setting = setting_of(result)
+    return bidders_in_words(setting_of(result))
+
+
+def bidders_in_words(setting: Setting | Game) -> str:
+    """The same of a setting or a game."""
     if isinstance(setting.values, Common):
         words = "common values" if setting.values.value == 1 else f"a common value of {setting.values.value:g}"
     else:
         words = f"private values, {_distribution_in_words(setting.values.distribution)}"
     if setting.cost_power != 1:
-        words += f", cost b^{setting.cost_power:g}"
+        words += f", cost b{RAISED.get(setting.cost_power, f'^{setting.cost_power:g}')}"
     if setting.risk_aversion != 0:
         words += f", risk aversion {setting.risk_aversion:g}"
     return words
@@ -175,6 +182,8 @@ def _distribution_in_words(distribution: Distribution) -> str:
             return f"F(v) = v^{exponent:g}"
         case Beta(a, b):
             return f"Beta({a:g}, {b:g})"
+        case Lognormal(mean, deviation, high):
+            return f"lognormal({mean:g}, {deviation:g}) up to {high:g}"
         case Discrete(points):
             return f"{len(points)} from {points[0]:g} to {points[-1]:g}"
     return type(distribution).__name__
@@ -236,7 +245,7 @@ def _too_few(result: "Result") -> str:
         return ""
     return (
         f" {_count(samples, 'design')} {'is' if samples == 1 else 'are'} few for a space of "
-        f"{_count(dimensions, 'dimension')}: give more --samples."
+        f"{_count(dimensions, 'dimension')}: give more{'' if result.sweep.study.given else ' --samples'}."
     )
 
 
@@ -323,7 +332,7 @@ def _checked(result: "Result") -> str:
             text + f"That is {_small(abs(off))} {side} the prediction; neither has a standard error to compare it with."
         )
     ratio = abs(off) / error
-    text += f"That is {_small(abs(off))} {side} the prediction, {ratio:.1f} standard errors of the two together: "
+    text += f"That is {_small(abs(off))} {side} the prediction, {ratio:.1f} standard errors of their difference: "
     if ratio <= AGREES:
         return text + "they agree."
     if not result.check.converged.all():
@@ -626,7 +635,7 @@ def _part(share: float) -> str:
 
 
 def _estimate(result: "Result", explained: bool = False) -> str:
-    """The check with the larger of its errors: that of its rounds, or what the simulation leaves open.
+    """The check with the larger of its errors, that of its rounds or what the simulation leaves open; explained, with both.
 
     Nearly deterministic rounds agree with each other more closely than with the game on continuous bids.
     """
@@ -636,14 +645,12 @@ def _estimate(result: "Result", explained: bool = False) -> str:
         if not math.isfinite(checked.stderr):
             return f"{checked.mean:.4g}"
         return f"{checked.mean:.4f} ± {error_in_words(stderr)}"
-    text = f"{checked.mean:.4f} ± {error_in_words(resolution)}"
     if not explained:
-        return text
+        return f"{checked.mean:.4f} ± {error_in_words(resolution)}"
     exact = math.isfinite(checked.stderr) and stderr < NEARLY_EXACT * abs(checked.mean)
-    which = "grid" if exact and result.sweep.study.learner.continuous else "what is resolved"
-    return f"{text} ({which}" + (
-        f"; rounds agree to {error_in_words(stderr)})" if math.isfinite(checked.stderr) else ")"
-    )
+    which = "the grid of bids" if exact and result.sweep.study.learner.continuous else "the simulation"
+    text = f"{checked.mean:.4f} ± {error_in_words(stderr)}" if math.isfinite(checked.stderr) else f"{checked.mean:.4f}"
+    return f"{text} (what {which} leaves open: ± {error_in_words(resolution)})"
 
 
 def error_in_words(x: float) -> str:

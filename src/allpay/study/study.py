@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from numbers import Real
 from typing import Any
@@ -199,6 +199,9 @@ class Study:
             object.__setattr__(self, "given", tuple(self.space.complete(weights) for weights in self.given))
             if not self.given:
                 raise AllpayError("no designs are given: give at least one, or leave them out")
+            carrying = max(np.flatnonzero(weights).max(initial=0) + 1 for weights in self.given)
+            if carrying > self.space.dimension:  # they say how many ranks may carry weight
+                object.__setattr__(self, "space", replace(self.space, ranks=int(carrying)))
             if not self.active or self.samples < len(self.given):
                 object.__setattr__(self, "samples", len(self.given))
         elif self.spread_by == "grid":
