@@ -48,7 +48,9 @@ BidLevels = Annotated[
 ]
 MaxBid = Annotated[
     float | None,
-    typer.Option(help="the highest bid", show_default="the highest that can be rational", rich_help_panel=GAME),
+    typer.Option(
+        help="the highest bid", show_default="what the best rank is worth to the highest value", rich_help_panel=GAME
+    ),
 ]
 Overbidding = Annotated[
     bool | None,

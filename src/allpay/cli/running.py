@@ -123,7 +123,8 @@ def simulated_in_words(
     played = f"{study.space.rule} {shown(study.designs[0].tolist(), 4)}, {game.bidders} bidders, {kind} values"
 
     def told(console: "Console") -> None:
-        console.print(f"{played}, {study.learner.name}, {seconds:.1f} s\n")
+        bids = f"{game.bid_levels} bids up to {game.top_bid:.4g}"
+        console.print(f"{played}, {bids}, {study.learner.name}, {seconds:.1f} s\n")
         console.print(table)
         console.print(f"\n{outcome.sentence}", soft_wrap=True)
         if note:
