@@ -8,6 +8,7 @@ text or with --json as one JSON object; progress and errors go to stderr.
 import io
 import os
 import sys
+import threading
 from contextlib import suppress
 
 import typer
@@ -33,7 +34,8 @@ def main() -> None:
             raise
         typer.echo(line, err=True)
         status = BAD_INPUT
-    if status == INTERRUPTED:  # what is being learned in other threads would be waited for
+    learning = any(thread.name.startswith("ThreadPoolExecutor") for thread in threading.enumerate())
+    if status == INTERRUPTED and learning:  # it would be waited for
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):
                 stream.flush()
