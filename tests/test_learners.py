@@ -10,7 +10,7 @@ import pytest
 from allpay.errors import AllpayError
 from allpay.game import Common, Game, Private
 from allpay.learners import LEARNERS, EpsilonGreedy, FictitiousPlay, learn, learner, run_seeds
-from allpay.learners.base import each_run
+from allpay.learners.base import each_run, threads, threads_limited
 from allpay.learners.conformance import check_learner_api
 from allpay.mechanism import Mechanism, all_pay
 from allpay.outcome import Outcome, Verdict
@@ -213,3 +213,12 @@ def test_what_cannot_be_learned_with_is_told_what_to_give(arguments, message):
 def test_more_bidders_than_can_learn_are_refused_at_once(short):
     with pytest.raises(AllpayError, match=r"^bidders who learn must be at most 10,000: got 10,001; theory takes more$"):
         learn(small(0.8, bidders=10_001), short, rounds=1)
+
+
+def test_no_limit_of_threads_leaves_the_one_around_it():
+    with threads_limited(1):
+        with threads_limited(None):
+            assert threads() == 1
+        with threads_limited(3):
+            assert threads() == 3
+        assert threads() == 1

@@ -204,8 +204,8 @@ _most_threads: ContextVar[int | None] = ContextVar("most_threads", default=None)
 
 @contextmanager
 def threads_limited(most: int | None) -> Iterator[None]:
-    """Let runs take at most so many threads here; None sets no limit."""
-    token = _most_threads.set(most)
+    """Let runs take at most so many threads here; None leaves the limit that there is."""
+    token = _most_threads.set(_most_threads.get() if most is None else most)
     try:
         yield
     finally:
