@@ -109,7 +109,7 @@ PAGE = """\
 | you want to know | use |
 |---|---|
 | what a design is worth in equilibrium, private values | `fictitious-play`, the default; or `allpay equilibrium`, by theory |
-| the same, with little left to gain | `regret-matching`, or `interior-point`, which solves the game on the grid |
+| the same, closer to equilibrium | `regret-matching`, or `interior-point`, which solves the game on the grid |
 | what a design is worth in equilibrium, a common value | `interior-point`: none of the rules settles near w = ½ |
 | what bidders would do who only see their own auctions | `epsilon-greedy` (a table) or `dqn`, `ppo` (networks) |
 | what bidders would do on continuous bids | `ppo` with `--bids continuous` |

@@ -132,6 +132,9 @@ def grid(points: np.ndarray) -> str:
 if __name__ == "__main__":
     try:
         main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except AllpayError as error:
         sys.exit(f"deep_mind_example.py: {error}")
     except KeyboardInterrupt:

@@ -62,10 +62,14 @@ def test_simulate_takes_a_weight_for_every_rank_and_every_option_of_the_game():
     [
         (
             ["simulate", "--weights", "1", "--bidders", "2.5"],
-            "Invalid value for '--bidders': .*: got 2.5; see allpay .*simulate",
+            "Invalid value for '--bidders': it must be a whole number: got 2.5; see allpay .*simulate",
         ),
         (["simulate", "--weights", "1", "--bidders=x"], "Invalid value for '--bidders': .*: got x; see "),
         (["simulate", "--weigths", "1"], "No such option: --weigths .*--weights.*; see "),
+        (
+            ["simulate", "--weights", "1", "--cost-power", "x"],
+            "Invalid value for '--cost-power': it must be a number: got x; ",
+        ),
         (["simulat"], "No such command 'simulat'.*'simulate'"),
         (["simulate"], "Missing option '--weights'; see "),
         (["simulate", "--weights"], "Option '--weights' requires an argument"),

@@ -58,6 +58,7 @@ def test_what_the_template_comments_out_is_the_default_too(tmp_path):
         ("[game]\novererbidding = 'no'", "did you mean 'overbidding'"),
         ("[game]\noverbidding = 'no'", "game.overbidding must be true or false: got 'no'"),
         ("[game]\nmax_bid = inf", "max bid must be above 0 and finite: got inf"),
+        ("[study]\nrounds = 2\ngame = 3", r"game is a section: got study.game = 3; write \[game\]"),
         ("study = 3", r"study is a section: got study = 3; write \[study\]"),
         ("[learner]\niterations = 'many'", "iterations of fictitious-play must be a whole number: got 'many'"),
         ("[learner]\ntolerance = true", "tolerance of fictitious-play must be a number: got True"),

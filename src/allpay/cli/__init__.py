@@ -32,7 +32,8 @@ def main() -> None:
         line = usage_in_one_line(error, sys.argv[1:])
         if line is None:
             raise
-        typer.echo(line, err=True)
+        if line:
+            typer.echo(line, err=True)
         status = BAD_INPUT
     learning = any(thread.name.startswith("ThreadPoolExecutor") for thread in threading.enumerate())
     if status == INTERRUPTED and learning:  # it would be waited for

@@ -27,6 +27,13 @@ NOT_WRITTEN = {errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG, getattr(errno,
 """What the system says where output cannot be written."""
 
 
+PLAINER = {
+    "Input should be a valid integer, unable to parse string as an integer": "it must be a whole number",
+    "Input should be a valid number, unable to parse string as a number": "it must be a number",
+}
+"""What the parser says of a value of the wrong kind, and what users are told."""
+
+
 def in_one_line(function: Callable[..., None]) -> Callable[..., None]:
     """The command, its bad input ending in one line on stderr and a nonzero status, with nothing lost."""
 
@@ -83,7 +90,10 @@ def usage_in_one_line(error: Exception, arguments: Sequence[str]) -> str | None:
     ]
     given = [value for name, value in pairwise(words) if name in names]
     got = f": got {given[-1]}" if given else ""
-    return f"allpay: {' '.join(say().split()).rstrip('.')}{got}; see {context.command_path if context else 'allpay'} --help"
+    told = " ".join(say().split()).rstrip(".")
+    for words, plainer in PLAINER.items():
+        told = told.replace(words, plainer)
+    return f"allpay: {told}{got}; see {context.command_path if context else 'allpay'} --help"
 
 
 def print_json(values: Mapping[str, Any]) -> None:

@@ -214,6 +214,9 @@ def read_study(path: Path) -> Study:
     except ValidationError as error:
         fault = error.errors()[0]
         key = ".".join(str(part) for part in fault["loc"] if part not in UNION)
+        last = key.split(".")[-1]
+        if fault["type"] == "extra_forbidden" and last in StudyFile.model_fields:
+            raise AllpayError(f"{path}: {last} is a section: got {key} = {fault['input']!r}; write [{last}]") from None
         if fault["type"] == "extra_forbidden":
             sections: dict[str, type[BaseModel]] = {"study": StudySection, "game": GameSection}
             section = sections.get(str(fault["loc"][0]), StudyFile)
