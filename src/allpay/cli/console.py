@@ -91,8 +91,8 @@ def usage_in_one_line(error: Exception, arguments: Sequence[str]) -> str | None:
     given = [value for name, value in pairwise(words) if name in names]
     got = f": got {given[-1]}" if given else ""
     told = " ".join(say().split()).rstrip(".")
-    for words, plainer in PLAINER.items():
-        told = told.replace(words, plainer)
+    for parsers, plainer in PLAINER.items():
+        told = told.replace(parsers, plainer)
     return f"allpay: {told}{got}; see {context.command_path if context else 'allpay'} --help"
 
 
