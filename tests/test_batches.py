@@ -14,7 +14,6 @@ from allpay.study.batches import (
     SECONDS,
     batches_of,
     designs_per_batch,
-    processes_for,
     seconds_per_run,
 )
 
@@ -75,15 +74,3 @@ def test_memory_goes_before_all_else():
 def test_runs_trained_side_by_side_fill_their_chunks(rounds):
     study = Study(learner=DQN(), rounds=rounds)
     assert designs_per_batch(study) * rounds % study.learner.chunk == 0
-
-
-@pytest.mark.parametrize("learner", ["dqn", "ppo"])
-def test_those_with_networks_take_a_process_for_each_core_if_there_is_enough_to_do(monkeypatch, learner):
-    monkeypatch.setattr("allpay.study.batches.cores", lambda: 4)
-    named = LEARNERS[learner]()
-    assert processes_for(Study(learner=named, samples=50)) == 4
-    assert processes_for(Study(learner=named, samples=7)) == 1
-    assert processes_for(Study(learner=named, samples=50, strategy="active")) == 1
-    assert processes_for(Study(samples=50)) == 1
-    monkeypatch.setattr("jax.default_backend", lambda: "gpu")
-    assert processes_for(Study(learner=named, samples=50)) == 1

@@ -16,7 +16,7 @@ from threading import Timer
 import pytest
 
 from allpay.errors import AllpayError
-from allpay.learners import EpsilonGreedy, deep
+from allpay.learners import LEARNERS, EpsilonGreedy, deep
 from allpay.study import Study, executors, run, sweep
 from allpay.study.file import read_study, study_of
 from allpay.study.store import in_use, open_store, read_folder
@@ -71,6 +71,18 @@ def test_what_is_no_address_of_a_scheduler_is_refused(address):
     pytest.importorskip("distributed")
     with pytest.raises(AllpayError, match=r"is no address of a scheduler \(.*\): give tcp://HOST:PORT"):
         run(SMALL, scheduler=address)
+
+
+@pytest.mark.parametrize("learner", ["dqn", "ppo"])
+def test_those_with_networks_take_a_process_for_each_core_if_there_is_enough_to_do(monkeypatch, learner):
+    monkeypatch.setattr(executors, "cores", lambda: 4)
+    named = LEARNERS[learner]()
+    assert executors.processes_for(Study(learner=named, samples=50)) == 4
+    assert executors.processes_for(Study(learner=named, samples=7)) == 1
+    assert executors.processes_for(Study(learner=named, samples=50, strategy="active")) == 1
+    assert executors.processes_for(Study(samples=50)) == 1
+    monkeypatch.setattr("jax.default_backend", lambda: "gpu")
+    assert executors.processes_for(Study(learner=named, samples=50)) == 1
 
 
 def test_workers_below_one_are_refused():
@@ -270,7 +282,7 @@ def test_ctrl_c_waits_only_where_something_would_be_lost(tmp_path):
 
 @posix
 def test_a_second_ctrl_c_stops_at_once(started):
-    process, folder = started(LONG.replace("2000000", "300000000"), "--workers", "2")
+    process, folder = started(LONG.replace("2000000", "3000000000"), "--workers", "2")
     until(lambda: "in 2 processes" in (folder / "log.txt").read_text())
     time.sleep(1.0)
     os.killpg(process.pid, signal.SIGINT)

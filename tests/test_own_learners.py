@@ -333,8 +333,8 @@ class Odd:
     ("way", "message"),
     [
         ("none", "a run of odd must yield strategies or return a list of them: got None"),
-        ("text", r"a strategy of odd must be an array of numbers \[1 or bidders, values, bids\]: got a str"),
-        ("ragged", "a strategy of odd must be an array of numbers .*: got a list"),
+        ("text", "a strategy must be an array of numbers: got a str"),
+        ("ragged", "a strategy must be an array of numbers: got a list"),
         ("exit", "odd tried to end the program: a learner returns an outcome or raises an error"),
     ],
 )

@@ -310,9 +310,13 @@ def as_strategy(game: Game, strategy: ArrayLike) -> Array:
     """A strategy of a game, `[1 or bidders, values, bids]`, as an array of numbers.
 
     Raises:
-        AllpayError: if the shape does not fit, a row is not a probability vector, or a bid that is not allowed is played.
+        AllpayError: if it is no array of numbers, the shape does not fit, a row is not a probability vector, or a bid that is
+            not allowed is played.
     """
-    strategy = np.asarray(strategy, float)
+    try:
+        strategy = np.asarray(strategy, float)
+    except (TypeError, ValueError):
+        raise AllpayError(f"a strategy must be an array of numbers: got a {type(strategy).__name__}") from None
     shape = (len(game.value_grid), game.bid_levels)
     if strategy.ndim != 3 or strategy.shape[1:] != shape or strategy.shape[0] not in (1, game.bidders):
         raise AllpayError(

@@ -25,8 +25,8 @@ TOLERANCE = 1e-6
 """How far a design may lie outside its polytope by rounding."""
 
 
-DUST = 1e-6
-"""A weight below this is shown as none."""
+SHOWN = 1e-6
+"""A weight below this is shown as 0."""
 
 
 def shown(weights: ArrayLike, digits: int = 3) -> str:
@@ -37,7 +37,7 @@ def shown(weights: ArrayLike, digits: int = 3) -> str:
     """
     least = 10.0**-digits
     numbers = [
-        f"{x:.{digits}g}" if x >= 0.5 * least else f"<{least:g}" if x > DUST else "0"
+        f"{x:.{digits}g}" if x >= 0.5 * least else f"<{least:g}" if x > SHOWN else "0"
         for x in np.asarray(weights, float)
     ]
     carrying = len(numbers)

@@ -47,7 +47,7 @@ from allpay.cli.options import (
     Workers,
 )
 from allpay.cli.results import labelled
-from allpay.cli.running import design_by_theory, run_studies, run_study, simulate_study
+from allpay.cli.running import design_by_theory, run_studies, simulate_study
 from allpay.errors import AllpayError, one_of
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def design(
         design_by_theory(study, as_json)
         return
     study.game(study.designs[0])  # what the options get wrong is said before anything is computed or written
-    run_study(study, out, workers, scheduler, as_json)
+    run_studies({"": study}, out, workers, scheduler, as_json)
 
 
 @command
@@ -248,7 +248,7 @@ def run(
     """Run a study file: sweep, fit, ascend, check; all of it kept in a folder."""
     from allpay.study.file import read_study
 
-    run_study(read_study(file), file.with_suffix("") if out is None else out, workers, scheduler, as_json)
+    run_studies({"": read_study(file)}, file.with_suffix("") if out is None else out, workers, scheduler, as_json)
 
 
 @command

@@ -143,12 +143,6 @@ def go_on(error: KeyboardInterrupt | AllpayError, folder: Path | None) -> NoRetu
     raise AllpayError(f"{error}{kept}") from error
 
 
-def run_study(study: "Study", out: Path | None, workers: int | None, scheduler: str | None, as_json: bool) -> None:
-    """The whole pipeline for a study, and what it found on stdout."""
-    study.game(study.designs[0])  # what the options get wrong is said before anything is computed or written
-    run_studies({"": study}, out, workers, scheduler, as_json)
-
-
 def run_studies(
     studies: "dict[str, Study]", out: Path | None, workers: int | None, scheduler: str | None, as_json: bool
 ) -> None:
@@ -164,7 +158,8 @@ def run_studies(
             from allpay.files import write
             from allpay.pipeline import check_enough
             from allpay.pipeline import design as find_design
-            from allpay.study.batches import designs_per_batch, processes_for
+            from allpay.study.batches import designs_per_batch
+            from allpay.study.executors import processes_for
             from allpay.study.file import together
             from allpay.study.store import SURROGATE, open_store
             from allpay.versions import versions

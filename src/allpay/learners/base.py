@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from allpay.auction import Played, play
 from allpay.errors import AllpayError
@@ -283,19 +283,12 @@ def outcome_of(
     def taken(game: Game, seed: np.uint64) -> Learned:
         goal = -1.0 if tolerance is None else threshold(game, tolerance)
         gains: list[float] = []
-        strategy: ArrayLike = ()
         steps = run(game, seed)
         if not isinstance(steps, Iterable):
             raise AllpayError(f"a run of {learner.name} must yield strategies or return a list of them: got {steps!r}")
         for step in steps:
-            try:
-                strategy = np.asarray(step, float)
-            except (TypeError, ValueError):
-                kind = type(step).__name__
-                raise AllpayError(
-                    f"a strategy of {learner.name} must be an array of numbers [1 or bidders, values, bids]: got a {kind}"
-                ) from None
-            gains.append(float(exploitability(game, as_strategy(game, strategy)).mean()))
+            strategy = as_strategy(game, step)
+            gains.append(float(exploitability(game, strategy).mean()))
             if gains[-1] <= goal:
                 break
         if not gains:
@@ -303,7 +296,7 @@ def outcome_of(
         kept = min(CHECKPOINTS, len(gains))
         history = np.full(CHECKPOINTS, np.nan)
         history[:kept] = [gains[len(gains) * (k + 1) // kept - 1] for k in range(kept)]
-        return Learned(np.array(strategy, float), history, len(gains))
+        return Learned(np.array(strategy), history, len(gains))
 
     return _outcome(learner, games, seeds, taken, auctions, tolerance)
 

@@ -69,6 +69,8 @@ def draw_equilibrium(game: Game, equilibrium: Equilibrium, path: Path) -> Path:
     Raises:
         AllpayError: if the format is unknown or the file cannot be written.
     """
+    if not path.name:
+        raise AllpayError("cannot draw into a file without a name: give --plot bids.png")
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.0, 2.9), layout="constrained")
@@ -86,8 +88,6 @@ def draw_equilibrium(game: Game, equilibrium: Equilibrium, path: Path) -> Path:
     _draw_density(right, game, equilibrium)
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
-    if not path.name:
-        raise AllpayError("cannot draw into a file without a name: give --plot bids.png")
     if not path.suffix:
         path = path.with_suffix(".png")
     try:

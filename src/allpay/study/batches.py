@@ -9,8 +9,6 @@ import math
 from typing import Any
 
 from allpay.game import Private, Setting
-from allpay.learners import DEEP
-from allpay.learners.base import cores
 from allpay.study.study import Study
 
 SECONDS = {
@@ -38,9 +36,6 @@ what a batch costs."""
 MOST_BATCHES = 10_000
 """Into how many batches a study is parted at most: they last longer instead. Enough for a thousand workers, ten for each."""
 
-PER_PROCESS = 2
-"""So many batches must be there for each process, or it is not worth starting several."""
-
 MEMORY = 2**29
 """Bytes that the strategies learned in a batch may take; this goes before all else."""
 
@@ -65,21 +60,6 @@ def designs_per_batch(study: Study) -> int:
     chunk = getattr(study.learner, "chunk", 1)
     whole = chunk // math.gcd(chunk, study.rounds)
     return whole * math.ceil(size / whole)
-
-
-def processes_for(study: Study) -> int:
-    """In how many processes a study is learned soonest on this machine.
-
-    Most learners use all cores in one. Those with networks do not: XLA parts their small operations between cores at a loss, so
-    that processes of one thread each, of which each compiles for itself, are sooner done once there are batches for all.
-    On a GPU one process trains all.
-    """
-    batches = math.ceil(study.samples / designs_per_batch(study))
-    if study.learner.name not in DEEP or study.active or batches < PER_PROCESS * cores():
-        return 1
-    import jax
-
-    return cores() if jax.default_backend() == "cpu" else 1
 
 
 def seconds_per_run(study: Study) -> float:

@@ -15,13 +15,19 @@ from multiprocessing import get_context, parent_process
 from typing import Any
 
 from allpay.errors import AllpayError
+from allpay.learners import DEEP
 from allpay.learners.base import cores
+from allpay.study.batches import designs_per_batch
+from allpay.study.study import Study
 
 AHEAD = 2
 """How many batches wait for each that is being learned: fewer would leave workers idle, more would only fill memories."""
 
 ONE_THREAD = "--xla_cpu_multi_thread_eigen=false"
 """Tells XLA, where it computes on a CPU, not to part an operation between threads; that changes no bit of what it computes."""
+
+PER_PROCESS = 2
+"""So many batches must be there for each process, or it is not worth starting several."""
 
 PATIENCE = 10
 """Seconds in which a scheduler must answer."""
@@ -40,6 +46,21 @@ class Pool:
     executor: Executor
     width: Callable[[], int]
     threads: int | None
+
+
+def processes_for(study: Study) -> int:
+    """In how many processes a study is learned soonest on this machine.
+
+    Most learners use all cores in one. Those with networks do not: XLA parts their small operations between cores at a loss, so
+    that processes of one thread each, of which each compiles for itself, are sooner done once there are batches for all.
+    On a GPU one process trains all.
+    """
+    batches = math.ceil(study.samples / designs_per_batch(study))
+    if study.learner.name not in DEEP or study.active or batches < PER_PROCESS * cores():
+        return 1
+    import jax
+
+    return cores() if jax.default_backend() == "cpu" else 1
 
 
 class Here(Executor):
