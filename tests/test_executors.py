@@ -37,9 +37,12 @@ def undisturbed():
 
 
 def until(condition, seconds=60.0):
-    """Wait until something is so."""
+    """Wait until something is so, and return it; a file that another process has yet to write, or to finish, is waited for."""
     end = time.monotonic() + seconds
-    while not condition():
+    while True:
+        with suppress(FileNotFoundError, json.JSONDecodeError):
+            if found := condition():
+                return found
         assert time.monotonic() < end, "it did not come to that"
         time.sleep(0.01)
 
@@ -353,8 +356,7 @@ class Cluster:
     def __init__(self, folder):
         self.file = folder / "scheduler.json"
         self.processes = {"scheduler": self.start("dask_scheduler", "--host", "127.0.0.1", "--port", "0")}
-        until(self.file.exists)
-        self.address = json.loads(self.file.read_text())["address"]
+        self.address = until(lambda: json.loads(self.file.read_text())["address"])
         for name in ("one", "other"):
             self.add(name)
 
