@@ -9,7 +9,8 @@ from allpay.errors import AllpayError
 from allpay.game import Common, Game, Private, Uniform, integers
 from allpay.learners import InteriorPoint, learn, run_seeds
 from allpay.learners.base import Payoffs
-from allpay.learners.interior_point import _direct, _factor, _linearise, _look, _point, _substitute
+from allpay.learners.interior_point import _direct, _linearise, _look, _point
+from allpay.learners.linear import factor, substitute
 from allpay.mechanism import all_pay, first_price
 from allpay.outcome import Verdict
 from allpay.payoffs import expected_payoffs, quadrature, terms, tie_averages, tie_slopes
@@ -151,8 +152,8 @@ def test_equations_are_solved():
     a, y = rng.normal(size=(12, 12)), rng.normal(size=12)
     a[0, 0] = 0  # no solution without a change of rows
     factors, pivots, x = a.copy(), np.empty(12, np.int64), y.copy()
-    _factor(factors, pivots)
-    _substitute(factors, pivots, x)
+    factor(factors, pivots)
+    substitute(factors, pivots, x)
     np.testing.assert_allclose(a @ x, y, atol=1e-12)
 
 

@@ -82,30 +82,79 @@ def _play(cumulative, payments, bids, auctions, state, revenue, highest):  # typ
 
 @dataclass(frozen=True)
 class Settled:
-    """Auctions that are decided, `[…, bidders]`: the rank of each bidder, 0 for the highest bid, its payment and utility."""
+    """Auctions that are decided, each `[…, bidders]`.
+
+    Attributes:
+        rank: 0 for the first; n where a bidder is not there, stays out, or bids less than the reserve.
+        payment: what each pays for its rank, without the fee.
+        utility: what it is worth to each.
+        share: the share of the prizes that each wins.
+        fee: the fee that each pays.
+    """
 
     rank: NDArray[np.int64]
     payment: Array
     utility: Array
+    share: Array
+    fee: Array
 
 
-def settle(game: Game, values: Array, bids: Array, ties: Array) -> Settled:
+def settle(
+    game: Game,
+    values: Array,
+    bids: Array,
+    ties: Array,
+    luck: Array | float = 0.0,
+    enters: NDArray[np.bool_] | bool = True,
+) -> Settled:
     """Who wins and pays what, in one auction or many.
 
     Args:
         game: the game; bids need not lie on its grid.
-        values, bids: `[…, bidders]` of each bidder, in money.
+        values, bids: `[…, bidders]` of each bidder, in money; those of a group beside each other.
         ties: `[…, bidders]` independent random numbers of any one continuous distribution; the lowest wins a tie.
+        luck: `[…, bidders]` random numbers added to scores, see `success.Success.noise`.
+        enters: `[…, bidders]` who is there and does not stay out. A bid below the reserve does not enter either.
     """
-    rank = np.argsort(np.lexsort((ties, -bids)))
-    payment = np.asarray(game.mechanism.payments)[rank]
-    money = values * np.asarray(game.mechanism.prizes)[rank] - payment * bids**game.cost_power
-    return Settled(rank, payment * bids, game.utility(money))
+    mechanism, n = game.mechanism, game.bidders
+    which = np.repeat(np.arange(len(game.groups)), game.counts)
+    enters = np.broadcast_to(enters, bids.shape) & (bids >= mechanism.reserve * (1 - 1e-12))
+    start, slope = (np.array([getattr(b, name) for b, _ in game.groups]) for name in ("head_start", "handicap"))
+    effort = start[which] + slope[which] * bids if game.grouped else bids
+    score = np.where(enters, mechanism.success.scores(effort) + luck, -np.inf)
+    order = np.lexsort((ties, -score, ~enters))
+    rank = np.where(enters, np.argsort(order), n)
+    pays = rank
+    if mechanism.ties != "random":  # a loser with at most one bid strictly above its own is second
+        above = np.sum((score[..., None, :] > score[..., :, None]) & enters[..., None, :], axis=-1)
+        pays = np.where((rank > 0) & (rank < n) & (above <= 1), 1, rank)
+    payment = np.append(mechanism.payments, 0.0)[pays]
+    share = np.append(mechanism.prizes, 0.0)[rank]
+    fee = mechanism.fee * enters
+    money = np.empty(bids.shape)
+    utility = np.empty(bids.shape)
+    for i, (bidder, _) in enumerate(game.groups):
+        own = which == i
+        money[..., own] = values[..., own] * share[..., own] - payment[..., own] * bidder.cost.cost(bids[..., own])
+        utility[..., own] = game.utility_of(i, money[..., own] - fee[..., own] if mechanism.fee else money[..., own])
+    return Settled(rank, payment * bids, utility, share, fee)
+
+
+def turn_up(game: Game, auctions: int, random: np.random.Generator) -> NDArray[np.bool_]:
+    """`[auctions, bidders]` who is there."""
+    n = game.bidders
+    there = np.ones((auctions, n), bool)
+    if game.field is not None:  # so many of them, each set equally likely
+        count = random.choice(n + 1, size=auctions, p=game.field.among(n))
+        places = random.random((auctions, n)).argsort(axis=1).argsort(axis=1)
+        there = places < count[:, None]
+    presence = np.repeat(game.presence, game.counts)
+    return there & (random.random((auctions, n)) < presence) if np.any(presence < 1) else there
 
 
 @dataclass(frozen=True)
 class Played:
-    """Sampled auctions: `[auctions]` the revenue and the highest bid of each."""
+    """Sampled auctions: `[auctions]` the revenue, without fees, and the highest bid of each; 0 where nobody bids."""
 
     revenue: Array
     highest_bid: Array
@@ -116,13 +165,48 @@ def play(game: Game, strategy: Array, auctions: int, seed: int) -> Played:
 
     Args:
         game: the game.
-        strategy: `[1 or bidders, values, bids]` the probability of each bid given the value.
+        strategy: `[groups or bidders, values, bids]` the probability of each bid given the value.
         auctions: how many.
         seed: of the random stream, an unsigned 64-bit number.
     """
     cumulative = np.cumsum(strategy, axis=-1)
     # The last bid that is ever made closes its row at 1, so that rounding never leads to a bid of probability 0.
     cumulative[cumulative >= cumulative[..., -1:]] = 1.0
+    if not game.simple:
+        return _play_any(game, cumulative, auctions, seed)
     revenue, highest = np.zeros(auctions), np.zeros(auctions)
     _play(cumulative, np.asarray(game.mechanism.payments), game.bid_grid, auctions, np.uint64(seed), revenue, highest)
+    return Played(revenue, highest)
+
+
+AT_A_TIME = 2_000_000
+"""So many bids are sampled at once, at most."""
+
+
+def _play_any(game: Game, cumulative: Array, auctions: int, seed: int) -> Played:
+    """`play` for any game, settled by `settle`."""
+    random = np.random.default_rng(int(seed))
+    kinds, values, levels = cumulative.shape
+    n = game.bidders
+    which = np.repeat(np.arange(kinds), game.counts if kinds == len(game.groups) else 1)
+    grids = np.repeat(game.value_grids, game.counts, axis=0)
+    # one ascending list of all rows, so that one search finds every bid
+    rows = (cumulative.reshape(-1, levels) + np.arange(kinds * values)[:, None]).ravel()
+    revenue, highest = np.empty(auctions), np.empty(auctions)
+    step = max(1, AT_A_TIME // n)
+    for first in range(0, auctions, step):
+        part = slice(first, min(first + step, auctions))
+        shape = (part.stop - first, n)
+        value = random.integers(values, size=shape)
+        place = which * values + value
+        bid = np.searchsorted(rows, place + random.random(shape), side="right") - place * levels
+        bid = np.clip(bid, 0, levels - 1)
+        enters = turn_up(game, shape[0], random)
+        if game.mechanism.may_stay_out:
+            enters &= bid > 0
+        bids = game.bid_grid[bid]
+        luck = game.mechanism.success.noise(random, shape)
+        settled = settle(game, grids[np.arange(n), value], bids, random.random(shape), luck, enters)
+        revenue[part] = settled.payment.sum(axis=1)
+        highest[part] = np.where(enters, bids, 0.0).max(axis=1)
     return Played(revenue, highest)

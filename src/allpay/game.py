@@ -7,15 +7,18 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from allpay.attendance import Field, binomial_field
 from allpay.errors import AllpayError, one_of
-from allpay.mechanism import Mechanism, check_real, check_whole
+from allpay.mechanism import TIES, Mechanism, check_real, check_whole
+from allpay.preferences import Cara, Cost, Neutral, OwnCost, OwnUtility, PowerCost, Utility, above_zero
+from allpay.success import Highest, Success
 
 Array = NDArray[np.float64]
 
@@ -298,6 +301,84 @@ class Common:
 
 
 @dataclass(frozen=True)
+class Bidder:
+    """One kind of bidder: what it wins for, what bids cost it, and what sets it apart from others.
+
+    Attributes:
+        values: what the prize is worth to it: `Private` or `Common`, or a distribution, which is private.
+        cost: what a paid bid costs: p for b^p, a `Cost`, or any increasing function that is 0 at 0.
+        utility: of money: a `Utility`, or any nondecreasing function.
+        max_bid: a cap on its bids; None for none of its own.
+        overbidding: whether a bid may exceed its own value.
+        head_start, handicap: ranks are decided by head_start + handicap·bid, where the highest bid wins or luck is added to
+            bids; with luck on the logarithm of bids there is no head start.
+        presence: the chance that it turns up, in (0, 1].
+
+    Raises:
+        AllpayError: if a number is out of its bounds, or something is not what it should be.
+    """
+
+    values: "Private | Common" = field(default_factory=Private)
+    cost: Cost = field(default_factory=PowerCost)
+    utility: Utility = field(default_factory=Neutral)
+    max_bid: float | None = None
+    overbidding: bool = True
+    head_start: float = 0.0
+    handicap: float = 1.0
+    presence: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.values, (Private, Common)):
+            object.__setattr__(self, "values", Private(self.values))
+        if not callable(getattr(self.cost, "cost", None)):
+            object.__setattr__(
+                self,
+                "cost",
+                OwnCost(self.cost) if callable(self.cost) else PowerCost(self.cost),  # type: ignore[arg-type]
+            )
+        if not callable(getattr(self.utility, "utility", None)):
+            if not callable(self.utility):
+                raise AllpayError(f"utility must be a function of money, or Cara(2): got {str(self.utility)[:60]!r}")
+            object.__setattr__(self, "utility", OwnUtility(self.utility))
+        if self.max_bid is not None:
+            object.__setattr__(self, "max_bid", above_zero("max bid", self.max_bid))
+        if not isinstance(self.overbidding, (bool, np.bool_)):
+            raise AllpayError(f"overbidding must be true or false: got {str(self.overbidding)[:60]!r}")
+        object.__setattr__(self, "overbidding", bool(self.overbidding))
+        object.__setattr__(self, "handicap", above_zero("handicap", self.handicap))
+        check_real("head start", self.head_start)
+        if not (math.isfinite(self.head_start) and self.head_start >= 0):
+            raise AllpayError(f"head start must be at least 0 and finite: got {self.head_start:g}")
+        object.__setattr__(self, "head_start", float(self.head_start))
+        object.__setattr__(self, "presence", above_zero("presence", self.presence))
+        if self.presence > 1:
+            raise AllpayError(f"presence is a chance, at most 1: got {self.presence:g}")
+
+
+Groups = tuple[tuple[Bidder, int], ...]
+"""Bidders who differ: each kind, and how many there are of it."""
+
+
+def groups_of(given: Sequence[Any]) -> Groups:
+    """Kinds of bidders with their numbers, checked.
+
+    Raises:
+        AllpayError: if they are not pairs of a bidder and a whole number of at least 1.
+    """
+    groups = []
+    for pair in given:
+        if not (isinstance(pair, (tuple, list)) and len(pair) == 2 and isinstance(pair[0], Bidder)):
+            raise AllpayError(f"groups must be pairs of a Bidder and how many of it there are: got {str(pair)[:60]!r}")
+        check_whole("the number of bidders of a group", pair[1])
+        if pair[1] < 1:
+            raise AllpayError(f"a group must have at least 1 bidder: got {pair[1]}; leave it out if nobody is in it")
+        groups.append((pair[0], int(pair[1])))
+    if not groups:
+        raise AllpayError("there are no bidders: give at least one group")
+    return tuple(groups)
+
+
+@dataclass(frozen=True)
 class Game:
     """Bidders with values bid on a grid under a mechanism.
 
@@ -305,34 +386,43 @@ class Game:
     (1 − e^{−ρz})/ρ with constant absolute risk aversion ρ = risk_aversion > 0.
 
     Attributes:
-        mechanism: what each rank wins and pays.
-        values: private or common.
+        mechanism: what each rank wins and pays, who beats whom, reserve and fee.
+        values: private or common, where all bidders are alike; or groups `((Bidder(…), how many), …)` where they differ, which
+            then say all about bidders: cost power, risk aversion and overbidding are left as they are.
         cost_power: p of the cost b^p that a paid bid b is to its bidder; revenue counts b.
         risk_aversion: ρ ≥ 0, per unit of money.
-        bid_levels: how many bids are allowed, K: equally spaced from 0 to max_bid.
+        bid_levels: how many bids are allowed, K: equally spaced from 0 to max_bid. Where a bidder may stay out, the first of
+            them is to stay out, and the others are spaced from the reserve up.
         max_bid: the cap on bids; without it, the highest value where overbidding is not allowed, else the bid above
             which bidding 0 is at least as good at every rank.
         overbidding: whether a bid may exceed the bidder's own value.
+        attendance: who turns up: a `Field`, or the chance of each bidder to be there. Bidders know this, not who is there.
 
     Raises:
         AllpayError: if a number is out of its bounds, or no cap is given where every bid can be rational.
     """
 
     mechanism: Mechanism
-    values: Private | Common = field(default_factory=Private)
+    values: Private | Common | Groups = field(default_factory=Private)
     cost_power: float = 1.0
     risk_aversion: float = 0.0
     bid_levels: int = 101
     max_bid: float | None = None
     overbidding: bool = True
+    attendance: Field | float = 1.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.mechanism, Mechanism):
             raise AllpayError(
                 f"a game needs a Mechanism: got {self.mechanism!r}; give all_pay(3), or use Game.from_weights(rule, weights)"
             )
-        if not isinstance(self.values, (Private, Common)):
-            raise AllpayError(f"values must be Private(…) or Common(…): got {self.values!r}")
+        if isinstance(self.values, (list, tuple)):
+            object.__setattr__(self, "values", groups_of(self.values))
+            self._check_groups()
+        elif not isinstance(self.values, (Private, Common)):
+            raise AllpayError(
+                f"values must be Private(…) or Common(…): got {self.values!r}; or give groups, as [(Bidder(…), 2), …]"
+            )
         check_real("cost power", self.cost_power)
         check_real("risk aversion", self.risk_aversion)
         check_whole("bid levels", self.bid_levels)
@@ -342,28 +432,69 @@ class Game:
             raise AllpayError(f"cost power must be above 0: got {self.cost_power:g}")
         if not (math.isfinite(self.risk_aversion) and self.risk_aversion >= 0):
             raise AllpayError(f"risk aversion must be at least 0: got {self.risk_aversion:g}")
-        if self.bid_levels < 2:
-            raise AllpayError(f"bid levels must be at least 2: got {self.bid_levels}")
-        levels = self.values.levels if isinstance(self.values, Private) else 1
-        if levels * self.bid_levels > MOST_CELLS:
+        least = 3 if self.mechanism.may_stay_out else 2
+        if self.bid_levels < least:
+            raise AllpayError(f"bid levels must be at least {least}: got {self.bid_levels}")
+        self._check_attendance()
+        if self.value_levels * self.bid_levels > MOST_CELLS:
             raise AllpayError(
-                f"value levels × bid levels must be at most {MOST_CELLS:,}: got {levels:,} × {self.bid_levels:,}, "
-                f"{_memory(levels * self.bid_levels)} a table; give fewer of either"
+                f"value levels × bid levels must be at most {MOST_CELLS:,}: got {self.value_levels:,} × {self.bid_levels:,}, "
+                f"{_memory(self.value_levels * self.bid_levels)} a table; give fewer of either"
             )
         if self.max_bid is not None and not (math.isfinite(self.max_bid) and self.max_bid > 0):
             raise AllpayError(f"max bid must be above 0 and finite: got {self.max_bid:g}; leave it out for no cap")
-        if not self.values.highest > 0:
+        if not self.highest_value > 0:
             raise AllpayError("no value is above 0: nobody has anything to win")
         if not math.isfinite(self.top_bid):
             raise AllpayError(
                 "a rank that wins more than the last pays nothing, so any bid can be rational: give max_bid"
             )
-        most = max(float(self.top_bid**self.cost_power), self.values.highest)
+        if not self.mechanism.reserve < self.top_bid:
+            raise AllpayError(
+                f"the reserve must be below the highest bid that can be rational or is allowed, {self.top_bid:.6g}: got "
+                f"{self.mechanism.reserve:g}"
+            )
+        worth = self.highest_value * self.mechanism.prizes[0]
+        if self.mechanism.fee >= worth > 0 and self.mechanism.fee > 0:
+            raise AllpayError(
+                f"the fee must be below what the first prize is worth to anybody, {worth:.6g}: got {self.mechanism.fee:g}"
+            )
+        most = max(float(self.top_bid**self.cost_power), self.highest_value)
         if self.risk_aversion * most > MOST_AVERSE:
             raise AllpayError(
                 f"risk aversion must be at most {MOST_AVERSE / most:.4g} where {most:.4g} can be lost or won: got "
                 f"{self.risk_aversion:g}; beyond, utilities are no numbers that can be added"
             )
+
+    def _check_groups(self) -> None:
+        for name, default in (("cost_power", 1.0), ("risk_aversion", 0.0), ("overbidding", True)):
+            if getattr(self, name) != default:
+                raise AllpayError(
+                    f"{name.replace('_', ' ')} of bidders who differ is said for each of their groups: got "
+                    f"{getattr(self, name)} for all"
+                )
+        total = sum(count for _, count in self.groups)
+        if total != self.bidders:
+            raise AllpayError(
+                f"the groups have {total} bidders together, and the mechanism has {self.bidders} ranks: give as many"
+            )
+        kinds = [bidder for bidder, _ in self.groups]
+        if any(bidder.head_start > 0 for bidder in kinds) and math.isinf(float(self.mechanism.success.scores(np.zeros(1))[0])):
+            raise AllpayError("a head start has no meaning where luck acts on the logarithm of bids: give a handicap")
+        levels = {bidder.values.levels for bidder in kinds if isinstance(bidder.values, Private)}
+        if any(max(levels) % level for level in levels):
+            raise AllpayError(
+                f"the numbers of value levels of groups must divide the largest: got {', '.join(map(str, sorted(levels)))}"
+            )
+
+    def _check_attendance(self) -> None:
+        given = self.attendance
+        if isinstance(given, Field):
+            given.among(self.bidders)
+        else:
+            object.__setattr__(self, "attendance", above_zero("attendance", given))
+            if self.attendance > 1:  # type: ignore[operator]
+                raise AllpayError(f"attendance is the chance to turn up, at most 1: got {given:g}")
 
     @classmethod
     def from_weights(
@@ -392,34 +523,136 @@ class Game:
         """n, how many bid."""
         return self.mechanism.bidders
 
+    @property
+    def grouped(self) -> bool:
+        """Whether bidders are given by groups."""
+        return isinstance(self.values, tuple)
+
     @cached_property
+    def groups(self) -> Groups:
+        """`((bidder, how many), …)`: each kind of bidder; one where all are alike."""
+        if isinstance(self.values, tuple):
+            return self.values
+        utility = Cara(self.risk_aversion) if self.risk_aversion > 0 else Neutral()
+        cost = PowerCost(self.cost_power)
+        return ((Bidder(self.values, cost, utility, self.max_bid, self.overbidding), self.bidders),)
+
+    @cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """`[groups]` how many bidders each has."""
+        return np.array([count for _, count in self.groups])
+
+    @property
+    def value_levels(self) -> int:
+        """V, how many values a bidder can have on the grid: the most that a group has."""
+        return max(b.values.levels if isinstance(b.values, Private) else 1 for b, _ in self.groups)
+
+    @property
+    def highest_value(self) -> float:
+        """The highest value that anybody can have."""
+        return max(bidder.values.highest for bidder, _ in self.groups)
+
+    @cached_property
+    def value_grids(self) -> Array:
+        """`[groups, values]` the values a bidder of each group can have, each equally likely; those of a group with fewer levels
+        are repeated."""
+        grids = [bidder.values.grid() for bidder, _ in self.groups]
+        return np.stack([np.repeat(grid, self.value_levels // len(grid)) for grid in grids])
+
+    @property
     def value_grid(self) -> Array:
-        """`[values]` the values a bidder can have, each equally likely."""
-        return self.values.grid()
+        """`[values]` the values a bidder can have, where all bidders are alike."""
+        return self._alone(self.value_grids)
 
     @cached_property
     def bid_grid(self) -> Array:
-        """`[bids]` the bids allowed, from 0 up."""
-        return np.linspace(0.0, self.top_bid, self.bid_levels)
+        """`[bids]` the bids allowed, from 0 up; where a bidder may stay out, that is the first, and the others begin at the
+        reserve."""
+        if not self.mechanism.may_stay_out:
+            return np.linspace(0.0, self.top_bid, self.bid_levels)
+        return np.concatenate([[0.0], np.linspace(self.mechanism.reserve, self.top_bid, self.bid_levels - 1)])
 
     @cached_property
+    def cost_grids(self) -> Array:
+        """`[groups, bids]` what each bid costs a bidder of each group when it is paid in full."""
+        return np.stack([bidder.cost.cost(self.bid_grid) for bidder, _ in self.groups])
+
+    @property
     def costs(self) -> Array:
-        """`[bids]` what each bid costs its bidder when it is paid in full."""
-        return self.bid_grid**self.cost_power
+        """`[bids]` what each bid costs its bidder when it is paid in full, where all bidders are alike."""
+        return self._alone(self.cost_grids)
 
     @cached_property
+    def limits(self) -> NDArray[np.int64]:
+        """`[groups, values]` how many bids, from 0 up, a bidder of each group and value may make."""
+        limits = np.full((len(self.groups), self.value_levels), self.bid_levels)
+        for row, values, (bidder, _) in zip(limits, self.value_grids, self.groups, strict=True):
+            if bidder.max_bid is not None:
+                row[:] = np.searchsorted(self.bid_grid, bidder.max_bid * (1 + 1e-12), side="right")
+            if not bidder.overbidding:
+                row[:] = np.minimum(row, np.searchsorted(self.bid_grid, values * (1 + 1e-12), side="right"))
+        return limits
+
+    @property
     def allowed(self) -> NDArray[np.int64]:
-        """`[values]` how many bids, from 0 up, a bidder of each value may make."""
-        if self.overbidding:
-            return np.full(len(self.value_grid), self.bid_levels)
-        return np.searchsorted(self.bid_grid, self.value_grid * (1 + 1e-12), side="right")
+        """`[values]` how many bids, from 0 up, a bidder of each value may make, where all bidders are alike."""
+        return self._alone(self.limits)
+
+    @cached_property
+    def efforts(self) -> Array:
+        """`[groups, bids]` what ranks are decided by before luck: head start + handicap·bid."""
+        return np.stack([bidder.head_start + bidder.handicap * self.bid_grid for bidder, _ in self.groups])
 
     @property
     def top_bid(self) -> float:
         """The highest bid of the grid."""
         if self.max_bid is not None:
             return float(self.max_bid)
-        return undominated_bid(self) if self.overbidding else self.values.highest
+        return max(_top(self.mechanism, bidder) for bidder, _ in self.groups)
+
+    @cached_property
+    def field(self) -> Field | None:
+        """How many turn up, where each set of so many is equally likely; None if everybody is there, or each group has a
+        chance of its own."""
+        if isinstance(self.attendance, Field):
+            return self.attendance
+        alone = self.groups[0][0].presence if len(self.groups) == 1 else 1.0
+        chance = self.attendance * alone
+        return binomial_field(self.bidders, chance) if chance < 1 else None
+
+    @cached_property
+    def presence(self) -> Array:
+        """`[groups]` the chance of a bidder to turn up, beside what `field` says."""
+        return np.array([1.0 if len(self.groups) == 1 else bidder.presence for bidder, _ in self.groups])
+
+    @cached_property
+    def turnout(self) -> Array:
+        """`[groups]` the chance of a bidder to turn up, all told."""
+        return self.presence * (1.0 if self.field is None else self.field.mean / self.bidders)
+
+    @property
+    def plain(self) -> bool:
+        """Whether all bidders are alike and the highest bid wins, ties being broken at random."""
+        return len(self.groups) == 1 and not self.mechanism.success.lucky and self.mechanism.ties == "random"
+
+    @property
+    def simple(self) -> bool:
+        """Whether it has no part beyond bidders who are alike, all there, and the highest bid that wins."""
+        return self.plain and self.field is None and not self.mechanism.may_stay_out
+
+    @property
+    def own_utility(self) -> bool:
+        """Whether a subclass has a utility of its own."""
+        return type(self).utility is not Game.utility
+
+    def utility_of(self, group: int, money: ArrayLike) -> Array:
+        """Utility of a money payoff, any shape, of a bidder of a group; 0 for 0."""
+        return self.groups[group][0].utility.utility(money) if self.grouped else self.utility(money)
+
+    def _alone(self, rows: Any) -> Any:
+        if len(self.groups) > 1:
+            raise AllpayError("bidders of this game differ: look at each of its groups")
+        return rows[0]
 
     def utility(self, money: ArrayLike) -> Array:
         """Utility of a money payoff, any shape: itself, or (1 − e^{−ρz})/ρ."""
@@ -429,19 +662,29 @@ class Game:
 
 @dataclass(frozen=True)
 class Setting:
-    """All of a game but its mechanism: what stays the same while designs vary. Fields are those of `Game`."""
+    """All of a game but its prizes and payments: what stays the same while designs vary. Fields are those of `Game`, and those
+    of `Mechanism` that say who beats whom, reserve, fee, and ties."""
 
-    values: Private | Common = field(default_factory=Private)
+    values: Private | Common | Groups = field(default_factory=Private)
     cost_power: float = 1.0
     risk_aversion: float = 0.0
     bid_levels: int = 101
     max_bid: float | None = None
     overbidding: bool = True
+    attendance: Field | float = 1.0
+    luck: Success = field(default_factory=Highest)
+    reserve: float = 0.0
+    fee: float = 0.0
+    ties: str = TIES[0]
 
     def game(self, mechanism: Mechanism) -> Game:
-        """This setting under a mechanism."""
-        return Game(mechanism, **vars(self))
+        """This setting under a mechanism, of which prizes and payments are kept."""
+        rules = replace(mechanism, success=self.luck, reserve=self.reserve, fee=self.fee, ties=self.ties)
+        rest = {name: getattr(self, name) for name in _OF_GAME}
+        return Game(rules, **rest)
 
+
+_OF_GAME = tuple(f.name for f in fields(Game) if f.name != "mechanism")
 
 game = Game.from_weights
 
@@ -454,13 +697,27 @@ def check_game(game: object) -> None:
 
 
 def undominated_bid(game: Game) -> float:
-    """The bid above which every rank is worth no more than the last rank at bid 0, for the highest value; ∞ if none is.
+    """The bid above which no rank is worth its cost, for any bidder; ∞ if there is none. Caps are not looked at."""
+    return max(_undominated(game.mechanism, bidder) for bidder, _ in game.groups)
 
-    From v·a_k − p_k·c(b) ≥ v·a_n: c(b) = v·max_k (a_k − a_n)/p_k.
+
+def _top(mechanism: Mechanism, bidder: Bidder) -> float:
+    """The highest bid that a bidder may want to make, and may."""
+    if bidder.max_bid is not None:
+        return float(bidder.max_bid)
+    return _undominated(mechanism, bidder) if bidder.overbidding else bidder.values.highest
+
+
+def _undominated(mechanism: Mechanism, bidder: Bidder) -> float:
+    """The bid above which every rank is worth no more to a bidder than the last rank at bid 0; ∞ if none is.
+
+    From v·a_k − p_k·c(b) ≥ v·a_n: c(b) = v·max_k (a_k − a_n)/p_k; where it may stay out, it can be sure of nothing, and a_n
+    is left out.
     """
-    a, p = game.mechanism.prizes, game.mechanism.payments
-    gains = [(a_k - a[-1], p_k) for a_k, p_k in zip(a, p, strict=True) if a_k > a[-1]]
+    a, p = mechanism.prizes, mechanism.payments
+    sure = 0.0 if mechanism.may_stay_out else a[-1]
+    gains = [(a_k - sure, p_k) for a_k, p_k in zip(a, p, strict=True) if a_k > sure]
     if not gains:
         return 1.0  # equal prizes: nobody has a reason to bid, and any grid will do
-    cost = game.values.highest * max(gain / p_k if p_k > 0 else math.inf for gain, p_k in gains)
-    return cost ** (1.0 / game.cost_power)
+    ratio = max(gain / p_k if p_k > 0 else math.inf for gain, p_k in gains)
+    return bidder.cost.bid(bidder.values.highest * ratio) if math.isfinite(ratio) else math.inf

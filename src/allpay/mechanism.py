@@ -1,15 +1,22 @@
-"""Rank-order mechanisms: what each rank wins, and what fraction of its bid it pays. Nothing about who bids or how."""
+"""Rank-order mechanisms: what each rank wins, what fraction of its bid it pays, and how ranks are decided. Nothing about who
+bids or how.
+"""
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral, Real
-from typing import Self
+from typing import Any, Self
 
 from allpay.errors import AllpayError, one_of
+from allpay.success import Highest, Success
 
 RULES = ("prizes", "payments")
 """What a design's weights set: how the prize is split, or who pays how much of its bid."""
+
+TIES = ("random", "seconds-pay")
+"""How bids that tie are settled: in a random order, or in such an order but that every loser who ties for the second place pays
+what the second pays."""
 
 SUM_TOLERANCE = 1e-6
 """How far the sum of typed weights may be from 1."""
@@ -28,6 +35,12 @@ class Mechanism:
     Attributes:
         prizes: `[bidders]` share of the item that each rank wins, highest bid first; nonincreasing, ≥ 0.
         payments: `[bidders]` fraction of its own bid that each rank pays, in [0, 1].
+        success: who beats whom: the highest bid, or a bid and luck.
+        reserve: a bid below it does not count: it wins and pays nothing.
+        fee: what everybody pays whose bid counts, whatever its rank. With a reserve or a fee a bidder may stay out.
+        ties: `random`, or `seconds-pay`: every loser who ties for the second place pays what the second pays. This is what
+            the public code behind the original experiment does; it takes equal prizes after the first rank, equal payments
+            after the second, and no luck.
 
     Raises:
         AllpayError: if a number is not finite, out of its bounds or out of order, or the lengths differ or are below 2.
@@ -35,6 +48,10 @@ class Mechanism:
 
     prizes: tuple[float, ...]
     payments: tuple[float, ...]
+    success: Success = field(default_factory=Highest)
+    reserve: float = 0.0
+    fee: float = 0.0
+    ties: str = "random"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "prizes", _as_numbers("prizes", self.prizes))
@@ -52,9 +69,26 @@ class Mechanism:
         for k, p in enumerate(self.payments, start=1):
             if p > 1:
                 raise AllpayError(f"payments must lie in [0, 1]: got {p:g} at position {k}")
+        if isinstance(self.success, type) or not callable(getattr(self.success, "sums", None)):
+            raise AllpayError(f"success must be a rule such as Highest() or Tullock(1): got {str(self.success)[:60]!r}")
+        for name in ("reserve", "fee"):
+            (number,) = _as_numbers(f"the {name}", (getattr(self, name),))
+            if not (math.isfinite(number) and number >= 0):
+                raise AllpayError(f"the {name} must be at least 0 and finite: got {number:g}")
+            object.__setattr__(self, name, number)
+        one_of("way to settle ties", self.ties, TIES)
+        if self.ties != "random":
+            alike = len(set(self.prizes[1:])) == 1 and len(set(self.payments[2:])) <= 1
+            if self.success.lucky or not alike:
+                raise AllpayError(
+                    "ties 'seconds-pay' takes equal prizes after the first rank, equal payments after the second and no "
+                    "luck: give such a mechanism, or ties 'random'"
+                )
 
     @classmethod
-    def from_weights(cls, rule: str, weights: float | Sequence[float], bidders: int | None = None) -> Self:
+    def from_weights(
+        cls, rule: str, weights: float | Sequence[float], bidders: int | None = None, **options: Any
+    ) -> Self:
         """The mechanism that a rule makes of a design's weights.
 
         Args:
@@ -63,6 +97,7 @@ class Mechanism:
             weights: w for (w, 1−w, 0, …), or one weight per rank from the highest bid down (missing ones are 0);
                 nonincreasing, ≥ 0, of sum 1.
             bidders: n; without it, as many as there are weights, at least 3 when `weights` is one number.
+            options: the other fields: success, reserve, fee, ties.
 
         Raises:
             AllpayError: if the rule is unknown or the weights are not such a vector.
@@ -74,13 +109,18 @@ class Mechanism:
         full = complete_weights(weights, bidders)
         n = len(full)
         if rule == "prizes":
-            return cls(prizes=full, payments=(1.0,) * n)
-        return cls(prizes=(1.0,) + (0.0,) * (n - 1), payments=full)
+            return cls(prizes=full, payments=(1.0,) * n, **options)
+        return cls(prizes=(1.0,) + (0.0,) * (n - 1), payments=full, **options)
 
     @property
     def bidders(self) -> int:
         """How many bidders it ranks, n."""
         return len(self.prizes)
+
+    @property
+    def may_stay_out(self) -> bool:
+        """Whether staying out differs from a bid of 0."""
+        return self.reserve > 0 or self.fee > 0
 
 
 mechanism = Mechanism.from_weights

@@ -57,8 +57,9 @@ class Outcome:
     Attributes:
         games: `[designs]` the games, all of one shape.
         learner: the learner's name.
-        strategy: `[designs, rounds, 1 or bidders, values, bids]` the probability of each bid given the value; one table
-            where all bidders share what they learned, else one each.
+        strategy: `[designs, rounds, groups or bidders, values, bids]` the probability of each bid given the value; one table
+            for each group where its bidders share what they learned, else one for each bidder, those of a group beside each
+            other.
         revenue: `[designs, rounds]` expected revenue of these strategies, exact on the grid.
         highest_bid: `[designs, rounds]` their expected highest bid, exact.
         realised_revenue: `[designs, rounds]` mean revenue of sampled auctions: the last ones of learning where bidders
@@ -148,7 +149,7 @@ class Outcome:
 
     def _symmetry(self) -> str:
         """A sentence on how alike the bidders bid, where each learned a strategy of its own."""
-        if self.strategy.shape[2] == 1:
+        if self.strategy.shape[2] == len(self.games[0].groups):
             return ""
         apart = int(np.sum(self.asymmetry > ASYMMETRIC))
         if apart == 0:
@@ -160,15 +161,20 @@ class Outcome:
 
     @property
     def asymmetry(self) -> Array:
-        """`[designs, rounds]` how far the bidders' mean bids lie apart, highest minus lowest, relative to the top bid."""
+        """`[designs, rounds]` how far the mean bids of a group's bidders lie apart, highest minus lowest, relative to the top
+        bid; of the group where they lie furthest apart."""
         grids = np.stack([game.bid_grid for game in self.games])
         mean_bids = np.einsum("drivb,db->dri", self.strategy, grids) / self.strategy.shape[3]
-        return np.ptp(mean_bids, axis=-1) / grids[:, -1:]
+        counts = self.games[0].counts
+        groups = len(counts) if self.strategy.shape[2] == counts.sum() else 0
+        ends = np.cumsum(counts)[:groups]
+        spread = [np.ptp(part, axis=-1) for part in np.split(mean_bids, ends[:-1], axis=-1)] if groups else [0 * mean_bids[..., 0]]
+        return np.max(spread, axis=0) / grids[:, -1:]
 
 
 def stake(game: Game) -> float:
     """The most that a bidder can win in a game, in units of utility: the top prize at the highest value."""
-    return float(game.utility(game.values.highest * game.mechanism.prizes[0]))
+    return _worth(game, game.mechanism.prizes[0])
 
 
 def threshold(game: Game, tolerance: float) -> float:
@@ -177,8 +183,13 @@ def threshold(game: Game, tolerance: float) -> float:
     Where bidders are many that is not enough: each may overbid by little and all together by more than there is to win.
     So what all could gain together must also be at most five times that part of all prizes, at the highest value.
     """
-    prizes = float(game.utility(game.values.highest * sum(game.mechanism.prizes)))
+    prizes = _worth(game, sum(game.mechanism.prizes))
     return tolerance * min(stake(game), TOGETHER * prizes / game.bidders)
+
+
+def _worth(game: Game, share: float) -> float:
+    """The utility of a share of the prize to whom it is worth most."""
+    return max(float(game.utility_of(i, bidder.values.highest * share)) for i, (bidder, _) in enumerate(game.groups))
 
 
 def fields_of(evaluations: Sequence[Iterable[Evaluation]]) -> dict[str, Array]:

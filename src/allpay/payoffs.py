@@ -7,30 +7,41 @@ of size K^n, no sampling, and no difference of nearly equal numbers.
 
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from allpay.attendance import effective, none_above
 from allpay.errors import AllpayError
 from allpay.game import Array, Game
+from allpay.preferences import Neutral
+from allpay.ranking import Ranking, gauss_rules, rank_averages, rank_chances
+from allpay.success import Highest
 
 EXACT_BIDDERS = 16
 """Up to this many bidders ⌈n/2⌉ ≤ 8 nodes are exact. Above it 8 nodes a panel of width 2/n, over which the powers
 q^{n−1} change by a factor of at most e², leave less than 1e-15."""
 
 
+SAME_SCORE = 1e-12
+"""Scores that differ by less, relative to the highest, tie."""
+
+
 @dataclass(frozen=True)
 class Terms:
-    """A game's expected payoff as a sum of polynomials in q: payoff[b, v] = Σ_g table[g, b, v] · (Σ_k coefficients[g, k] P_k).
+    """A game's expected payoff as a sum: payoff[i, b, v] = Σ_g table[i, g, b, v] · (Σ_k coefficients[g, k] P_k), i being a group.
 
     Risk-neutral bidders need two terms, the expected share (coefficients a) at weight v, and the expected fraction paid
-    (coefficients p) at weight −c(b). With CARA utility each distinct pair (a_k, p_k) is a term of its own.
+    (coefficients p) at weight −c(b); a fee is a third, whose coefficients are 1. With another utility each distinct pair
+    (a_k, p_k) is a term of its own. To stay out is worth 0: its rows are 0.
 
     Attributes:
-        coefficients: `[terms, bidders]` Bernstein coefficients by rank.
-        table: `[terms, bids, values]` what each term is worth; values last, so that loops over them run on vector registers.
+        coefficients: `[terms, bidders]` Bernstein coefficients by rank, of the ranks of those who turn up.
+        table: `[groups, terms, bids, values]` what each term is worth; values last, so that loops over them run on vector
+            registers.
     """
 
     coefficients: Array
@@ -40,12 +51,37 @@ class Terms:
 def terms(game: Game) -> Terms:
     """The terms of a game's expected payoff."""
     a, p = np.asarray(game.mechanism.prizes), np.asarray(game.mechanism.payments)
-    v, c = game.value_grid[None, :], game.costs[:, None]
-    if game.risk_aversion == 0:
-        return Terms(np.stack([a, p]), np.stack(np.broadcast_arrays(v, -c)))
-    pairs, index = np.unique(np.stack([a, p], axis=1), axis=0, return_inverse=True)
-    coefficients = (np.arange(len(pairs))[:, None] == index.reshape(1, -1)).astype(float)
-    return Terms(coefficients, np.stack([game.utility(v * a_k - p_k * c) for a_k, p_k in pairs]))
+    if all(isinstance(bidder.utility, Neutral) for bidder, _ in game.groups) and not game.own_utility:
+        rows = [a, p] + ([np.ones(len(a))] if game.mechanism.fee > 0 else [])
+        coefficients, worth = np.stack(rows), _neutral
+    else:
+        pairs, index = np.unique(np.stack([a, p], axis=1), axis=0, return_inverse=True)
+        coefficients = (np.arange(len(pairs))[:, None] == index.reshape(1, -1)).astype(float)
+        worth = partial(_of_pairs, pairs)
+    table = np.stack([worth(game, i) for i in range(len(game.groups))])
+    if game.mechanism.may_stay_out:
+        table[:, :, 0] = 0.0
+    return Terms(seen(game, coefficients), table)
+
+
+def _neutral(game: Game, group: int) -> Array:
+    """`[terms, bids, values]`."""
+    v, c = game.value_grids[group][None, :], game.cost_grids[group][:, None]
+    fee = [np.array(-game.mechanism.fee)] if game.mechanism.fee > 0 else []
+    return np.stack(np.broadcast_arrays(v, -c, *fee)) if fee else np.stack(np.broadcast_arrays(v, -c))
+
+
+def _of_pairs(pairs: Array, game: Game, group: int) -> Array:
+    """`[terms, bids, values]`."""
+    v, c = game.value_grids[group][None, :], game.cost_grids[group][:, None]
+    fee = game.mechanism.fee
+    # without a fee nothing is subtracted: the numbers are those of games that know of none, to the last bit
+    return np.stack([game.utility_of(group, v * a_k - p_k * c - fee if fee else v * a_k - p_k * c) for a_k, p_k in pairs])
+
+
+def seen(game: Game, coefficients: Array) -> Array:
+    """Coefficients `[rows, bidders]` by rank, as numbers by place among all who might turn up; see `attendance.effective`."""
+    return coefficients if game.field is None else effective(coefficients, game.field.among(game.bidders))
 
 
 @dataclass(frozen=True)
@@ -146,30 +182,6 @@ def tie_slopes(falls, cdf, nodes, weights, log_binomials, lower, upper):  # type
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def tie_averages_against(coefficients, cdfs, nodes, weights, out):  # type: ignore[no-untyped-def]
-    """The same against rivals who differ: cdfs is `[n−1, K+1]`, a row per rival; nodes exact for n.
-
-    Given the bidder's place u in the tie-break, it beats each rival independently with probability L + u(H − L); how many
-    it loses to is Poisson-binomial, counted rival by rival.
-    """
-    rivals = cdfs.shape[0]
-    lost_to = np.empty(rivals + 1)
-    out[:] = 0.0
-    for b in range(out.shape[1]):
-        for m in range(len(nodes)):
-            lost_to[:] = 0.0
-            lost_to[0] = 1.0
-            for r in range(rivals):
-                q = cdfs[r, b] + nodes[m] * (cdfs[r, b + 1] - cdfs[r, b])
-                for k in range(r + 1, 0, -1):
-                    lost_to[k] = lost_to[k] * q + lost_to[k - 1] * (1.0 - q)
-                lost_to[0] *= q
-            for g in range(coefficients.shape[0]):
-                for k in range(rivals + 1):
-                    out[g, b] += weights[m] * coefficients[g, k] * lost_to[k]
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
 def fill_cdf(mass, cdf):  # type: ignore[no-untyped-def]
     """Fill cdf `[K+1]` with 0 and the running sums of mass `[K]`, scaled so that it ends at exactly 1."""
     total = 0.0
@@ -180,6 +192,94 @@ def fill_cdf(mass, cdf):  # type: ignore[no-untyped-def]
     for b in range(len(mass)):
         cdf[b + 1] = min(cdf[b + 1] / total, 1.0)
     cdf[len(mass)] = 1.0
+
+
+class Payoffs(NamedTuple):
+    """What a kernel needs to know of a game, built once by `payoffs_of` and passed whole.
+
+    Shapes: coefficients `[terms, bidders]`, table `[groups, terms, bids, values]`, allowed `[groups, values]`; nodes, weights
+    and log_binomials of `Quadrature`, for `tie_averages`; plain is 1 where that is enough: all bidders alike, and the highest
+    bid wins; ranking is for all other games.
+    """
+
+    coefficients: Array
+    table: Array
+    allowed: NDArray[np.int64]
+    nodes: Array
+    weights: Array
+    log_binomials: Array
+    plain: int
+    ranking: Ranking
+
+
+def payoffs_of(game: Game, each: bool = False) -> Payoffs:
+    """The payoffs of a game, for strategies by group, or, with `each`, for a strategy of each bidder: then every bidder is a group
+    of one."""
+    parts, rule = terms(game), quadrature(game.bidders)
+    which = np.repeat(np.arange(len(game.groups)), game.counts) if each else np.arange(len(game.groups))
+    plain = game.plain and len(which) == 1
+    return Payoffs(
+        coefficients=parts.coefficients,
+        table=parts.table[which] if each else parts.table,
+        allowed=game.limits[which] if each else game.limits,
+        nodes=rule.nodes,
+        weights=rule.weights,
+        log_binomials=rule.log_binomials,
+        plain=int(plain),
+        ranking=_ranking(game, which, game.counts if not each else np.ones(len(which), np.int64)),
+    )
+
+
+def _ranking(game: Game, which: NDArray[np.int64], counts: NDArray[np.int64]) -> Ranking:
+    """What rank chances need of a game whose groups are these rows of its own."""
+    rules, rule_weights = gauss_rules()
+    out = int(game.mechanism.may_stay_out)
+    scores = game.mechanism.success.scores(game.efforts)
+    lucky = game.mechanism.success.lucky
+    kinds, bids = scores.shape
+    lower, upper = np.zeros((kinds, kinds, bids), np.int64), np.zeros((kinds, kinds, bids), np.int64)
+    floors = np.full(kinds, -1)
+    if lucky:
+        scores[:, :out] = -np.inf
+        floored = np.isneginf(scores[:, out])
+        floors[floored] = out
+        lower[:, :, out], upper[:, :, out] = out, out + floored
+        sums = game.mechanism.success.sums(scores)
+    else:
+        sums = Highest().sums(scores)
+        if not game.plain or len(which) > 1:
+            near = SAME_SCORE * max(1.0, float(np.abs(scores).max()))
+            for g, h in np.ndindex(kinds, kinds):
+                lower[g, h] = out + np.searchsorted(scores[h, out:], scores[g] - near, side="left")
+                upper[g, h] = out + np.searchsorted(scores[h, out:], scores[g] + near, side="right")
+    return Ranking(
+        counts=counts,
+        kinds=which,
+        presence=game.presence[which],
+        rules=rules,
+        rule_weights=rule_weights,
+        lower=lower,
+        upper=upper,
+        floors=floors,
+        out=out,
+        lucky=int(lucky),
+        below=sums.below,
+        density=sums.density,
+        seconds=int(game.mechanism.ties != "random"),
+    )
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def averages_against(payoffs, mass, cdf, averages):  # type: ignore[no-untyped-def]
+    """Fill averages `[groups, terms, bids]` with the expected coefficients of every bid, rivals of each group bidding `mass`
+    `[groups, bids]`, rows of any positive sum; cdf `[bids + 1]` is scratch."""
+    if payoffs.plain:
+        fill_cdf(mass[0], cdf)
+        tie_averages(
+            payoffs.coefficients, cdf, payoffs.nodes, payoffs.weights, payoffs.log_binomials, averages[0]
+        )
+    else:
+        rank_averages(payoffs.ranking, payoffs.coefficients, mass, averages)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -200,6 +300,16 @@ def regret(averages, table, allowed, strategy):  # type: ignore[no-untyped-def]
             weight += strategy[v, b]
         total += max(best - mean / weight, 0.0)
     return total / values
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def mean_regret(payoffs, averages, strategy):  # type: ignore[no-untyped-def]
+    """Mean over bidders of `regret`, for strategies `[groups, V, K]`."""
+    counts = payoffs.ranking.counts
+    total = 0.0
+    for i in range(len(strategy)):
+        total += counts[i] / counts.sum() * regret(averages[i], payoffs.table[i], payoffs.allowed[i], strategy[i])
+    return total
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -224,86 +334,140 @@ class Evaluation:
     """What a profile of strategies is worth, exactly, on the grid.
 
     Attributes:
-        revenue: expected sum of what bidders pay (of bids, not costs).
-        highest_bid: expected highest bid.
+        revenue: expected sum of what bidders pay for their ranks (of bids, not costs; without fees).
+        highest_bid: expected highest bid; 0 where nobody bids.
+        fees: expected sum of fees.
+        prizes: the part of the prizes that is expected to be handed out; the rest is for ranks that nobody fills.
         exploitability: `[bidders]` expected best-response payoff minus payoff, in units of utility; one number each
-            where strategies differ, the same number where all play one strategy.
-        payoff: `[bidders]` expected utility.
+            where strategies differ, the same number where all of a group play one strategy; of one who turns up.
+        payoff: `[bidders]` expected utility of one who turns up.
+        entry: `[bidders]` the chance to turn up and not stay out.
+        win: `[bidders]` the chance to be ranked first.
+        share: `[bidders]` expected share of the prizes won.
     """
 
     revenue: float
     highest_bid: float
+    fees: float
+    prizes: float
     exploitability: Array
     payoff: Array
+    entry: Array
+    win: Array
+    share: Array
 
 
-def expected_payoffs(game: Game, mass: Array) -> Array:
+def expected_payoffs(game: Game, mass: Array, group: int = 0) -> Array:
     """Exact expected utility `[values, bids]` of every bid of the grid against rivals who bid with probabilities `mass`.
 
     Args:
         game: the game.
-        mass: `[bids]` where every rival mixes alike, or `[bidders−1, bids]`, a row per rival; each row sums to 1.
+        mass: `[bids]` where every rival mixes alike; `[groups, bids]`, a row for each group, where bidders differ; or
+            `[bidders−1, bids]`, a row per rival, those of a group beside each other. Each row sums to 1.
+        group: whose payoffs they are.
 
     Raises:
         AllpayError: if a mass is negative or not finite, a row does not sum to 1, or the shape does not fit the game.
     """
     mass = np.asarray(mass, float)
-    if mass.shape not in {(game.bid_levels,), (game.bidders - 1, game.bid_levels)}:
+    groups, levels = len(game.groups), game.bid_levels
+    if mass.shape == (levels,) and groups == 1:
+        mass = mass[None]
+    elif mass.shape == (game.bidders - 1, levels) and groups != game.bidders - 1:
+        _check_mixture("the probabilities of a rival's bids", mass)
+        own = int(game.counts[:group].sum())
+        mass = np.insert(mass, own, mass.mean(axis=0), axis=0)  # what the bidder itself bids is not looked at
+        parts = payoffs_of(game, each=True)
+        return _worth(parts, _averages(parts, mass))[own]
+    elif mass.shape != (groups, levels):
         raise AllpayError(f"mass must have the shape (bids,) or (bidders − 1, bids): got {mass.shape}")
     _check_mixture("the probabilities of a rival's bids", mass)
-    parts = terms(game)
-    return np.einsum("gbv,gb->vb", parts.table, _averages(game, parts, mass))
+    parts = payoffs_of(game)
+    return _worth(parts, _averages(parts, mass))[group]
 
 
-def _averages(game: Game, parts: Terms, mass: Array) -> Array:
-    """`[terms, bids]` tie averages against one mass `[bids]` of every rival, or against rivals `[bidders−1, bids]`."""
-    out = np.empty((len(parts.coefficients), game.bid_levels))
-    if mass.ndim == 1:
-        cdf = np.empty(game.bid_levels + 1)
-        fill_cdf(mass, cdf)
-        rule = quadrature(game.bidders)
-        tie_averages(parts.coefficients, cdf, rule.nodes, rule.weights, rule.log_binomials, out)
-        return out
-    cdfs = np.empty((len(mass), game.bid_levels + 1))
-    for rival, row in zip(cdfs, mass, strict=True):
-        fill_cdf(row, rival)
-    rule = quadrature(game.bidders, exact=True)
-    tie_averages_against(parts.coefficients, cdfs, rule.nodes, rule.weights, out)
+def _worth(parts: Payoffs, averages: Array) -> Array:
+    """`[groups, values, bids]` the payoff of every bid."""
+    return np.einsum("igbv,igb->ivb", parts.table, averages)
+
+
+def _averages(parts: Payoffs, mass: Array, coefficients: Array | None = None) -> Array:
+    """`[groups, rows, bids]` expected coefficients, those of the payoff's terms or others, against masses `[groups, bids]`."""
+    if coefficients is not None:
+        parts = parts._replace(coefficients=np.ascontiguousarray(coefficients))
+    out = np.empty((len(mass), len(parts.coefficients), mass.shape[1]))
+    averages_against(parts, np.ascontiguousarray(mass), np.empty(mass.shape[1] + 1), out)
     return out
 
 
 def evaluate(game: Game, strategy: Array) -> Evaluation:
-    """Exact revenue, highest bid, exploitability and payoff of a profile of strategies.
+    """What a profile of strategies is worth.
 
     Args:
         game: the game.
-        strategy: `[1, values, bids]` where all bidders play alike, or `[bidders, values, bids]`; the probability of each
-            bid given the value.
+        strategy: `[groups, values, bids]` where all bidders of a group play alike, or `[bidders, values, bids]`, those of a
+            group beside each other; the probability of each bid given the value.
 
     Raises:
         AllpayError: if the shape does not fit, a row is not a probability vector, or a bid that is not allowed is played.
     """
     strategy = as_strategy(game, strategy)
-    parts = terms(game)
-    money = Terms(np.asarray([game.mechanism.payments]), np.empty((0, 0, 0)))
+    each = by_bidder(game, strategy)
+    parts = payoffs_of(game, each)
     mass = strategy.mean(axis=1)
-    symmetric = len(strategy) == 1
-    revenue, worth = 0.0, []
-    for i in range(len(strategy)):
-        rivals = _rivals(mass, i)
-        revenue += float(mass[i] @ (game.bid_grid * _averages(game, money, rivals)[0]))
-        gain = np.einsum("gbv,gb,vb->", parts.table, _averages(game, parts, rivals), strategy[i])
-        worth.append(float(gain) / len(game.value_grid))
-    copies = game.bidders if symmetric else 1
+    averages = _averages(parts, mass)
+    worth = _worth(parts, averages)
+    counts = parts.ranking.counts
+    first = np.zeros(game.bidders)
+    first[0] = 1.0
+    rows = np.stack([np.asarray(game.mechanism.payments), np.asarray(game.mechanism.prizes), first])
+    paid, won, led = np.moveaxis(_averages(parts, mass, seen(game, rows)), 1, 0)
+    out = parts.ranking.out
+    if out:
+        won[:, 0] = led[:, 0] = 0.0
+    turnout = game.turnout[parts.ranking.kinds]
+    entry = turnout * (1.0 - mass[:, 0] if out else 1.0)
+    share = turnout * np.einsum("ib,ib->i", mass, won)
+    payments = np.einsum("ib,ib->i", mass, game.bid_grid * paid)
+    return Evaluation(
+        revenue=float(np.sum(counts * turnout * payments)),
+        highest_bid=_highest_bid(game, parts, mass),
+        fees=float(game.mechanism.fee * np.sum(counts * entry)),
+        prizes=float(np.sum(counts * share)),
+        exploitability=np.repeat(_gains(parts, averages, strategy), counts),
+        payoff=np.repeat(np.einsum("ivb,ivb->i", worth, strategy) / strategy.shape[1], counts),
+        entry=np.repeat(entry, counts),
+        win=np.repeat(turnout * np.einsum("ib,ib->i", mass, led), counts),
+        share=np.repeat(share, counts),
+    )
+
+
+def _highest_bid(game: Game, parts: Payoffs, mass: Array) -> float:
+    """The expected highest bid of those who turn up; nothing if nobody does.
+
+    The chance that nobody bids above b is ∏ (1 − π + π·F(b)); with a random field, it is the chance that none of the j bidders
+    above b is there, in expectation over j.
+    """
     at_most = np.minimum(np.cumsum(mass, axis=1), 1.0)
     at_most[:, -1] = 1.0
-    highest_at_most = np.prod(at_most, axis=0) ** copies
-    return Evaluation(
-        revenue=revenue * copies,
-        highest_bid=float(game.bid_grid @ np.diff(highest_at_most, prepend=0.0)),
-        exploitability=exploitability(game, strategy),
-        payoff=np.repeat(worth, copies),
-    )
+    counts, presence = parts.ranking.counts, parts.ranking.presence[:, None]
+    if game.field is None:
+        at_most = 1.0 - presence * (1.0 - at_most) if np.any(presence < 1) else at_most
+        below = np.prod(at_most ** counts[:, None], axis=0)
+    else:
+        absent = none_above(game.field.among(game.bidders))
+        chances, scratch = np.empty(len(absent)), np.empty(len(absent))
+        below = np.empty(at_most.shape[1])
+        for b, q in enumerate(np.ascontiguousarray(at_most.T)):
+            rank_chances(counts, parts.ranking.presence, -1, -1, q, len(absent), chances, scratch)
+            below[b] = absent @ chances
+    # what is left at the lowest bid is the chance that nobody turns up
+    return float(game.bid_grid @ np.diff(below, prepend=0.0))
+
+
+def by_bidder(game: Game, strategy: Array) -> bool:
+    """Whether a profile has a strategy for each bidder, rather than one for each group."""
+    return len(strategy) != len(game.groups)
 
 
 def as_strategy(game: Game, strategy: ArrayLike) -> Array:
@@ -317,14 +481,14 @@ def as_strategy(game: Game, strategy: ArrayLike) -> Array:
         strategy = np.asarray(strategy, float)
     except (TypeError, ValueError):
         raise AllpayError(f"a strategy must be an array of numbers: got a {type(strategy).__name__}") from None
-    shape = (len(game.value_grid), game.bid_levels)
-    if strategy.ndim != 3 or strategy.shape[1:] != shape or strategy.shape[0] not in (1, game.bidders):
+    shape, groups = (game.value_levels, game.bid_levels), len(game.groups)
+    if strategy.ndim != 3 or strategy.shape[1:] != shape or strategy.shape[0] not in (groups, game.bidders):
         raise AllpayError(
-            f"a strategy must have the shape (1 or {game.bidders}, {shape[0]}, {shape[1]}): got {strategy.shape}"
+            f"a strategy must have the shape ({groups} or {game.bidders}, {shape[0]}, {shape[1]}): got {strategy.shape}"
         )
     _check_mixture("a strategy", strategy)
-    forbidden = np.arange(game.bid_levels) >= game.allowed[:, None]
-    if np.any(strategy[:, forbidden] > 0):
+    limits = game.limits if len(strategy) == groups else np.repeat(game.limits, game.counts, axis=0)
+    if np.any(strategy[np.arange(game.bid_levels) >= limits[..., None]] > 0):
         raise AllpayError("a strategy plays a bid above the bidder's value where overbidding is not allowed")
     return strategy
 
@@ -335,18 +499,16 @@ def exploitability(game: Game, strategy: Array) -> Array:
     The mean of these is the exploitability of the profile, their sum its Nash convergence measure. `strategy` is as in
     `evaluate`, and is not checked.
     """
-    parts = terms(game)
-    mass = strategy.mean(axis=1)
-    gains = [
-        regret(_averages(game, parts, _rivals(mass, i)), parts.table, game.allowed, strategy[i])
+    parts = payoffs_of(game, by_bidder(game, strategy))
+    return np.repeat(_gains(parts, _averages(parts, strategy.mean(axis=1)), strategy), parts.ranking.counts)
+
+
+def _gains(parts: Payoffs, averages: Array, strategy: Array) -> list[float]:
+    """`[groups]` what a bidder of each gains by a best response."""
+    return [
+        regret(averages[i], parts.table[i], parts.allowed[i], np.ascontiguousarray(strategy[i]))
         for i in range(len(strategy))
     ]
-    return np.repeat(gains, game.bidders // len(strategy))
-
-
-def _rivals(mass: Array, i: int) -> Array:
-    """What the rivals of bidder i bid: the one mass that all play, or a row for each of the others."""
-    return mass[0] if len(mass) == 1 else np.delete(mass, i, axis=0)
 
 
 def _check_mixture(what: str, rows: Array) -> None:

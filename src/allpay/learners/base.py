@@ -21,7 +21,7 @@ from allpay.errors import AllpayError
 from allpay.game import Array, Game, Setting, check_game
 from allpay.mechanism import check_whole
 from allpay.outcome import TOLERANCE, Outcome, fields_of, stake, threshold
-from allpay.payoffs import Evaluation, as_strategy, evaluate, exploitability, quadrature, terms
+from allpay.payoffs import Evaluation, Payoffs, as_strategy, evaluate, exploitability, payoffs_of
 from allpay.progress import advance
 
 Seeds = NDArray[np.uint64]
@@ -164,17 +164,18 @@ def check_outcome(outcome: object, learner: Learner, games: Sequence[Game], seed
     """Raise AllpayError unless a learner has returned an outcome of the right shape for these games and seeds."""
     if not isinstance(outcome, Outcome):
         raise AllpayError(f"{learner.name} must return an Outcome: got {outcome!r}; `outcome_of` makes one")
-    kinds, values, bids = games[0].bidders, len(games[0].value_grid), games[0].bid_levels
+    groups, kinds = len(games[0].groups), games[0].bidders
+    values, bids = games[0].value_levels, games[0].bid_levels
     whole = seeds.shape
     for name in FIELDS_BY_RUN:
         shape = np.shape(getattr(outcome, name))
         if shape != whole:
             raise AllpayError(f"{learner.name}: {name} must have the shape [designs, rounds] = {whole}: got {shape}")
     shape = np.shape(outcome.strategy)
-    if shape not in {(*whole, 1, values, bids), (*whole, kinds, values, bids)}:
-        wanted = (*whole, f"1 or {kinds}", values, bids)
+    if shape not in {(*whole, groups, values, bids), (*whole, kinds, values, bids)}:
+        wanted = (*whole, f"{groups} or {kinds}", values, bids)
         raise AllpayError(
-            f"{learner.name}: strategy must have the shape [designs, rounds, 1 or bidders, values, bids] = "
+            f"{learner.name}: strategy must have the shape [designs, rounds, groups or bidders, values, bids] = "
             f"({', '.join(map(str, wanted))}): got {shape}"
         )
     shape = np.shape(outcome.history)
@@ -194,9 +195,9 @@ def check_batch(games: Sequence[Game], seeds: Seeds) -> None:
         raise AllpayError(
             f"seeds must be [designs, rounds], one row per game: got {seeds.shape} for {len(games)} games"
         )
-    shapes = {(game.bidders, len(game.value_grid), game.bid_levels) for game in games}
+    shapes = {(game.bidders, len(game.groups), game.value_levels, game.bid_levels) for game in games}
     if len(shapes) > 1:
-        raise AllpayError(f"games of one batch must have as many bidders, values and bids each: got {sorted(shapes)}")
+        raise AllpayError(f"games of one batch must have as many bidders, groups, values and bids each: got {sorted(shapes)}")
 
 
 _most_threads: ContextVar[int | None] = ContextVar("most_threads", default=None)
@@ -332,15 +333,24 @@ def _outcome(
     )
 
 
+def random_profile(game: Game, seed: np.uint64) -> Array:
+    """`[groups, values, bids]` a random mixture of the bids allowed for each value, from the flat Dirichlet distribution."""
+    rows = len(game.groups) * game.value_levels
+    profile = np.random.default_rng(int(seed)).dirichlet(np.ones(game.bid_levels), rows)
+    profile = profile.reshape(len(game.groups), game.value_levels, game.bid_levels)
+    profile *= np.arange(game.bid_levels) < game.limits[..., None]
+    return profile / profile.sum(axis=-1, keepdims=True)
+
+
 def random_strategy(game: Game, seed: np.uint64) -> Array:
-    """`[values, bids]` a random mixture of the bids allowed for each value, from the flat Dirichlet distribution."""
-    strategy = np.random.default_rng(int(seed)).dirichlet(np.ones(game.bid_levels), len(game.value_grid))
-    strategy *= np.arange(game.bid_levels) < game.allowed[:, None]
-    return strategy / strategy.sum(axis=1, keepdims=True)
+    """`[values, bids]` a random mixture of the bids allowed for each value, where all bidders are alike."""
+    if len(game.groups) > 1:
+        raise AllpayError("bidders of this game differ: take random_profile, which has a strategy for each group")
+    return random_profile(game, seed)[0]
 
 
 class SelfPlay(Learner, Protocol):
-    """A learner whose bidders all follow one strategy per value and know the exact payoffs of it."""
+    """A learner whose bidders of a group all follow one strategy per value and know the exact payoffs of it."""
 
     @property
     def iterations(self) -> int:
@@ -358,24 +368,9 @@ class SelfPlay(Learner, Protocol):
         ...
 
 
-class Payoffs(NamedTuple):
-    """What a kernel needs to know of a game: the arguments of `tie_averages`, what the terms are worth, what may be bid.
-
-    Shapes: coefficients `[terms, bidders]`, table `[terms, bids, values]`, allowed `[values]`, nodes and weights of the
-    quadrature, log_binomials `[bidders]`.
-    """
-
-    coefficients: Array
-    table: Array
-    allowed: NDArray[np.int64]
-    nodes: Array
-    weights: Array
-    log_binomials: Array
-
-
 SelfPlayKernel = Callable[[Game, Payoffs, Array, float, Array], int]
-"""From a game, its payoffs, the initial strategy `[values, bids]` (turned into the learned one), the exploitability at which
-to stop (negative: never) and the history (filled) to the iterations taken."""
+"""From a game, its payoffs, the initial strategies `[groups, values, bids]` (turned into the learned ones), the exploitability
+at which to stop (negative: never) and the history (filled) to the iterations taken."""
 
 
 def check_self_play(learner: SelfPlay) -> None:
@@ -391,23 +386,19 @@ def check_self_play(learner: SelfPlay) -> None:
 def self_play(
     learner: SelfPlay, kernel: SelfPlayKernel, games: Sequence[Game], seeds: Seeds, least: float = -1.0
 ) -> Outcome:
-    """Every run of a learner with one strategy for all bidders, on exact payoffs, and what its strategies bring.
+    """Every run of a learner with one strategy for all bidders of a group, on exact payoffs, and what its strategies bring.
 
     Runs begin with random mixtures, drawn from the flat Dirichlet distribution for each value. `least` is the tolerance of
     a learner that has none.
     """
     check_batch(games, seeds)
-    parts = {}
-    for game in games:
-        term, rule = terms(game), quadrature(game.bidders)
-        payoffs = Payoffs(term.coefficients, term.table, game.allowed, rule.nodes, rule.weights, rule.log_binomials)
-        parts[id(game)] = payoffs
+    parts = {id(game): payoffs_of(game) for game in games}
 
     def run(game: Game, seed: np.uint64) -> Learned:
-        strategy = random_strategy(game, seed)
+        strategy = random_profile(game, seed)
         history = np.full(min(CHECKPOINTS, learner.iterations), np.nan)
         goal = least * stake(game) if learner.tolerance is None else threshold(game, learner.tolerance)
         taken = kernel(game, parts[id(game)], strategy, goal, history)
-        return Learned(strategy[None], history, taken)
+        return Learned(strategy, history, taken)
 
     return _outcome(learner, games, seeds, run, learner.auctions, learner.tolerance)

@@ -1,6 +1,7 @@
 """Fictitious play: every bidder best-responds to the average of what bidders have played so far.
 
-All bidders share one belief, so this is the symmetric form; payoffs are exact, no auction is sampled in learning.
+All bidders share one belief about each group, so that bidders of a group bid alike; payoffs are exact, no auction is sampled
+in learning.
 """
 
 import math
@@ -13,9 +14,9 @@ from numba import njit
 
 from allpay.errors import AllpayError
 from allpay.game import Array, Game, Setting
-from allpay.learners.base import Payoffs, Seeds, check_self_play, self_play
+from allpay.learners.base import Seeds, check_self_play, self_play
 from allpay.outcome import Outcome
-from allpay.payoffs import best_responses, fill_cdf, regret, tie_averages
+from allpay.payoffs import Payoffs, averages_against, best_responses, mean_regret
 
 
 @dataclass(frozen=True)
@@ -52,45 +53,42 @@ class FictitiousPlay:
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
         def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: float, history: Array) -> int:
-            return _fictitious_play(strategy, *payoffs, self.iterations, float(self.weighting), goal, history)
+            return _fictitious_play(strategy, payoffs, self.iterations, float(self.weighting), goal, history)
 
         return self_play(self, kernel, games, seeds)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _fictitious_play(  # type: ignore[no-untyped-def]
-    strategy, coefficients, table, allowed, nodes, weights, log_binomials, iterations, weighting, tolerance, history
-):
-    """Turn `strategy` `[values, bids]`, the initial belief, into the average; fill history; return the iterations taken."""
-    groups, bids, values = table.shape
+def _fictitious_play(strategy, payoffs, iterations, weighting, tolerance, history):  # type: ignore[no-untyped-def]
+    """Turn `strategy` `[groups, values, bids]`, the initial belief, into the average; fill history; return the iterations."""
+    groups, terms, bids, values = payoffs.table.shape
     cdf = np.empty(bids + 1)
-    averages = np.empty((groups, bids))
-    mass = np.zeros(bids)
+    averages = np.empty((groups, terms, bids))
+    mass = np.zeros((groups, bids))
     best = np.empty(values, np.int64)
     payoff = np.empty(values)
     scratch = np.empty(values)
-    for v in range(values):
-        for b in range(bids):
-            mass[b] += strategy[v, b]
+    for i in range(groups):
+        for v in range(values):
+            for b in range(bids):
+                mass[i, b] += strategy[i, v, b]
     checkpoint = 0
     total = 1.0
     taken = 0
     for t in range(1, iterations + 1):
-        fill_cdf(mass, cdf)
-        tie_averages(coefficients, cdf, nodes, weights, log_binomials, averages)
+        averages_against(payoffs, mass, cdf, averages)
         if (t - 1) * len(history) >= checkpoint * iterations and checkpoint < len(history):
-            history[checkpoint] = regret(averages, table, allowed, strategy)
+            history[checkpoint] = mean_regret(payoffs, averages, strategy)
             checkpoint += 1
             if history[checkpoint - 1] <= tolerance:
                 break
         weight = float(t) ** weighting
         total += weight
-        best_responses(averages, table, allowed, best, payoff, scratch)
-        for v in range(values):
-            strategy[v, best[v]] += weight
-            mass[best[v]] += weight
+        for i in range(groups):
+            best_responses(averages[i], payoffs.table[i], payoffs.allowed[i], best, payoff, scratch)
+            for v in range(values):
+                strategy[i, v, best[v]] += weight
+                mass[i, best[v]] += weight
         taken = t
-    for v in range(values):
-        for b in range(bids):
-            strategy[v, b] /= total
+    strategy /= total
     return taken

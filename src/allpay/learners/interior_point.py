@@ -12,9 +12,11 @@ from numba import njit
 from numpy.typing import NDArray
 
 from allpay.game import Array, Game, Setting
-from allpay.learners.base import Payoffs, Seeds, check_self_play, self_play
+from allpay.learners.base import Seeds, check_self_play, self_play
 from allpay.outcome import Outcome
-from allpay.payoffs import fill_cdf, quadrature, regret, tie_averages, tie_slopes
+from allpay.learners.interior_groups import follow
+from allpay.learners.linear import factor, substitute
+from allpay.payoffs import Payoffs, fill_cdf, quadrature, regret, tie_averages, tie_slopes
 
 ROUNDING = 1e-10
 """Exploitability, relative to the stake, at which a run ends in any case: what is left is not worth a step."""
@@ -66,8 +68,12 @@ class InteriorPoint:
             n = payoffs.coefficients.shape[1]
             falls = (1 - n) * np.diff(payoffs.coefficients, axis=1)
             trace = np.full(self.iterations + 1, np.nan)
-            point = _point(*payoffs.table.shape)
-            taken = _follow(strategy, point, payoffs, falls, quadrature(n - 1).log_binomials, goal, trace)
+            if payoffs.plain:
+                alike = _Alike(*payoffs[:1], payoffs.table[0], payoffs.allowed[0], *payoffs[3:6])
+                point = _point(*alike.table.shape)
+                taken = _follow(strategy[0], point, alike, falls, quadrature(n - 1).log_binomials, goal, trace)
+            else:
+                taken = follow(strategy, payoffs, goal, trace)
             if taken < len(history):
                 history[: taken + 1] = trace[: taken + 1]
             else:
@@ -75,6 +81,17 @@ class InteriorPoint:
             return taken
 
         return self_play(self, kernel, games, seeds, least=ROUNDING)
+
+
+class _Alike(NamedTuple):
+    """The payoffs of a game whose bidders are alike and in which the highest bid wins: `Payoffs` of its one group."""
+
+    coefficients: Array  # [terms, bidders]
+    table: Array  # [terms, bids, values]
+    allowed: NDArray[np.int64]  # [values]
+    nodes: Array
+    weights: Array
+    log_binomials: Array
 
 
 class _Point(NamedTuple):
@@ -266,7 +283,7 @@ def _linearise(p, game):  # type: ignore[no-untyped-def]
             if share > 1e-16:  # late on the path a value mixes between few bids
                 for c in range(bids - 1):
                     matrix[b, c] += share * pull[c + 1]
-    _factor(matrix, p.pivots)
+    factor(matrix, p.pivots)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -288,7 +305,7 @@ def _direct(p, game, mu):  # type: ignore[no-untyped-def]
         p.level_step[v] = excess / total
         for b in range(min(game.allowed[v], bids - 1)):
             right[b] += (p.fixed[v, b] - p.ratio[v, b] * p.level_step[v]) / values
-    _substitute(p.matrix, p.pivots, right)
+    substitute(p.matrix, p.pivots, right)
     for b in range(bids - 1):
         p.cdf_step[b + 1] = right[b]
     length = 1.0
@@ -335,39 +352,3 @@ def _shorten(p, game, length):  # type: ignore[no-untyped-def]
             break
         length /= 2.0
     return length
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def _factor(a, pivots):  # type: ignore[no-untyped-def]
-    """LU factors of `a` in its place, with row pivots. For matrices this small it is as fast as LAPACK, and one thread's."""
-    n = len(a)
-    for k in range(n):
-        pivot = k
-        for i in range(k + 1, n):
-            if abs(a[i, k]) > abs(a[pivot, k]):
-                pivot = i
-        pivots[k] = pivot
-        if pivot != k:
-            for j in range(n):
-                a[k, j], a[pivot, j] = a[pivot, j], a[k, j]
-        for i in range(k + 1, n):
-            factor = a[i, k] / a[k, k]
-            a[i, k] = factor
-            if factor != 0.0:
-                for j in range(k + 1, n):
-                    a[i, j] -= factor * a[k, j]
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def _substitute(a, pivots, y):  # type: ignore[no-untyped-def]
-    """Turn y into the solution of the equations whose factors are `a`."""
-    n = len(a)
-    for k in range(n):
-        y[k], y[pivots[k]] = y[pivots[k]], y[k]
-    for i in range(n):
-        for j in range(i):
-            y[i] -= a[i, j] * y[j]
-    for i in range(n - 1, -1, -1):
-        for j in range(i + 1, n):
-            y[i] -= a[i, j] * y[j]
-        y[i] /= a[i, i]

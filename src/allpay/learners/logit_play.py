@@ -1,6 +1,6 @@
 """Logit play: fictitious play in which a bidder makes better bids more often instead of the best one always.
 
-All bidders share one belief, so this is the symmetric form; payoffs are exact, no auction is sampled in learning.
+All bidders share one belief about each group, so that bidders of a group bid alike; payoffs are exact, no auction is sampled in learning.
 """
 
 import math
@@ -13,9 +13,10 @@ from numba import njit
 
 from allpay.errors import AllpayError
 from allpay.game import Array, Game, Setting
-from allpay.learners.base import Payoffs, Seeds, check_self_play, self_play
+from allpay.learners.base import Seeds, check_self_play, self_play
 from allpay.learners.mixing import softmax, utilities, watch
 from allpay.outcome import Outcome, stake
+from allpay.payoffs import Payoffs
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,11 @@ class LogitPlay:
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
         def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: float, history: Array) -> int:
-            total = strategy.T.copy()
+            total = strategy.transpose(0, 2, 1).copy()
             hottest = self.temperature * stake(game)
 
             def advance(start: int, stop: int) -> None:
-                _logit_play(total, *payoffs, start, stop, float(self.weighting), hottest, float(self.cooling))
+                _logit_play(total, payoffs, start, stop, float(self.weighting), hottest, float(self.cooling))
 
             return watch(advance, total, payoffs, strategy, self.iterations, goal, history)
 
@@ -75,22 +76,19 @@ class LogitPlay:
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _logit_play(  # type: ignore[no-untyped-def]
-    total, coefficients, table, allowed, nodes, weights, log_binomials, start, stop, weighting, hottest, cooling
-):
-    """Take iterations start + 1 … stop; total `[bids, values]` is the weighted sum of beliefs and responses so far."""
-    bids, values = total.shape
-    cdf, averages = np.empty(bids + 1), np.empty((len(coefficients), bids))
-    u, mix = np.empty((bids, values)), np.empty((bids, values))
+def _logit_play(total, payoffs, start, stop, weighting, hottest, cooling):  # type: ignore[no-untyped-def]
+    """Take iterations start + 1 … stop; total `[groups, bids, values]` is the weighted sum of beliefs and responses so far."""
+    groups, bids, values = total.shape
+    cdf, averages = np.empty(bids + 1), np.empty((groups, len(payoffs.coefficients), bids))
+    u, mix = np.empty(total.shape), np.empty(total.shape)
     top = np.empty(values)
     for t in range(start + 1, stop + 1):
-        utilities(total, coefficients, table, allowed, nodes, weights, log_binomials, cdf, averages, u)
+        utilities(total, payoffs, cdf, averages, u)
         sharpness = float(t) ** cooling / hottest
-        for b in range(bids):
-            for v in range(values):
-                u[b, v] *= sharpness
-        softmax(u, allowed, mix, top)
+        u *= sharpness
+        softmax(u, payoffs.allowed, mix, top)
         weight = float(t) ** weighting
-        for b in range(bids):
-            for v in range(values):
-                total[b, v] += weight * mix[b, v]
+        for i in range(groups):
+            for b in range(bids):
+                for v in range(values):
+                    total[i, b, v] += weight * mix[i, b, v]

@@ -1,6 +1,6 @@
 """What learners share whose bidders mix between bids in every iteration: payoffs of a mixture, and watching the average.
 
-Compiled loops here keep values in the last dimension, `[bids, values]`, so that loops over them run on vector registers.
+Compiled loops here keep values in the last dimension, `[groups, bids, values]`, so that loops over them run on vector registers.
 """
 
 from collections.abc import Callable
@@ -9,8 +9,7 @@ import numpy as np
 from numba import njit
 
 from allpay.game import Array
-from allpay.learners.base import Payoffs
-from allpay.payoffs import fill_cdf, regret, tie_averages
+from allpay.payoffs import Payoffs, averages_against, mean_regret
 
 CHECK = 20
 """With a tolerance, exploitability is looked at every so many iterations."""
@@ -32,9 +31,9 @@ def watch(
 
     Args:
         advance: goes on with the run.
-        total: `[bids, values]` the weighted sum of the mixtures played so far.
+        total: `[groups, bids, values]` the weighted sum of the mixtures played so far.
         payoffs: of the game.
-        strategy: `[values, bids]` becomes the average.
+        strategy: `[groups, values, bids]` becomes the average.
         iterations: the most to take.
         goal: an exploitability, negative if the run is not to stop for it.
         history: filled with exploitability at even distances, the last at the end.
@@ -44,12 +43,13 @@ def watch(
     """
     records = [iterations * (k + 1) // len(history) for k in range(len(history))]
     stops = sorted({*records, *(range(CHECK, iterations, CHECK) if goal > 0 else ())})
-    cdf, averages = np.empty(len(total) + 1), np.empty(payoffs.table.shape[:2])
+    groups, terms, bids, _ = payoffs.table.shape
+    cdf, averages = np.empty(bids + 1), np.empty((groups, terms, bids))
     taken = 0
     for stop in stops:
         advance(taken, stop)
         taken = stop
-        gain = _settle(total, strategy, *payoffs, cdf, averages)
+        gain = _settle(total, strategy, payoffs, cdf, averages)
         if stop in records:
             history[records.index(stop)] = gain
         if gain <= goal:
@@ -58,61 +58,60 @@ def watch(
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _settle(  # type: ignore[no-untyped-def]
-    total, strategy, coefficients, table, allowed, nodes, weights, log_binomials, cdf, averages
-):
-    """Fill strategy `[values, bids]` with the average; return its exploitability."""
-    mass = np.zeros(len(total))
-    for v in range(len(strategy)):
-        whole = total[:, v].sum()
-        for b in range(len(mass)):
-            strategy[v, b] = total[b, v] / whole
-            mass[b] += strategy[v, b]
-    fill_cdf(mass, cdf)
-    tie_averages(coefficients, cdf, nodes, weights, log_binomials, averages)
-    return regret(averages, table, allowed, strategy)
+def _settle(total, strategy, payoffs, cdf, averages):  # type: ignore[no-untyped-def]
+    """Fill strategy `[groups, values, bids]` with the average; return its exploitability."""
+    groups, values, bids = strategy.shape
+    mass = np.zeros((groups, bids))
+    for i in range(groups):
+        for v in range(values):
+            whole = total[i, :, v].sum()
+            for b in range(bids):
+                strategy[i, v, b] = total[i, b, v] / whole
+                mass[i, b] += strategy[i, v, b]
+    averages_against(payoffs, mass, cdf, averages)
+    return mean_regret(payoffs, averages, strategy)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def utilities(  # type: ignore[no-untyped-def]
-    mix, coefficients, table, allowed, nodes, weights, log_binomials, cdf, averages, u
-):
-    """Fill u `[bids, values]` with the payoff of each bid against rivals who all play `mix` `[bids, values]`."""
-    bids, values = mix.shape
-    mass = np.empty(bids)
-    for b in range(bids):
-        whole = 0.0
-        for v in range(values):
-            whole += mix[b, v]
-        mass[b] = whole
-    fill_cdf(mass, cdf)
-    tie_averages(coefficients, cdf, nodes, weights, log_binomials, averages)
-    for b in range(bids):
-        u[b] = 0.0
-        for g in range(len(coefficients)):
-            average = averages[g, b]
+def utilities(mix, payoffs, cdf, averages, u):  # type: ignore[no-untyped-def]
+    """Fill u `[groups, bids, values]` with the payoff of each bid against rivals who play `mix` `[groups, bids, values]`."""
+    groups, bids, values = mix.shape
+    mass = np.empty((groups, bids))
+    for i in range(groups):
+        for b in range(bids):
+            whole = 0.0
             for v in range(values):
-                u[b, v] += table[g, b, v] * average
+                whole += mix[i, b, v]
+            mass[i, b] = whole
+    averages_against(payoffs, mass, cdf, averages)
+    for i in range(groups):
+        for b in range(bids):
+            u[i, b] = 0.0
+            for g in range(averages.shape[1]):
+                average = averages[i, g, b]
+                for v in range(values):
+                    u[i, b, v] += payoffs.table[i, g, b, v] * average
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def softmax(score, allowed, mix, top):  # type: ignore[no-untyped-def]
-    """Fill mix `[bids, values]` with e^score over its sum over the bids allowed; top `[values]` is scratch."""
-    bids, values = score.shape
-    top[:] = -np.inf
-    for b in range(bids):
-        for v in range(values):
-            if b < allowed[v]:
-                top[v] = max(top[v], score[b, v])
-    for b in range(bids):
-        for v in range(values):
-            # e^−40 is less than rounding leaves of the sum, and most bids are worse than that before long.
-            below = score[b, v] - top[v]
-            mix[b, v] = np.exp(below) if b < allowed[v] and below > -40.0 else 0.0
-    top[:] = 0.0
-    for b in range(bids):
-        for v in range(values):
-            top[v] += mix[b, v]
-    for b in range(bids):
-        for v in range(values):
-            mix[b, v] /= top[v]
+    """Fill mix `[groups, bids, values]` with e^score over its sum over the bids allowed; top `[values]` is scratch."""
+    groups, bids, values = score.shape
+    for i in range(groups):
+        top[:] = -np.inf
+        for b in range(bids):
+            for v in range(values):
+                if b < allowed[i, v]:
+                    top[v] = max(top[v], score[i, b, v])
+        for b in range(bids):
+            for v in range(values):
+                # e^−40 is less than rounding leaves of the sum, and most bids are worse than that before long.
+                below = score[i, b, v] - top[v]
+                mix[i, b, v] = np.exp(below) if b < allowed[i, v] and below > -40.0 else 0.0
+        top[:] = 0.0
+        for b in range(bids):
+            for v in range(values):
+                top[v] += mix[i, b, v]
+        for b in range(bids):
+            for v in range(values):
+                mix[i, b, v] /= top[v]

@@ -1,6 +1,6 @@
 """Multiplicative weights: bidders make each bid with a weight that grows exponentially in what it would have brought.
 
-All bidders share one strategy: this is self-play in its symmetric form. Payoffs are exact, no auction is sampled to learn.
+Bidders of a group share one strategy. Payoffs are exact, no auction is sampled to learn.
 """
 
 import math
@@ -13,9 +13,10 @@ from numba import njit
 
 from allpay.errors import AllpayError
 from allpay.game import Array, Game, Setting
-from allpay.learners.base import Payoffs, Seeds, check_self_play, self_play
+from allpay.learners.base import Seeds, check_self_play, self_play
 from allpay.learners.mixing import softmax, utilities, watch
 from allpay.outcome import Outcome, stake
+from allpay.payoffs import Payoffs
 
 TINY = 1e-300
 """Stands for a first weight of 0 where its logarithm is taken."""
@@ -65,12 +66,12 @@ class MultiplicativeWeights:
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
         def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: float, history: Array) -> int:
             # The score of a bid is the logarithm of its weight; what may not be bid is left out by `softmax`.
-            score = np.log(np.maximum(strategy.T, TINY))
+            score = np.log(np.maximum(strategy.transpose(0, 2, 1), TINY))
             gains, total = score.copy(), np.zeros(score.shape)
             rate = self.step / stake(game)
 
             def advance(start: int, stop: int) -> None:
-                _multiplicative_weights(score, gains, total, *payoffs, start, stop, rate, float(self.averaging))
+                _multiplicative_weights(score, gains, total, payoffs, start, stop, rate, float(self.averaging))
 
             return watch(advance, total, payoffs, strategy, self.iterations, goal, history)
 
@@ -78,24 +79,23 @@ class MultiplicativeWeights:
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _multiplicative_weights(  # type: ignore[no-untyped-def]
-    score, gains, total, coefficients, table, allowed, nodes, weights, log_binomials, start, stop, rate, averaging
-):
+def _multiplicative_weights(score, gains, total, payoffs, start, stop, rate, averaging):  # type: ignore[no-untyped-def]
     """Take iterations start + 1 … stop.
 
-    `[bids, values]`: score becomes the logarithm of the next weights, gains of those without optimism, total the weighted
+    `[groups, bids, values]`: score becomes the logarithm of the next weights, gains of those without optimism, total the weighted
     sum of the mixtures.
     """
-    bids, values = score.shape
-    cdf, averages = np.empty(bids + 1), np.empty((len(coefficients), bids))
-    u, mix = np.empty((bids, values)), np.empty((bids, values))
+    groups, bids, values = score.shape
+    cdf, averages = np.empty(bids + 1), np.empty((groups, len(payoffs.coefficients), bids))
+    u, mix = np.empty(score.shape), np.empty(score.shape)
     top = np.empty(values)
     for t in range(start + 1, stop + 1):
-        softmax(score, allowed, mix, top)
-        utilities(mix, coefficients, table, allowed, nodes, weights, log_binomials, cdf, averages, u)
+        softmax(score, payoffs.allowed, mix, top)
+        utilities(mix, payoffs, cdf, averages, u)
         weight = float(t) ** averaging
-        for b in range(bids):
-            for v in range(values):
-                total[b, v] += weight * mix[b, v]
-                gains[b, v] += rate * u[b, v]
-                score[b, v] = gains[b, v] + rate * u[b, v]
+        for i in range(groups):
+            for b in range(bids):
+                for v in range(values):
+                    total[i, b, v] += weight * mix[i, b, v]
+                    gains[i, b, v] += rate * u[i, b, v]
+                    score[i, b, v] = gains[i, b, v] + rate * u[i, b, v]

@@ -1,6 +1,6 @@
 """Regret matching: bidders make each bid in proportion to how much they regret not having made it; the average is learned.
 
-All bidders share one strategy: this is self-play in its symmetric form. Payoffs are exact, no auction is sampled to learn.
+Bidders of a group share one strategy. Payoffs are exact, no auction is sampled to learn.
 """
 
 import math
@@ -13,9 +13,10 @@ from numba import njit
 
 from allpay.errors import AllpayError
 from allpay.game import Array, Game, Setting
-from allpay.learners.base import Payoffs, Seeds, check_self_play, self_play
+from allpay.learners.base import Seeds, check_self_play, self_play
 from allpay.learners.mixing import utilities, watch
 from allpay.outcome import Outcome
+from allpay.payoffs import Payoffs
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,11 @@ class RegretMatching:
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
         def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: float, history: Array) -> int:
-            mix = strategy.T.copy()
+            mix = strategy.transpose(0, 2, 1).copy()
             regrets, total = np.zeros(mix.shape), np.zeros(mix.shape)
 
             def advance(start: int, stop: int) -> None:
-                _regret_matching(mix, regrets, total, *payoffs, start, stop, float(self.averaging))
+                _regret_matching(mix, regrets, total, payoffs, start, stop, float(self.averaging))
 
             return watch(advance, total, payoffs, strategy, self.iterations, goal, history)
 
@@ -66,30 +67,30 @@ class RegretMatching:
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _regret_matching(  # type: ignore[no-untyped-def]
-    mix, regrets, total, coefficients, table, allowed, nodes, weights, log_binomials, start, stop, averaging
-):
-    """Take iterations start + 1 … stop; all three arrays, x, z and the weighted sum of x, are `[bids, values]`."""
-    bids, values = mix.shape
-    cdf, averages = np.empty(bids + 1), np.empty((len(coefficients), bids))
-    u, wish = np.empty((bids, values)), np.empty((bids, values))
+def _regret_matching(mix, regrets, total, payoffs, start, stop, averaging):  # type: ignore[no-untyped-def]
+    """Take iterations start + 1 … stop; all three arrays, x, z and the weighted sum of x, are `[groups, bids, values]`."""
+    groups, bids, values = mix.shape
+    cdf, averages = np.empty(bids + 1), np.empty((groups, len(payoffs.coefficients), bids))
+    u, wish = np.empty(mix.shape), np.empty((bids, values))
     mean, scale = np.empty(values), np.empty(values)
     for t in range(start + 1, stop + 1):
-        utilities(mix, coefficients, table, allowed, nodes, weights, log_binomials, cdf, averages, u)
+        utilities(mix, payoffs, cdf, averages, u)
         weight = float(t) ** averaging
-        mean[:] = 0.0
-        for b in range(bids):
-            for v in range(values):
-                total[b, v] += weight * mix[b, v]
-                mean[v] += mix[b, v] * u[b, v]
-        scale[:] = 0.0
-        for b in range(bids):
-            for v in range(values):
-                r = u[b, v] - mean[v]
-                regrets[b, v] = max(regrets[b, v] + r, 0.0) if b < allowed[v] else 0.0
-                wish[b, v] = max(regrets[b, v] + r, 0.0) if b < allowed[v] else 0.0
-                scale[v] += wish[b, v]
-        for b in range(bids):
-            for v in range(values):
-                if scale[v] > 0.0:
-                    mix[b, v] = wish[b, v] / scale[v]
+        for i in range(groups):
+            mean[:] = 0.0
+            for b in range(bids):
+                for v in range(values):
+                    total[i, b, v] += weight * mix[i, b, v]
+                    mean[v] += mix[i, b, v] * u[i, b, v]
+            scale[:] = 0.0
+            for b in range(bids):
+                for v in range(values):
+                    may = b < payoffs.allowed[i, v]
+                    r = u[i, b, v] - mean[v]
+                    regrets[i, b, v] = max(regrets[i, b, v] + r, 0.0) if may else 0.0
+                    wish[b, v] = max(regrets[i, b, v] + r, 0.0) if may else 0.0
+                    scale[v] += wish[b, v]
+            for b in range(bids):
+                for v in range(values):
+                    if scale[v] > 0.0:
+                        mix[i, b, v] = wish[b, v] / scale[v]

@@ -1,0 +1,394 @@
+"""What rank a bidder can expect against rivals of several groups: ties, luck and absence, exactly or by quadrature.
+
+Given a draw of its own, a bidder beats each rival independently: with its place u in the tie-break, a rival who bids less with
+probability L and at most as much with H is beaten with probability L + u(H − L); with its sum t of score and luck, with the
+chance that the rival's sum is below t. Rivals of one group are beaten alike, so the number of rivals above is a sum of
+binomials, counted group by group up to the last rank that matters. What is left is an integral over the draw. No tensor over
+bidders' bids, and no sampling. Numba kernels on arrays; what they mean is said in `payoffs`.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Whole = NDArray[np.int64]
+
+NODES = 8
+"""Gauss–Legendre nodes on a stretch of a tie; fewer where the tie is small."""
+
+UNDERFLOW = 1e-250
+"""Where the chance that nobody is above is smaller than this, binomials go through logarithms."""
+
+
+class Ranking(NamedTuple):
+    """What rank chances need to know of a game.
+
+    Shapes: counts, kinds and presence `[groups]`, how many bidders each has, which row of the tables below is theirs, and with
+    what chance one of them is there; rules and rule_weights `[4, 8]`, quadratures of 1, 2, 4 and 8 nodes on [0, 1]; lower and
+    upper `[own kind, rival's kind, bids]`, how many bids of the rival score less than an own bid, and at most as much; floors
+    `[kinds]`, the bid whose score is −∞, or −1; out is 1 where the first bid is to stay out; lucky is 1 where sums decide, and
+    then below `[kinds, bids, sums]` and density `[kinds, sums, bids]` are those of `success.Sums`; seconds is 1 where every
+    loser who ties for second pays as second.
+    """
+
+    counts: Whole
+    kinds: Whole
+    presence: Array
+    rules: Array
+    rule_weights: Array
+    lower: Whole
+    upper: Whole
+    floors: Whole
+    out: int
+    lucky: int
+    below: Array
+    density: Array
+    seconds: int
+
+
+def gauss_rules() -> tuple[Array, Array]:
+    """Nodes and weights on [0, 1], `[4, 8]`: a row for 1, 2, 4 and 8 of them."""
+    nodes, weights = np.zeros((4, NODES)), np.zeros((4, NODES))
+    for row in range(4):
+        x, w = np.polynomial.legendre.leggauss(2**row)
+        nodes[row, : 2**row], weights[row, : 2**row] = (x + 1) / 2, w / 2
+    return nodes, weights
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def used_ranks(coefficients):  # type: ignore[no-untyped-def]
+    """How many ranks, from the first, differ from the last in any row of coefficients `[rows, n]`."""
+    n = coefficients.shape[1]
+    used = 0
+    for g in range(coefficients.shape[0]):
+        k = n
+        while k > used and coefficients[g, k - 1] == coefficients[g, n - 1]:
+            k -= 1
+        used = max(used, k)
+    return used
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _binomial(m, q, top, out):  # type: ignore[no-untyped-def]
+    """Fill out[:top] with the chance that k of m rivals are above, each being beaten with probability q."""
+    if q >= 1.0:
+        out[:top] = 0.0
+        out[0] = 1.0
+        return
+    if q <= 0.0:
+        out[:top] = 0.0
+        if m < top:
+            out[m] = 1.0
+        return
+    first = q**m
+    if first > UNDERFLOW:
+        ratio = (1.0 - q) / q
+        for k in range(top):
+            out[k] = first
+            first *= ratio * (m - k) / (k + 1.0)  # 0 from k = m on
+    else:
+        log_q, log_rest, whole = math.log(q), math.log1p(-q), math.lgamma(m + 1.0)
+        for k in range(top):
+            if k > m:
+                out[k] = 0.0
+            else:
+                ways = whole - math.lgamma(k + 1.0) - math.lgamma(m - k + 1.0)
+                out[k] = math.exp(ways + (m - k) * log_q + k * log_rest)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def rank_chances(counts, presence, own, less, q, used, chances, scratch):  # type: ignore[no-untyped-def]
+    """Fill chances[:used] with the probability of k rivals above a bidder of group `own`, who beats each of group g, if it is
+    there, with probability q[g]. One rival of group `less` is left out too, if that is not −1."""
+    first = True
+    for g in range(len(counts)):
+        m = counts[g] - (g == own) - (g == less)
+        if m <= 0:
+            continue
+        beaten = q[g] if presence[g] >= 1.0 else 1.0 - presence[g] * (1.0 - q[g])
+        if first:
+            _binomial(m, beaten, used, chances)
+            first = False
+            continue
+        if beaten >= 1.0:
+            continue
+        if m == 1:  # one more factor
+            for k in range(used - 1, 0, -1):
+                chances[k] = chances[k] * beaten + chances[k - 1] * (1.0 - beaten)
+            chances[0] *= beaten
+            continue
+        _binomial(m, beaten, used, scratch)
+        for k in range(used - 1, -1, -1):
+            total = 0.0
+            for j in range(k + 1):
+                total += chances[j] * scratch[k - j]
+            chances[k] = total
+    if first:
+        chances[:used] = 0.0
+        chances[0] = 1.0
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _cdfs(mass, cdfs):  # type: ignore[no-untyped-def]
+    """Fill cdfs `[groups, K+1]` with the running sums of masses `[groups, K]`, scaled to end at 1."""
+    for g in range(len(mass)):
+        total = 0.0
+        cdfs[g, 0] = 0.0
+        for b in range(mass.shape[1]):
+            total += mass[g, b]
+            cdfs[g, b + 1] = total
+        for b in range(mass.shape[1]):
+            cdfs[g, b + 1] = min(cdfs[g, b + 1] / total, 1.0)
+        cdfs[g, mass.shape[1]] = 1.0
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _stretches(ranking, bidders, widest):  # type: ignore[no-untyped-def]
+    """How many stretches a tie is parted into, and which rule is used on each, if beaten rivals change by `widest` at most.
+
+    A rank chance is a polynomial of degree n − 1 in q, whose derivative of order 2m is at most about n^{2m}; a rule of m nodes
+    leaves (n·width)^{2m} (m!)⁴ / ((2m + 1) (2m)!³), which is below 2e-13 with these bounds.
+    """
+    size = widest * bidders
+    if size <= 2e-6:
+        return 1, 0
+    if size <= 5e-3:
+        return 1, 1
+    if size <= 0.35:
+        return 1, 2
+    return max(1, math.ceil(size / 2.0)), 3
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def rank_averages(ranking, coefficients, mass, out):  # type: ignore[no-untyped-def]
+    """Fill out `[groups, rows, bids]` with the expected coefficient of the rank of each bid of each group.
+
+    Args: coefficients `[rows, n]` by rank; mass `[groups, bids]` how rivals of each group bid, rows of any positive sum. To stay
+    out has no rank: its column is 0.
+    """
+    groups, bids = mass.shape
+    rows, n = coefficients.shape
+    used = used_ranks(coefficients)
+    cdfs = np.empty((groups, bids + 1))
+    _cdfs(mass, cdfs)
+    chances, scratch = np.empty(max(used, 2)), np.empty(max(used, 2))
+    for g in range(groups):
+        for r in range(rows):
+            for b in range(bids):
+                out[g, r, b] = coefficients[r, n - 1]
+    if used > 0:
+        if ranking.lucky:
+            _by_sums(ranking, coefficients, used, mass, cdfs, chances, scratch, out)
+        else:
+            for g in range(groups):
+                for b in range(ranking.out, bids):
+                    if ranking.seconds:
+                        _with_seconds(ranking, coefficients, cdfs, g, b, chances, scratch, out)
+                    else:
+                        _in_tie(ranking, coefficients, used, cdfs, g, b, chances, scratch, out)
+    if ranking.out:
+        out[:, :, 0] = 0.0
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _in_tie(ranking, coefficients, used, cdfs, g, b, chances, scratch, out):  # type: ignore[no-untyped-def]
+    """The averages of bid b of group g over its place in a tie."""
+    groups = len(cdfs)
+    rows, n = coefficients.shape
+    q = np.empty(groups)
+    widest = 0.0
+    for h in range(groups):
+        if ranking.counts[h] - (h == g) > 0:
+            widest = max(widest, cdfs[h, ranking.upper[ranking.kinds[g], ranking.kinds[h], b]] - cdfs[h, ranking.lower[ranking.kinds[g], ranking.kinds[h], b]])
+    stretches, rule = _stretches(ranking, n, widest)
+    count = 2**rule
+    for r in range(rows):
+        out[g, r, b] = 0.0
+    for s in range(stretches):
+        for m in range(count):
+            u = (s + ranking.rules[rule, m]) / stretches
+            weight = ranking.rule_weights[rule, m] / stretches
+            for h in range(groups):
+                low = cdfs[h, ranking.lower[ranking.kinds[g], ranking.kinds[h], b]]
+                q[h] = low + u * (cdfs[h, ranking.upper[ranking.kinds[g], ranking.kinds[h], b]] - low)
+            rank_chances(ranking.counts, ranking.presence, g, -1, q, used, chances, scratch)
+            for r in range(rows):
+                total = 0.0
+                for k in range(used):
+                    total += (coefficients[r, k] - coefficients[r, n - 1]) * chances[k]
+                out[g, r, b] += weight * total
+    for r in range(rows):
+        out[g, r, b] += coefficients[r, n - 1]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _with_seconds(ranking, coefficients, cdfs, g, b, chances, scratch, out):  # type: ignore[no-untyped-def]
+    """The same where every loser with at most one rival strictly above counts as second.
+
+    With A the event that at most one rival bids strictly more, ranks are 1 with chance P_1, 2 with P(A) − P_1, and below
+    otherwise: Σ c_k P_k = (c_1 − c_2) P_1 + (c_2 − c_3) P(A) + c_3.
+    """
+    rows, n = coefficients.shape
+    first = np.zeros((1, n))
+    first[0, 0] = 1.0
+    win = np.zeros((len(cdfs), 1, out.shape[2]))
+    _in_tie(ranking, first, 1, cdfs, g, b, chances, scratch, win)
+    q = np.empty(len(cdfs))
+    for h in range(len(cdfs)):
+        q[h] = cdfs[h, ranking.upper[ranking.kinds[g], ranking.kinds[h], b]]
+    rank_chances(ranking.counts, ranking.presence, g, -1, q, 2, chances, scratch)
+    few = chances[0] + chances[1]
+    for r in range(rows):
+        c1, c2, c3 = coefficients[r, 0], coefficients[r, 1], coefficients[r, n - 1]
+        out[g, r, b] = (c1 - c2) * win[g, 0, b] + (c2 - c3) * few + c3
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def beaten_at(ranking, mass, cdfs, beaten):  # type: ignore[no-untyped-def]
+    """Fill beaten `[groups, sums]` with the chance that a rival of each group ends below each sum: Σ_b m(b) G(t − s(b))."""
+    groups, bids = mass.shape
+    for h in range(groups):
+        beaten[h] = 0.0
+        for b in range(bids):
+            share = cdfs[h, b + 1] - cdfs[h, b]
+            if share > 0.0:
+                for t in range(beaten.shape[1]):  # innermost, so that it runs on vector registers
+                    beaten[h, t] += share * ranking.below[ranking.kinds[h], b, t]
+        for t in range(beaten.shape[1]):
+            beaten[h, t] = min(beaten[h, t], 1.0)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _by_sums(ranking, coefficients, used, mass, cdfs, chances, scratch, out):  # type: ignore[no-untyped-def]
+    """The averages of all bids over the sum of score and luck; where a score is −∞, over the place among such bids."""
+    groups, bids = mass.shape
+    rows, n = coefficients.shape
+    sums = ranking.below.shape[2]
+    beaten = np.empty((groups, sums))
+    beaten_at(ranking, mass, cdfs, beaten)
+    worth = np.empty((rows, sums))
+    q = np.empty(groups)
+    for g in range(groups):
+        for t in range(sums):
+            for h in range(groups):
+                q[h] = beaten[h, t]
+            rank_chances(ranking.counts, ranking.presence, g, -1, q, used, chances, scratch)
+            for r in range(rows):
+                total = 0.0
+                for k in range(used):
+                    total += (coefficients[r, k] - coefficients[r, n - 1]) * chances[k]
+                worth[r, t] = total
+        for r in range(rows):
+            row = out[g, r]
+            for t in range(sums):
+                w = worth[r, t]
+                if w != 0.0:
+                    for b in range(bids):  # innermost, as above
+                        row[b] += w * ranking.density[ranking.kinds[g], t, b]
+        if ranking.floors[ranking.kinds[g]] >= 0:
+            _in_tie(ranking, coefficients, used, cdfs, g, ranking.floors[ranking.kinds[g]], chances, scratch, out)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def rank_slopes(ranking, coefficients, mass, out):  # type: ignore[no-untyped-def]
+    """Fill out `[groups, rows, bids, groups, bids]` with the derivatives of `rank_averages` in the masses, whose rows sum to 1.
+
+    By d/dq_h of Σ_k c_k P_k = m_h Σ_k (c_k − c_{k+1}) P_k without one rival of group h.
+    """
+    groups, bids = mass.shape
+    rows, n = coefficients.shape
+    used = used_ranks(coefficients)
+    out[:] = 0.0
+    if used == 0:
+        return
+    cdfs = np.empty((groups, bids + 1))
+    _cdfs(mass, cdfs)
+    falls = np.zeros((rows, used))
+    for r in range(rows):
+        for k in range(used):
+            falls[r, k] = coefficients[r, k] - coefficients[r, min(k + 1, n - 1)]
+    chances, scratch, q = np.empty(max(used, 2)), np.empty(max(used, 2)), np.empty(groups)
+    if ranking.lucky:
+        _slopes_by_sums(ranking, falls, used, mass, cdfs, chances, scratch, q, out)
+    for g in range(groups):
+        for b in range(ranking.out, bids):
+            if not ranking.lucky or b == ranking.floors[ranking.kinds[g]]:
+                _slopes_in_tie(ranking, falls, used, n, cdfs, g, b, chances, scratch, q, out)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _slope(ranking, falls, used, g, h, q, chances, scratch, r):  # type: ignore[no-untyped-def]
+    """Σ_k falls[r, k] P_k, P without one rival of group h, times how many there are and how often they are there."""
+    total = 0.0
+    for k in range(used):
+        total += falls[r, k] * chances[k]
+    return total * (ranking.counts[h] - (h == g)) * ranking.presence[h]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _slopes_in_tie(ranking, falls, used, n, cdfs, g, b, chances, scratch, q, out):  # type: ignore[no-untyped-def]
+    """A tie's average is ∫ W(L + u(H − L)) du: its derivatives in L and H are ∫ W′·(1 − u) du and ∫ W′·u du."""
+    groups = len(cdfs)
+    bids = cdfs.shape[1] - 1
+    rows = falls.shape[0]
+    out[g, :, b] = 0.0
+    widest = 0.0
+    for h in range(groups):
+        if ranking.counts[h] - (h == g) > 0:
+            widest = max(widest, cdfs[h, ranking.upper[ranking.kinds[g], ranking.kinds[h], b]] - cdfs[h, ranking.lower[ranking.kinds[g], ranking.kinds[h], b]])
+    stretches, rule = _stretches(ranking, n, widest)
+    rule = max(rule, 1)
+    for s in range(stretches):
+        for m in range(2**rule):
+            u = (s + ranking.rules[rule, m]) / stretches
+            weight = ranking.rule_weights[rule, m] / stretches
+            for h in range(groups):
+                low = cdfs[h, ranking.lower[ranking.kinds[g], ranking.kinds[h], b]]
+                q[h] = low + u * (cdfs[h, ranking.upper[ranking.kinds[g], ranking.kinds[h], b]] - low)
+            for h in range(groups):
+                if ranking.counts[h] - (h == g) <= 0:
+                    continue
+                rank_chances(ranking.counts, ranking.presence, g, h, q, used, chances, scratch)
+                for r in range(rows):
+                    slope = weight * _slope(ranking, falls, used, g, h, q, chances, scratch, r)
+                    low, high = ranking.lower[ranking.kinds[g], ranking.kinds[h], b], ranking.upper[ranking.kinds[g], ranking.kinds[h], b]
+                    for c in range(low):
+                        out[g, r, b, h, c] += slope
+                    for c in range(low, high):
+                        out[g, r, b, h, c] += slope * u
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _slopes_by_sums(ranking, falls, used, mass, cdfs, chances, scratch, q, out):  # type: ignore[no-untyped-def]
+    """∫ g(t − s(b)) ∂W/∂q_h G(t − s(c)) dt, as a product of two tables."""
+    groups, bids = mass.shape
+    rows = falls.shape[0]
+    sums = ranking.below.shape[2]
+    beaten = np.empty((groups, sums))
+    beaten_at(ranking, mass, cdfs, beaten)
+    slope = np.empty((rows, sums))
+    scaled = np.empty((bids, sums))
+    for g in range(groups):
+        for h in range(groups):
+            if ranking.counts[h] - (h == g) <= 0:
+                continue
+            for t in range(sums):
+                for f in range(groups):
+                    q[f] = beaten[f, t]
+                rank_chances(ranking.counts, ranking.presence, g, h, q, used, chances, scratch)
+                for r in range(rows):
+                    slope[r, t] = _slope(ranking, falls, used, g, h, q, chances, scratch, r)
+            for r in range(rows):
+                for b in range(bids):
+                    for t in range(sums):
+                        scaled[b, t] = slope[r, t] * ranking.density[ranking.kinds[g], t, b]
+                for b in range(bids):
+                    for c in range(bids):
+                        total = 0.0
+                        for t in range(sums):
+                            total += scaled[b, t] * ranking.below[ranking.kinds[h], c, t]
+                        out[g, r, b, h, c] = total

@@ -1,0 +1,417 @@
+"""Who beats whom: the highest bid, or a bid and luck. Nothing about prizes, values, or how anybody bids.
+
+Every rule gives a bid a score, adds a random number to it where there is luck, and ranks bidders by the sum. Where there is
+luck, a bidder whose sum is t beats a rival who bids b with probability G(t − s(b)), whatever the bidder's own bid was, G being
+the distribution function of the random number. So two tables on one grid of sums t serve every expectation: these
+probabilities, and the density of a bidder's own sum given its bid (theory: Lazear & Rosen 1981; Tullock's contest as Gumbel
+noise on the logarithm of the bid: Jia 2008).
+"""
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from allpay.errors import AllpayError, one_of
+
+Array = NDArray[np.float64]
+
+MOST_NODES = 8192
+"""Luck so small that its grid of sums would need more nodes than this is refused: ranks are decided by bids alone there."""
+
+PANEL_NODES = 8
+"""Gauss–Legendre nodes on a stretch of sums between two kinks of a density that has kinks."""
+
+LEFT_OUT = 1e-15
+"""What the grid of sums leaves out at each end, as a probability."""
+
+
+class Law(Protocol):
+    """The distribution of the random number, its scale being 1."""
+
+    kinks: ClassVar[tuple[float, ...]]
+    """Where the density jumps; empty if it is analytic on the whole line."""
+
+    step: ClassVar[float]
+    """Distance of nodes at which the trapezoidal rule leaves about 1e-12, for an analytic density."""
+
+    def below(self, x: Array) -> Array:
+        """The distribution function."""
+        ...
+
+    def density(self, x: Array) -> Array:
+        """Its derivative."""
+        ...
+
+    def quantile(self, u: ArrayLike) -> Array:
+        """The inverse of the distribution function."""
+        ...
+
+
+class _Normal:
+    kinks: ClassVar[tuple[float, ...]] = ()
+    step: ClassVar[float] = 0.2
+
+    def below(self, x: Array) -> Array:
+        from scipy.special import ndtr
+
+        return ndtr(x)
+
+    def density(self, x: Array) -> Array:
+        return np.exp(-0.5 * x**2) / math.sqrt(2 * math.pi)
+
+    def quantile(self, u: ArrayLike) -> Array:
+        from scipy.special import ndtri
+
+        return ndtri(np.asarray(u, float))
+
+
+class _Logistic:
+    kinks: ClassVar[tuple[float, ...]] = ()
+    step: ClassVar[float] = 0.4
+
+    def below(self, x: Array) -> Array:
+        from scipy.special import expit
+
+        return expit(x)
+
+    def density(self, x: Array) -> Array:
+        from scipy.special import expit
+
+        return expit(x) * expit(-x)
+
+    def quantile(self, u: ArrayLike) -> Array:
+        from scipy.special import logit
+
+        return logit(np.asarray(u, float))
+
+
+class _Gumbel:
+    kinks: ClassVar[tuple[float, ...]] = ()
+    step: ClassVar[float] = 0.25
+
+    def below(self, x: Array) -> Array:
+        return np.exp(-np.exp(-np.maximum(x, -700.0)))
+
+    def density(self, x: Array) -> Array:
+        x = np.maximum(x, -700.0)
+        return np.exp(-x - np.exp(-x))
+
+    def quantile(self, u: ArrayLike) -> Array:
+        return -np.log(-np.log(np.asarray(u, float)))
+
+
+class _Uniform:
+    kinks: ClassVar[tuple[float, ...]] = (-1.0, 1.0)
+    step: ClassVar[float] = 1.0
+
+    def below(self, x: Array) -> Array:
+        return np.clip((x + 1) / 2, 0.0, 1.0)
+
+    def density(self, x: Array) -> Array:
+        return np.where(np.abs(x) <= 1, 0.5, 0.0)
+
+    def quantile(self, u: ArrayLike) -> Array:
+        return 2 * np.asarray(u, float) - 1
+
+
+class _Exponential:
+    kinks: ClassVar[tuple[float, ...]] = (0.0,)
+    step: ClassVar[float] = 1.0
+
+    def below(self, x: Array) -> Array:
+        return -np.expm1(-np.maximum(x, 0.0))
+
+    def density(self, x: Array) -> Array:
+        return np.where(x >= 0, np.exp(-np.maximum(x, 0.0)), 0.0)
+
+    def quantile(self, u: ArrayLike) -> Array:
+        return -np.log1p(-np.asarray(u, float))
+
+
+@dataclass(frozen=True)
+class _Pareto:
+    power: float
+
+    kinks: ClassVar[tuple[float, ...]] = (1.0,)
+    step: ClassVar[float] = 1.0
+
+    def below(self, x: Array) -> Array:
+        return np.where(x >= 1, 1 - np.maximum(x, 1.0) ** -self.power, 0.0)
+
+    def density(self, x: Array) -> Array:
+        return np.where(x >= 1, self.power * np.maximum(x, 1.0) ** (-self.power - 1), 0.0)
+
+    def quantile(self, u: ArrayLike) -> Array:
+        return (1 - np.asarray(u, float)) ** (-1 / self.power)
+
+
+LAWS: dict[str, Callable[..., Law]] = {
+    "normal": _Normal,
+    "logistic": _Logistic,
+    "gumbel": _Gumbel,
+    "uniform": _Uniform,
+    "exponential": _Exponential,
+    "pareto": _Pareto,
+}
+"""The kinds of noise, by name. A Pareto distribution has its power beside its scale."""
+
+
+@dataclass(frozen=True)
+class Sums:
+    """A grid of sums of score and luck, and what rank chances need there.
+
+    Attributes:
+        below: `[groups, bids, sums]` the chance that a rival of a group who makes this bid ends below the sum.
+        density: `[groups, sums, bids]` the weight of each sum for a bidder of a group who makes this bid; adds up to 1 over the
+            sums.
+    """
+
+    below: Array
+    density: Array
+
+
+class Success(Protocol):
+    """A rule that ranks bidders by what they bid."""
+
+    lucky: ClassVar[bool]
+    """Whether chance has a say in the rank, beyond ties."""
+
+    @property
+    def words(self) -> str:
+        """How ranks are decided, for the user: ends the sentence "Ranks are decided by …"."""
+        ...
+
+    def scores(self, effort: Array) -> Array:
+        """The score of each bid, any shape; −∞ for one that every other beats."""
+        ...
+
+    def noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        """Random numbers to add to scores; zeros where there is no luck."""
+        ...
+
+    def sums(self, scores: Array) -> Sums:
+        """The tables of a game with luck, for scores `[groups, bids]`; empty where there is none."""
+        ...
+
+
+@dataclass(frozen=True)
+class Highest:
+    """The highest bid wins; bids that tie are ranked at random."""
+
+    lucky: ClassVar[bool] = False
+
+    @property
+    def words(self) -> str:
+        return "bids alone"
+
+    def scores(self, effort: Array) -> Array:
+        return effort
+
+    def noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return np.zeros(shape)
+
+    def sums(self, scores: Array) -> Sums:
+        groups, bids = scores.shape
+        return Sums(np.zeros((groups, bids, 0)), np.zeros((groups, 0, bids)))
+
+
+@dataclass(frozen=True)
+class Noise:
+    """A random number is added to each bid, or to its logarithm, and the highest sum wins.
+
+    Attributes:
+        law: `normal`, `logistic`, `gumbel`, `uniform` (on [−scale, scale]), `exponential` or `pareto` (from scale up).
+        scale: of the random number, above 0: in units of bids, or of their logarithm.
+        log: whether it is added to the logarithm; a bid of 0 then loses to every other.
+        power: of a Pareto distribution, above 0.
+
+    Raises:
+        AllpayError: if the law is unknown, or a number is out of its bounds.
+    """
+
+    law: str = "normal"
+    scale: float = 1.0
+    log: bool = False
+    power: float = 2.0
+
+    lucky: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        one_of("kind of luck", self.law, LAWS)
+        for name in ("scale", "power"):
+            given = _number(f"{name} of {self.law} luck", getattr(self, name))
+            object.__setattr__(self, name, given)
+        if not isinstance(self.log, (bool, np.bool_)):
+            raise AllpayError(f"log of {self.law} luck must be true or false: got {self.log!r}")
+        object.__setattr__(self, "log", bool(self.log))
+
+    @property
+    def words(self) -> str:
+        on = "the logarithm of the bid" if self.log else "the bid"
+        power = f", power {self.power:g}" if self.law == "pareto" else ""
+        return f"{on} and luck ({self.law}, scale {self.scale:g}{power})"
+
+    def scores(self, effort: Array) -> Array:
+        if not self.log:
+            return np.asarray(effort, float)
+        with np.errstate(divide="ignore"):
+            return np.log(np.asarray(effort, float))
+
+    def noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return self.scale * self._law.quantile(rng.uniform(np.finfo(float).tiny, 1.0, shape))
+
+    def sums(self, scores: Array) -> Sums:
+        return _sums(self._law, self.scale, scores)
+
+    @property
+    def _law(self) -> Law:
+        return _Pareto(self.power) if self.law == "pareto" else LAWS[self.law]()
+
+
+@dataclass(frozen=True)
+class Tullock:
+    """The chance to win is proportional to bid^r, and each further rank is decided in the same way among those who are left.
+
+    These are the ranks of r·ln b plus Gumbel noise (Plackett–Luce). Bids of 0 lose to all others; among themselves chance
+    decides.
+
+    Attributes:
+        r: how much a bid counts, above 0: near 0 all is luck, and as it grows the highest bid wins.
+
+    Raises:
+        AllpayError: if r is not above 0 and finite.
+    """
+
+    r: float = 1.0
+
+    lucky: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "r", _number("r of a Tullock contest", self.r))
+
+    @property
+    def words(self) -> str:
+        return f"luck with chances in proportion to bid^{self.r:g} (Tullock)" if self.r != 1 else (
+            "luck with chances in proportion to bids (Tullock)"
+        )
+
+    def scores(self, effort: Array) -> Array:
+        with np.errstate(divide="ignore"):
+            return self.r * np.log(np.asarray(effort, float))
+
+    def noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return rng.gumbel(size=shape)
+
+    def sums(self, scores: Array) -> Sums:
+        return _sums(_Gumbel(), 1.0, scores)
+
+
+LUCK = ("none", "tullock", *LAWS)
+"""The names that `success` reads."""
+
+
+def success(text: str) -> Success:
+    """The rule that a text names: `none`, `tullock(1)`, `normal(0.2)`, `normal(0.2, log)`, `pareto(0.1, 2)`.
+
+    Raises:
+        AllpayError: if the name is unknown or the numbers do not fit it.
+
+    >>> success("normal(0.2)"), success("tullock(2)")
+    (Noise(law='normal', scale=0.2, log=False, power=2.0), Tullock(r=2.0))
+    """
+    match = re.fullmatch(r"\s*([a-z-]+)\s*(?:\(([^()]*)\))?\s*", str(text).lower())
+    if not match:
+        raise AllpayError(f"cannot read the luck {str(text)[:60]!r}: write it as tullock(1) or normal(0.2)")
+    name = one_of("luck", match[1], LUCK)
+    words = [word.strip() for word in match[2].split(",")] if match[2] and match[2].strip() else []
+    log = bool(words) and words[-1] == "log"
+    try:
+        numbers = [float(word) for word in (words[:-1] if log else words)]
+    except ValueError:
+        raise AllpayError(f"cannot read the numbers of {str(text)[:60]!r}: write it as normal(0.2)") from None
+    most = {"none": 0, "pareto": 2}.get(name, 1)
+    if len(numbers) > most or (log and name in ("none", "tullock")):
+        takes = {"none": "nothing", "tullock": "r", "pareto": "scale, power and log"}.get(name, "scale and log")
+        raise AllpayError(f"{name} takes {takes}: got {str(text)[:60]!r}")
+    if name == "none":
+        return Highest()
+    if name == "tullock":
+        return Tullock(*numbers)
+    return Noise(name, *(numbers[:1] or [1.0]), log=log, power=numbers[1] if len(numbers) > 1 else 2.0)
+
+
+def _number(what: str, given: Any) -> float:
+    try:
+        number = float(given)
+    except (TypeError, ValueError, OverflowError):
+        raise AllpayError(f"{what} must be a number: got {str(given)[:60]!r}") from None
+    if isinstance(given, (str, bytes)) or not (math.isfinite(number) and number > 0):
+        raise AllpayError(f"{what} must be above 0 and finite: got {str(given)[:60]}")
+    return number
+
+
+def _sums(law: Law, scale: float, scores: Array) -> Sums:
+    """The tables of a law for scores `[groups, bids]`, those of −∞ apart: their density is 0, and every sum beats them."""
+    known = np.unique(scores[np.isfinite(scores)]) / scale
+    if len(known) == 0:
+        raise AllpayError("no bid has a score: with luck on the logarithm of bids, some bid must be above 0")
+    nodes, weights = _kinked(law, known) if law.kinks else _smooth(law, known, scale)
+    finite = np.isfinite(scores)[..., None]
+    x = nodes - np.where(finite, scores[..., None] / scale, 0.0)
+    below = np.where(finite, law.below(x), 1.0)
+    density = np.where(finite, law.density(x) * weights, 0.0)
+    total = density.sum(axis=-1, keepdims=True)
+    density /= np.where(total > 0, total, 1.0)
+    return Sums(np.ascontiguousarray(below), np.ascontiguousarray(density.transpose(0, 2, 1)))
+
+
+def _smooth(law: Law, known: Array, scale: float) -> tuple[Array, Array]:
+    """Equally spaced nodes: for analytic functions that vanish at both ends the trapezoidal rule converges geometrically."""
+    low = known[0] + float(law.quantile(LEFT_OUT))
+    high = known[-1] + _highest(law)
+    count = math.ceil((high - low) / law.step) + 1
+    if count > MOST_NODES:
+        smallest = scale * (known[-1] - known[0]) / (MOST_NODES * law.step)
+        raise AllpayError(
+            f"luck of scale {scale:.3g} is too small for bids that reach so far: give at least {smallest:.2g}, or leave it "
+            "out, so that ranks are decided by bids alone"
+        )
+    return np.linspace(low, high, count), np.full(count, (high - low) / (count - 1))
+
+
+def _highest(law: Law) -> float:
+    """Above this, in units of its scale, the random number is with a negligible probability."""
+    if math.isinf(float(law.quantile(1.0 - 1e-16))):
+        return 40.0
+    return min(float(law.quantile(1.0 - 1e-16)), 1e30)
+
+
+def _kinked(law: Law, known: Array) -> tuple[Array, Array]:
+    """Gauss–Legendre nodes between all kinks, which lie at each score plus those of the law; beyond them, longer stretches."""
+    edges = np.unique(np.add.outer(known, np.asarray(law.kinks)))
+    end = known[-1] + _highest(law)
+    if end > edges[-1]:
+        edges = np.concatenate([edges, np.fromiter(_tail(edges[-1], known[-1], end), float)])
+    keep = np.concatenate([[True], np.diff(edges) > 1e-13 * np.maximum(1.0, np.abs(edges[1:]))])
+    edges = edges[keep]
+    per = min(PANEL_NODES, MOST_NODES // (len(edges) - 1))
+    if per < 2:
+        raise AllpayError(
+            f"luck with kinks takes at most {MOST_NODES // 2:,} different bids: got {len(known):,}; give fewer bid levels"
+        )
+    x, w = np.polynomial.legendre.leggauss(per)
+    width = np.diff(edges)[:, None]
+    return (edges[:-1, None] + width * (x + 1) / 2).ravel(), (width * w / 2).ravel()
+
+
+def _tail(begin: float, top: float, end: float) -> Iterator[float]:
+    """Ends of stretches beyond the last kink: of length 1 at first, and then each as long as the way from the top score."""
+    place = begin
+    while place < end:
+        place += max(1.0, min(place - top, 1e300))
+        yield place

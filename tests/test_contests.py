@@ -1,0 +1,291 @@
+"""Contests as they are: exact payoffs of unlike bidders, luck, absence, reserve and fee, against enumeration."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from allpay.attendance import Field, field, poisson_field
+from allpay.auction import play
+from allpay.game import Beta, Bidder, Common, Game, Power, Private, Uniform, integers
+from allpay.mechanism import Mechanism
+from allpay.payoffs import evaluate, expected_payoffs, exploitability, payoffs_of
+from allpay.preferences import Cara, Crra, LossAverse, PowerCost
+from allpay.ranking import rank_averages, rank_slopes
+from allpay.success import LAWS, Highest, Noise, Tullock, success
+
+OUT = -math.inf
+
+
+def mixtures(game, seed, each=False):
+    """`[groups or bidders, values, bids]` random strategies."""
+    rng = np.random.default_rng(seed)
+    limits = np.repeat(game.limits, game.counts, axis=0) if each else game.limits
+    x = rng.dirichlet(np.ones(game.bid_levels), limits.shape) * (np.arange(game.bid_levels) < limits[..., None])
+    return x / x.sum(axis=-1, keepdims=True)
+
+
+def orders(scores, success_rule):
+    """Every order of those who take part, best first, with its probability; scores are efforts."""
+    present = list(range(len(scores)))
+    for order in itertools.permutations(present):
+        chance = 1.0
+        if isinstance(success_rule, Tullock):
+            left = list(order)
+            for i in order:
+                weights = np.array([scores[j] ** success_rule.r for j in left])
+                chance *= weights[left.index(i)] / weights.sum() if weights.sum() > 0 else 1 / len(left)
+                left.remove(i)
+        else:
+            ranked = [scores[i] for i in order]
+            if any(x < y for x, y in itertools.pairwise(ranked)):
+                continue
+            for size in (ranked.count(x) for x in set(ranked)):
+                chance /= math.factorial(size)
+        if chance > 0:
+            yield order, chance
+
+
+def by_enumeration(game, profile):
+    """Payoffs `[bidders]` of those who turn up, revenue, highest bid, fees and prizes of a profile `[bidders, values, bids]`."""
+    m, n = game.mechanism, game.bidders
+    which = np.repeat(np.arange(len(game.groups)), game.counts)
+    field_chances = None if game.field is None else game.field.among(n)
+    payoff, revenue, highest, fees, prizes = np.zeros(n), 0.0, 0.0, 0.0, 0.0
+    mass = profile.mean(axis=1)
+    turnout = game.turnout[which]
+    for there in itertools.product((0, 1), repeat=n):
+        chance = 1.0
+        for i in range(n):
+            p = game.presence[which[i]]
+            chance *= p if there[i] else 1 - p
+        if field_chances is not None:
+            assert np.all(game.presence == 1)
+            chance = field_chances[sum(there)] / math.comb(n, sum(there))
+        if chance == 0:
+            continue
+        for bids in itertools.product(range(game.bid_levels), repeat=n):
+            weight = chance * math.prod(mass[i, b] for i, b in enumerate(bids))
+            inside = [i for i in range(n) if there[i] and not (m.may_stay_out and bids[i] == 0)]
+            effort = [game.efforts[which[i], bids[i]] for i in inside]
+            highest += weight * max([game.bid_grid[bids[i]] for i in inside], default=0.0)
+            fees += weight * m.fee * len(inside)
+            for order, part in orders(effort, m.success):
+                for rank, k in enumerate(order):
+                    i = inside[k]
+                    pays = rank
+                    if m.ties == "seconds-pay" and rank > 0 and sum(e > effort[k] for e in effort) <= 1:
+                        pays = 1
+                    revenue += weight * part * m.payments[pays] * game.bid_grid[bids[i]]
+                    prizes += weight * part * m.prizes[rank]
+                    given = profile[i, :, bids[i]] / game.value_levels / mass[i, bids[i]]
+                    money = game.value_grids[which[i]] * m.prizes[rank]
+                    money = money - m.payments[pays] * game.cost_grids[which[i], bids[i]] - m.fee
+                    payoff[i] += weight * part * float(given @ game.utility_of(which[i], money)) / turnout[i]
+    return payoff, revenue, highest, fees, prizes
+
+
+SMALL = {
+    "unlike": Game(
+        Mechanism((0.7, 0.3, 0), (1, 0.5, 0.2)),
+        [(Bidder(Uniform()), 2), (Bidder(Private(Uniform(0, 0.5), 2), cost=PowerCost(2, 1.5)), 1)],
+        bid_levels=4,
+        max_bid=0.9,
+    ),
+    "head starts that tie": Game(
+        Mechanism((0.7, 0.3, 0), (1, 1, 1)),
+        [(Bidder(Common(1), head_start=0.25), 1), (Bidder(Common(0.8), handicap=2.0), 2)],
+        bid_levels=5,
+        max_bid=1.0,
+    ),
+    "presence by group": Game(
+        Mechanism((0.6, 0.3, 0.1), (1, 1, 1)),
+        [(Bidder(Common(1), presence=0.6), 2), (Bidder(Common(0.8), presence=0.9), 1)],
+        bid_levels=4,
+    ),
+    "absent, alike": Game(Mechanism((0.7, 0.2, 0.1), (1, 0.6, 0.1)), Private(Uniform(), 2), bid_levels=4, attendance=0.6),
+    "random field": Game(
+        Mechanism((0.7, 0.2, 0.1, 0), (1, 1, 1, 1)),
+        [(Bidder(Common(1)), 2), (Bidder(Common(0.7)), 2)],
+        bid_levels=3,
+        attendance=Field((0.1, 0.2, 0.3, 0.15, 0.25)),
+    ),
+    "reserve and fee": Game(
+        Mechanism((0.7, 0.2, 0.1), (1, 1, 1), reserve=0.2, fee=0.05),
+        [(Bidder(Private(Uniform(), 2)), 2), (Bidder(Private(Power(2), 2), utility=Cara(1.5)), 1)],
+        bid_levels=4,
+    ),
+    "reserve, alike": Game(Mechanism((0.7, 0.3, 0), (1, 1, 1), reserve=0.2), Private(Uniform(), 2), bid_levels=4),
+    "fee, alike, absent, averse": Game(
+        Mechanism((0.7, 0.3, 0), (1, 0.5, 0.5), fee=0.1),
+        Private(Uniform(), 2),
+        bid_levels=4,
+        risk_aversion=1.5,
+        attendance=0.7,
+    ),
+    "tullock": Game(Mechanism((0.6, 0.3, 0.1), (1, 1, 1), success=Tullock(1.3)), Private(Uniform(), 2), bid_levels=4),
+    "tullock, unlike, payments by rank, fee": Game(
+        Mechanism((0.6, 0.3, 0.1), (1, 0.7, 0.4), success=Tullock(0.8), fee=0.02),
+        [(Bidder(Common(1), handicap=1.5), 1), (Bidder(Common(0.7), utility=LossAverse(2)), 2)],
+        bid_levels=4,
+    ),
+    "tullock, random field": Game(
+        Mechanism((0.6, 0.3, 0.1), (1, 1, 1), success=Tullock(2)), Common(1), bid_levels=4, attendance=field("1:3")
+    ),
+    "seconds pay": Game(
+        Mechanism((1, 0, 0, 0), (0.7, 0.3, 0, 0), ties="seconds-pay"), Private(integers(0, 3)), bid_levels=3, max_bid=3
+    ),
+    "wealth": Game(
+        Mechanism((0.7, 0.3, 0), (1, 1, 1)), [(Bidder(Common(1), utility=Crra(0.5, 2)), 2), (Bidder(Common(0.8)), 1)],
+        bid_levels=4,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("each", [False, True])
+def test_payoffs_are_those_of_enumeration(name, each):
+    game = SMALL[name]
+    strategy = mixtures(game, 1, each)
+    profile = strategy if each else np.repeat(strategy, game.counts, axis=0)
+    payoff, revenue, highest, fees, prizes = by_enumeration(game, profile)
+    found = evaluate(game, strategy)
+    close = 1e-9 if game.mechanism.success.lucky else 1e-12
+    assert found.payoff == pytest.approx(payoff, abs=close)
+    assert found.revenue == pytest.approx(revenue, abs=close)
+    assert found.highest_bid == pytest.approx(highest, abs=1e-12)
+    assert found.fees == pytest.approx(fees, abs=1e-12)
+    assert found.prizes == pytest.approx(prizes, abs=close)
+    assert np.all(found.exploitability >= 0)
+    assert found.share.sum() == pytest.approx(prizes, abs=close)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_groups_split_in_two_are_the_same_game(name):
+    game = SMALL[name]
+    strategy = mixtures(game, 2)
+    one, each = evaluate(game, strategy), evaluate(game, np.repeat(strategy, game.counts, axis=0))
+    for what in ("revenue", "payoff", "exploitability", "win", "entry", "share"):
+        assert getattr(one, what) == pytest.approx(getattr(each, what), abs=1e-11), what
+
+
+def test_alike_bidders_are_one_group_and_the_fast_kernel_agrees_with_the_general_one():
+    for n, prizes in ((2, (1, 0)), (5, (0.5, 0.3, 0.2, 0, 0)), (40, (0.5, 0.3, 0.2, *[0.0] * 37))):
+        mechanism = Mechanism(prizes, (1,) * n)
+        plain = Game(mechanism, Private(Beta(2, 3), 6), bid_levels=21)
+        parts = payoffs_of(plain)
+        assert parts.plain
+        general = Game(mechanism, [(Bidder(Private(Beta(2, 3), 6)), n - 1), (Bidder(Private(Beta(2, 3), 6)), 1)], bid_levels=21)
+        strategy = mixtures(plain, 3)
+        mass = strategy.mean(axis=1)
+        expected = expected_payoffs(plain, mass[0])
+        assert expected_payoffs(general, np.repeat(mass, 2, axis=0), 1) == pytest.approx(expected, abs=1e-13)
+        grouped = Game(mechanism, [(Bidder(Private(Beta(2, 3), 6)), n)], bid_levels=21)
+        assert np.array_equal(expected_payoffs(grouped, mass), expected)
+
+
+@pytest.mark.parametrize("law", [*LAWS, "tullock"])
+def test_luck_is_that_of_sampled_contests(law):
+    """Within four standard errors of sampled contests, whose luck is drawn from quantiles and not from the tables."""
+    rule = Tullock(1.3) if law == "tullock" else Noise(law, 0.3, power=2.5)
+    mechanism = Mechanism((0.6, 0.3, 0.1, 0, 0), (1, 0.8, 0.6, 0.4, 0.2), success=rule)
+    game = Game(
+        mechanism, [(Bidder(Private(Uniform(), 4)), 2), (Bidder(Private(Power(2), 4), handicap=0.7, presence=0.8), 3)], bid_levels=9
+    )
+    strategy = mixtures(game, 4)
+    auctions = 200_000
+    played = play(game, strategy, auctions, 5)
+    exact = evaluate(game, strategy)
+    error = played.revenue.std() / math.sqrt(auctions)
+    assert abs(played.revenue.mean() - exact.revenue) < 4 * error
+    error = played.highest_bid.std() / math.sqrt(auctions)
+    assert abs(played.highest_bid.mean() - exact.highest_bid) < 4 * error
+
+
+def test_gumbel_noise_on_the_logarithm_is_tullock():
+    prizes, payments = (0.6, 0.3, 0.1), (1, 0.7, 0.4)
+    games = [
+        Game(Mechanism(prizes, payments, success=rule), Common(1), bid_levels=11)
+        for rule in (Tullock(1.7), Noise("gumbel", 1 / 1.7, log=True))
+    ]
+    mass = mixtures(games[0], 6)[0, 0]
+    one, other = (expected_payoffs(game, mass) for game in games)
+    assert one == pytest.approx(other, abs=1e-12)
+
+
+def test_the_number_of_theory_for_a_mixture_under_tullock():
+    """n = 4, r = 1.3, a mixture over four bids, by enumeration of Plackett–Luce."""
+    game = Game(Mechanism((0.6, 0.3, 0.1, 0), (1,) * 4, success=Tullock(1.3)), Common(1), bid_levels=4)
+    mass = np.array([0.1, 0.2, 0.3, 0.4])
+    worth = expected_payoffs(game, mass)[0] + game.costs
+    for b, found in enumerate(worth):
+        total = 0.0
+        for rivals in itertools.product(range(4), repeat=3):
+            chance = math.prod(mass[r] for r in rivals)
+            bids = [game.bid_grid[b], *(game.bid_grid[r] for r in rivals)]
+            for order, part in orders(bids, game.mechanism.success):
+                total += chance * part * game.mechanism.prizes[order.index(0)]
+        assert found == pytest.approx(total, abs=1e-10)
+
+
+@pytest.mark.parametrize("name", ["unlike", "presence by group", "tullock", "reserve and fee", "random field"])
+def test_slopes_are_finite_differences(name):
+    game = SMALL[name]
+    parts = payoffs_of(game)
+    mass = mixtures(game, 7).mean(axis=1)
+    groups, bids = mass.shape
+    rows = len(parts.coefficients)
+    slopes = np.empty((groups, rows, bids, groups, bids))
+    rank_slopes(parts.ranking, parts.coefficients, mass, slopes)
+    step = 1e-6
+    for h, (c, d) in itertools.product(range(groups), itertools.combinations(range(bids), 2)):
+        found = np.empty((2, groups, rows, bids))
+        for k, sign in enumerate((-1, 1)):
+            moved = mass.copy()
+            moved[h, c] += sign * step
+            moved[h, d] -= sign * step
+            rank_averages(parts.ranking, parts.coefficients, moved, found[k])
+        difference = (found[1] - found[0]) / (2 * step)
+        assert difference == pytest.approx(slopes[..., h, c] - slopes[..., h, d], abs=2e-7)
+
+
+def test_a_thousand_bidders_in_three_groups():
+    game = Game(
+        Mechanism((0.5, 0.3, 0.2, *[0.0] * 997), (1,) * 1000),
+        [(Bidder(Uniform()), 2), (Bidder(Uniform(0, 0.5)), 498), (Bidder(Power(3)), 500)],
+        bid_levels=51,
+    )
+    found = evaluate(game, mixtures(game, 8))
+    assert np.all(np.isfinite(found.payoff))
+    assert found.win.sum() == pytest.approx(1, abs=1e-10)
+    assert found.share.sum() == pytest.approx(1, abs=1e-10)
+
+
+def test_prizes_for_ranks_that_nobody_fills_are_not_paid():
+    game = Game(Mechanism((0.5, 0.3, 0.2), (1, 1, 1)), Common(1), bid_levels=11, attendance=field("1:3"))
+    found = evaluate(game, mixtures(game, 9))
+    assert found.prizes == pytest.approx((0.5 + 0.8 + 1.0) / 3, abs=1e-12)
+
+
+def test_a_certain_field_changes_nothing_but_rounding():
+    mechanism = Mechanism((0.5, 0.3, 0.2, 0), (1, 1, 1, 1))
+    games = [Game(mechanism, Private(Uniform(), 4), bid_levels=9, attendance=who) for who in (1.0, field("4:4"))]
+    strategy = mixtures(games[0], 10)
+    one, other = (evaluate(game, strategy) for game in games)
+    assert one.revenue == pytest.approx(other.revenue, abs=1e-13)
+    assert one.highest_bid == pytest.approx(other.highest_bid, abs=1e-13)
+    assert exploitability(games[0], strategy) == pytest.approx(exploitability(games[1], strategy), abs=1e-13)
+
+
+def test_fields_in_words_and_numbers():
+    assert field("binomial(3, 0.5)").chances == pytest.approx((0.125, 0.375, 0.375, 0.125))
+    assert poisson_field(80).mean == pytest.approx(80, abs=1e-6)
+    assert field("40:120").most == 120
+
+
+def test_rules_are_read_from_text():
+    assert success("none") == Highest()
+    assert success("tullock(2)") == Tullock(2)
+    assert success("pareto(0.1, 3)") == Noise("pareto", 0.1, power=3)
+    assert success("normal(0.2, log)") == Noise("normal", 0.2, log=True)
