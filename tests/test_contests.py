@@ -48,7 +48,7 @@ def orders(scores, success_rule):
 
 
 def by_enumeration(game, profile):
-    """Payoffs `[bidders]` of those who turn up, revenue, highest bid, fees and prizes of a profile `[bidders, values, bids]`."""
+    """Payoffs `[bidders]` of those who turn up, revenue, highest bid, fees, prizes of a profile `[bidders, values, bids]`."""
     m, n = game.mechanism, game.bidders
     which = np.repeat(np.arange(len(game.groups)), game.counts)
     field_chances = None if game.field is None else game.field.among(n)
@@ -176,7 +176,9 @@ def test_alike_bidders_are_one_group_and_the_fast_kernel_agrees_with_the_general
         plain = Game(mechanism, Private(Beta(2, 3), 6), bid_levels=21)
         parts = payoffs_of(plain)
         assert parts.plain
-        general = Game(mechanism, [(Bidder(Private(Beta(2, 3), 6)), n - 1), (Bidder(Private(Beta(2, 3), 6)), 1)], bid_levels=21)
+        general = Game(
+            mechanism, [(Bidder(Private(Beta(2, 3), 6)), n - 1), (Bidder(Private(Beta(2, 3), 6)), 1)], bid_levels=21
+        )
         strategy = mixtures(plain, 3)
         mass = strategy.mean(axis=1)
         expected = expected_payoffs(plain, mass[0])
@@ -191,7 +193,9 @@ def test_luck_is_that_of_sampled_contests(law):
     rule = Tullock(1.3) if law == "tullock" else Noise(law, 0.3, power=2.5)
     mechanism = Mechanism((0.6, 0.3, 0.1, 0, 0), (1, 0.8, 0.6, 0.4, 0.2), success=rule)
     game = Game(
-        mechanism, [(Bidder(Private(Uniform(), 4)), 2), (Bidder(Private(Power(2), 4), handicap=0.7, presence=0.8), 3)], bid_levels=9
+        mechanism,
+        [(Bidder(Private(Uniform(), 4)), 2), (Bidder(Private(Power(2), 4), handicap=0.7, presence=0.8), 3)],
+        bid_levels=9,
     )
     strategy = mixtures(game, 4)
     auctions = 200_000

@@ -15,6 +15,7 @@ SOURCE = Path(allpay.__file__).parent
 
 FLOORS = [
     {"errors", "files", "progress", "versions"},
+    {"success", "attendance", "preferences", "ranking"},
     {"mechanism", "game", "payoffs", "simplex"},
     {"auction", "theory"},
     {"outcome", "learners"},

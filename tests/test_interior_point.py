@@ -8,8 +8,7 @@ import pytest
 from allpay.errors import AllpayError
 from allpay.game import Common, Game, Private, Uniform, integers
 from allpay.learners import InteriorPoint, learn, run_seeds
-from allpay.learners.base import Payoffs
-from allpay.learners.interior_point import _direct, _linearise, _look, _point
+from allpay.learners.interior_point import _Alike, _direct, _linearise, _look, _point
 from allpay.learners.linear import factor, substitute
 from allpay.mechanism import all_pay, first_price
 from allpay.outcome import Verdict
@@ -162,9 +161,10 @@ def test_a_step_solves_the_linearised_conditions(options):
     """Newton's step against differences of the public payoffs: no formula of the solver is used twice."""
     g = Game.from_weights("payments", 0.7, 3, **({"values": Private(levels=4), "bid_levels": 7} | options))
     term, rule = terms(g), quadrature(3)
-    payoffs = Payoffs(term.coefficients, term.table, g.allowed, rule.nodes, rule.weights, rule.log_binomials)
+    table = term.table[0]
+    payoffs = _Alike(term.coefficients, table, g.allowed, rule.nodes, rule.weights, rule.log_binomials)
     rng = np.random.default_rng(1)
-    p = _point(*term.table.shape)
+    p = _point(*table.shape)
     may = np.arange(7) < g.allowed[:, None]
     p.mix[:] = rng.random(may.shape) * may
     p.mix[:] /= p.mix.sum(axis=1, keepdims=True)

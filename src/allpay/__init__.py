@@ -13,9 +13,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from allpay.attendance import Field as Field
+    from allpay.attendance import field as field
     from allpay.auction import play as play
     from allpay.errors import AllpayError as AllpayError
     from allpay.game import Beta as Beta
+    from allpay.game import Bidder as Bidder
     from allpay.game import Common as Common
     from allpay.game import Discrete as Discrete
     from allpay.game import Game as Game
@@ -37,16 +40,38 @@ if TYPE_CHECKING:
     from allpay.payoffs import evaluate as evaluate
     from allpay.payoffs import expected_payoffs as expected_payoffs
     from allpay.pipeline import design as design
+    from allpay.preferences import Cara as Cara
+    from allpay.preferences import Crra as Crra
+    from allpay.preferences import LossAverse as LossAverse
+    from allpay.preferences import PowerCost as PowerCost
     from allpay.study import DesignSpace as DesignSpace
     from allpay.study import Study as Study
+    from allpay.success import Highest as Highest
+    from allpay.success import Noise as Noise
+    from allpay.success import Tullock as Tullock
     from allpay.theory import equilibrium as equilibrium
     from allpay.theory import why_no_equilibrium as why_no_equilibrium
 
 _HOMES = {
     "allpay.errors": ("AllpayError",),
     "allpay.mechanism": ("Mechanism", "all_pay", "first_price"),
+    "allpay.success": ("Highest", "Noise", "Tullock"),
+    "allpay.attendance": ("Field", "field"),
+    "allpay.preferences": ("Cara", "Crra", "LossAverse", "PowerCost"),
     "allpay.game": (
-        *("Beta", "Common", "Discrete", "Game", "Lognormal", "Power", "Private", "Setting", "Uniform", "integers"),
+        *(
+            "Beta",
+            "Bidder",
+            "Common",
+            "Discrete",
+            "Game",
+            "Lognormal",
+            "Power",
+            "Private",
+            "Setting",
+            "Uniform",
+            "integers",
+        ),
     ),
     "allpay.payoffs": ("evaluate", "expected_payoffs"),
     "allpay.theory": ("equilibrium", "why_no_equilibrium"),

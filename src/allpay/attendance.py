@@ -175,7 +175,9 @@ def poisson_field(mean: float) -> Field:
     from scipy.stats import poisson
 
     if not (math.isfinite(mean) and 0 < mean <= MOST_IN_FIELD / 2):
-        raise AllpayError(f"the mean of a Poisson field must be above 0 and at most {MOST_IN_FIELD // 2:,}: got {mean:g}")
+        raise AllpayError(
+            f"the mean of a Poisson field must be above 0 and at most {MOST_IN_FIELD // 2:,}: got {mean:g}"
+        )
     most = max(int(poisson.isf(LEFT_OUT, mean)), 2)
     chances = poisson.pmf(np.arange(most + 1), mean)
     return Field(tuple(chances / chances.sum()), f"a Poisson number of bidders, {mean:g} in the mean")

@@ -479,7 +479,9 @@ class Game:
                 f"the groups have {total} bidders together, and the mechanism has {self.bidders} ranks: give as many"
             )
         kinds = [bidder for bidder, _ in self.groups]
-        if any(bidder.head_start > 0 for bidder in kinds) and math.isinf(float(self.mechanism.success.scores(np.zeros(1))[0])):
+        if any(bidder.head_start > 0 for bidder in kinds) and math.isinf(
+            float(self.mechanism.success.scores(np.zeros(1))[0])
+        ):
             raise AllpayError("a head start has no meaning where luck acts on the logarithm of bids: give a handicap")
         levels = {bidder.values.levels for bidder in kinds if isinstance(bidder.values, Private)}
         if any(max(levels) % level for level in levels):
@@ -554,8 +556,8 @@ class Game:
 
     @cached_property
     def value_grids(self) -> Array:
-        """`[groups, values]` the values a bidder of each group can have, each equally likely; those of a group with fewer levels
-        are repeated."""
+        """`[groups, values]` the values a bidder of each group can have, each equally likely; a group with fewer levels has
+        them repeated."""
         grids = [bidder.values.grid() for bidder, _ in self.groups]
         return np.stack([np.repeat(grid, self.value_levels // len(grid)) for grid in grids])
 
@@ -638,7 +640,20 @@ class Game:
     @property
     def simple(self) -> bool:
         """Whether it has no part beyond bidders who are alike, all there, and the highest bid that wins."""
-        return self.plain and self.field is None and not self.mechanism.may_stay_out
+        return self.plain and self.field is None and not self.mechanism.may_stay_out and not self.grouped
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What it has beyond that, in words."""
+        named = {
+            "bidders given by groups": self.grouped,
+            "luck": self.mechanism.success.lucky,
+            "bidders who may be absent": self.field is not None or bool(np.any(self.presence < 1)),
+            "a reserve": self.mechanism.reserve > 0,
+            "an entry fee": self.mechanism.fee > 0,
+            "ties where all seconds pay": self.mechanism.ties != TIES[0],
+        }
+        return tuple(name for name, there in named.items() if there)
 
     @property
     def own_utility(self) -> bool:
@@ -694,6 +709,12 @@ def check_game(game: object) -> None:
     if not isinstance(game, Game):
         remedy = "give Game(mechanism, values)" if isinstance(game, Mechanism) else "give one, as Game(all_pay(3))"
         raise AllpayError(f"a Game is needed: got {game!r}; {remedy}")
+
+
+def check_simple(game: Game, who: str) -> None:
+    """Raise AllpayError if a game has parts that somebody cannot deal with."""
+    if not game.simple:
+        raise AllpayError(f"{who} knows no {' and no '.join(game.parts)}: choose another, or leave that out")
 
 
 def undominated_bid(game: Game) -> float:

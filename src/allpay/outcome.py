@@ -168,7 +168,11 @@ class Outcome:
         counts = self.games[0].counts
         groups = len(counts) if self.strategy.shape[2] == counts.sum() else 0
         ends = np.cumsum(counts)[:groups]
-        spread = [np.ptp(part, axis=-1) for part in np.split(mean_bids, ends[:-1], axis=-1)] if groups else [0 * mean_bids[..., 0]]
+        spread = (
+            [np.ptp(part, axis=-1) for part in np.split(mean_bids, ends[:-1], axis=-1)]
+            if groups
+            else [0 * mean_bids[..., 0]]
+        )
         return np.max(spread, axis=0) / grids[:, -1:]
 
 

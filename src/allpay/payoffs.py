@@ -32,7 +32,7 @@ SAME_SCORE = 1e-12
 
 @dataclass(frozen=True)
 class Terms:
-    """A game's expected payoff as a sum: payoff[i, b, v] = Σ_g table[i, g, b, v] · (Σ_k coefficients[g, k] P_k), i being a group.
+    """A game's expected payoff as a sum: payoff[i, b, v] = Σ_g table[i, g, b, v] · (Σ_k coefficients[g, k] P_k) of group i.
 
     Risk-neutral bidders need two terms, the expected share (coefficients a) at weight v, and the expected fraction paid
     (coefficients p) at weight −c(b); a fee is a third, whose coefficients are 1. With another utility each distinct pair
@@ -76,7 +76,9 @@ def _of_pairs(pairs: Array, game: Game, group: int) -> Array:
     v, c = game.value_grids[group][None, :], game.cost_grids[group][:, None]
     fee = game.mechanism.fee
     # without a fee nothing is subtracted: the numbers are those of games that know of none, to the last bit
-    return np.stack([game.utility_of(group, v * a_k - p_k * c - fee if fee else v * a_k - p_k * c) for a_k, p_k in pairs])
+    return np.stack(
+        [game.utility_of(group, v * a_k - p_k * c - fee if fee else v * a_k - p_k * c) for a_k, p_k in pairs]
+    )
 
 
 def seen(game: Game, coefficients: Array) -> Array:
@@ -213,8 +215,8 @@ class Payoffs(NamedTuple):
 
 
 def payoffs_of(game: Game, each: bool = False) -> Payoffs:
-    """The payoffs of a game, for strategies by group, or, with `each`, for a strategy of each bidder: then every bidder is a group
-    of one."""
+    """The payoffs of a game, for strategies by group, or, with `each`, for a strategy of each bidder: then every bidder is a
+    group of one."""
     parts, rule = terms(game), quadrature(game.bidders)
     which = np.repeat(np.arange(len(game.groups)), game.counts) if each else np.arange(len(game.groups))
     plain = game.plain and len(which) == 1
@@ -275,9 +277,7 @@ def averages_against(payoffs, mass, cdf, averages):  # type: ignore[no-untyped-d
     `[groups, bids]`, rows of any positive sum; cdf `[bids + 1]` is scratch."""
     if payoffs.plain:
         fill_cdf(mass[0], cdf)
-        tie_averages(
-            payoffs.coefficients, cdf, payoffs.nodes, payoffs.weights, payoffs.log_binomials, averages[0]
-        )
+        tie_averages(payoffs.coefficients, cdf, payoffs.nodes, payoffs.weights, payoffs.log_binomials, averages[0])
     else:
         rank_averages(payoffs.ranking, payoffs.coefficients, mass, averages)
 

@@ -167,8 +167,8 @@ def _stretches(ranking, bidders, widest):  # type: ignore[no-untyped-def]
 def rank_averages(ranking, coefficients, mass, out):  # type: ignore[no-untyped-def]
     """Fill out `[groups, rows, bids]` with the expected coefficient of the rank of each bid of each group.
 
-    Args: coefficients `[rows, n]` by rank; mass `[groups, bids]` how rivals of each group bid, rows of any positive sum. To stay
-    out has no rank: its column is 0.
+    Args: coefficients `[rows, n]` by rank; mass `[groups, bids]` how rivals of each group bid, rows of any positive sum. To
+    stay out has no rank: its column is 0.
     """
     groups, bids = mass.shape
     rows, n = coefficients.shape
@@ -203,7 +203,11 @@ def _in_tie(ranking, coefficients, used, cdfs, g, b, chances, scratch, out):  # 
     widest = 0.0
     for h in range(groups):
         if ranking.counts[h] - (h == g) > 0:
-            widest = max(widest, cdfs[h, ranking.upper[ranking.kinds[g], ranking.kinds[h], b]] - cdfs[h, ranking.lower[ranking.kinds[g], ranking.kinds[h], b]])
+            widest = max(
+                widest,
+                cdfs[h, ranking.upper[ranking.kinds[g], ranking.kinds[h], b]]
+                - cdfs[h, ranking.lower[ranking.kinds[g], ranking.kinds[h], b]],
+            )
     stretches, rule = _stretches(ranking, n, widest)
     count = 2**rule
     for r in range(rows):
@@ -333,13 +337,16 @@ def _slope(ranking, falls, used, g, h, q, chances, scratch, r):  # type: ignore[
 def _slopes_in_tie(ranking, falls, used, n, cdfs, g, b, chances, scratch, q, out):  # type: ignore[no-untyped-def]
     """A tie's average is ∫ W(L + u(H − L)) du: its derivatives in L and H are ∫ W′·(1 − u) du and ∫ W′·u du."""
     groups = len(cdfs)
-    bids = cdfs.shape[1] - 1
     rows = falls.shape[0]
     out[g, :, b] = 0.0
     widest = 0.0
     for h in range(groups):
         if ranking.counts[h] - (h == g) > 0:
-            widest = max(widest, cdfs[h, ranking.upper[ranking.kinds[g], ranking.kinds[h], b]] - cdfs[h, ranking.lower[ranking.kinds[g], ranking.kinds[h], b]])
+            widest = max(
+                widest,
+                cdfs[h, ranking.upper[ranking.kinds[g], ranking.kinds[h], b]]
+                - cdfs[h, ranking.lower[ranking.kinds[g], ranking.kinds[h], b]],
+            )
     stretches, rule = _stretches(ranking, n, widest)
     rule = max(rule, 1)
     for s in range(stretches):
@@ -355,7 +362,10 @@ def _slopes_in_tie(ranking, falls, used, n, cdfs, g, b, chances, scratch, q, out
                 rank_chances(ranking.counts, ranking.presence, g, h, q, used, chances, scratch)
                 for r in range(rows):
                     slope = weight * _slope(ranking, falls, used, g, h, q, chances, scratch, r)
-                    low, high = ranking.lower[ranking.kinds[g], ranking.kinds[h], b], ranking.upper[ranking.kinds[g], ranking.kinds[h], b]
+                    low, high = (
+                        ranking.lower[ranking.kinds[g], ranking.kinds[h], b],
+                        ranking.upper[ranking.kinds[g], ranking.kinds[h], b],
+                    )
                     for c in range(low):
                         out[g, r, b, h, c] += slope
                     for c in range(low, high):

@@ -19,7 +19,7 @@ except ModuleNotFoundError as error:
     raise ModuleNotFoundError(f"{error}: install OpenSpiel with pip install 'allpay[openspiel]'") from None
 
 from allpay.errors import AllpayError
-from allpay.game import Array, Game, check_game
+from allpay.game import Array, Game, check_game, check_simple
 from allpay.payoffs import as_strategy
 
 MOST_CELLS = 10_000_000
@@ -37,6 +37,7 @@ def payoff_tensors(game: Game) -> Array:
     Raises:
         AllpayError: if there are several values, or the tensors would have more than 10,000,000 numbers.
     """
+    check_simple(game, "a form for other solvers")
     check_game(game)
     n, levels = game.bidders, game.bid_levels
     if len(game.value_grid) > 1:
@@ -78,6 +79,7 @@ def extensive_form(game: Game) -> "pyspiel.Game":
     Raises:
         AllpayError: if the tree would have more than 200,000 leaves.
     """
+    check_simple(game, "a form for other solvers")
     return pyspiel.load_efg_game(gambit(game))
 
 
@@ -87,6 +89,7 @@ def gambit(game: Game) -> str:
     Raises:
         AllpayError: if the tree would have more than 200,000 leaves.
     """
+    check_simple(game, "a form for other solvers")
     check_game(game)
     n, values = game.bidders, len(game.value_grid)
     allowed = game.allowed.tolist()

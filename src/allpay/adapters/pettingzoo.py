@@ -13,7 +13,7 @@ except ModuleNotFoundError as error:
 from allpay.adapters.seat import unpack
 from allpay.auction import settle
 from allpay.errors import AllpayError
-from allpay.game import Game, check_game
+from allpay.game import Game, check_game, check_simple
 from allpay.mechanism import check_whole
 
 
@@ -41,6 +41,7 @@ class AuctionEnv(ParallelEnv[str, Any, Any]):
 
     def __init__(self, game: Game, rounds: int = 1, continuous: bool = False) -> None:
         check_game(game)
+        check_simple(game, "the PettingZoo environment")
         check_whole("rounds", rounds)
         if rounds < 1:
             raise AllpayError(f"rounds must be at least 1: got {rounds}")

@@ -197,7 +197,9 @@ def check_batch(games: Sequence[Game], seeds: Seeds) -> None:
         )
     shapes = {(game.bidders, len(game.groups), game.value_levels, game.bid_levels) for game in games}
     if len(shapes) > 1:
-        raise AllpayError(f"games of one batch must have as many bidders, groups, values and bids each: got {sorted(shapes)}")
+        raise AllpayError(
+            f"games of one batch must have as many bidders, groups, values and bids each: got {sorted(shapes)}"
+        )
 
 
 _most_threads: ContextVar[int | None] = ContextVar("most_threads", default=None)

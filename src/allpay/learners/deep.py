@@ -17,7 +17,7 @@ import numpy as np
 
 from allpay import progress
 from allpay.errors import AllpayError
-from allpay.game import Array, Game
+from allpay.game import Array, Game, check_simple
 from allpay.learners.base import CHECKPOINTS, Seeds, check_batch
 from allpay.learners.checkpoint import Arrays, Checkpoint, identity
 from allpay.outcome import TOLERANCE, Outcome, fields_of, stake
@@ -257,6 +257,8 @@ def train(learner: DeepLearner, games: Sequence[Game], seeds: Seeds, checkpoint:
             has been recorded of it and of those before.
     """
     check_batch(games, seeds)
+    for game in games:
+        check_simple(game, learner.name)
     designs = jax.tree.map(lambda *arrays: np.stack(arrays), *[design_of(game) for game in games])
     which = np.repeat(np.arange(len(games)), seeds.shape[1])
     goals = np.array([-1.0 if learner.tolerance is None else learner.tolerance * stake(game) for game in games])

@@ -6,17 +6,21 @@ loop per run (Numba: on a core, 20–25 times what the same loop does as a JAX s
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numba import njit, uint64
+from numpy.typing import NDArray
 
-from allpay.auction import GOLDEN, bid_key, high_index, low_index, rank_of, word
+from allpay.auction import GOLDEN, bid_key, high_index, low_index, rank_of, turn_up, word
 from allpay.errors import AllpayError
 from allpay.game import Array, Game, Private, Setting
 from allpay.learners.base import CHECKPOINTS, Seeds, each_run
 from allpay.outcome import TOLERANCE, Outcome, fields_of, threshold
 from allpay.payoffs import evaluate, exploitability
+
+BLOCK = 4096
+"""For so many auctions at most random numbers are drawn at once, in games with more than bids."""
 
 UNROLLED = 6
 """Up to so many bidders go to the loop as a tuple: the compiler knows its length, and unrolls what is done for each."""
@@ -80,19 +84,22 @@ class EpsilonGreedy:
         utilities = {id(game): _utilities(game) for game in games}
 
         def run(game: Game, seed: np.uint64):  # type: ignore[no-untyped-def]
+            if not game.simple:
+                return self._run_any(game, utilities[id(game)], seed, stops, checkpoints)
             shape = (game.bidders, len(game.value_grid), game.bid_levels)
             tables = (np.zeros(shape), np.zeros(shape), np.zeros(shape[:2], np.int64), np.zeros(shape[:2]))
             payments = np.asarray(game.mechanism.payments)
             bidders = tuple(range(game.bidders)) if game.bidders <= UNROLLED else np.arange(game.bidders)
             goal = -1.0 if self.tolerance is None else threshold(game, self.tolerance)
-            state = _explore(seed, *tables, bidders, utilities[id(game)], game.allowed, self.exploration, self.restart)
+            worth = np.ascontiguousarray(utilities[id(game)][0, ..., :-1])
+            state = _explore(seed, *tables, bidders, worth, game.allowed, self.exploration, self.restart)
             history, parts, t = [], [], self.exploration
             for stop in stops:
                 state, paid, top = _exploit(
                     np.uint64(state),
                     *tables,
                     bidders,
-                    utilities[id(game)],
+                    worth,
                     game.allowed,
                     payments,
                     game.bid_grid,
@@ -129,6 +136,67 @@ class EpsilonGreedy:
             tolerance=self.tolerance or TOLERANCE,
         )
 
+    def _run_any(self, game: Game, utilities: Array, seed: np.uint64, stops: list[int], checkpoints: list[int]):  # type: ignore[no-untyped-def]
+        """A run in a game with luck, groups, absence or staying out: the same schedule, its random numbers drawn in blocks."""
+        random = np.random.default_rng(int(seed))
+        n, levels = game.bidders, game.bid_levels
+        which = np.repeat(np.arange(len(game.groups)), game.counts)
+        limits = game.limits[which]
+        shape = (n, game.value_levels, levels)
+        tables = (np.zeros(shape), np.zeros(shape), np.zeros(shape[:2], np.int64), np.zeros(shape[:2]))
+        _, count, best, _ = tables
+        scores = game.mechanism.success.scores(game.efforts)
+        rules = _Rules(
+            which, utilities, limits, np.asarray(game.mechanism.payments), game.bid_grid, scores,
+            int(game.mechanism.may_stay_out), int(game.mechanism.ties != "random"),
+        )  # fmt: skip
+        goal = -1.0 if self.tolerance is None else threshold(game, self.tolerance)
+        history: list[float] = []
+        parts: list[tuple[int, float, float]] = []
+        t = 0
+        for stop in [self.exploration, *stops]:
+            paid = top = 0.0
+            begun = t
+            while t < stop:
+                # epsilon is the same within a block
+                phase = max(t - self.exploration, 0) // self.halving
+                ends = self.exploration + (phase + 1) * self.halving if t >= self.exploration else self.exploration
+                size = min(stop, ends, t + BLOCK) - t
+                epsilon = 0.5 ** (1 + phase) if t >= self.exploration else 1.0
+                value = random.integers(game.value_levels, size=(size, n))
+                tries = random.random((size, n)) < epsilon
+                pick = (random.random((size, n)) * limits[np.arange(n), value]).astype(np.int64)
+                luck = game.mechanism.success.noise(random, (size, n))
+                there = turn_up(game, size, random)
+                more_paid, more_top = _block(*tables, rules, value, tries, pick, luck, random.random((size, n)), there)
+                paid, top, t = paid + more_paid, top + more_top, t + size
+            if stop == self.exploration:
+                if self.restart:
+                    count[:] = np.minimum(count, 1.0)
+                continue
+            parts.append((stop - begun, paid, top))
+            if stop in checkpoints:
+                profile = (best[..., None] == np.arange(levels)).astype(float)
+                history += [exploitability(game, profile).mean()] * checkpoints.count(stop)
+                if history[-1] <= goal:
+                    break
+        return profile, evaluate(game, profile), _mean_of_tail(parts, self.tail), history, t
+
+
+class _Rules(NamedTuple):
+    """What a block of auctions of any game needs: of which group each bidder is `[bidders]`, utilities `[groups, values, bids,
+    ranks + 1]`, the last for those without a rank, limits `[bidders, values]`, payments `[ranks]`, bids `[bids]`, scores
+    `[groups, bids]`, whether the first bid is to stay out, and whether losers who tie for second pay as second."""
+
+    which: NDArray[np.int64]
+    utilities: Array
+    limits: NDArray[np.int64]
+    payments: Array
+    bids: Array
+    scores: Array
+    out: int
+    seconds: int
+
 
 def _mean_of_tail(parts: list[tuple[int, float, float]], tail: int) -> tuple[float, float]:
     """Mean revenue and highest bid over the last stretches of a run, as few as hold `tail` auctions (or over all)."""
@@ -140,10 +208,60 @@ def _mean_of_tail(parts: list[tuple[int, float, float]], tail: int) -> tuple[flo
     return paid / auctions, top / auctions
 
 
+@njit(nogil=True, cache=True, error_model="numpy")
+def _block(estimate, count, best, runner_up, rules, value, tries, pick, luck, ties, there):  # type: ignore[no-untyped-def]
+    """Auctions whose random numbers are given, each `[auctions, bidders]`; returns the sums of revenue and of highest bids."""
+    auctions, n = value.shape
+    bid, enters, score = np.zeros(n, np.int64), np.zeros(n, np.bool_), np.zeros(n)
+    paid = top = 0.0
+    for t in range(auctions):
+        highest = 0.0
+        for i in range(n):
+            v = value[t, i]
+            bid[i] = pick[t, i] if tries[t, i] else best[i, v]
+            enters[i] = there[t, i] and not (rules.out and bid[i] == 0)
+            if enters[i]:
+                score[i] = rules.scores[rules.which[i], bid[i]] + luck[t, i]
+                highest = max(highest, rules.bids[bid[i]])
+        top += highest
+        for i in range(n):
+            if not there[t, i]:
+                continue
+            v, b, rank = value[t, i], bid[i], n
+            if enters[i]:
+                rank = above = 0
+                for j in range(n):
+                    if enters[j] and j != i:
+                        over = score[j] > score[i]
+                        above += over
+                        rank += over or (score[j] == score[i] and ties[t, j] < ties[t, i])
+                if rules.seconds and rank > 0:
+                    rank = 1 if above <= 1 else 2
+                paid += rules.payments[rank] * rules.bids[b]
+            count[i, v, b] += 1.0
+            new = estimate[i, v, b] + (rules.utilities[rules.which[i], v, b, rank] - estimate[i, v, b]) / count[i, v, b]
+            estimate[i, v, b] = new
+            if b == best[i, v]:
+                if new < runner_up[i, v]:
+                    best[i, v], runner_up[i, v] = _two_best(estimate[i, v, : rules.limits[i, v]], best[i, v])
+            elif new > estimate[i, v, best[i, v]]:
+                runner_up[i, v] = estimate[i, v, best[i, v]]
+                best[i, v] = b
+            elif new > runner_up[i, v]:
+                runner_up[i, v] = new
+    return paid, top
+
+
 def _utilities(game: Game) -> Array:
-    """`[values, bids, bidders]` the utility of a value and bid at each rank."""
-    prizes, payments = np.asarray(game.mechanism.prizes), np.asarray(game.mechanism.payments)
-    return game.utility(game.value_grid[:, None, None] * prizes - game.costs[None, :, None] * payments)
+    """`[groups, values, bids, bidders + 1]` the utility of a value and bid at each rank; 0 without one, and for staying out."""
+    prizes, payments, fee = np.asarray(game.mechanism.prizes), np.asarray(game.mechanism.payments), game.mechanism.fee
+    out = np.zeros((len(game.groups), game.value_levels, game.bid_levels, game.bidders + 1))
+    for i in range(len(game.groups)):
+        money = game.value_grids[i][:, None, None] * prizes - game.cost_grids[i][None, :, None] * payments
+        out[i, ..., :-1] = game.utility_of(i, money - fee if fee else money)
+    if game.mechanism.may_stay_out:
+        out[:, :, 0] = 0.0
+    return out
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

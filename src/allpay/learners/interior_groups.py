@@ -96,7 +96,7 @@ def _step(here: _Here, payoffs: Payoffs, may: Array, careful: bool) -> tuple[_He
     masses of all groups, du = Σ_terms table·(slopes · dm), and dm is the mean of dx over values: linear equations in dm.
     """
     mix, slack, level, payoff = here
-    groups, values, bids = mix.shape
+    groups, _, bids = mix.shape
     ratio = np.where(may, mix / slack, 0.0)
     total = ratio.sum(axis=-1, keepdims=True)
     slopes = np.empty((groups, payoffs.table.shape[1], bids, groups, bids))

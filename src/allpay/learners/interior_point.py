@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from allpay.game import Array, Game, Setting
 from allpay.learners.base import Seeds, check_self_play, self_play
-from allpay.outcome import Outcome
 from allpay.learners.interior_groups import follow
 from allpay.learners.linear import factor, substitute
+from allpay.outcome import Outcome
 from allpay.payoffs import Payoffs, fill_cdf, quadrature, regret, tie_averages, tie_slopes
 
 ROUNDING = 1e-10

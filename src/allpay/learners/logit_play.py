@@ -1,6 +1,7 @@
 """Logit play: fictitious play in which a bidder makes better bids more often instead of the best one always.
 
-All bidders share one belief about each group, so that bidders of a group bid alike; payoffs are exact, no auction is sampled in learning.
+All bidders share one belief about each group, so that bidders of a group bid alike; payoffs are exact, no auction is sampled
+in learning.
 """
 
 import math

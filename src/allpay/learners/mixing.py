@@ -1,6 +1,7 @@
 """What learners share whose bidders mix between bids in every iteration: payoffs of a mixture, and watching the average.
 
-Compiled loops here keep values in the last dimension, `[groups, bids, values]`, so that loops over them run on vector registers.
+Compiled loops here keep values in the last dimension, `[groups, bids, values]`, so that loops over them run on vector
+registers.
 """
 
 from collections.abc import Callable

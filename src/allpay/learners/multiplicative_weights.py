@@ -82,8 +82,8 @@ class MultiplicativeWeights:
 def _multiplicative_weights(score, gains, total, payoffs, start, stop, rate, averaging):  # type: ignore[no-untyped-def]
     """Take iterations start + 1 … stop.
 
-    `[groups, bids, values]`: score becomes the logarithm of the next weights, gains of those without optimism, total the weighted
-    sum of the mixtures.
+    `[groups, bids, values]`: score becomes the logarithm of the next weights, gains of those without optimism, total the
+    weighted sum of the mixtures.
     """
     groups, bids, values = score.shape
     cdf, averages = np.empty(bids + 1), np.empty((groups, len(payoffs.coefficients), bids))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from allpay.errors import AllpayError, one_of
-from allpay.game import Array, Game
+from allpay.game import Array, Game, check_simple
 from allpay.mechanism import RULES
 from allpay.theory.costs import STAKES, common_value, distribution_of
 from allpay.theory.pooling import FALLS, Pool, Threshold, not_best_responses, pool_at_cap
@@ -62,6 +62,7 @@ def design_objective(game: Game, rule: str, objective: str = "revenue") -> _Valu
     """
     one_of("rule", rule, RULES)
     one_of("objective", objective, OBJECTIVES)
+    check_simple(game, "theory of designs")
     n, free_prizes = game.bidders, rule == "prizes"
     value = common_value(game)
     given = distribution_of(game) if value is None else None

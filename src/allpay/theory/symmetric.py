@@ -123,6 +123,8 @@ def why_no_equilibrium(game: Game) -> str | None:
 def _solve(game: Game) -> Equilibrium | str:
     """The equilibrium, or the sentence that says why there is none."""
     check_game(game)
+    if not game.simple:
+        return f"there is no formula yet for {' and '.join(game.parts)}"
     ranks = Ranks.of(game.mechanism.prizes, game.mechanism.payments)
     if ranks.gains[0] == 0:
         return _nobody_bids(game)
