@@ -144,7 +144,7 @@ class Discrete:
         return (np.flatnonzero(np.diff(self.points)) + 1) / len(self.points)
 
 
-def integers(low: int, high: int) -> Discrete:
+def integers(low: float, high: float) -> Discrete:
     """Each whole number from low to high with equal probability.
 
     >>> integers(0, 9).points[-1]

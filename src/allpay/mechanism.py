@@ -117,7 +117,7 @@ def complete_weights(weights: float | Sequence[float], bidders: int | None = Non
         given = (w, round(1.0 - w, 15))
         bidders = 3 if bidders is None else bidders
     else:
-        given = _as_numbers("weights", weights)
+        given = _as_numbers("weights", weights)  # type: ignore[arg-type]  # what is neither is refused
     if bidders is None:
         bidders = max(len(given), 2)
     bidders = check_bidders(bidders)

@@ -59,7 +59,7 @@ def plain_fields(made: Any, **words: str) -> None:
     Raises:
         AllpayError: if a field is of another kind.
     """
-    for name, (kind, optional) in _numeric(type(made)).items():
+    for name, (kind, optional) in _numeric(made.__class__).items():
         given = getattr(made, name)
         if given is None and optional:
             continue
@@ -68,7 +68,7 @@ def plain_fields(made: Any, **words: str) -> None:
 
 
 @cache
-def _numeric(kind: type) -> dict[str, tuple[type, bool]]:
+def _numeric(kind: Any) -> dict[str, tuple[type, bool]]:
     """The fields of a dataclass that are numbers: which, and whether they may be None."""
     try:
         hints = get_type_hints(kind)
