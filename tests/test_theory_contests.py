@@ -27,6 +27,7 @@ from allpay.theory.tournament import (
     Normal,
     Pareto,
     UniformNoise,
+    _ShareTable,
     prize_effects,
     tournament,
 )
@@ -97,6 +98,7 @@ def test_a_field_of_a_thousand():
     [
         (0, 1.0, "at least 1: got 0"),
         (2.5, 1.0, "whole number"),
+        (10**400, 1.0, "at most 1,000,000"),
         (3, 0.0, "presence must be above 0"),
         (3, 1.2, "at most 1"),
         ({}, 1.0, "got none"),
@@ -752,6 +754,16 @@ def test_gumbel_noise_on_the_logarithm_is_tullock(sizes, presence):
     same = solved(alike_tullock(field, prizes, 0.8, 2.0, 1.5, 3))
     for name in ("bid", "revenue", "highest_bid", "payoff"):
         assert getattr(found, name) == pytest.approx(getattr(same, name), rel=1e-10), name
+
+
+@pytest.mark.parametrize(
+    "field", [Field.of(2), Field.of({1: 1, 2: 1, 5: 1}, 0.8), Field.of(300)], ids=["2", "random", "300"]
+)
+def test_shares_between_the_points_of_a_table(field):
+    prizes = np.array([0.6, 0.3, 0.1])
+    q = np.concatenate([np.linspace(0, 1, 1001), 1 - np.geomspace(1e-9, 1e-2, 200)])
+    found = _ShareTable.of(field, prizes).at(q)
+    np.testing.assert_allclose(found, field.rank_chances(q, 3) @ prizes, atol=1e-10)
 
 
 def test_tournaments_without_a_pure_equilibrium():

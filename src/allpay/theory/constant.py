@@ -1,12 +1,14 @@
 """A value that everybody knows, as a distribution: all quantiles alike. A mixture over bids is then a bid at each quantile."""
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from allpay.errors import AllpayError
+from allpay.errors import AllpayError, short
 from allpay.game import Array, Distribution
+from allpay.scalars import unboxed
 from allpay.theory.noformula import NoFormula, check_number
 from allpay.theory.quantiles import breaks_of, has_atoms
 from allpay.theory.symmetric import ATOMS
@@ -38,10 +40,12 @@ def distribution_of(values: Values) -> Distribution | NoFormula:
     Raises:
         AllpayError: if it is neither a number above 0 nor a distribution.
     """
-    if isinstance(values, (int, float)):
-        return Constant(float(values))
+    number = unboxed(values)
+    if isinstance(number, Real) and not isinstance(number, bool):
+        return Constant(float(number))
     if isinstance(values, type) or not callable(getattr(values, "quantile", None)):
-        raise AllpayError(f"values must be a number or a distribution, as Uniform(0, 1): got {values!r}")
+        raise AllpayError(f"values must be a number or a distribution, as Uniform(0, 1): got {short(values)}")
+    assert not isinstance(values, float)
     if not isinstance(values, Constant) and len(breaks_of(values)) == 0 and has_atoms(values):
         return NoFormula(ATOMS)
     return values

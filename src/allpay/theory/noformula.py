@@ -5,8 +5,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from allpay.errors import AllpayError
-from allpay.mechanism import check_real
+from allpay.errors import AllpayError, short
+from allpay.scalars import real, whole
+
+MOST_BIDDERS = 1_000_000
+"""So many may take part; tables have a number of 8 bytes for each."""
 
 
 @dataclass(frozen=True)
@@ -29,24 +32,26 @@ def check_number(what: str, given: float, least: float = 0.0, most: float = math
     Raises:
         AllpayError: unless it is finite and within its bounds.
     """
-    check_real(what, given)
-    low_enough = given > least if above else given >= least
-    if not (math.isfinite(given) and low_enough and given <= most):
+    number = real(what, given)
+    low_enough = number > least if above else number >= least
+    if not (math.isfinite(number) and low_enough and number <= most):
         bound = f"{'above' if above else 'at least'} {least:g}" + (f" and at most {most:g}" if most < math.inf else "")
-        raise AllpayError(f"{what} must be {bound} and finite: got {given:g}")
-    return float(given)
+        raise AllpayError(f"{what} must be {bound} and finite: got {number:g}")
+    return number
 
 
-def check_count(what: str, given: int, least: int) -> int:
+def check_count(what: str, given: int, least: int, most: int = MOST_BIDDERS) -> int:
     """The whole number itself.
 
     Raises:
-        AllpayError: unless it is whole and at least `least`.
+        AllpayError: unless it is whole and within its bounds.
     """
-    check_real(what, given)
-    if not (math.isfinite(given) and given == int(given) and given >= least):
-        raise AllpayError(f"{what} must be a whole number of at least {least}: got {given:g}")
-    return int(given)
+    number = whole(what, given)
+    if number < least:
+        raise AllpayError(f"{what} must be at least {least}: got {short(number)}")
+    if number > most:
+        raise AllpayError(f"{what} must be at most {most:,}: got {short(number)}")
+    return number
 
 
 def check_numbers(what: str, given: Iterable[float], *, above: bool = False) -> tuple[float, ...]:
@@ -56,7 +61,7 @@ def check_numbers(what: str, given: Iterable[float], *, above: bool = False) -> 
         AllpayError: if one is not, or there is none.
     """
     if isinstance(given, str) or not isinstance(given, Iterable):
-        raise AllpayError(f"{what} must be several numbers: got {given!r}")
+        raise AllpayError(f"{what} must be several numbers: got {short(given)}")
     found = tuple(check_number(f"{what}, number {k},", x, above=above) for k, x in enumerate(given, start=1))
     if not found:
         raise AllpayError(f"{what} must be at least one number: got none")

@@ -4,6 +4,7 @@ The first-order condition c′(b) = v Σ_k a_k β_k with β_k = ∫ g(G⁻¹(q))
 other bid brings more, which it may: with little noise there is no pure equilibrium.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -296,11 +297,42 @@ def _share_after(noise: Noise, field: Field, prizes: Array, shift: Array) -> Arr
     edge = np.where(shift < 0, low, high)
     kink = np.where(np.isfinite(edge), noise.below(np.where(np.isfinite(edge), edge, 0.0) - shift), 0.0)
     u, weight = (x.ravel() for x in in_panels(base_edges(field.most)))
+    share = _ShareTable.of(field, prizes)
     total = np.zeros_like(shift)
     for start, length in ((np.zeros_like(kink), kink), (kink, 1 - kink)):
         some = np.flatnonzero(length > 0)
-        for piece in np.array_split(some, max(1, len(some) * len(u) * len(prizes) // 2_000_000 + 1)):
+        for piece in np.array_split(some, max(1, len(some) * len(u) // 1_000_000 + 1)):
             q = start[piece, None] + length[piece, None] * u
             beaten = noise.below(noise.quantile(q) + shift[piece, None])
-            total[piece] += length[piece] * ((field.rank_chances(beaten, len(prizes)) @ prizes) @ weight)
+            total[piece] += length[piece] * (share.at(beaten) @ weight)
     return total
+
+
+@dataclass(frozen=True, eq=False)
+class _ShareTable:
+    """Π(q) by cubics between points of equal steps of arcsin √q, in which a binomial is as wide everywhere.
+
+    Attributes:
+        q: `[points]`.
+        share, slope: `[points]` Π and Π′ there.
+    """
+
+    q: Array
+    share: Array
+    slope: Array
+
+    @classmethod
+    def of(cls, field: Field, prizes: Array) -> "_ShareTable":
+        points = 512 + 64 * math.ceil(math.sqrt(field.most))
+        q = np.sin(np.linspace(0.0, np.pi / 2, points)) ** 2
+        return cls(q, *(chances(q, len(prizes)) @ prizes for chances in (field.rank_chances, field.rank_slopes)))
+
+    def at(self, q: Array) -> Array:
+        """Π, any shape."""
+        last = len(self.q) - 2
+        i = np.minimum((np.arcsin(np.sqrt(q)) * ((last + 1) * 2 / np.pi)).astype(int), last)
+        width = self.q[i + 1] - self.q[i]
+        t = np.clip((q - self.q[i]) / width, 0.0, 1.0)
+        low, high = self.share[i], self.share[i + 1]
+        bend = width * t * (1 - t) * ((1 - t) * self.slope[i] - t * self.slope[i + 1])
+        return np.asarray(low + (high - low) * t * t * (3 - 2 * t) + bend)

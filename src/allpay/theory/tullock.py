@@ -13,7 +13,7 @@ import numpy as np
 
 from allpay.errors import AllpayError
 from allpay.game import Array
-from allpay.theory.field import Field
+from allpay.theory.field import NO_CHANCE, Field
 from allpay.theory.noformula import NoFormula, check_falling, check_number, check_numbers
 
 GAINS = 1e-9
@@ -188,7 +188,7 @@ def alike_tullock(
     worth = check_number("the value", value, above=True) / scale
     decides = check_number("r", r, above=True) / power
     rivals, chance = field.present
-    kept = chance > 0
+    kept = chance > NO_CHANCE * chance.max()
     rivals, chance = rivals[kept], chance[kept]
     slopes, means = np.array([_slope_and_mean(a, int(m) + 1) for m in rivals]).T
     spent = worth * decides * float(chance @ slopes)
