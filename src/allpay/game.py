@@ -6,7 +6,7 @@ Exact expected payoffs of this game are in `payoffs`; its equilibria on continuo
 import inspect
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Protocol, Self
@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from allpay.attendance import Field, binomial_field
-from allpay.errors import AllpayError, one_of
-from allpay.mechanism import TIES, Mechanism, check_real, check_whole
-from allpay.preferences import Cara, Cost, Neutral, OwnCost, OwnUtility, PowerCost, Utility, above_zero
+from allpay.errors import AllpayError, one_of, short
+from allpay.mechanism import TIES, Mechanism
+from allpay.preferences import Cara, Cost, Neutral, OwnCost, OwnUtility, PowerCost, Utility
+from allpay.scalars import above_zero, plain_fields, real, truth, whole
 from allpay.success import Highest, Success
 
 Array = NDArray[np.float64]
@@ -27,6 +28,10 @@ MOST_CELLS = 10_000_000
 
 MOST_AVERSE = 100.0
 """Absolute risk aversion times what can be lost or won is at most this: utilities are then of size e^100."""
+
+
+WORDS = {name: name.replace("_", " ") for name in ("cost_power", "risk_aversion", "bid_levels", "max_bid")}
+"""What fields of a game are called in messages."""
 
 
 class Distribution(Protocol):
@@ -49,8 +54,7 @@ class Uniform:
     high: float = 1.0
 
     def __post_init__(self) -> None:
-        check_real("low", self.low)
-        check_real("high", self.high)
+        plain_fields(self)
         if not (math.isfinite(self.low) and math.isfinite(self.high) and 0 <= self.low < self.high):
             raise AllpayError(
                 f"uniform values need 0 ≤ low < high, both finite: got low {self.low:g}, high {self.high:g}"
@@ -67,7 +71,7 @@ class Power:
     exponent: float = 1.0
 
     def __post_init__(self) -> None:
-        check_real("exponent", self.exponent)
+        plain_fields(self)
         if not (math.isfinite(self.exponent) and self.exponent > 0):
             raise AllpayError(f"power values need an exponent above 0: got {self.exponent:g}")
 
@@ -83,8 +87,7 @@ class Beta:
     b: float
 
     def __post_init__(self) -> None:
-        check_real("a", self.a)
-        check_real("b", self.b)
+        plain_fields(self)
         if not (math.isfinite(self.a) and math.isfinite(self.b) and self.a > 0 and self.b > 0):
             raise AllpayError(f"beta values need a > 0 and b > 0: got a {self.a:g}, b {self.b:g}")
 
@@ -103,8 +106,7 @@ class Lognormal:
     high: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("mean", "deviation", "high"):
-            check_real(name, getattr(self, name))
+        plain_fields(self)
         if not (math.isfinite(self.mean) and 0 < self.deviation < math.inf and 0 < self.high < math.inf):
             raise AllpayError(
                 "lognormal values need a finite mean of the logarithm, and a deviation and a highest value above 0: "
@@ -126,10 +128,10 @@ class Discrete:
     points: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        try:
-            object.__setattr__(self, "points", tuple(float(p) for p in self.points))
-        except (TypeError, ValueError):
-            raise AllpayError(f"discrete values must be several numbers: got {self.points!r}") from None
+        given = self.points
+        if isinstance(given, (str, bytes, Mapping, Set)) or not isinstance(given, Iterable):
+            raise AllpayError(f"discrete values must be several numbers: got {short(given)}")
+        object.__setattr__(self, "points", tuple(real("discrete values", p) for p in given))
         ordered = all(x <= y for x, y in zip(self.points, self.points[1:], strict=False))
         if not self.points or not ordered or not all(math.isfinite(p) and p >= 0 for p in self.points):
             raise AllpayError(f"discrete values must be finite, ≥ 0 and nondecreasing: got {list(self.points)}")
@@ -145,14 +147,14 @@ class Discrete:
         return (np.flatnonzero(np.diff(self.points)) + 1) / len(self.points)
 
 
-def integers(low: int, high: int) -> Discrete:
+def integers(low: float, high: float) -> Discrete:
     """Each whole number from low to high with equal probability.
 
     >>> integers(0, 9).points[-1]
     9.0
     """
+    low, high = real("low", low), real("high", high)
     for what, given in (("low", low), ("high", high)):
-        check_real(what, given)
         if not math.isfinite(given):
             raise AllpayError(f"{what} of integers must be finite: got {given}")
     if low > high:
@@ -167,8 +169,8 @@ def steps(low: float, high: float, count: float) -> Discrete:
     >>> steps(0, 1, 3).points
     (0.0, 0.5, 1.0)
     """
+    low, high, count = real("low", low), real("high", high), real("count", count)
     for what, given in (("low", low), ("high", high), ("count", count)):
-        check_real(what, given)
         if not math.isfinite(given):
             raise AllpayError(f"{what} of steps must be finite: got {given}")
     _check_levels("count of steps", int(count))
@@ -177,7 +179,6 @@ def steps(low: float, high: float, count: float) -> Discrete:
 
 def _check_levels(what: str, levels: int) -> None:
     """Raise AllpayError unless so many values can be on a grid."""
-    check_whole(what, levels)
     if levels < 1:
         raise AllpayError(f"{what} must be at least 1: got {levels}")
     if levels > MOST_CELLS:
@@ -255,6 +256,7 @@ class Private:
         if self.levels is None:
             points = self.distribution.points if isinstance(self.distribution, Discrete) else ()
             object.__setattr__(self, "levels", len(points) or DEFAULT_LEVELS)
+        plain_fields(self, levels="value levels")
         _check_levels("value levels", self.levels)
 
     def grid(self) -> Array:
@@ -283,7 +285,7 @@ class Common:
     value: float = 1.0
 
     def __post_init__(self) -> None:
-        check_real("a common value", self.value)
+        plain_fields(self, value="a common value")
         if not (math.isfinite(self.value) and self.value > 0):
             raise AllpayError(f"a common value must be above 0: got {self.value:g}")
 
@@ -342,14 +344,11 @@ class Bidder:
             object.__setattr__(self, "utility", OwnUtility(self.utility))
         if self.max_bid is not None:
             object.__setattr__(self, "max_bid", above_zero("max bid", self.max_bid))
-        if not isinstance(self.overbidding, (bool, np.bool_)):
-            raise AllpayError(f"overbidding must be true or false: got {str(self.overbidding)[:60]!r}")
-        object.__setattr__(self, "overbidding", bool(self.overbidding))
+        object.__setattr__(self, "overbidding", truth("overbidding", self.overbidding))
         object.__setattr__(self, "handicap", above_zero("handicap", self.handicap))
-        check_real("head start", self.head_start)
-        if not (math.isfinite(self.head_start) and self.head_start >= 0):
+        object.__setattr__(self, "head_start", real("head start", self.head_start))
+        if not 0 <= self.head_start < math.inf:
             raise AllpayError(f"head start must be at least 0 and finite: got {self.head_start:g}")
-        object.__setattr__(self, "head_start", float(self.head_start))
         object.__setattr__(self, "presence", above_zero("presence", self.presence))
         if self.presence > 1:
             raise AllpayError(f"presence is a chance, at most 1: got {self.presence:g}")
@@ -369,10 +368,10 @@ def groups_of(given: Sequence[Any]) -> Groups:
     for pair in given:
         if not (isinstance(pair, (tuple, list)) and len(pair) == 2 and isinstance(pair[0], Bidder)):
             raise AllpayError(f"groups must be pairs of a Bidder and how many of it there are: got {str(pair)[:60]!r}")
-        check_whole("the number of bidders of a group", pair[1])
-        if pair[1] < 1:
-            raise AllpayError(f"a group must have at least 1 bidder: got {pair[1]}; leave it out if nobody is in it")
-        groups.append((pair[0], int(pair[1])))
+        count = whole("the number of bidders of a group", pair[1])
+        if count < 1:
+            raise AllpayError(f"a group must have at least 1 bidder: got {count}; leave it out if nobody is in it")
+        groups.append((pair[0], count))
     if not groups:
         raise AllpayError("there are no bidders: give at least one group")
     return tuple(groups)
@@ -416,18 +415,14 @@ class Game:
             raise AllpayError(
                 f"a game needs a Mechanism: got {self.mechanism!r}; give all_pay(3), or use Game.from_weights(rule, weights)"
             )
+        plain_fields(self, **WORDS)
         if isinstance(self.values, (list, tuple)):
             object.__setattr__(self, "values", groups_of(self.values))
             self._check_groups()
         elif not isinstance(self.values, (Private, Common)):
             raise AllpayError(
-                f"values must be Private(…) or Common(…): got {self.values!r}; or give groups, as [(Bidder(…), 2), …]"
+                f"values must be Private(…) or Common(…): got {short(self.values)}; or give groups, as [(Bidder(…), 2), …]"
             )
-        check_real("cost power", self.cost_power)
-        check_real("risk aversion", self.risk_aversion)
-        check_whole("bid levels", self.bid_levels)
-        if self.max_bid is not None:
-            check_real("max bid", self.max_bid)
         if not (math.isfinite(self.cost_power) and self.cost_power > 0):
             raise AllpayError(f"cost power must be above 0: got {self.cost_power:g}")
         if not (math.isfinite(self.risk_aversion) and self.risk_aversion >= 0):
@@ -691,6 +686,9 @@ class Setting:
     reserve: float = 0.0
     fee: float = 0.0
     ties: str = TIES[0]
+
+    def __post_init__(self) -> None:
+        plain_fields(self, **WORDS)
 
     def game(self, mechanism: Mechanism) -> Game:
         """This setting under a mechanism, of which prizes and payments are kept."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from allpay.errors import AllpayError
+from allpay.scalars import above_zero
 
 Array = NDArray[np.float64]
 
@@ -187,18 +188,3 @@ class OwnUtility:
         if np.any(np.diff(found.ravel()[order]) < -1e-12 * (1.0 + np.abs(found).max(initial=0.0))):
             raise AllpayError("the utility of money must not fall as money rises: look at the utility function")
         return found - nothing
-
-
-def above_zero(what: str, given: Any) -> float:
-    """The number, if it is one above 0 and finite.
-
-    Raises:
-        AllpayError: if it is not.
-    """
-    try:
-        number = float(given)
-    except (TypeError, ValueError, OverflowError):
-        raise AllpayError(f"{what} must be a number: got {str(given)[:60]!r}") from None
-    if isinstance(given, (str, bytes, bool)) or not (math.isfinite(number) and number > 0):
-        raise AllpayError(f"{what} must be above 0 and finite: got {str(given)[:60]}")
-    return number

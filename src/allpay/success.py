@@ -11,12 +11,13 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from allpay.errors import AllpayError, one_of
+from allpay.scalars import above_zero, truth
 
 Array = NDArray[np.float64]
 
@@ -244,11 +245,9 @@ class Noise:
     def __post_init__(self) -> None:
         one_of("kind of luck", self.law, LAWS)
         for name in ("scale", "power"):
-            given = _number(f"{name} of {self.law} luck", getattr(self, name))
+            given = above_zero(f"{name} of {self.law} luck", getattr(self, name))
             object.__setattr__(self, name, given)
-        if not isinstance(self.log, (bool, np.bool_)):
-            raise AllpayError(f"log of {self.law} luck must be true or false: got {self.log!r}")
-        object.__setattr__(self, "log", bool(self.log))
+        object.__setattr__(self, "log", truth(f"log of {self.law} luck", self.log))
 
     @property
     def words(self) -> str:
@@ -292,7 +291,7 @@ class Tullock:
     lucky: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "r", _number("r of a Tullock contest", self.r))
+        object.__setattr__(self, "r", above_zero("r of a Tullock contest", self.r))
 
     @property
     def words(self) -> str:
@@ -345,16 +344,6 @@ def success(text: str) -> Success:
     if name == "tullock":
         return Tullock(*numbers)
     return Noise(name, *(numbers[:1] or [1.0]), log=log, power=numbers[1] if len(numbers) > 1 else 2.0)
-
-
-def _number(what: str, given: Any) -> float:
-    try:
-        number = float(given)
-    except (TypeError, ValueError, OverflowError):
-        raise AllpayError(f"{what} must be a number: got {str(given)[:60]!r}") from None
-    if isinstance(given, (str, bytes)) or not (math.isfinite(number) and number > 0):
-        raise AllpayError(f"{what} must be above 0 and finite: got {str(given)[:60]}")
-    return number
 
 
 def _sums(law: Law, scale: float, scores: Array) -> Sums:

@@ -18,6 +18,7 @@ from allpay.game import Array, Game, Private, Setting
 from allpay.learners.base import CHECKPOINTS, Seeds, each_run
 from allpay.outcome import TOLERANCE, Outcome, fields_of, threshold
 from allpay.payoffs import evaluate, exploitability
+from allpay.scalars import plain_fields
 
 BLOCK = 4096
 """For so many auctions at most random numbers are drawn at once, in games with more than bids."""
@@ -62,6 +63,7 @@ class EpsilonGreedy:
     continuous: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
+        plain_fields(self)
         if self.iterations < 1:
             raise AllpayError(f"iterations must be at least 1: got {self.iterations}")
         if self.exploration < 0:
