@@ -402,7 +402,7 @@ class Game:
     """
 
     mechanism: Mechanism
-    values: Private | Common | Groups = field(default_factory=Private)
+    values: Any = field(default_factory=Private)  # Private | Common | Groups, which most readers may not be given
     cost_power: float = 1.0
     risk_aversion: float = 0.0
     bid_levels: int = 101
@@ -444,13 +444,13 @@ class Game:
             raise AllpayError(
                 "a rank that wins more than the last pays nothing, so any bid can be rational: give max_bid"
             )
-        if not self.mechanism.reserve < self.top_bid:
+        if self.mechanism.reserve > 0 and not self.mechanism.reserve < self.top_bid:
             raise AllpayError(
                 f"the reserve must be below the highest bid that can be rational or is allowed, {self.top_bid:.6g}: got "
                 f"{self.mechanism.reserve:g}"
             )
         worth = self.highest_value * self.mechanism.prizes[0]
-        if self.mechanism.fee >= worth > 0 and self.mechanism.fee > 0:
+        if self.mechanism.fee > 0 and self.mechanism.fee >= worth:
             raise AllpayError(
                 f"the fee must be below what the first prize is worth to anybody, {worth:.6g}: got {self.mechanism.fee:g}"
             )
@@ -675,7 +675,7 @@ class Setting:
     """All of a game but its prizes and payments: what stays the same while designs vary. Fields are those of `Game`, and those
     of `Mechanism` that say who beats whom, reserve, fee, and ties."""
 
-    values: Private | Common | Groups = field(default_factory=Private)
+    values: Any = field(default_factory=Private)  # Private | Common | Groups, which most readers may not be given
     cost_power: float = 1.0
     risk_aversion: float = 0.0
     bid_levels: int = 101
