@@ -280,7 +280,7 @@ def test_utility():
 def test_a_setting_is_a_game_without_its_mechanism():
     of_game = [f.name for f in fields(Game) if f.name != "mechanism"]
     assert [f.name for f in fields(Setting)] == [*of_game, "luck", "reserve", "fee", "ties"]
-    assert Setting() == Setting(**{f.name: getattr(Game(all_pay(2)), f.name) for f in fields(Setting)})
+    assert Setting() == Setting(**{name: getattr(Game(all_pay(2)), name) for name in of_game})
     setting = Setting(Common(), cost_power=2.0, bid_levels=11)
     assert setting.game(first_price(3)) == Game(first_price(3), Common(), cost_power=2.0, bid_levels=11)
 

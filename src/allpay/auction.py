@@ -130,7 +130,7 @@ def settle(
         pays = np.where((rank > 0) & (rank < n) & (above <= 1), 1, rank)
     payment = np.append(mechanism.payments, 0.0)[pays]
     share = np.append(mechanism.prizes, 0.0)[rank]
-    fee = mechanism.fee * enters
+    fee = np.where(enters, mechanism.fee, 0.0)
     money = np.empty(bids.shape)
     utility = np.empty(bids.shape)
     for i, (bidder, _) in enumerate(game.groups):

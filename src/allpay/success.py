@@ -343,7 +343,7 @@ def success(text: str) -> Success:
         return Highest()
     if name == "tullock":
         return Tullock(*numbers)
-    return Noise(name, *(numbers[:1] or [1.0]), log=log, power=numbers[1] if len(numbers) > 1 else 2.0)
+    return Noise(name, numbers[0] if numbers else 1.0, log, numbers[1] if len(numbers) > 1 else 2.0)
 
 
 def _sums(law: Law, scale: float, scores: Array) -> Sums:

@@ -8,11 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from allpay.game import Array
 from allpay.learners.linear import factor, substitute
 from allpay.payoffs import Payoffs, averages_against, mean_regret
 from allpay.ranking import rank_slopes
+
+Allowed = NDArray[np.bool_]
 
 PATIENCE = 120
 """Iterations of the first attempt; each further one gets twice as many."""
@@ -80,7 +83,7 @@ def _worth(payoffs: Payoffs, mix: Array) -> Array:
     return np.einsum("igbv,igb->ivb", payoffs.table, _averages(payoffs, mix))
 
 
-def _begin(mix: Array, payoffs: Payoffs, may: Array) -> _Here:
+def _begin(mix: Array, payoffs: Payoffs, may: Allowed) -> _Here:
     """Levels a little above the best payoffs, and the slacks that belong to them."""
     payoff = _worth(payoffs, mix)
     high = np.where(may, payoff, -np.inf).max(axis=-1)
@@ -89,7 +92,7 @@ def _begin(mix: Array, payoffs: Payoffs, may: Array) -> _Here:
     return _Here(mix, np.where(may, level[..., None] - payoff, 1.0), level, payoff)
 
 
-def _step(here: _Here, payoffs: Payoffs, may: Array, careful: bool) -> tuple[_Here, float] | None:
+def _step(here: _Here, payoffs: Payoffs, may: Allowed, careful: bool) -> tuple[_Here, float] | None:
     """Newton's step towards a smaller μ, and its length; None if there is none.
 
     With r = x/s, a mixture follows payoffs and its level by dx = fixed + r·(du − dλ), Σ_b dx = 0. The payoffs move with the
@@ -99,9 +102,9 @@ def _step(here: _Here, payoffs: Payoffs, may: Array, careful: bool) -> tuple[_He
     groups, _, bids = mix.shape
     ratio = np.where(may, mix / slack, 0.0)
     total = ratio.sum(axis=-1, keepdims=True)
-    slopes = np.empty((groups, payoffs.table.shape[1], bids, groups, bids))
-    rank_slopes(payoffs.ranking, payoffs.coefficients, np.ascontiguousarray(mix.mean(axis=1)), slopes)
-    slopes = slopes.reshape(groups, -1, bids, groups * bids)
+    slopes = np.empty((groups, payoffs.table.shape[1], bids, groups * bids))
+    by_group = slopes.reshape(*slopes.shape[:3], groups, bids)
+    rank_slopes(payoffs.ranking, payoffs.coefficients, np.ascontiguousarray(mix.mean(axis=1)), by_group)
     matrix, pivots = np.empty((groups * bids, groups * bids)), np.empty(groups * bids, np.int64)
     _equations(ratio, payoffs.table, slopes, matrix)
     factor(matrix, pivots)
