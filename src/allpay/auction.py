@@ -9,10 +9,10 @@ import numpy as np
 from numba import int64, njit, uint64
 from numpy.typing import ArrayLike, NDArray
 
-from allpay.errors import AllpayError, shown
+from allpay.errors import AllpayError, short
 from allpay.game import Array, Game, check_game
-from allpay.mechanism import check_whole
 from allpay.payoffs import as_strategy
+from allpay.scalars import whole
 
 MOST_AUCTIONS = 10_000_000
 """So many auctions can be sampled in one call; each takes 16 bytes, and the mean of so many is known to 1 part in 1,000."""
@@ -156,23 +156,28 @@ def play(game: Game, strategy: ArrayLike, auctions: int, seed: int) -> Played:
         AllpayError: if these are no strategies of the game (see `as_strategy`), or a number is out of its bounds.
     """
     check_game(game)
-    check_auctions(auctions)
-    check_whole("seed", seed)
+    auctions = check_auctions(auctions)
+    seed = whole("seed", seed)
     if not 0 <= seed < 2**64:
-        raise AllpayError(f"the seed of a stream must lie in [0, 2^64): got {shown(seed)}")
+        raise AllpayError(f"the seed of a stream must lie in [0, 2^64): got {short(seed)}")
     cumulative = closed(as_strategy(game, strategy))
     revenue, highest = np.zeros(auctions), np.zeros(auctions)
     _play(cumulative, np.asarray(game.mechanism.payments), game.bid_grid, auctions, *stream(seed), revenue, highest)
     return Played(revenue, highest)
 
 
-def check_auctions(auctions: int) -> None:
-    """Raise AllpayError unless so many auctions can be sampled in one call."""
-    check_whole("auctions", auctions)
+def check_auctions(auctions: int) -> int:
+    """How many auctions there are, as a plain number.
+
+    Raises:
+        AllpayError: unless so many can be sampled in one call.
+    """
+    auctions = whole("auctions", auctions)
     if auctions < 1:
         raise AllpayError(f"auctions must be at least 1: got {auctions}")
     if auctions > MOST_AUCTIONS:
-        raise AllpayError(f"auctions must be at most {MOST_AUCTIONS:,}: got {shown(auctions)}; give fewer")
+        raise AllpayError(f"auctions must be at most {MOST_AUCTIONS:,}: got {short(auctions)}; give fewer")
+    return auctions
 
 
 def closed(strategy: Array) -> Array:

@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from allpay.auction import Played, play
-from allpay.errors import AllpayError, shown
+from allpay.errors import AllpayError, short
 from allpay.game import Array, Game, Setting, check_game
-from allpay.mechanism import check_whole
 from allpay.outcome import TOLERANCE, Outcome, fields_of, stake, threshold
 from allpay.payoffs import Evaluation, as_strategy, evaluate, exploitability, quadrature, terms
 from allpay.progress import advance
+from allpay.scalars import plain_fields, whole
 
 Seeds = NDArray[np.uint64]
 Result = TypeVar("Result")
@@ -104,10 +104,10 @@ def run_seeds(seed: int, designs: int | Sequence[int], rounds: int, stream: int 
         rounds: how many rounds.
         stream: another stream gives other seeds: what a study trains on and what checks it must not share one.
     """
-    check_whole("seed", seed)
+    seed, rounds = whole("seed", seed), whole("rounds", rounds)
     if seed < 0:
         raise AllpayError(f"seed must be at least 0: got {seed}")
-    indices = range(designs) if isinstance(designs, int) else designs
+    indices = designs if isinstance(designs, Sequence) else range(whole("designs", designs))
     return np.array(
         [
             [
@@ -124,7 +124,7 @@ def learn(game: Game, learner: Learner, rounds: int = 10, seed: int = 0) -> Outc
     """Independent rounds of learning in one game; the outcome's first dimension has length 1."""
     check_game(game)
     check_learner(learner)
-    check_rounds(rounds)
+    rounds = check_rounds(rounds)
     return outcome_from(learner, [game], run_seeds(seed, 1, rounds))
 
 
@@ -148,13 +148,18 @@ def outcome_from(learner: Learner, games: Sequence[Game], seeds: Seeds, checkpoi
     return outcome
 
 
-def check_rounds(rounds: int) -> None:
-    """Raise AllpayError unless so many rounds can be run."""
-    check_whole("rounds", rounds)
+def check_rounds(rounds: int) -> int:
+    """How many rounds there are, as a plain number.
+
+    Raises:
+        AllpayError: unless so many can be run.
+    """
+    rounds = whole("rounds", rounds)
     if rounds < 1:
         raise AllpayError(f"rounds must be at least 1: got {rounds}")
     if rounds > MOST_ROUNDS:
         raise AllpayError(f"rounds must be at most {MOST_ROUNDS:,}: got {rounds:,}; give fewer")
+    return rounds
 
 
 PROTOCOL = {
@@ -186,12 +191,12 @@ def check_outcome(outcome: object, learner: Learner, games: Sequence[Game], seed
     """
     name = learner.name
     if not isinstance(outcome, Outcome):
-        raise AllpayError(f"{name} must return an Outcome: got {shown(outcome)}; `outcome_of` makes one")
+        raise AllpayError(f"{name} must return an Outcome: got {short(outcome)}; `outcome_of` makes one")
     _check_shapes(outcome, name, games[0], seeds.shape)
     if outcome.games != tuple(games):
         raise AllpayError(f"{name}: games must be those that were learned, in their order")
     if outcome.learner != name:
-        raise AllpayError(f"{name}: learner must be the name of the learner: got {shown(outcome.learner)}")
+        raise AllpayError(f"{name}: learner must be the name of the learner: got {short(outcome.learner)}")
     for field in (*FIELDS_BY_RUN, "strategy"):
         numbers = getattr(outcome, field)
         if not np.all(np.isfinite(numbers)):
@@ -222,7 +227,7 @@ def _check_shapes(outcome: Outcome, name: str, game: Game, runs: tuple[int, ...]
     for field in (*FIELDS_BY_RUN, "strategy", "history"):
         array = getattr(outcome, field)
         if not isinstance(array, np.ndarray) or array.dtype.kind not in "iuf":
-            kind = f"an array of {array.dtype}" if isinstance(array, np.ndarray) else shown(array)
+            kind = f"an array of {array.dtype}" if isinstance(array, np.ndarray) else short(array)
             raise AllpayError(f"{name}: {field} must be a NumPy array of numbers: got {kind}")
         if field in FIELDS_BY_RUN and array.shape != runs:
             raise AllpayError(f"{name}: {field} must have the shape [designs, rounds] = {runs}: got {array.shape}")
@@ -246,7 +251,7 @@ def _check_number(name: str, field: str, given: Any, kind: type, above: float = 
     number: Any = given if isinstance(given, kind) and not isinstance(given, bool) else math.nan
     if not (above < number < math.inf and number >= at_least):
         bound = f"above {above:g}" if above >= 0 else f"at least {at_least:g}"
-        raise AllpayError(f"{name}: {field} must be {bound}: got {shown(given)}")
+        raise AllpayError(f"{name}: {field} must be {bound}: got {short(given)}")
 
 
 def _check_round(outcome: Outcome, game: Game, d: int, r: int) -> None:
@@ -265,7 +270,7 @@ def _check_round(outcome: Outcome, game: Game, d: int, r: int) -> None:
     ):
         raise AllpayError(
             f"{outcome.learner}: in design {d}, round {r}: history must be exploitabilities, one at least, and NaN only after "
-            f"the run has ended: got {shown(history.tolist())}"
+            f"the run has ended: got {short(history.tolist())}"
         )
 
 
@@ -464,6 +469,7 @@ to stop (negative: never) and the history (filled) to the iterations taken."""
 
 def check_self_play(learner: SelfPlay) -> None:
     """Raise AllpayError if what all learners of this kind have is out of bounds."""
+    plain_fields(learner)
     if learner.iterations < 1:
         raise AllpayError(f"iterations must be at least 1: got {learner.iterations}")
     if learner.tolerance is not None and not learner.tolerance > 0:
