@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from allpay.attendance import effective, none_above
 from allpay.errors import AllpayError
-from allpay.game import Array, Game
+from allpay.game import Array, Game, check_game
 from allpay.preferences import Neutral
 from allpay.ranking import Ranking, gauss_rules, rank_averages, rank_chances
 from allpay.success import Highest
@@ -369,7 +369,8 @@ def expected_payoffs(game: Game, mass: Array, group: int = 0) -> Array:
     Raises:
         AllpayError: if a mass is negative or not finite, a row does not sum to 1, or the shape does not fit the game.
     """
-    mass = np.asarray(mass, float)
+    check_game(game)
+    mass = _as_array("mass", mass)
     groups, levels = len(game.groups), game.bid_levels
     if mass.shape == (levels,) and groups == 1:
         mass = mass[None]
@@ -477,10 +478,8 @@ def as_strategy(game: Game, strategy: ArrayLike) -> Array:
         AllpayError: if it is no array of numbers, the shape does not fit, a row is not a probability vector, or a bid that is
             not allowed is played.
     """
-    try:
-        strategy = np.asarray(strategy, float)
-    except (TypeError, ValueError):
-        raise AllpayError(f"a strategy must be an array of numbers: got a {type(strategy).__name__}") from None
+    strategy = _as_array("a strategy", strategy)
+    check_game(game)
     shape, groups = (game.value_levels, game.bid_levels), len(game.groups)
     if strategy.ndim != 3 or strategy.shape[1:] != shape or strategy.shape[0] not in (groups, game.bidders):
         raise AllpayError(
@@ -496,9 +495,10 @@ def as_strategy(game: Game, strategy: ArrayLike) -> Array:
 def exploitability(game: Game, strategy: Array) -> Array:
     """`[bidders]` what each bidder gains by a best response to the others' strategies, in utility; never negative.
 
-    The mean of these is the exploitability of the profile, their sum its Nash convergence measure. `strategy` is as in
-    `evaluate`, and is not checked.
+    The mean of these is the exploitability of the profile, their sum its Nash convergence measure. Arguments and errors are
+    those of `evaluate`.
     """
+    strategy = as_strategy(game, strategy)
     parts = payoffs_of(game, by_bidder(game, strategy))
     return np.repeat(_gains(parts, _averages(parts, strategy.mean(axis=1)), strategy), parts.ranking.counts)
 
@@ -511,9 +511,27 @@ def _gains(parts: Payoffs, averages: Array, strategy: Array) -> list[float]:
     ]
 
 
+def _as_array(what: str, given: ArrayLike) -> Array:
+    """Numbers as an array of floats: what has an imaginary part, or is text or anything else, is refused."""
+    try:
+        array = np.asarray(given)
+    except Exception:  # ragged, or somebody else's `__array__`
+        array = np.empty(0, object)
+    if array.dtype.kind not in "biuf":
+        raise AllpayError(f"{what} must be an array of numbers: got {_kind(given)}")
+    with np.errstate(over="ignore"):  # a long number above 1e308 is refused as infinite
+        return array.astype(float)
+
+
+def _kind(given: object) -> str:
+    """What is given instead of numbers, in words."""
+    dtype = getattr(given, "dtype", None)
+    return f"a {type(given).__name__}" if dtype is None else f"an array of {dtype}"
+
+
 def _check_mixture(what: str, rows: Array) -> None:
-    sums = rows.sum(axis=-1)
     if not np.all(np.isfinite(rows)) or np.any(rows < 0):
         raise AllpayError(f"{what} must be finite and not negative: the least is {rows.min():g}")
+    sums = np.minimum(rows, 2.0).sum(axis=-1)  # a number above 1 is wrong in any case, and must not overflow
     if np.any(np.abs(sums - 1.0) > 1e-9):
         raise AllpayError(f"{what} must sum to 1: got {sums.flat[np.argmax(np.abs(sums - 1.0))]:.10g}")

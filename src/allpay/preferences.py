@@ -3,13 +3,13 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from allpay.errors import AllpayError
-from allpay.scalars import above_zero
+from allpay.scalars import LEAST, MOST, Bound, above_zero, plain_fields
 
 Array = NDArray[np.float64]
 
@@ -34,12 +34,11 @@ class PowerCost:
         AllpayError: if a number is not above 0 and finite.
     """
 
-    power: float = 1.0
-    scale: float = 1.0
+    power: Annotated[float, Bound(above=0), Bound(at_least=0.01, at_most=100)] = 1.0
+    scale: Annotated[float, Bound(above=0), Bound(at_least=LEAST, at_most=MOST)] = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("power", "scale"):
-            object.__setattr__(self, name, above_zero(f"cost {name}", getattr(self, name)))
+        plain_fields(self, power="cost power", scale="cost scale")
 
     def cost(self, bid: ArrayLike) -> Array:
         costs = np.asarray(bid, float) ** self.power
