@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from allpay.ascent import mirror_ascent
+from allpay.evidence import Evidence
 from allpay.simplex import Polytope, looked_at
 
 Array = NDArray[np.float64]
@@ -93,6 +94,42 @@ def next_designs(
             best[k] = around[_bounds(surrogate.members(around), boldness[[k]])[0].argmax()]
         taken = np.concatenate([taken, best[k][None]])
     return best
+
+
+def rivals(surrogate: Differing, evidence: Evidence, polytope: Polytope, best: Array, count: int, seed: int) -> Array:
+    """`[at most count, n]` designs that fresh rounds should look at before one is recommended, all distinct, the first `best`.
+
+    The others are those that the ensemble may underrate: the simulated design with the highest mean, the two corners of
+    highest upper bound, where often nothing was simulated, further designs of high mean, and points of highest upper bound.
+    The bound is the prediction plus two standard deviations of the members and the misfit nearby.
+
+    Args:
+        surrogate: the ensemble.
+        evidence: the designs that were simulated.
+        polytope: where designs lie.
+        best: `[n]` where the ensemble's mean is highest.
+        count: how many at most, at least 1.
+        seed: of the points that are looked at.
+    """
+    corners, uniform = looked_at(polytope, 501, seed)
+    if polytope.freedom == 1:
+        corners = uniform[[0, -1]]
+
+    def bound(points: Array) -> Array:
+        return _bounds(surrogate.members(points), np.array([2.0]))[0] + evidence.misfit(points)
+
+    simulated = evidence.weights[np.argsort(-evidence.means, kind="stable")]
+    corners = corners[np.argsort(-bound(corners), kind="stable")]
+    uniform = uniform[np.argsort(-bound(uniform), kind="stable")]
+    chosen = [best]
+    groups = ((simulated, 2), (corners, 4), (simulated, (count + 5) // 2), (uniform, count))
+    for designs, most in groups:  # each until so many are chosen
+        for weights in designs:
+            if len(chosen) >= min(most, count):
+                break
+            if _nearest(weights[None], np.array(chosen))[0] >= DISTINCT:
+                chosen.append(weights)
+    return np.array(chosen)
 
 
 def _deviation(every: Array) -> Array:

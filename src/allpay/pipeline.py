@@ -7,17 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
-from allpay.acquisition import next_designs
+from allpay.acquisition import next_designs, rivals
 from allpay.ascent import mirror_ascent, polish
 from allpay.errors import AllpayError
+from allpay.evidence import Evidence
 from allpay.game import Array, Game, Private, Setting
 from allpay.learners import run_seeds
-from allpay.optimum import Optimum, find_optimum
+from allpay.optimum import Optimum, find_optimum, highest
 from allpay.outcome import Outcome, Verdict
 from allpay.progress import Reporter, Silent
 from allpay.simplex import looked_at
 from allpay.study.store import Store
-from allpay.study.study import CHECKING, CHOOSING, TRAINING, DesignSpace, Study
+from allpay.study.study import CHECKING, CHOOSING, LOOKING, TRAINING, DesignSpace, Study
 from allpay.study.sweep import Sweep, run
 from allpay.surrogate import FEWEST_DESIGNS, QUICK, Surrogate, fit_surrogate
 from allpay.theory import Equilibrium, design_objective, equilibrium
@@ -30,6 +31,9 @@ ASCENTS = 8
 
 ITERATIONS = 20
 """How many steps of ascent each of these is given, before the best of them is polished."""
+
+MOST_RIVALS = 8
+"""At how many candidates, at most, fresh rounds look before one is recommended."""
 
 REFINED_DESIGNS = 5
 """On how many designs the bid grid is refined to see what it hides."""
@@ -80,9 +84,10 @@ class Result:
         sweep: the study and all its rounds.
         surrogate: the ensemble fitted to them.
         optimum: the best design by the ensemble, with its uncertainty.
+        grid: what the grids of bids and values leave open, in units of the objective.
         resolution: the least difference that counts, in units of the objective: the larger of the error of the grids and of
             what a fresh simulation of as many rounds could tell from chance.
-        checked: the objective at the best design, in fresh rounds with seeds not used before.
+        checked: the objective at the best design, in fresh rounds with seeds not used before; `optimum` has its interval.
         check: the outcome of these rounds.
         exact: the objective of the equilibrium at the best design; None where there is no closed form.
         exact_best: the best design by theory; None where there is no closed form for any.
@@ -98,6 +103,7 @@ class Result:
     exact: float | None
     exact_best: ExactBest | None
     seconds: float
+    grid: float = 0.0
 
 
 def check_enough(study: Study) -> None:
@@ -136,10 +142,13 @@ def design(
         sweep = run(study, folder, reporter.advance, workers=workers, scheduler=scheduler, choose=choose)
     with reporter.stage(f"{study.space.rule}, {study.learner.name}: fitting, ascending, checking"):
         surrogate = fit_surrogate(sweep.weights, sweep.values(), seed=study.seed)
-        resolution = max(grid_resolution(sweep), sampling_resolution(sweep, surrogate))
-        optimum = optimum_of(study, surrogate, resolution)
-        check = study.learner.learn([study.game(optimum.weights)], run_seeds(study.seed, 1, study.rounds, CHECKING))
+        grid = grid_resolution(sweep)
+        resolution = max(grid, sampling_resolution(sweep, surrogate))
+        evidence = Evidence(sweep.weights, sweep.values(), surrogate.held_out, grid)
+        best, evidence = look_again(study, surrogate, evidence)
+        check = study.learner.learn([study.game(best)], run_seeds(study.seed, 1, study.rounds, CHECKING))
         checked = Estimate(tuple(objective_of(check, study.objective)[0].tolist()))
+        optimum = measured_optimum(study, surrogate, evidence, resolution, best, check)
         assert study.setting is not None
         exact = equilibrium(study.game(optimum.weights))
         exact_best = best_in_theory(study.space, study.setting, study.objective)
@@ -153,6 +162,7 @@ def design(
         exact=None if exact is None else float(getattr(exact, study.objective.replace("-", "_"))),
         exact_best=exact_best,
         seconds=time.perf_counter() - start,
+        grid=grid,
     )
 
 
@@ -166,6 +176,71 @@ def optimum_of(study: Study, surrogate: Surrogate, resolution: float = 0.0) -> O
         objective=study.objective,
         seed=study.seed,
     )
+
+
+def look_again(study: Study, surrogate: Surrogate, evidence: Evidence) -> tuple[tuple[float, ...], Evidence]:
+    """The design to recommend, after fresh rounds at the best few candidates, and the evidence with these.
+
+    The candidates are where the ensemble's mean is highest and where it may underrate designs (`allpay.acquisition.rivals`).
+    Each is judged by its prediction and its fresh rounds, weighted by their precision; what it brought in the sweep does not
+    count, for it may be a candidate because of that. What the winner is worth is for other rounds to say, since it was chosen
+    by these.
+    """
+    polytope = study.space.polytope
+    count = min(MOST_RIVALS, 2 + len(evidence.means) // 8)
+    best = highest(surrogate, polytope, seed=study.seed)
+    candidates = rivals(surrogate, evidence, polytope, best, count, study.seed) if polytope.freedom else best[None]
+    if len(candidates) == 1:
+        return tuple(best.tolist()), evidence
+    seeds = run_seeds(study.seed, len(candidates), study.rounds, LOOKING)
+    looked = study.learner.learn([study.game(weights) for weights in candidates], seeds)
+    fresh = Evidence(candidates, objective_of(looked, study.objective), surrogate.predict(candidates)[0])
+    error = surrogate.predict(candidates)[1] ** 2 + evidence.misfit(candidates) ** 2
+    noise = evidence.variances[evidence.near(candidates)].mean(axis=1) / study.rounds
+    score = (fresh.held_out * noise + fresh.means * error) / (noise + error)
+    return tuple(candidates[int(np.argmax(score))].tolist()), evidence.joined(fresh)
+
+
+def measured_optimum(
+    study: Study,
+    surrogate: Surrogate,
+    evidence: Evidence,
+    resolution: float,
+    weights: tuple[float, ...],
+    check: Outcome,
+    confidence: float = 0.9,
+) -> Optimum:
+    """The answer for some weights, worth what their fresh rounds bring.
+
+    The interval of the value is that of the mean of these rounds, widened on either side by what the grids leave open, and
+    without what nobody can pay.
+    """
+    rounds = objective_of(check, study.objective)[0]
+    at, value = np.array(weights), float(rounds.mean())
+    half = evidence.half_width(at, rounds, confidence) + evidence.grid
+    most = most_payable(study, check.games[0]) if rounds.max() <= most_payable(study, check.games[0]) else math.inf
+    low, high = max(value - half, min(value, 0.0)), min(value + half, most)
+    fresh = Evidence(at[None], rounds[None], surrogate.predict(at[None])[0])
+    return find_optimum(
+        surrogate,
+        study.space.bidders,
+        polytope=study.space.polytope,
+        confidence=confidence,
+        resolution=resolution,
+        objective=study.objective,
+        evidence=evidence.joined(fresh),
+        at=at,
+        measured=(value, low, high),
+        most=most,
+        seed=study.seed,
+    )
+
+
+def most_payable(study: Study, game: Game) -> float:
+    """More than this no outcome of a game can be worth: every bidder bids the most that is allowed."""
+    if study.objective != "revenue":
+        return game.top_bid
+    return game.top_bid * float(sum(game.mechanism.payments))
 
 
 def choose_next(sweep: Sweep, count: int) -> Array | str:

@@ -29,8 +29,9 @@ FEWEST_FIRST, FEWEST_NEXT, GROWTH = 8, 4, 8
 """The first batch of an active study has at least so many designs, and two for each corner of a simplex of as many
 dimensions; each further one has at least so many, or one for every so many designs before it."""
 
-_DESIGNS, TRAINING, CHECKING, CHOOSING = 0, 1, 2, 3
-"""Streams of random numbers under a study's seed. What is trained on and what checks the result never share one."""
+_DESIGNS, TRAINING, CHECKING, CHOOSING, LOOKING = 0, 1, 2, 3, 4
+"""Streams of random numbers under a study's seed. What is trained on, what is looked at
+again and what checks the result never share one."""
 
 
 @dataclass(frozen=True)
