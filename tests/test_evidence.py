@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from allpay.acquisition import rivals
+from allpay.acquisition import overlooked, rivals
 from allpay.evidence import Evidence
 from allpay.optimum import find_optimum
 from allpay.simplex import OrderedSimplex
@@ -122,6 +122,18 @@ def test_a_second_look_is_taken_at_the_best_raw_design_and_the_corners():
     assert sorted(first[2:4]) == pytest.approx([0.5, 1.0])
     assert len(looked) == 6
     assert np.diff(np.sort(first)).min() > 0.004
+
+
+def test_an_active_study_looks_beside_a_peak_that_the_ensemble_misses_and_into_gaps():
+    spike = seen(lambda w: 1 + 0.1 * (np.abs(w - 0.805) < 0.003), 0.01, designs=20, smooth=np.ones_like)
+    spike = Evidence(
+        np.concatenate([spike.weights, line(np.array([0.805]))]), np.r_[spike.values, [[1.1] * 10]], np.ones(21)
+    )
+    assert abs(overlooked(spike, OrderedSimplex(3, 2), spike.weights, 0)[0] - 0.805) < 0.02
+    gap = seen(np.ones_like, 0.01)
+    kept = np.abs(gap.weights[:, 0] - 0.8) > 0.06
+    gap = Evidence(gap.weights[kept], np.ones((kept.sum(), 10)), np.ones(kept.sum()))
+    assert overlooked(gap, OrderedSimplex(3, 2), gap.weights, 0)[0] == pytest.approx(0.8, abs=0.01)
 
 
 class Smooth:

@@ -96,6 +96,32 @@ def next_designs(
     return best
 
 
+def overlooked(evidence: Evidence, polytope: Polytope, known: Array, seed: int, points: int = 1001) -> Array:
+    """`[n]` a design that no ensemble asks for: beside the best simulated one where that is missed, else in the widest gap.
+
+    An ensemble that smooths a peak away asks for nothing near it, and one that is sure of itself leaves gaps for good.
+
+    Args:
+        evidence: the designs that were simulated.
+        polytope: where designs lie.
+        known: `[designs, n]` designs that it must be distinct from.
+        seed: of the points that are looked at.
+        points: how many.
+    """
+    designs = np.concatenate(looked_at(polytope, points, seed))
+    apart = _nearest(designs, known)
+    best = int(evidence.means.argmax())
+    error = float(np.sqrt(evidence.variances[best] / evidence.rounds))
+    if evidence.missed[best] <= 2 * error:
+        return designs[apart.argmax()]
+    near = evidence.weights[[best]]
+    beside = np.concatenate([designs, *(near + part * (designs - near) for part in CLOSER)])
+    distinct = beside[_nearest(beside, known) >= DISTINCT]
+    if len(distinct) == 0:
+        return designs[apart.argmax()]
+    return distinct[_nearest(distinct, near).argmin()]
+
+
 def rivals(surrogate: Differing, evidence: Evidence, polytope: Polytope, best: Array, count: int, seed: int) -> Array:
     """`[at most count, n]` designs that fresh rounds should look at before one is recommended, all distinct, the first `best`.
 

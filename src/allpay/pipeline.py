@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from allpay.acquisition import next_designs, rivals
+from allpay.acquisition import next_designs, overlooked, rivals
 from allpay.ascent import mirror_ascent, polish
 from allpay.errors import AllpayError
 from allpay.evidence import Evidence
@@ -246,8 +246,9 @@ def most_payable(study: Study, game: Game) -> float:
 def choose_next(sweep: Sweep, count: int) -> Array | str:
     """The designs that an active study simulates next, or why it needs no more; see `allpay.study.sweep.Choose`.
 
-    An ensemble is fitted to all that has been found, and its bounds are ascended (`allpay.acquisition`). The study stops
-    when the interval of the best value is narrower than its precision, both by this ensemble and by the one that the answer
+    An ensemble is fitted to all that has been found, and its bounds are ascended; of several designs one goes where the
+    ensemble would not look (`allpay.acquisition`). The study stops when the interval of the best value that is predicted is
+    narrower than its precision, both by this ensemble and by the one that the answer
     will come from.
 
     Raises:
@@ -259,10 +260,17 @@ def choose_next(sweep: Sweep, count: int) -> Array | str:
         width = _width(study, fit_surrogate(weights, values, study.seed))
         if width < study.precision:
             return (
-                f"the interval of the best value is {width:.2g} of it wide, within the precision of {study.precision:g}"
+                f"the interval predicted of the best value is {width:.2g} of it wide, "
+                f"within the precision of {study.precision:g}"
             )
     seed = np.random.SeedSequence(study.seed, spawn_key=(CHOOSING, len(weights)))
-    return next_designs(surrogate, study.space.polytope, weights, count, int(seed.generate_state(1)[0]))
+    drawn = int(seed.generate_state(1)[0])
+    if count == 1:
+        return next_designs(surrogate, study.space.polytope, weights, 1, drawn)
+    chosen = next_designs(surrogate, study.space.polytope, weights, count - 1, drawn)
+    evidence = Evidence(weights, values, surrogate.held_out)
+    other = overlooked(evidence, study.space.polytope, np.concatenate([weights, chosen]), drawn)
+    return np.concatenate([chosen, other[None]])
 
 
 def _width(study: Study, surrogate: Surrogate) -> float:
