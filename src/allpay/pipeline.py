@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from scipy.special import stdtrit
 
 from allpay.acquisition import next_designs, overlooked, rivals
 from allpay.ascent import mirror_ascent, polish
@@ -311,8 +312,8 @@ def grid_resolution(sweep: Sweep) -> float:
 
     A few designs are learned again with steps half as wide. An error of first order in the step is twice the change that
     this makes, and the comparison of two designs can be wrong by as much: the largest such error among them is returned.
-    Designs under which all rounds converged are preferred, for elsewhere the change is not the grid's alone. It is 0 for
-    learners whose grid is a part of their game.
+    Designs under which all rounds converged are preferred, for elsewhere the change is not the grid's alone. Of a change only
+    what goes beyond the chance between rounds counts. It is 0 for learners whose grid is a part of their game.
     """
     study = sweep.study
     setting = study.setting
@@ -333,8 +334,19 @@ def grid_resolution(sweep: Sweep) -> float:
     chosen = order[np.linspace(0, len(order) - 1, min(REFINED_DESIGNS, len(order))).astype(int)]
     seeds = run_seeds(study.seed, chosen.tolist(), min(study.rounds, 3), TRAINING)
     refined = study.learner.learn([finer.game(sweep.weights[d]) for d in chosen], seeds)
-    coarse = sweep.values()[chosen, : seeds.shape[1]]
-    return 2.0 * float(np.abs(objective_of(refined, study.objective).mean(axis=1) - coarse.mean(axis=1)).max())
+    changes = objective_of(refined, study.objective) - sweep.values()[chosen, : seeds.shape[1]]
+    return 2.0 * beyond_chance(changes)
+
+
+def beyond_chance(changes: Array) -> float:
+    """The largest mean change of some designs `[designs, rounds]`, less what the scatter of rounds alone would make of it in 19
+    of 20 cases; with one round, all of it."""
+    designs, rounds = changes.shape
+    largest = float(np.abs(changes.mean(axis=1)).max())
+    if rounds == 1:
+        return largest
+    error = float(np.sqrt(changes.var(axis=1, ddof=1).mean() / rounds))
+    return max(0.0, largest - float(stdtrit(designs * (rounds - 1), 1 - 0.025 / designs)) * error)
 
 
 def sampling_resolution(sweep: Sweep, surrogate: Surrogate) -> float:
