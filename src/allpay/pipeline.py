@@ -14,6 +14,7 @@ from allpay.errors import AllpayError
 from allpay.evidence import Evidence
 from allpay.game import Array, Game, Private, Setting
 from allpay.learners import run_seeds
+from allpay.learners.base import outcome_from
 from allpay.optimum import Optimum, find_optimum, highest
 from allpay.outcome import Outcome, Verdict
 from allpay.progress import Reporter, Silent
@@ -147,7 +148,7 @@ def design(
         resolution = max(grid, sampling_resolution(sweep, surrogate))
         evidence = Evidence(sweep.weights, sweep.values(), surrogate.held_out, grid)
         best, evidence = look_again(study, surrogate, evidence)
-        check = study.learner.learn([study.game(best)], run_seeds(study.seed, 1, study.rounds, CHECKING))
+        check = outcome_from(study.learner, [study.game(best)], run_seeds(study.seed, 1, study.rounds, CHECKING))
         checked = Estimate(tuple(objective_of(check, study.objective)[0].tolist()))
         optimum = measured_optimum(study, surrogate, evidence, resolution, best, check)
         assert study.setting is not None
@@ -194,7 +195,7 @@ def look_again(study: Study, surrogate: Surrogate, evidence: Evidence) -> tuple[
     if len(candidates) == 1:
         return tuple(best.tolist()), evidence
     seeds = run_seeds(study.seed, len(candidates), study.rounds, LOOKING)
-    looked = study.learner.learn([study.game(weights) for weights in candidates], seeds)
+    looked = outcome_from(study.learner, [study.game(weights) for weights in candidates], seeds)
     fresh = Evidence(candidates, objective_of(looked, study.objective), surrogate.predict(candidates)[0])
     error = surrogate.predict(candidates)[1] ** 2 + evidence.misfit(candidates) ** 2
     noise = evidence.variances[evidence.near(candidates)].mean(axis=1) / study.rounds
@@ -333,7 +334,7 @@ def grid_resolution(sweep: Sweep) -> float:
     order = order[settled[order]] if settled.any() else order
     chosen = order[np.linspace(0, len(order) - 1, min(REFINED_DESIGNS, len(order))).astype(int)]
     seeds = run_seeds(study.seed, chosen.tolist(), min(study.rounds, 3), TRAINING)
-    refined = study.learner.learn([finer.game(sweep.weights[d]) for d in chosen], seeds)
+    refined = outcome_from(study.learner, [finer.game(sweep.weights[d]) for d in chosen], seeds)
     changes = objective_of(refined, study.objective) - sweep.values()[chosen, : seeds.shape[1]]
     return 2.0 * beyond_chance(changes)
 
