@@ -125,8 +125,8 @@ def overlooked(evidence: Evidence, polytope: Polytope, known: Array, seed: int, 
 def rivals(surrogate: Differing, evidence: Evidence, polytope: Polytope, best: Array, count: int, seed: int) -> Array:
     """`[at most count, n]` designs that fresh rounds should look at before one is recommended, all distinct, the first `best`.
 
-    The others are those that the ensemble may underrate: the simulated design with the highest mean, the two corners of
-    highest upper bound, where often nothing was simulated, further designs of high mean, and points of highest upper bound.
+    The others are those that the ensemble may underrate: the simulated design with the highest mean, the corners, those of
+    highest bound first, where often nothing was simulated, further designs of high mean, and points of highest bound.
     The bound is the prediction plus two standard deviations of the members and the misfit nearby.
 
     Args:
@@ -148,7 +148,7 @@ def rivals(surrogate: Differing, evidence: Evidence, polytope: Polytope, best: A
     corners = corners[np.argsort(-bound(corners), kind="stable")]
     uniform = uniform[np.argsort(-bound(uniform), kind="stable")]
     chosen = [best]
-    groups = ((simulated, 2), (corners, 4), (simulated, (count + 5) // 2), (uniform, count))
+    groups = ((simulated, 2), (corners, max(count - 1, 3)), (simulated, (count + 5) // 2), (uniform, count))
     for designs, most in groups:  # each until so many are chosen
         for weights in designs:
             if len(chosen) >= min(most, count):
