@@ -14,7 +14,7 @@ import allpay
 SOURCE = Path(allpay.__file__).parent
 
 FLOORS = [
-    {"errors", "files", "progress", "versions"},
+    {"compiled", "cores", "errors", "files", "progress", "versions"},
     {"mechanism", "game", "payoffs", "simplex"},
     {"auction", "theory"},
     {"outcome", "learners"},
