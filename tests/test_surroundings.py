@@ -1,9 +1,12 @@
 """The program in any terminal, on any machine, and how it ends when it is asked to."""
 
+import errno
 import json
+import math
 import os
 import re
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -20,8 +23,17 @@ from allpay import compiled as compiling
 from allpay.cli import app
 from allpay.cli.commands import folder_of
 from allpay.cli.console import plain
+from allpay.cores import cores, quota
+from allpay.errors import AllpayError
 from allpay.files import in_shell, write
+from allpay.game import Game
+from allpay.learners import FictitiousPlay
 from allpay.progress import listening
+from allpay.report.curves import draw_equilibrium
+from allpay.study import Study, run
+from allpay.study.store import in_use, open_store
+from allpay.theory import equilibrium
+from allpay.versions import versions
 
 ALLPAY = [sys.executable, "-m", "allpay"]
 QUICK = ("simulate", "--weights", "0.8", "--rounds", "2", "--iterations", "50")
@@ -263,3 +275,145 @@ def test_without_a_place_for_compiled_code_all_works(tmp_path, monkeypatch):
         assert told == []  # nothing is said before something is compiled
         assert function(2) == 4
     assert told[0].startswith("compiled code cannot be kept (neither the package's folder nor yours can be written)")
+
+
+# Cores
+
+
+def groups(root, files):
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (root / "membership").write_text(files["membership"])
+    return quota(root, root / "membership")
+
+
+@pytest.mark.parametrize(
+    ("files", "share"),
+    [
+        ({"membership": "0::/\n"}, math.inf),
+        ({"membership": "0::/\n", "cpu.max": "max 100000\n"}, math.inf),
+        ({"membership": "0::/\n", "cpu.max": "150000 100000\n"}, 1.5),
+        ({"membership": "0::/a/b\n", "a/cpu.max": "300000 100000", "a/b/cpu.max": "max 100000"}, 3.0),
+        ({"membership": "0::/a/b\n", "a/cpu.max": "300000 100000", "a/b/cpu.max": "200000 100000"}, 2.0),
+        (
+            {
+                "membership": "4:cpu,cpuacct:/x\n",
+                "cpu/x/cpu.cfs_quota_us": "50000",
+                "cpu/x/cpu.cfs_period_us": "100000",
+            },
+            0.5,
+        ),
+        ({"membership": "4:cpu:/\n", "cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, math.inf),
+        ({"membership": "4:memory:/x\n", "cpu/x/cpu.cfs_quota_us": "1", "cpu/x/cpu.cfs_period_us": "1"}, math.inf),
+        ({"membership": "0::/\n", "cpu.max": "nonsense"}, math.inf),
+    ],
+)
+def test_a_quota_of_processor_time_limits_the_cores(tmp_path, monkeypatch, files, share):
+    assert groups(tmp_path, files) == share
+    monkeypatch.setattr("allpay.cores.quota", lambda: share)
+    assert 1 <= cores() == max(1, math.ceil(min(share, cores_of_the_machine())))
+
+
+def cores_of_the_machine():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+@pytest.mark.parametrize("given", ["0", "two", "-1", "1.5", "100000", "9" * 5000])
+def test_a_number_of_threads_that_is_none_is_refused(monkeypatch, given):
+    monkeypatch.setenv("ALLPAY_THREADS", given)
+    done = CliRunner().invoke(app, list(QUICK))
+    assert done.exit_code == 2
+    assert done.stderr.startswith("allpay: ALLPAY_THREADS must be a whole number from 1 to 9999: got '")
+    assert len(done.stderr) < 300
+    assert done.stderr.count("\n") == 1
+
+
+@posix
+def test_workers_of_a_program_that_is_no_file_are_refused_in_one_line():
+    program = "import allpay\nif __name__ == '__main__':\n    try:\n"
+    program += "        allpay.design(allpay.Study(samples=5, rounds=1), workers=2)\n"
+    program += "    except allpay.AllpayError as error:\n        print(error)\n"
+    done = subprocess.run([sys.executable, "-"], input=program, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert done.stdout.startswith("worker processes run the program's file before they begin, and ")
+    assert "workers=1" in done.stdout
+
+
+# Folders
+
+
+SMALL = ("--samples", "5", "--rounds", "1", "--iterations", "50")
+
+
+@pytest.mark.parametrize("name", ["a[1]", "a*b", "a?", "{a,b}", "a b", "-x", "%s", "~", "$HOME", "é[ü]*"])
+def test_a_folder_may_have_any_name(tmp_path, name, monkeypatch):
+    if os.name == "nt" and set(name) & set("*?"):
+        pytest.skip("Windows has no such names")
+    folder = tmp_path / name
+    with open_store(folder, SMALL_STUDY.specification(), versions(), 2):
+        pass
+    table = run(SMALL_STUDY, folder).table
+    monkeypatch.setattr(FictitiousPlay, "learn", lambda *_: pytest.fail("learned again"))
+    again = run(SMALL_STUDY, folder)
+    assert (again.damaged, again.table.equals(table)) == ((), True)
+    assert CliRunner().invoke(app, ["status", str(folder)]).stdout.splitlines()[-1].startswith("not finished")
+    assert len(CliRunner().invoke(app, ["export", str(folder)]).stdout.splitlines()) == 6
+
+
+SMALL_STUDY = Study(learner=FictitiousPlay(iterations=50, auctions=100), samples=5, rounds=1)
+
+
+@posix
+def test_paths_need_not_be_text(tmp_path):
+    """In the worst of locales, with all that Python does to mend it switched off."""
+    folder = os.fsencode(tmp_path) + "/é".encode() + b"\xe9"
+    surroundings = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    line = [*map(os.fsencode, ALLPAY), *(part.encode() for part in QUICK), b"--out", folder]
+    for command in (
+        line,
+        [*line[:3], b"resume", folder],
+        [*line[:3], b"status", folder],
+        [*line[:3], b"export", folder],
+    ):
+        done = subprocess.run(command, capture_output=True, env=surroundings, timeout=300, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+    assert os.path.exists(folder + b"/summary.txt")
+
+
+def test_a_figure_can_be_drawn_into_any_folder(tmp_path):
+    found = equilibrium(Game.from_weights("prizes", 0.8, 3))
+    folder = tmp_path / os.fsdecode("é[*]".encode() + (b"" if os.name == "nt" else b"\xe9"))
+    folder.mkdir()
+    draw_equilibrium(Game.from_weights("prizes", 0.8, 3), found, folder / "bids.pdf")
+    assert (folder / "bids.pdf").stat().st_size > 0
+
+
+@posix
+@pytest.mark.parametrize("missing", ["ENOSYS", "EOPNOTSUPP", "ENOLCK"])
+def test_a_file_system_without_locks_has_locks_by_file(tmp_path, monkeypatch, missing):
+    folder = tmp_path / "study"
+    with open_store(folder, SMALL_STUDY.specification(), versions()):
+        pass
+    assert (folder / ".lock").exists()  # as a folder has it that was copied from a file system with locks
+
+    def flock(*_):
+        raise OSError(getattr(errno, missing), missing)
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    study = SMALL_STUDY.specification()
+    assert not in_use(folder)
+    with open_store(folder, study, versions()):
+        assert in_use(folder)
+        with pytest.raises(
+            AllpayError, match=r"another process is running .*; if it is gone, delete .*\.lock-by-file$"
+        ):
+            open_store(folder, study, versions()).__enter__()
+    assert not in_use(folder)
+    gone = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True
+    )
+    (folder / ".lock-by-file").write_text(f"{gone.stdout.strip()}\n{socket.gethostname()}\n")
+    with open_store(folder, study, versions()):  # of a process that was killed
+        pass

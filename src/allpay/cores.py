@@ -12,7 +12,7 @@ def cores() -> int:
     """How many cores this process may use, which a cluster or a container may have made fewer than there are."""
     usable = getattr(os, "sched_getaffinity", None)
     count = len(usable(0)) if usable else os.cpu_count() or 1
-    return max(1, min(count, math.ceil(quota())))
+    return max(1, math.ceil(min(count, quota())))
 
 
 def quota(groups: Path = CONTROL_GROUPS, membership: Path = MEMBERSHIP) -> float:
