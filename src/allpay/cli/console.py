@@ -106,7 +106,7 @@ def run_program(app: typer.Typer) -> NoReturn:
     ready_terminal()
     try:
         with ending_in_one_line():
-            status = app(standalone_mode=False)
+            status = app(standalone_mode=False, prog_name="allpay")
             if sys.stdout is not None:
                 sys.stdout.flush()
     except typer.Exit as end:
@@ -124,6 +124,9 @@ def run_program(app: typer.Typer) -> NoReturn:
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError, AttributeError):
                 stream.flush()
+        shared = sys.modules.get("multiprocessing.util")
+        if shared is not None:  # what was shared with processes that have ended would else be told as leaked
+            shared._exit_function()
         os._exit(status)
     sys.exit(status)
 
