@@ -8,7 +8,7 @@ have in common, was chosen by these curves with the seeds 1001 to 1378; the defa
 
 What to expect. An optimum at an end of the range is held every time the slope is seen at all, for no sampling error moves it
 inwards; only an optimum inside tests the interval's width, so it is counted apart. On a flat curve every weight is a best
-one: counted is how often the program says that it is flat.
+one: counted is how often none is told from another.
 
     python benchmarks/calibration.py [--curves 350] [--first 0] [--figure docs/calibration.png]      6 to 10 minutes on 2 cores
 
@@ -108,7 +108,7 @@ def one(seed: int) -> Iterator[tuple[str, bool, float, bool, bool, float]]:
     for level in LEVELS:
         found = find_optimum(fitted, 3, 2, confidence=level)
         low, high = found.interval[0]
-        held = found.flat if family is flat else low - 5e-4 <= best <= high + 5e-4  # half a step of the candidates
+        held = found.undecided if family is flat else low - 5e-4 <= best <= high + 5e-4  # half a step of the candidates
         true = float(curve(np.array(found.weights[:1]))[0])
         yield family.__name__, 0.5 < best < 1, level, held, found.low <= true <= found.high, found.fraction
 
@@ -354,7 +354,7 @@ def main() -> None:
     }
     for name, chosen in groups.items():
         show(name, chosen)
-    show("flat: said to be flat", ~sloped)
+    show("flat: none told apart", ~sloped)
     if args.figure:
         draw(groups, levels, figures, args.figure)
     print(f"{time.perf_counter() - start:.0f} s")
