@@ -53,6 +53,14 @@ def test_one_round_has_the_error_of_held_out_predictions():
     assert found.half_width(line(w)[3], np.array([0.6]), 0.9) == pytest.approx(0.0186, abs=1e-3)  # t, 8 degrees
 
 
+def test_one_round_of_each_design_is_enough_to_answer():
+    curve = lambda w: 1 - (w - 0.7) ** 2  # noqa: E731
+    evidence = seen(curve, 0.002, rounds=1)
+    found = find_optimum(Smooth(curve), 3, 2, evidence=evidence, resolution=0.004)
+    assert found.interval[0][0] <= 0.7 <= found.interval[0][1]
+    assert evidence.differ == 1  # one round says nothing of noise
+
+
 def test_misfit_is_local_and_wide_for_few_designs():
     """A network that smooths a jump misses the designs beside it, and no others."""
     curve, smooth = (lambda w: 1 - 0.12 * (w > 0.7)), (lambda w: 1 - 0.12 / (1 + np.exp(-(w - 0.7) / 0.01)))

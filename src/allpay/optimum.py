@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import NormalDist
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -352,16 +352,17 @@ def find_optimum(
     )
 
 
-def _hidden(evidence: Evidence, points: Array, least: float, z: float) -> Any:
+def _hidden(evidence: Evidence, points: Array, least: float, z: float) -> NDArray[np.bool_]:
     """`[points]` whether a point lies beside a design that may be as good as the best, where the ensemble misses designs.
 
     Between two designs that it misses by more than their noise, any value is possible up to that of the better one.
     """
-    error = np.sqrt(evidence.variances / evidence.rounds) if evidence.rounds > 1 else np.full(len(points), 0.0)
+    error = np.sqrt(evidence.variances / evidence.rounds)
     missed = np.abs(evidence.missed) > z * error
     good = evidence.means + z * error + evidence.grid >= least
     nearest, beside = evidence.beside(points)
-    return np.any(beside & missed[nearest], axis=1) & np.any(beside & good[nearest], axis=1)
+    found: NDArray[np.bool_] = np.any(beside & missed[nearest], axis=1) & np.any(beside & good[nearest], axis=1)
+    return found
 
 
 def _unknown(value: float, lowest: float, highest: float, resolution: float, surrogate: Ensemble) -> str:
