@@ -216,9 +216,12 @@ def distribution(text: str) -> Distribution:
     except ValueError:
         raise AllpayError(f"cannot read the numbers of {text!r}: write them as in beta(2,5)") from None
     parameters = inspect.signature(DISTRIBUTIONS[name]).parameters
-    most, least = len(parameters), sum(p.default is p.empty for p in parameters.values())
-    if not least <= len(numbers) <= most:
-        takes = f"{'' if least == most else 'at most '}{most} number{'' if most == 1 else 's'}"
+    usual = all(p.default is not p.empty for p in parameters.values())
+    if len(numbers) != len(parameters) and (
+        numbers or not usual
+    ):  # uniform is uniform(0,1), but uniform(0) may be anything
+        most = len(parameters)
+        takes = f"{'at most ' if usual and len(numbers) > most else ''}{most} number{'' if most == 1 else 's'}"
         raise AllpayError(f"{name}({','.join(parameters)}) takes {takes}: got {len(numbers)} in {text!r}")
     return DISTRIBUTIONS[name](*numbers)
 
