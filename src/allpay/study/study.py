@@ -91,13 +91,13 @@ class DesignSpace:
             object.__setattr__(self, "ranks", self.bidders if self.box else max(2, self.bidders - 1))
         if not least <= self.dimension <= self.bidders:
             raise AllpayError(too_many_ranks(self.dimension, self.bidders, least))
+        _ = self.polytope  # what is wrong with the bounds is said at once
         for name in ("first_at_most", "first_at_least", "last_at_least"):
             given = getattr(self, name)
             if given is not None:
                 check_real(name, given)
                 if not 0 <= given <= 1:
                     raise AllpayError(f"{name} bounds a weight, which is from 0 to 1: got {shown(given)}")
-        _ = self.polytope  # what is wrong with the bounds is said at once
 
     @property
     def dimension(self) -> int:
