@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from allpay.auction import Played, play
 from allpay.errors import AllpayError, shown
 from allpay.game import Array, Game, Setting, check_game
-from allpay.mechanism import check_real, check_whole
 from allpay.memory import check_memory
 from allpay.outcome import TOLERANCE, Outcome, fields_of, stake, threshold
 from allpay.payoffs import Evaluation, as_strategy, evaluate, exploitability, quadrature, terms
 from allpay.progress import advance
+from allpay.scalars import plain_fields, real, whole
 
 Seeds = NDArray[np.uint64]
 Result = TypeVar("Result")
@@ -116,7 +116,8 @@ def run_seeds(seed: int, designs: int | Sequence[int], rounds: int, stream: int 
         stream: another stream gives other seeds: what a study trains on and what checks it must not share one.
     """
     check_seed(seed)
-    indices = range(designs) if isinstance(designs, int) else designs
+    seed, rounds = whole("seed", seed), whole("rounds", rounds)
+    indices = designs if isinstance(designs, Sequence) else range(whole("designs", designs))
     return np.array(
         [
             [
@@ -154,20 +155,25 @@ def learn(game: Game, learner: Learner, rounds: int = 10, seed: int = 0) -> Outc
     """Independent rounds of learning in one game; the outcome's first dimension has length 1."""
     check_game(game)
     check_learner(learner)
-    check_rounds(rounds)
+    rounds = check_rounds(rounds)
     games, seeds = [game], run_seeds(seed, 1, rounds)
     outcome = learner.learn(games, seeds)
     check_outcome(outcome, learner, games, seeds)
     return outcome
 
 
-def check_rounds(rounds: int) -> None:
-    """Raise AllpayError unless so many rounds can be run."""
-    check_whole("rounds", rounds)
+def check_rounds(rounds: int) -> int:
+    """How many rounds there are, as a plain number.
+
+    Raises:
+        AllpayError: unless so many can be run.
+    """
+    rounds = whole("rounds", rounds)
     if rounds < 1:
         raise AllpayError(f"rounds must be at least 1: got {rounds}")
     if rounds > MOST_ROUNDS:
         raise AllpayError(f"rounds must be at most {MOST_ROUNDS:,}: got {rounds:,}; give fewer")
+    return rounds
 
 
 PROTOCOL = {
@@ -412,6 +418,7 @@ to stop (negative: never) and the history (filled) to the iterations taken."""
 
 def check_self_play(learner: SelfPlay) -> None:
     """Raise AllpayError if what all learners of this kind have is out of bounds."""
+    plain_fields(learner)
     check_count("iterations", learner.iterations)
     check_tolerance(learner.tolerance)
     check_count("auctions", learner.auctions, most=MOST_AUCTIONS)
@@ -424,7 +431,7 @@ def check_seed(seed: int) -> None:
 
 def check_count(what: str, given: int, least: int = 1, most: int = MOST_ITERATIONS) -> None:
     """Raise AllpayError unless it is a whole number between these bounds, so that time, memory and arithmetic can hold it."""
-    check_whole(what, given)
+    given = whole(what, given)
     if given < least:
         raise AllpayError(f"{what} must be at least {least}: got {shown(given)}")
     if given > most:
@@ -433,7 +440,7 @@ def check_count(what: str, given: int, least: int = 1, most: int = MOST_ITERATIO
 
 def check_number(what: str, given: float, least: float, most: float, why: str = "") -> None:
     """Raise AllpayError unless it is a number between these bounds, both included."""
-    check_real(what, given)
+    given = real(what, given)
     if not least <= given <= most:
         raise AllpayError(f"{what} must be from {least:g} to {most:g}: got {shown(given)}{f'; {why}' if why else ''}")
 
@@ -447,7 +454,7 @@ def check_tolerance(given: float | None) -> None:
     """Raise AllpayError unless a tolerance tells runs that converged from others: it is a part of the top prize."""
     if given is None:
         return
-    check_real("tolerance", given)
+    given = real("tolerance", given)
     if not 0 < given < 1:
         raise AllpayError(f"tolerance must be above 0 and below 1, a part of the top prize: got {shown(given)}")
 

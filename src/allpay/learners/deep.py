@@ -21,6 +21,7 @@ from allpay.learners.base import CHECKPOINTS, Seeds, check_batch, check_count, c
 from allpay.learners.checkpoint import Arrays, Checkpoint, identity
 from allpay.outcome import TOLERANCE, Outcome, fields_of, stake
 from allpay.payoffs import evaluate, exploitability
+from allpay.scalars import plain_fields
 
 MOST_AT_ONCE = 1_000_000
 """More auctions in a batch, units of a network, or runs in a chunk than this are refused."""
@@ -226,6 +227,7 @@ class DeepLearner(Protocol):
 
 def check(learner: DeepLearner, *more: str) -> None:
     """Raise AllpayError if a number that all deep learners have, or one of those named, is out of bounds."""
+    plain_fields(learner)
     check_count("iterations", learner.iterations)
     for name in ("batch", "chunk", *more):
         check_count(name, getattr(learner, name), most=MOST_AT_ONCE)

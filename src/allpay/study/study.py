@@ -13,8 +13,9 @@ from allpay.errors import AllpayError, one_of, shown
 from allpay.game import Array, Game, Private, Setting
 from allpay.learners import FictitiousPlay, Learner, name_of
 from allpay.learners.base import check_count, check_learner, check_room, check_rounds, check_seed
-from allpay.mechanism import RULES, Mechanism, check_bidders, check_real, complete_weights
+from allpay.mechanism import RULES, Mechanism, check_bidders, complete_weights
 from allpay.memory import check_memory
+from allpay.scalars import plain_fields
 from allpay.simplex import (
     MOST_SOBOL,
     SAMPLINGS,
@@ -83,6 +84,7 @@ class DesignSpace:
     def __post_init__(self) -> None:
         one_of("rule", self.rule, RULES)
         one_of("region", self.region, REGIONS)
+        plain_fields(self)
         check_bidders(self.bidders)
         if self.box and self.rule == "prizes":
             raise AllpayError("prizes share one prize, so their weights sum to 1: a box is for the rule payments")
@@ -94,10 +96,8 @@ class DesignSpace:
         _ = self.polytope  # what is wrong with the bounds is said at once
         for name in ("first_at_most", "first_at_least", "last_at_least"):
             given = getattr(self, name)
-            if given is not None:
-                check_real(name, given)
-                if not 0 <= given <= 1:
-                    raise AllpayError(f"{name} bounds a weight, which is from 0 to 1: got {shown(given)}")
+            if given is not None and not 0 <= given <= 1:
+                raise AllpayError(f"{name} bounds a weight, which is from 0 to 1: got {shown(given)}")
 
     @property
     def dimension(self) -> int:
@@ -201,6 +201,7 @@ class Study:
         check_learner(self.learner)
         if self.setting is None:
             object.__setattr__(self, "setting", self.learner.setting)
+        plain_fields(self)
         check_rounds(self.rounds)
         check_count("samples", self.samples, most=MOST_SAMPLES)
         check_seed(self.seed)
@@ -212,7 +213,6 @@ class Study:
                 raise AllpayError(
                     "precision says when an active study stops: give the strategy active, or leave it out"
                 )
-            check_real("precision", self.precision)
             if not 0 < self.precision < 1:
                 raise AllpayError(
                     f"precision must be above 0 and below 1, a part of the best value: got {shown(self.precision)}"
