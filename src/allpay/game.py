@@ -186,7 +186,7 @@ def _check_levels(what: str, levels: int) -> None:
 
 def _memory(cells: int) -> str:
     """What a table of so many numbers takes."""
-    return f"{8e-9 * cells:,.3g} GB"
+    return f"{8e-9 * min(cells, 10**300):,.3g} GB"
 
 
 DISTRIBUTIONS: dict[str, Callable[..., Distribution]] = {
@@ -354,7 +354,7 @@ class Game:
         if self.max_bid is not None and not (math.isfinite(self.max_bid) and self.max_bid > 0):
             raise AllpayError(f"max bid must be above 0 and finite: got {self.max_bid:g}; leave it out for no cap")
         if not self.values.highest > 0:
-            raise AllpayError("no value is above 0: nobody has anything to win")
+            raise AllpayError(f"no value is above 0, so that nobody has anything to win: got {short(self.values)}")
         if not math.isfinite(self.top_bid):
             raise AllpayError(
                 "a rank that wins more than the last pays nothing, so any bid can be rational: give max_bid"
