@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-LONGEST, LONGEST_VALUE = 300, 60
-"""How many characters an error message has at most, and a value in it."""
+LONGEST = 300
+"""How many characters an error message has at most."""
 
 CLOSE = 0.7
 """How alike two names must be for one to be suggested for the other: a slip of the keyboard, not another word."""
@@ -34,26 +34,13 @@ def shortened(text: str, most: int) -> str:
     return f"{text[: kept - kept // 3]}…{text[len(text) - kept // 3 :]}"
 
 
-def shown(value: object) -> str:
-    """A value as error messages show it: its `repr`, shortened, or its type where it has none.
-
-    >>> shown(10**400), shown("text")
-    ('100000000000000000000000000000000000000…00000000000000000000', "'text'")
-    """
+def short(value: object, most: int = 80) -> str:
+    """How a value is written in Python, on one line and cut short in the middle if that is long."""
     try:
         text = repr(value)
     except Exception:  # a whole number of thousands of digits, or somebody else's `__repr__`
-        text = f"a {type(value).__name__}"
-    return shortened(one_line(text), LONGEST_VALUE)
-
-
-def short(value: object, most: int = 80) -> str:
-    """How a value is written in Python, cut short in the middle if that is long."""
-    try:
-        text = " ".join(repr(value).split())
-    except ValueError:  # a whole number of thousands of digits
-        text = f"a {type(value).__name__} of very many digits"
-    return text if len(text) <= most else f"{text[: most // 2]}…{text[-most // 4 :]}"
+        text = f"a {type(value).__name__}" + (" of very many digits" if isinstance(value, int) else "")
+    return shortened(one_line(text), most)
 
 
 def one_of(what: str, given: str, choices: Iterable[str]) -> str:
@@ -67,4 +54,4 @@ def one_of(what: str, given: str, choices: Iterable[str]) -> str:
         return given
     close = get_close_matches(given[:LONGEST], choices, n=1, cutoff=CLOSE) if isinstance(given, str) else []
     hint = f"; did you mean {close[0]!r}?" if close else ""
-    raise AllpayError(f"unknown {what} {shown(given)}: choose from {', '.join(choices)}{hint}")
+    raise AllpayError(f"unknown {what} {short(given)}: choose from {', '.join(choices)}{hint}")

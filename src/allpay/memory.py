@@ -2,7 +2,7 @@
 
 import os
 
-from allpay.errors import AllpayError, shown
+from allpay.errors import AllpayError, short
 
 LIMIT = "ALLPAY_MEMORY"
 """The environment variable that sets how many GB one piece of work may take."""
@@ -38,5 +38,5 @@ def limit() -> float:
     except ValueError:
         most = 0.0
     if not 0 < most < float("inf"):
-        raise AllpayError(f"{LIMIT} must be a number of GB above 0: got {shown(given)}; leave it out for {USUAL:g}")
+        raise AllpayError(f"{LIMIT} must be a number of GB above 0: got {short(given)}; leave it out for {USUAL:g}")
     return most

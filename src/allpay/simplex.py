@@ -15,8 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from allpay.errors import AllpayError, one_of
-from allpay.errors import shown as shown_number
+from allpay.errors import AllpayError, one_of, short
 from allpay.memory import check_memory
 from allpay.scalars import plain_fields, real
 
@@ -146,8 +145,8 @@ def _check_ranks(n: int, m: int) -> None:
 
 def too_many_ranks(m: int, n: int, least: int) -> str:
     """Why m of n ranks cannot carry weight, at least so many of which must."""
-    text = f"between {least} and {n:,} ranks of {n:,} can carry weight: got {shown_number(m)}"
-    return f"{text}, which need {shown_number(m)} bidders or more" if m > n else text
+    text = f"between {least} and {n:,} ranks of {n:,} can carry weight: got {short(m)}"
+    return f"{text}, which need {short(m)} bidders or more" if m > n else text
 
 
 def _check_corners(corners: int, ranks: int, n: int) -> None:

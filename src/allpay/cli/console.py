@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from allpay.errors import LONGEST, LONGEST_VALUE, AllpayError, one_line, shortened, shown
+from allpay.errors import LONGEST, AllpayError, one_line, short, shortened
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -90,7 +90,7 @@ def out_of_memory(error: MemoryError, function: Callable[..., None], options: Ma
     usual = inspect.signature(function).parameters
     given = [name for name in SIZES if name in options and options[name] != usual[name].default]
     if given:
-        asked = [f"--{name.replace('_', '-')} (got {shown(options[name])})" for name in given]
+        asked = [f"--{name.replace('_', '-')} (got {short(options[name])})" for name in given]
         remedy = f"take fewer {' or '.join(asked)}"
     elif "rounds" in options:
         remedy = f"take fewer {'samples, ' if 'samples' in options else ''}bidders, values, bids or rounds"
@@ -130,7 +130,7 @@ def usage_in_one_line(error: Exception, arguments: Sequence[str]) -> str | None:
         word for argument in arguments for word in (argument.split("=", 1) if argument[:2] == "--" else [argument])
     ]
     given = [value for name, value in pairwise(words) if name in names]
-    got = f": got {shortened(one_line(given[-1]), LONGEST_VALUE)}" if given else ""
+    got = f": got {shortened(one_line(given[-1]), 60)}" if given else ""
     told = one_line(say()).rstrip(".")
     for parsers, plainer in PLAINER.items():
         told = told.replace(parsers, plainer)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from allpay.errors import AllpayError
-from allpay.game import Array, Common, Discrete, Game
+from allpay.game import Array, Common, Discrete, Game, values_at
 from allpay.report.summary import bidders_in_words
 from allpay.report.words import in_a_column
 from allpay.simplex import shown
@@ -47,7 +47,7 @@ def bids_in_words(game: Game, equilibrium: Equilibrium) -> str:
         and len(pieces) <= MOST_ROWS
     ):
         means = [equilibrium.bid_at(low + (high - low) * MIDDLES).mean() for low, high in pieces]
-        values = game.values.distribution.quantile(pieces.mean(axis=1))
+        values = values_at(game.values.distribution, pieces.mean(axis=1))
         rows = zip(values, equilibrium.bid_at(pieces), means, strict=True)
         numbers = in_a_column(x for _, (low, high), mean in rows for x in (low, high, mean))
         lines = [

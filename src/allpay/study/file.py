@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from allpay.errors import AllpayError, one_line, one_of, shortened, shown
+from allpay.errors import AllpayError, one_line, one_of, short, shortened
 from allpay.game import Beta, Common, Discrete, Lognormal, Power, Private, Setting, Uniform, distribution
 from allpay.learners import LEARNERS, kind_of, learner
 from allpay.learners.own import SEPARATOR
@@ -215,7 +215,7 @@ def read_study(path: Path) -> Study:
         last = key.split(".")[-1]
         if fault["type"] == "extra_forbidden" and last in StudyFile.model_fields:
             raise AllpayError(
-                f"{path}: {last} is a section: got {key} = {shown(fault['input'])}; write [{last}]"
+                f"{path}: {last} is a section: got {key} = {short(fault['input'])}; write [{last}]"
             ) from None
         if fault["type"] == "extra_forbidden":
             sections: dict[str, type[BaseModel]] = {"study": StudySection, "game": GameSection}
@@ -223,10 +223,10 @@ def read_study(path: Path) -> Study:
             one_of(f"key in {path}:", key.split(".")[-1], section.model_fields)
         if fault["type"] == "model_type":
             raise AllpayError(
-                f"{path}: {key} is a section: got {key} = {shown(fault['input'])}; write [{key}]"
+                f"{path}: {key} is a section: got {key} = {short(fault['input'])}; write [{key}]"
             ) from None
         must = MUST_BE.get(fault["type"])
-        given = shown(fault["input"])
+        given = short(fault["input"])
         what = f"must be {must}: got {given}" if must else f"= {given}: {fault['msg'].lower()}"
         raise AllpayError(f"{path}: {key} {what}") from None
     except AllpayError as error:

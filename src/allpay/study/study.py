@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from allpay.errors import AllpayError, one_of, shown
+from allpay.errors import AllpayError, one_of, short
 from allpay.game import Array, Game, Private, Setting
 from allpay.learners import FictitiousPlay, Learner, name_of
 from allpay.learners.base import check_count, check_learner, check_room, check_rounds, check_seed
@@ -97,7 +97,7 @@ class DesignSpace:
         for name in ("first_at_most", "first_at_least", "last_at_least"):
             given = getattr(self, name)
             if given is not None and not 0 <= given <= 1:
-                raise AllpayError(f"{name} bounds a weight, which is from 0 to 1: got {shown(given)}")
+                raise AllpayError(f"{name} bounds a weight, which is from 0 to 1: got {short(given)}")
 
     @property
     def dimension(self) -> int:
@@ -215,7 +215,7 @@ class Study:
                 )
             if not 0 < self.precision < 1:
                 raise AllpayError(
-                    f"precision must be above 0 and below 1, a part of the best value: got {shown(self.precision)}"
+                    f"precision must be above 0 and below 1, a part of the best value: got {short(self.precision)}"
                 )
         self._check_bids()
         self._check_room()
