@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numba import njit
 
+from allpay.compiled import compiled
 from allpay.game import Array, Game, Setting
 from allpay.learners.base import Payoffs, Seeds, check_number, check_power, check_self_play, self_play
 from allpay.learners.mixing import softmax, utilities, watch
@@ -70,7 +70,7 @@ class LogitPlay:
         return self_play(self, kernel, games, seeds)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _logit_play(  # type: ignore[no-untyped-def]
     total, coefficients, table, allowed, nodes, weights, log_binomials, start, stop, weighting, hottest, cooling
 ):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numba import njit
 
+from allpay.compiled import compiled
 from allpay.game import Array, Game, Setting
 from allpay.learners.base import Payoffs, Seeds, check_power, check_self_play, self_play
 from allpay.learners.mixing import utilities, watch
@@ -62,7 +62,7 @@ class RegretMatching:
         return self_play(self, kernel, games, seeds)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _regret_matching(  # type: ignore[no-untyped-def]
     mix, regrets, total, coefficients, table, allowed, nodes, weights, log_binomials, start, stop, averaging
 ):

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from allpay.errors import AllpayError, one_line, one_of, short, shortened
+from allpay.files import in_shell
 from allpay.game import Beta, Common, Discrete, Lognormal, Power, Private, Setting, Uniform, distribution
 from allpay.learners import LEARNERS, kind_of, learner
 from allpay.learners.own import SEPARATOR
@@ -242,7 +243,9 @@ def _text(path: Path) -> str:
     name = shortened(str(path), 120)
     try:
         if path.is_dir():
-            raise AllpayError(f"{name} is a folder: give a study file, or `allpay resume {name}` if it holds a study")
+            raise AllpayError(
+                f"{name} is a folder: give a study file, or `allpay resume {in_shell(path)}` if it holds a study"
+            )
         if path.exists() and not path.is_file():  # to read it may never end
             raise AllpayError(f"{name} is a pipe or a device: give a study file, see `allpay init`")
         with path.open("rb") as file:
@@ -252,7 +255,9 @@ def _text(path: Path) -> str:
         return held.decode("utf-8-sig").replace("\r\n", "\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise AllpayError(f"cannot read {name}: {reason}; `allpay init {name}` writes one to begin with") from None
+        raise AllpayError(
+            f"cannot read {name}: {reason}; `allpay init {in_shell(path)}` writes one to begin with"
+        ) from None
 
 
 def _keys(text: str) -> dict[str, Any]:
