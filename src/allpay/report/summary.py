@@ -16,12 +16,16 @@ from allpay.errors import AllpayError
 from allpay.game import Array, Beta, Common, Discrete, Distribution, Game, Lognormal, Power, Private, Setting, Uniform
 from allpay.optimum import FLAT, in_words, share_in_words
 from allpay.outcome import Verdict
-from allpay.simplex import looked_at
+from allpay.report.words import significant, with_error
+from allpay.simplex import FEW_ZEROS, looked_at
 from allpay.study.study import DesignSpace
 from allpay.theory import Equilibrium, equilibrium, why_no_equilibrium
 
 if TYPE_CHECKING:  # the pipeline is slow to import, and nothing of it runs here
     from allpay.pipeline import Result
+
+SMALL = 0.01
+"""The errors of means below this are given by their digits, not by decimals."""
 
 WIDTH = 100
 """Columns of a summary."""
@@ -190,7 +194,8 @@ def _asked(result: "Result") -> str:
     names = ["w", "1−w"] if two else [f"w_{k + 1}" for k in range(study.space.dimension)]
     if len(names) > 5:
         names[2:-1] = ["…"]
-    weights = ", ".join(names + ["0"] * (study.space.bidders - study.space.dimension))
+    rest = study.space.bidders - study.space.dimension
+    weights = ", ".join(names + (["0"] * rest if rest <= FEW_ZEROS else ["0", "…", "0"]))
     limits = _limits(setting)
     bounds = _bounds(study.space)
     goal = "most revenue" if study.objective == "revenue" else "highest expected top bid"
@@ -520,7 +525,7 @@ def _row(result: "Result") -> tuple[str, ...]:
         "unknown" if best.uncertain else "any" if best.flat else f"{best.weights[0]:.3f}",
         f"{low:.3f}–{high:.3f}",
         f"{best.prediction[0]:.4g}",
-        f"{best.value:.4f} ± {error_in_words(max(best.high - best.value, best.value - best.low))}",
+        f"{with_error(best.value, None)} ± {error_in_words(max(best.high - best.value, best.value - best.low), best.value)}",
         by_theory,
         f"{_part(counts[Verdict.CONVERGED] / sum(counts.values()))}, {_part(near / rounds)}",
     )
@@ -602,10 +607,12 @@ def _part(share: float) -> str:
     return ">99%" if 0.99 < share < 1 else f"{share:.0%}"
 
 
-def error_in_words(x: float) -> str:
-    """A standard error to four or five decimals, never rounded to none."""
+def error_in_words(x: float, mean: float = 1.0) -> str:
+    """The standard error of a mean to four or five decimals, never rounded to none; of a small mean, to two digits."""
     if x == 0:
         return "0"
+    if abs(mean) < SMALL:
+        return significant(x, 2)
     return "<0.00001" if x < 5e-6 else f"{x:.{4 if x >= 1e-4 else 5}f}"
 
 
