@@ -298,6 +298,33 @@ def test_entry_without_anything_new_is_the_symmetric_equilibrium():
         assert found.payoff == pytest.approx(known.payoff, abs=1e-9)
 
 
+class Unbounded:
+    """Exponential values: there is no highest."""
+
+    def quantile(self, q):
+        return -np.log1p(-np.asarray(q, float))
+
+
+def test_values_without_a_highest():
+    """n = 2, winner takes all, reserve r: v0·F(v0) = r; revenue is 2 ∫ (v − (1−F)/f) F dF, here with a virtual value v − 1."""
+    found = solved(entry_equilibrium(Unbounded(), Field.of(2), reserve=0.1))
+    v = found.lowest_value
+    assert v * -math.expm1(-v) == pytest.approx(0.1, abs=1e-12)
+    revenue = 2 * quad(lambda x: (x - 1) * -math.expm1(-x) * math.exp(-x), v, 50, epsabs=1e-12)[0]
+    assert found.revenue == pytest.approx(revenue, abs=1e-9)
+    assert solved(best_reserve(Unbounded(), Field.of(2))).equilibrium.lowest_value == pytest.approx(1, abs=1e-5)
+    assert solved(two_bidders(Unbounded(), U)).revenue > 0
+
+
+def test_two_hundred_different_values():
+    """Near to the continuous values that they stand for; and two of them bid as the symmetric formula says."""
+    many = Discrete((np.arange(200) + 0.5) / 200)
+    found = solved(entry_equilibrium(many, Field.of(3), (0.7, 0.3), reserve=0.1))
+    assert found.revenue == pytest.approx(0.419046, abs=2e-3)
+    both = solved(entry_equilibrium(many, Field.of(2)))
+    assert solved(two_bidders(many, many)).revenue == pytest.approx(both.revenue, rel=1e-9)
+
+
 def test_any_cost_as_a_power():
     options = {"prizes": (0.6, 0.4), "reserve": 0.3}
     by_function = AnyCost(lambda b: 2 * b**2, lambda c: np.sqrt(c / 2))
