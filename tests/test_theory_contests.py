@@ -27,6 +27,7 @@ from allpay.theory.tournament import (
     Normal,
     Pareto,
     UniformNoise,
+    _share_after,
     _ShareTable,
     prize_effects,
     tournament,
@@ -791,6 +792,14 @@ def test_shares_between_the_points_of_a_table(field):
     q = np.concatenate([np.linspace(0, 1, 1001), 1 - np.geomspace(1e-9, 1e-2, 200)])
     found = _ShareTable.of(field, prizes).at(q)
     np.testing.assert_allclose(found, field.rank_chances(q, 3) @ prizes, atol=1e-10)
+
+
+def test_chances_after_a_deviation_with_bounded_noise():
+    """Two bidders, uniform noise: ½ + δ − δ²/2 for δ = d/(2h) > 0, and as much less below."""
+    d = np.array([0.0, 1e-3, 0.1, 0.7, 2.0])
+    found = _share_after(UniformNoise(1.0), Field.of(2), np.array([1.0]), np.concatenate([d, -d]))
+    more = d / 2 - (d / 2) ** 2 / 2
+    np.testing.assert_allclose(found, np.concatenate([0.5 + more, 0.5 - more]), atol=1e-13)
 
 
 def test_tournaments_without_a_pure_equilibrium():
