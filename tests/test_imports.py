@@ -14,13 +14,13 @@ import allpay
 SOURCE = Path(allpay.__file__).parent
 
 FLOORS = [
-    {"errors", "files", "progress", "scalars", "versions"},
+    {"compiled", "cores", "errors", "files", "memory", "progress", "scalars", "versions"},
     {"success", "attendance", "preferences", "ranking"},
     {"mechanism", "game", "payoffs", "simplex"},
     {"auction", "theory"},
     {"outcome", "learners"},
     {"study"},
-    {"surrogate", "ascent", "optimum", "acquisition", "pipeline", "verify"},
+    {"surrogate", "evidence", "ascent", "optimum", "acquisition", "pipeline", "verify"},
     {"report"},
     {"cli", "adapters"},
 ]
@@ -31,10 +31,11 @@ ROOT = {"", "__init__", "__main__"}
 
 ONLY = {
     "surrogate": {"errors", "game"},
-    "simplex": {"errors", "scalars"},
+    "simplex": {"errors", "memory", "scalars"},
     "ascent": {"errors", "simplex"},
-    "optimum": {"errors", "simplex", "surrogate", "ascent"},
-    "acquisition": {"errors", "simplex", "ascent"},
+    "evidence": {"errors", "simplex"},
+    "optimum": {"errors", "evidence", "simplex", "surrogate", "ascent"},
+    "acquisition": {"errors", "evidence", "simplex", "ascent"},
 }
 """Rooms that know numbers, not auctions: all that they may import."""
 

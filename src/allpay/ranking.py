@@ -11,8 +11,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from allpay.compiled import compiled
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -59,7 +60,7 @@ def gauss_rules() -> tuple[Array, Array]:
     return nodes, weights
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def used_ranks(coefficients):  # type: ignore[no-untyped-def]
     """How many ranks, from the first, differ from the last in any row of coefficients `[rows, n]`."""
     n = coefficients.shape[1]
@@ -72,7 +73,7 @@ def used_ranks(coefficients):  # type: ignore[no-untyped-def]
     return used
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _binomial(m, q, top, out):  # type: ignore[no-untyped-def]
     """Fill out[:top] with the chance that k of m rivals are above, each being beaten with probability q."""
     if q >= 1.0:
@@ -100,7 +101,7 @@ def _binomial(m, q, top, out):  # type: ignore[no-untyped-def]
                 out[k] = math.exp(ways + (m - k) * log_q + k * log_rest)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def rank_chances(counts, presence, own, less, q, used, chances, scratch):  # type: ignore[no-untyped-def]
     """Fill chances[:used] with the probability of k rivals above a bidder of group `own`, who beats each of group g, if it is
     there, with probability q[g]. One rival of group `less` is left out too, if that is not −1."""
@@ -132,7 +133,7 @@ def rank_chances(counts, presence, own, less, q, used, chances, scratch):  # typ
         chances[0] = 1.0
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _cdfs(mass, cdfs):  # type: ignore[no-untyped-def]
     """Fill cdfs `[groups, K+1]` with the running sums of masses `[groups, K]`, scaled to end at 1."""
     for g in range(len(mass)):
@@ -146,7 +147,7 @@ def _cdfs(mass, cdfs):  # type: ignore[no-untyped-def]
         cdfs[g, mass.shape[1]] = 1.0
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _stretches(ranking, bidders, widest):  # type: ignore[no-untyped-def]
     """How many stretches a tie is parted into, and which rule is used on each, if beaten rivals change by `widest` at most.
 
@@ -163,7 +164,7 @@ def _stretches(ranking, bidders, widest):  # type: ignore[no-untyped-def]
     return max(1, math.ceil(size / 2.0)), 3
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def rank_averages(ranking, coefficients, mass, out):  # type: ignore[no-untyped-def]
     """Fill out `[groups, rows, bids]` with the expected coefficient of the rank of each bid of each group.
 
@@ -194,7 +195,7 @@ def rank_averages(ranking, coefficients, mass, out):  # type: ignore[no-untyped-
         out[:, :, 0] = 0.0
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _in_tie(ranking, coefficients, used, cdfs, g, b, chances, scratch, out):  # type: ignore[no-untyped-def]
     """The averages of bid b of group g over its place in a tie."""
     groups = len(cdfs)
@@ -229,7 +230,7 @@ def _in_tie(ranking, coefficients, used, cdfs, g, b, chances, scratch, out):  # 
         out[g, r, b] += coefficients[r, n - 1]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _with_seconds(ranking, coefficients, cdfs, g, b, chances, scratch, out):  # type: ignore[no-untyped-def]
     """The same where every loser with at most one rival strictly above counts as second.
 
@@ -251,7 +252,7 @@ def _with_seconds(ranking, coefficients, cdfs, g, b, chances, scratch, out):  # 
         out[g, r, b] = (c1 - c2) * win[g, 0, b] + (c2 - c3) * few + c3
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def beaten_at(ranking, mass, cdfs, beaten):  # type: ignore[no-untyped-def]
     """Fill beaten `[groups, sums]` with the chance that a rival of each group ends below each sum: Σ_b m(b) G(t − s(b))."""
     groups, bids = mass.shape
@@ -266,7 +267,7 @@ def beaten_at(ranking, mass, cdfs, beaten):  # type: ignore[no-untyped-def]
             beaten[h, t] = min(beaten[h, t], 1.0)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _by_sums(ranking, coefficients, used, mass, cdfs, chances, scratch, out):  # type: ignore[no-untyped-def]
     """The averages of all bids over the sum of score and luck; where a score is −∞, over the place among such bids."""
     groups, bids = mass.shape
@@ -297,7 +298,7 @@ def _by_sums(ranking, coefficients, used, mass, cdfs, chances, scratch, out):  #
             _in_tie(ranking, coefficients, used, cdfs, g, ranking.floors[ranking.kinds[g]], chances, scratch, out)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def rank_slopes(ranking, coefficients, mass, out):  # type: ignore[no-untyped-def]
     """Fill out `[groups, rows, bids, groups, bids]` with the derivatives of `rank_averages` in the masses, whose rows sum to 1.
 
@@ -324,7 +325,7 @@ def rank_slopes(ranking, coefficients, mass, out):  # type: ignore[no-untyped-de
                 _slopes_in_tie(ranking, falls, used, n, cdfs, g, b, chances, scratch, q, out)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _slope(ranking, falls, used, g, h, q, chances, scratch, r):  # type: ignore[no-untyped-def]
     """Σ_k falls[r, k] P_k, P without one rival of group h, times how many there are and how often they are there."""
     total = 0.0
@@ -333,7 +334,7 @@ def _slope(ranking, falls, used, g, h, q, chances, scratch, r):  # type: ignore[
     return total * (ranking.counts[h] - (h == g)) * ranking.presence[h]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _slopes_in_tie(ranking, falls, used, n, cdfs, g, b, chances, scratch, q, out):  # type: ignore[no-untyped-def]
     """A tie's average is ∫ W(L + u(H − L)) du: its derivatives in L and H are ∫ W′·(1 − u) du and ∫ W′·u du."""
     groups = len(cdfs)
@@ -372,7 +373,7 @@ def _slopes_in_tie(ranking, falls, used, n, cdfs, g, b, chances, scratch, q, out
                         out[g, r, b, h, c] += slope * u
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _slopes_by_sums(ranking, falls, used, mass, cdfs, chances, scratch, q, out):  # type: ignore[no-untyped-def]
     """∫ g(t − s(b)) ∂W/∂q_h G(t − s(c)) dt, as a product of two tables."""
     groups, bids = mass.shape

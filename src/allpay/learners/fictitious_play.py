@@ -4,17 +4,15 @@ All bidders share one belief about each group, so that bidders of a group bid al
 in learning.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numba import njit
 
-from allpay.errors import AllpayError
+from allpay.compiled import compiled
 from allpay.game import Array, Game, Setting
-from allpay.learners.base import Seeds, check_self_play, self_play
+from allpay.learners.base import Seeds, check_power, check_self_play, self_play
 from allpay.outcome import Outcome
 from allpay.payoffs import Payoffs, averages_against, best_responses, mean_regret
 
@@ -48,8 +46,7 @@ class FictitiousPlay:
 
     def __post_init__(self) -> None:
         check_self_play(self)
-        if not 0 <= self.weighting < math.inf:
-            raise AllpayError(f"weighting must be at least 0 and finite: got {self.weighting:g}")
+        check_power("weighting", self.weighting)
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
         def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: float, history: Array) -> int:
@@ -58,7 +55,7 @@ class FictitiousPlay:
         return self_play(self, kernel, games, seeds)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _fictitious_play(strategy, payoffs, iterations, weighting, tolerance, history):  # type: ignore[no-untyped-def]
     """Turn `strategy` `[groups, values, bids]`, the initial belief, into the average; fill history; return the iterations."""
     groups, terms, bids, values = payoffs.table.shape

@@ -7,9 +7,9 @@ described in `interior_point`.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from allpay.compiled import compiled
 from allpay.game import Array
 from allpay.learners.linear import factor, substitute
 from allpay.payoffs import Payoffs, averages_against, mean_regret
@@ -158,7 +158,7 @@ def _step(here: _Here, payoffs: Payoffs, may: Allowed, careful: bool) -> tuple[_
     return _Here(moved, new_slack, new_level, new_payoff), length
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _equations(ratio, table, slopes, matrix):  # type: ignore[no-untyped-def]
     """Fill matrix `[groups·bids, groups·bids]`: 1 − (mean over values of (diag r − r rᵀ/Σr)·table)·slopes, block by block."""
     groups, values, bids = ratio.shape
@@ -192,7 +192,7 @@ def _equations(ratio, table, slopes, matrix):  # type: ignore[no-untyped-def]
         matrix[k, k] += 1.0
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _moved(table, slopes, mass):  # type: ignore[no-untyped-def]
     """`[groups, values, bids]` by how much payoffs move with masses `[groups·bids]`."""
     groups, terms, bids, values = table.shape

@@ -1,9 +1,9 @@
 """Linear equations in compiled loops: one thread, and the same bits wherever they run, which LAPACK does not promise."""
 
-from numba import njit
+from allpay.compiled import compiled
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def factor(a, pivots):  # type: ignore[no-untyped-def]
     """LU factors of `a` in its place, with row pivots. For matrices this small it is as fast as LAPACK, and one thread's."""
     n = len(a)
@@ -24,7 +24,7 @@ def factor(a, pivots):  # type: ignore[no-untyped-def]
                     a[i, j] -= factor * a[k, j]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def substitute(a, pivots, y):  # type: ignore[no-untyped-def]
     """Turn y into the solution of the equations whose factors are `a`."""
     n = len(a)

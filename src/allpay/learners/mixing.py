@@ -5,10 +5,11 @@ registers.
 """
 
 from collections.abc import Callable
+from heapq import merge
 
 import numpy as np
-from numba import njit
 
+from allpay.compiled import compiled
 from allpay.game import Array
 from allpay.payoffs import Payoffs, averages_against, mean_regret
 
@@ -43,11 +44,13 @@ def watch(
         The iterations taken.
     """
     records = [iterations * (k + 1) // len(history) for k in range(len(history))]
-    stops = sorted({*records, *(range(CHECK, iterations, CHECK) if goal > 0 else ())})
+    stops = merge(sorted(set(records)), range(CHECK, iterations, CHECK) if goal > 0 else ())
     groups, terms, bids, _ = payoffs.table.shape
     cdf, averages = np.empty(bids + 1), np.empty((groups, terms, bids))
     taken = 0
     for stop in stops:
+        if stop == taken:
+            continue
         advance(taken, stop)
         taken = stop
         gain = _settle(total, strategy, payoffs, cdf, averages)
@@ -58,7 +61,7 @@ def watch(
     return taken
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _settle(total, strategy, payoffs, cdf, averages):  # type: ignore[no-untyped-def]
     """Fill strategy `[groups, values, bids]` with the average; return its exploitability."""
     groups, values, bids = strategy.shape
@@ -73,7 +76,7 @@ def _settle(total, strategy, payoffs, cdf, averages):  # type: ignore[no-untyped
     return mean_regret(payoffs, averages, strategy)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def utilities(mix, payoffs, cdf, averages, u):  # type: ignore[no-untyped-def]
     """Fill u `[groups, bids, values]` with the payoff of each bid against rivals who play `mix` `[groups, bids, values]`."""
     groups, bids, values = mix.shape
@@ -94,7 +97,7 @@ def utilities(mix, payoffs, cdf, averages, u):  # type: ignore[no-untyped-def]
                     u[i, b, v] += payoffs.table[i, g, b, v] * average
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def softmax(score, allowed, mix, top):  # type: ignore[no-untyped-def]
     """Fill mix `[groups, bids, values]` with e^score over its sum over the bids allowed; top `[values]` is scratch."""
     groups, bids, values = score.shape

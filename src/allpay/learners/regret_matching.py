@@ -3,17 +3,15 @@
 Bidders of a group share one strategy. Payoffs are exact, no auction is sampled to learn.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numba import njit
 
-from allpay.errors import AllpayError
+from allpay.compiled import compiled
 from allpay.game import Array, Game, Setting
-from allpay.learners.base import Seeds, check_self_play, self_play
+from allpay.learners.base import Seeds, check_power, check_self_play, self_play
 from allpay.learners.mixing import utilities, watch
 from allpay.outcome import Outcome
 from allpay.payoffs import Payoffs
@@ -50,8 +48,7 @@ class RegretMatching:
 
     def __post_init__(self) -> None:
         check_self_play(self)
-        if not 0 <= self.averaging < math.inf:
-            raise AllpayError(f"averaging must be at least 0 and finite: got {self.averaging:g}")
+        check_power("averaging", self.averaging)
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
         def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: float, history: Array) -> int:
@@ -66,7 +63,7 @@ class RegretMatching:
         return self_play(self, kernel, games, seeds)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _regret_matching(mix, regrets, total, payoffs, start, stop, averaging):  # type: ignore[no-untyped-def]
     """Take iterations start + 1 … stop; all three arrays, x, z and the weighted sum of x, are `[groups, bids, values]`."""
     groups, bids, values = mix.shape
