@@ -159,7 +159,7 @@ def learn(game: Game, learner: Learner, rounds: int = 10, seed: int = 0) -> Outc
     check_game(game)
     check_learner(learner)
     rounds = check_rounds(rounds)
-    check_room(learner, game.bidders, len(game.value_grid), game.bid_levels, rounds)
+    check_room(learner, game.bidders, game.value_levels, game.bid_levels, rounds)
     return outcome_from(learner, [game], run_seeds(seed, 1, rounds))
 
 
