@@ -14,7 +14,7 @@ import allpay
 SOURCE = Path(allpay.__file__).parent
 
 FLOORS = [
-    {"errors", "files", "progress", "scalars", "versions"},
+    {"errors", "files", "frozen", "progress", "scalars", "versions"},
     {"mechanism", "game", "payoffs", "simplex"},
     {"auction", "theory"},
     {"outcome", "learners"},
@@ -29,10 +29,10 @@ ROOT = {"", "__init__", "__main__"}
 """The package itself: it may lead anywhere, but only from within functions."""
 
 ONLY = {
-    "surrogate": {"errors", "game"},
-    "simplex": {"errors", "scalars"},
-    "ascent": {"errors", "simplex"},
-    "optimum": {"errors", "simplex", "surrogate", "ascent"},
+    "surrogate": {"errors", "frozen", "game"},
+    "simplex": {"errors", "frozen", "scalars"},
+    "ascent": {"errors", "frozen", "simplex"},
+    "optimum": {"errors", "frozen", "simplex", "surrogate", "ascent"},
     "acquisition": {"errors", "simplex", "ascent"},
 }
 """Rooms that know numbers, not auctions: all that they may import."""

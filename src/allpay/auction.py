@@ -9,6 +9,7 @@ import numpy as np
 from numba import int64, njit, uint64
 from numpy.typing import NDArray
 
+from allpay.frozen import ByValue
 from allpay.game import Array, Game
 
 GOLDEN = uint64(0x9E3779B97F4A7C15)
@@ -80,8 +81,8 @@ def _play(cumulative, payments, bids, auctions, state, revenue, highest):  # typ
         highest[t] = bids[ranked[0]]
 
 
-@dataclass(frozen=True)
-class Settled:
+@dataclass(frozen=True, eq=False)
+class Settled(ByValue):
     """Auctions that are decided, `[…, bidders]`: the rank of each bidder, 0 for the highest bid, its payment and utility."""
 
     rank: NDArray[np.int64]
@@ -103,8 +104,8 @@ def settle(game: Game, values: Array, bids: Array, ties: Array) -> Settled:
     return Settled(rank, payment * bids, game.utility(money))
 
 
-@dataclass(frozen=True)
-class Played:
+@dataclass(frozen=True, eq=False)
+class Played(ByValue):
     """Sampled auctions: `[auctions]` the revenue and the highest bid of each."""
 
     revenue: Array

@@ -10,6 +10,7 @@ import numpy as np
 from allpay.acquisition import next_designs
 from allpay.ascent import mirror_ascent, polish
 from allpay.errors import AllpayError
+from allpay.frozen import ByValue
 from allpay.game import Array, Game, Private, Setting
 from allpay.learners import run_seeds
 from allpay.optimum import Optimum, find_optimum
@@ -72,8 +73,8 @@ class ExactBest:
     fraction: float
 
 
-@dataclass(frozen=True)
-class Result:
+@dataclass(frozen=True, eq=False)
+class Result(ByValue):
     """What a study says about the best design.
 
     Attributes:

@@ -6,6 +6,7 @@ from numbers import Integral, Real
 from typing import Any, get_args, get_type_hints
 
 from allpay.errors import AllpayError, short
+from allpay.frozen import asked
 
 
 def whole(what: str, given: object) -> int:
@@ -61,7 +62,7 @@ def plain_fields(made: Any, **words: str) -> None:
     """
     for name, (kind, optional) in _numeric(made.__class__).items():
         given = getattr(made, name)
-        if given is None and optional:
+        if (given is None and optional) or asked(given) is not given:
             continue
         convert = {int: whole, float: real, bool: truth}[kind]
         object.__setattr__(made, name, convert(words.get(name, name), given))

@@ -19,6 +19,7 @@ import optax  # type: ignore[import-untyped]
 from numpy.typing import ArrayLike, NDArray
 
 from allpay.errors import AllpayError
+from allpay.frozen import ByValue
 
 Array = NDArray[np.float64]
 
@@ -54,8 +55,8 @@ class Network(eqx.Module):
         return (x @ last[0] + last[1])[0]
 
 
-@dataclass(frozen=True)
-class Trend:
+@dataclass(frozen=True, eq=False)
+class Trend(ByValue):
     """The quadratic c + g·x + ½ x·Hx of each member, a response surface (Box & Wilson 1951).
 
     Attributes:
@@ -82,8 +83,8 @@ class Trend:
         return Trend(*(part.mean(axis=0, keepdims=True) for part in (self.level, self.slope, self.bend)))
 
 
-@dataclass(frozen=True)
-class Surrogate:
+@dataclass(frozen=True, eq=False)
+class Surrogate(ByValue):
     """An ensemble fitted to simulated designs.
 
     Attributes:

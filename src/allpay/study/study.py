@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from allpay.errors import AllpayError, one_of
+from allpay.frozen import Stateful, asked, derived
 from allpay.game import Array, Game, Setting
-from allpay.learners import FictitiousPlay, Learner, name_of
+from allpay.learners import FictitiousPlay, Learner
 from allpay.learners.base import check_learner, check_rounds
 from allpay.mechanism import RULES, Mechanism, check_bidders, complete_weights
 from allpay.scalars import plain_fields
 from allpay.simplex import SAMPLINGS, Box, OrderedSimplex, Polytope, grid, opening, spread
+from allpay.study.identity import written
 
 OBJECTIVES = ("revenue", "highest-bid")
 """What a design can be chosen for: the expected sum of payments, or the expected highest bid."""
@@ -35,7 +37,7 @@ _DESIGNS, TRAINING, CHECKING, CHOOSING = 0, 1, 2, 3
 
 
 @dataclass(frozen=True)
-class DesignSpace:
+class DesignSpace(Stateful):
     """The designs under one rule: weights of the first `ranks` ranks, nothing on the others.
 
     On the `simplex` weights are nonincreasing and sum to 1, under either rule. In the `box`, for `payments` alone, each
@@ -72,8 +74,8 @@ class DesignSpace:
         if self.box and self.rule == "prizes":
             raise AllpayError("prizes share one prize, so their weights sum to 1: a box is for the rule payments")
         least = 1 if self.box else 2
-        if self.ranks is None:
-            object.__setattr__(self, "ranks", self.bidders if self.box else max(2, self.bidders - 1))
+        if asked(self.ranks) is None:
+            object.__setattr__(self, "ranks", derived(self.bidders if self.box else max(2, self.bidders - 1)))
         if not least <= self.dimension <= self.bidders:
             raise AllpayError(
                 f"between {least} and {self.bidders} ranks of {self.bidders} can carry weight: got {self.ranks}"
@@ -141,7 +143,7 @@ class DesignSpace:
 
 
 @dataclass(frozen=True)
-class Study:
+class Study(Stateful):
     """Designs drawn from a space, `rounds` independent rounds of learning under each.
 
     Attributes:
@@ -177,18 +179,20 @@ class Study:
     given: Sequence[float | Sequence[float]] | None = None
 
     def __post_init__(self) -> None:
+        for name in ("space", "setting", "samples", "sampling", "given"):
+            object.__setattr__(self, name, asked(getattr(self, name)))
         one_of("objective", self.objective, OBJECTIVES)
         one_of("strategy", self.strategy, STRATEGIES)
         check_learner(self.learner)
         if self.setting is None:
-            object.__setattr__(self, "setting", self.learner.setting)
+            object.__setattr__(self, "setting", derived(self.learner.setting))
         plain_fields(self)
         check_rounds(self.rounds)
         for name, least in (("samples", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise AllpayError(f"{name} must be at least {least}: got {getattr(self, name)}")
         if self.sampling is None:
-            object.__setattr__(self, "sampling", "sobol" if self.active else "uniform")
+            object.__setattr__(self, "sampling", derived("sobol" if self.active else "uniform"))
         one_of("sampling", self.spread_by, SAMPLINGS)
         if self.precision is not None:
             if not self.active:
@@ -199,20 +203,22 @@ class Study:
                 raise AllpayError(f"precision must be above 0, a part of the best value: got {self.precision:g}")
         self._check_bids()
         if self.given is not None:
-            object.__setattr__(self, "given", tuple(self.space.complete(weights) for weights in self.given))
+            given = tuple(self.given)
+            complete = tuple(self.space.complete(weights) for weights in given)
+            object.__setattr__(self, "given", derived(complete, given))
             if not self.given:
                 raise AllpayError("no designs are given: give at least one, or leave them out")
             carrying = max(np.flatnonzero(weights).max(initial=0) + 1 for weights in self.given)
             if carrying > self.space.dimension:  # they say how many ranks may carry weight
-                object.__setattr__(self, "space", replace(self.space, ranks=int(carrying)))
+                object.__setattr__(self, "space", derived(replace(self.space, ranks=int(carrying)), self.space))
             if not self.active or self.samples < len(self.given):
-                object.__setattr__(self, "samples", len(self.given))
+                object.__setattr__(self, "samples", derived(len(self.given), self.samples))
         elif self.spread_by == "grid":
             if self.active:
                 raise AllpayError(
                     "an active study chooses its designs, and a grid does not go on: give another sampling"
                 )
-            object.__setattr__(self, "samples", len(grid(self.space.polytope, self.samples)))
+            object.__setattr__(self, "samples", derived(len(grid(self.space.polytope, self.samples)), self.samples))
 
     def _check_bids(self) -> None:
         """Raise AllpayError if some designs of a box leave bids without a bound."""
@@ -260,19 +266,13 @@ class Study:
         return self.setting.game(self.space.mechanism(weights))
 
     def specification(self) -> dict[str, Any]:
-        """All that the results depend on, as plain JSON values; two studies with equal ones have equal results."""
-        return {key: _plain(value) for key, value in vars(self).items() if key in self.__dataclass_fields__}
+        """All that the results depend on, as plain JSON values; two studies with equal ones have equal results.
+
+        Raises:
+            AllpayError: if a distribution or a learner of somebody else's holds what cannot be written down.
+        """
+        return {f.name: written(getattr(self, f.name), f"the study's {f.name}") for f in dataclasses.fields(self)}
 
 
 def _designs_rng(seed: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_DESIGNS,)))
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        kind = name_of(value) if callable(getattr(value, "learn", None)) else type(value).__name__  # type: ignore[arg-type]
-        return {"type": kind, **fields}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    return value if isinstance(value, (str, int, float, bool, type(None))) else repr(value)

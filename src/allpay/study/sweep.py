@@ -18,6 +18,7 @@ import numpy as np
 import polars as pl
 
 from allpay.errors import AllpayError
+from allpay.frozen import ByValue
 from allpay.game import Array
 from allpay.learners import run_seeds
 from allpay.outcome import Outcome, Verdict
@@ -40,8 +41,8 @@ Progress = Callable[[float, int], None]
 """Called with the number of designs done, a part of one among them, and of all designs."""
 
 
-@dataclass(frozen=True)
-class Sweep:
+@dataclass(frozen=True, eq=False)
+class Sweep(ByValue):
     """What a study found, a row per design and round.
 
     Attributes:
