@@ -140,7 +140,10 @@ def test_a_distribution_that_is_no_dataclass_is_refused():
             return np.asarray(q, float)
 
     study = Study(setting=Setting(Private(Mine(), 4)))
-    with pytest.raises(AllpayError, match=r"got <.*Mine object.*; use numbers, texts, arrays, or a dataclass of them"):
+    with pytest.raises(
+        AllpayError,
+        match=r"distribution of Private cannot be kept.*; use numbers, texts, arrays, or",
+    ):
         study.specification()
 
 
@@ -211,13 +214,6 @@ def test_our_own_classes_come_back_from_their_specification():
 def test_replace_keeps_what_was_asked_and_derives_the_rest(before, changes, read, expected, through):
     after = replace(through(before), **changes)
     assert getattr(after, read) == expected
-    fresh = (
-        type(before)(**{**{n: v for n, v in ASKED[id(before)].items()}, **changes}) if id(before) in ASKED else after
-    )
-    assert after == fresh
-
-
-ASKED: dict[int, dict] = {}
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def derived(value: Value, asked: object = None) -> Value:
     kind = _KINDS.get(type(value))
     made = copy.copy(value) if kind is None else kind(value)
     object.__setattr__(made, _ASKED, asked)
-    return made  # type: ignore[no-any-return]
+    return made
 
 
 def asked(value: Any) -> Any:

@@ -338,7 +338,7 @@ class Game(Stateful):
         taken = [name for name in _DERIVED if name in vars(cls)]
         if taken:
             raise AllpayError(
-                f"a subclass of Game may have a utility of its own: got {', '.join(taken)}, which not all of allpay would follow"
+                f"a subclass of Game may have a utility of its own: got {', '.join(taken)}, which not all would follow"
             )
 
     def __post_init__(self) -> None:
