@@ -2,8 +2,10 @@
 
 import io
 import os
-import tempfile
+import secrets
+import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -21,7 +23,10 @@ def write(path: Path, fill: Callable[[BinaryIO], Any]) -> None:
     """
     temporary = None
     try:
-        descriptor, temporary = tempfile.mkstemp(UNFINISHED, f".{path.name}.", path.parent)
+        place = path.parent / f".{path.name}.{secrets.token_hex(6)}{UNFINISHED}"
+        # made by this call and by no other, not through a link; who may read it is what the user's umask says
+        descriptor = os.open(place, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        temporary = place
         with io.BufferedWriter(io.FileIO(descriptor, "w")) as raw:
             file = _File(raw)
             try:
@@ -32,7 +37,6 @@ def write(path: Path, fill: Callable[[BinaryIO], Any]) -> None:
                 raise
             raw.flush()
             os.fsync(descriptor)
-        os.chmod(temporary, 0o644)
         os.replace(temporary, path)
         temporary = None
     except OSError as error:
@@ -41,13 +45,58 @@ def write(path: Path, fill: Callable[[BinaryIO], Any]) -> None:
         ) from None
     finally:
         if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
 
 def clear(folder: Path) -> None:
     """Delete what a killed process had not finished writing."""
-    for path in folder.glob(f".*{UNFINISHED}"):
-        path.unlink(missing_ok=True)
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.name.startswith(".") and path.name.endswith(UNFINISHED):
+            with suppress(OSError):  # a folder of that name, say
+                path.unlink()
+
+
+def check_place(path: Path, folder: bool = False) -> None:
+    """Raise AllpayError if something lies at a path that is no plain file, or no folder where one should be.
+
+    What a folder from somebody else has there may be a link to another place, or a pipe that nobody writes. Nor may a
+    file lie elsewhere under another name: what is written here would be written there.
+    """
+    try:
+        found = os.lstat(path)
+    except OSError:  # nothing is there, or nothing can be: that is said where it is used
+        return
+    if folder and stat.S_ISDIR(found.st_mode) and not getattr(os.path, "isjunction", lambda _: False)(path):
+        return
+    if not folder and stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
+        return
+    kinds = {
+        stat.S_IFLNK: "a link",
+        stat.S_IFDIR: "a link" if folder else "a folder",
+        stat.S_IFREG: "a file" if folder else "a file that has another name elsewhere (a hard link)",
+        stat.S_IFIFO: "a pipe",
+    }
+    kind = kinds.get(stat.S_IFMT(found.st_mode), "a device")
+    raise AllpayError(
+        f"{path} must be a {'folder' if folder else 'plain file'}: it is {kind}; move it away, or copy what it has"
+    )
+
+
+def read_text(path: Path, most: int) -> str:
+    """The text of a plain file of at most so many bytes.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        OSError: if it cannot be read.
+        AllpayError: if it is no plain file, or larger.
+    """
+    check_place(path)
+    size = path.stat().st_size
+    if size > most:
+        raise AllpayError(
+            f"{path} has {size:,} bytes, more than the {most:,} that it can have: it is no file of allpay"
+        )
+    return path.read_text(encoding="utf-8")
 
 
 class _File(io.BufferedIOBase):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from allpay.errors import AllpayError
+from allpay.errors import AllpayError, printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -73,7 +73,7 @@ def discard_output() -> None:
 
 def fail(message: str, status: int) -> NoReturn:
     """End the program with one line."""
-    typer.echo(f"allpay: {message}", err=True)
+    typer.echo(f"allpay: {printable(message)}", err=True)
     raise typer.Exit(status)
 
 
@@ -191,7 +191,7 @@ def reporting(unit: str = "designs") -> Iterator[Bars]:
     )
     # batches may take minutes: what is done in the last ones says how long the others will take
     bars = Progress(*columns, console=console, disable=not console.is_terminal, speed_estimate_period=900)
-    with bars as progress, listening(tell=lambda text: typer.echo(f"allpay: {text}", err=True)):
+    with bars as progress, listening(tell=lambda text: typer.echo(f"allpay: {printable(text)}", err=True)):
         reporter, before = Bars(progress), signal.getsignal(signal.SIGINT)
         if before is signal.default_int_handler and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, reporter.interrupt)

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from polars import DataFrame
 
     from allpay.pipeline import Result
-    from allpay.study import Study
 
 MOST_ROWS_AS_TEXT = 1_000_000
 """Longer tables are not written as .csv beside the .parquet; `allpay export` does it."""
@@ -56,7 +55,9 @@ def write_results(results: "list[Result]", out: Path, reporter: Any) -> list[str
     from allpay.versions import versions
 
     with reporter.stage("writing figure and tables"):
-        rounds = pl.concat([labelled(r.sweep.table, r.sweep.study) for r in results])
+        rounds = pl.concat(
+            [labelled(r.sweep.table, r.sweep.study.space.rule, r.sweep.study.learner.name) for r in results]
+        )
         text = summary_of(results)
         values = {
             "versions": versions(),
@@ -92,8 +93,8 @@ def summary_of(results: "list[Result]") -> str:
     return summarise(results[0]) if len(results) == 1 else f"{summarise_all(results)}\n\n{as_text(results)}"
 
 
-def labelled(table: "DataFrame", study: "Study") -> "DataFrame":
+def labelled(table: "DataFrame", rule: str, learner: str) -> "DataFrame":
     """The rows of a study, with its rule and its learner."""
     import polars as pl
 
-    return table.select(pl.lit(study.space.rule).alias("rule"), pl.lit(study.learner.name).alias("learner"), pl.all())
+    return table.select(pl.lit(rule).alias("rule"), pl.lit(learner).alias("learner"), pl.all())

@@ -161,11 +161,13 @@ def run_studies(
             from allpay.study.batches import designs_per_batch
             from allpay.study.executors import processes_for
             from allpay.study.file import together
-            from allpay.study.store import SURROGATE, open_store
+            from allpay.study.store import SURROGATE, check_below, open_store
             from allpay.versions import versions
 
-            for study in studies.values():
+            for name, study in studies.items():
                 check_enough(study)
+                if out is not None:
+                    check_below(out, name)
             if out is not None:
                 size = max(designs_per_batch(study) for study in studies.values())
                 store = stack.enter_context(open_store(out, together(studies), versions(), size))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from allpay.errors import AllpayError, one_of
+from allpay.errors import AllpayError, one_of, short
 from allpay.frozen import Stateful, asked, derived
 from allpay.game import Array, Game, Setting
 from allpay.learners import FictitiousPlay, Learner
@@ -31,6 +31,9 @@ STRATEGIES = ("sample", "active")
 FEWEST_FIRST, FEWEST_NEXT, GROWTH = 8, 4, 8
 """The first batch of an active study has at least so many designs, and two for each corner of a simplex of as many
 dimensions; each further one has at least so many, or one for every so many designs before it."""
+
+MOST_SAMPLES = 10_000_000
+"""More designs than this are refused: their weights alone would fill a memory."""
 
 _DESIGNS, TRAINING, CHECKING, CHOOSING = 0, 1, 2, 3
 """Streams of random numbers under a study's seed. What is trained on and what checks the result never share one."""
@@ -191,6 +194,8 @@ class Study(Stateful):
         for name, least in (("samples", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise AllpayError(f"{name} must be at least {least}: got {getattr(self, name)}")
+        if self.samples > MOST_SAMPLES:
+            raise AllpayError(f"samples must be at most {MOST_SAMPLES:,}: got {short(self.samples)}; take fewer")
         if self.sampling is None:
             object.__setattr__(self, "sampling", derived("sobol" if self.active else "uniform"))
         one_of("sampling", self.spread_by, SAMPLINGS)
@@ -248,17 +253,14 @@ class Study(Stateful):
             return np.array(self.given)
         if not self.active:
             return self.space.sample(self.samples, self.seed, self.spread_by)
-        count = min(max(FEWEST_FIRST, 2 * (self.space.polytope.freedom + 1)), self.samples)
+        count = first_of(self.samples, self.space.polytope.freedom, active=True)
         return opening(self.space.polytope, count, _designs_rng(self.seed), self.spread_by)
 
     @cached_property
     def stages(self) -> tuple[range, ...]:
         """The numbers of the designs that are known together: all, or the batches of an active study, one after another."""
-        stages = [range(len(self.designs))]
-        while stages[-1].stop < self.samples:
-            known = stages[-1].stop
-            stages.append(range(known, min(known + max(FEWEST_NEXT, known // GROWTH), self.samples)))
-        return tuple(stages)
+        given = None if self.given is None else len(self.given)
+        return stages_of(first_of(self.samples, self.space.polytope.freedom, self.active, given), self.samples)
 
     def game(self, weights: float | Sequence[float]) -> Game:
         """The game under one design."""
@@ -272,6 +274,22 @@ class Study(Stateful):
             AllpayError: if a distribution or a learner of somebody else's holds what cannot be written down.
         """
         return {f.name: written(getattr(self, f.name), f"the study's {f.name}") for f in dataclasses.fields(self)}
+
+
+def first_of(samples: int, freedom: int, active: bool, given: int | None = None) -> int:
+    """How many designs of a study are known before any is learned, in a space of so many dimensions."""
+    if given is not None:
+        return given
+    return min(max(FEWEST_FIRST, 2 * (freedom + 1)), samples) if active else samples
+
+
+def stages_of(first: int, samples: int) -> tuple[range, ...]:
+    """The numbers of the designs that are known together, where so many are known at first and so many in the end."""
+    stages = [range(first)]
+    while stages[-1].stop < samples:
+        known = stages[-1].stop
+        stages.append(range(known, min(known + max(FEWEST_NEXT, known // GROWTH), samples)))
+    return tuple(stages)
 
 
 def _designs_rng(seed: int) -> np.random.Generator:

@@ -25,6 +25,7 @@ from allpay.outcome import Outcome, Verdict
 from allpay.progress import listening, tell
 from allpay.study.batches import batches_of, designs_per_batch
 from allpay.study.executors import AHEAD, Pool, pool_of
+from allpay.study.received import Outline, parted
 from allpay.study.store import CHECKPOINTS, Held, Store, open_store, read_folder
 from allpay.study.study import TRAINING, Study
 from allpay.study.task import Answer, computing, in_words, learn_batch, outcome_from, table_of, task_of
@@ -145,7 +146,7 @@ def learn_one(study: Study, store: Store | None = None) -> Outcome:
         checkpoint = store.checkpoint(0)
     outcome = outcome_from(study.learner, [game], seeds, checkpoint)
     if store is not None:
-        table, before = table_of(outcome, study.designs, seeds), store.read_batch(0)
+        table, before = table_of(outcome, study.designs, seeds), store.read_batch(0, study.rounds)
         if before is None and look(study, store).damaged:
             store.tell(f"damaged or changed in {store.folder}, and made again: its rounds")
         elif before is not None and not before[0].equals(table):
@@ -178,14 +179,14 @@ class Found:
         return sum(len(self.batches[number]) for number in self.computed)
 
 
-def look(study: Study, store: Store) -> Found:
-    """What is there of a study in its folder; nothing is changed."""
+def look(study: Study | Outline, store: Store) -> Found:
+    """What is there of a study, or of what a folder says of one, in its folder; nothing is changed."""
     batches = batches_of(study, store.held.designs_per_batch)
     ours, foreign = store.files(len(batches))
     computed, damaged = {}, []
     for number in ours:
-        table, made = store.read_batch(number) or (None, {})
         expected = np.repeat(batches[number], study.rounds)
+        table, made = store.read_batch(number, len(expected)) or (None, {})
         if table is not None and np.array_equal(table["design"].to_numpy(), expected):
             computed[number] = made
         else:
@@ -193,11 +194,17 @@ def look(study: Study, store: Store) -> Found:
     return Found(batches, computed, tuple(damaged), tuple(foreign))
 
 
-def found_in(study: Study, folder: Path) -> tuple[Found, Store]:
-    """What is there of a study in a folder that may not have been made yet, and the folder to read it from."""
+def found_in(study: Outline, folder: Path) -> tuple[Found, Store]:
+    """What is there of a study in a folder that may not have been made yet, and the folder to read it from.
+
+    Raises:
+        AllpayError: if the folder holds another study, or what allpay has not written.
+    """
     if not folder.exists():
-        return Found((), {}, (), ()), Store(folder, Held(study.specification(), 1, {}))
+        return Found((), {}, (), ()), Store(folder, Held(study.specification, 1, {}))
     store = Store(folder, read_folder(folder))
+    if parted(store.held.specification).get("", study.specification) != study.specification:
+        raise AllpayError(f"{folder} holds another study than the folder above it says: it cannot be read")
     return look(study, store), store
 
 
@@ -287,7 +294,7 @@ class _Run:
             found = look(self.study, self.store)
             self.computed, self.designs, damaged = found.computed, found.designs, found.damaged
             for path in found.foreign:
-                aside = path.rename(self.store.folder / f"foreign-{path.name}")
+                aside = self.store.set_aside(path)
                 self._tell(f"{path} is no batch of this study: it has been set aside as {aside.name}")
             if damaged:
                 self._tell(f"damaged or changed in {self.store.folder}, and run again: {self._named(damaged)}")
