@@ -173,7 +173,7 @@ class StudyFile(_Section):
     game: GameSection = GameSection()
     learner: LearnerSection = LearnerSection()
 
-    def build(self, trust: bool = False) -> Study:
+    def build(self, trust: bool = True) -> Study:
         """The study that it describes; a learner that is not allpay's own is imported only if it is trusted.
 
         Raises:
@@ -202,7 +202,7 @@ class StudyFile(_Section):
         return study
 
 
-def read_study(path: Path, trust: bool = False) -> Study:
+def read_study(path: Path, trust: bool = True) -> Study:
     """The study of a TOML file; a learner that is not allpay's own is imported only if it is trusted.
 
     Raises:
@@ -247,12 +247,13 @@ TRUST = "its code is run only if you trust the folder: give --trust if you know 
 """What is said of a folder that names a class which is not allpay's own."""
 
 
-def study_of(specification: dict[str, Any], trust: bool = False) -> Study:
+def study_of(specification: dict[str, Any], trust: bool = True) -> Study:
     """The study that a folder's specification describes.
 
     Args:
         specification: as plain JSON values.
-        trust: whether distributions and learners that are not allpay's own may be imported, by the names that it gives.
+        trust: whether distributions and learners that are not allpay's own may be imported, by the names that it gives; the
+            command line does so only with --trust.
 
     Raises:
         AllpayError: if it does not describe one, or holds what is not allpay's own and is not trusted.
@@ -269,7 +270,7 @@ def together(studies: Mapping[str, Study]) -> dict[str, Any]:
     return {"studies": {name: study.specification() for name, study in studies.items()}}
 
 
-def studies_of(specification: dict[str, Any], trust: bool = False) -> dict[str, Study]:
+def studies_of(specification: dict[str, Any], trust: bool = True) -> dict[str, Study]:
     """The studies that a folder's specification describes, by their folders below it.
 
     Raises:
@@ -299,7 +300,7 @@ def _made(value: Any, trust: bool) -> Any:
     if SEPARATOR not in name:
         return made_of(value)
     if name.startswith("__main__") or "<locals>" in name:
-        raise AllpayError(f"this study uses {short(name)} of a program: run it again from there")
+        raise AllpayError(f"this study uses {short(name)}, which cannot be imported: run it again from its own program")
     if not trust:
         raise AllpayError(f"this study uses {short(name)}, which is not allpay's own: {TRUST}")
     return _called(kind_of(name), name, fields)

@@ -89,7 +89,7 @@ class Outline:
 
     Attributes:
         specification: all that it says.
-        rule: see `DesignSpace`.
+        rule, bidders: see `DesignSpace`.
         learner: the name of a learner, or `module:Class`.
         samples, rounds: see `Study`.
         active: whether designs are chosen by what others have brought.
@@ -98,6 +98,7 @@ class Outline:
 
     specification: dict[str, Any]
     rule: str
+    bidders: int
     learner: str
     samples: int
     rounds: int
@@ -128,7 +129,14 @@ def outline_of(specification: dict[str, Any]) -> Outline:
     freedom = kept.space.ranks - (kept.space.region == "simplex")
     first = first_of(kept.samples, freedom, active, None if kept.given is None else len(kept.given))
     return Outline(
-        specification, kept.space.rule, kept.learner.type, kept.samples, kept.rounds, active, min(first, kept.samples)
+        specification,
+        kept.space.rule,
+        kept.space.bidders,
+        kept.learner.type,
+        kept.samples,
+        kept.rounds,
+        active,
+        min(first, kept.samples),
     )
 
 

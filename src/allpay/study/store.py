@@ -62,14 +62,8 @@ FILES = (SPECIFICATION, f".{SPECIFICATION}", RESULT, SURROGATE, LOG, LOCK)
 
 _METADATA = "allpay"
 
-_TEXTS = {"verdict": {verdict.value for verdict in Verdict}}
-"""The columns of a batch that are texts, and what they can be; all others are numbers."""
-
-_COLUMNS = {
-    *("design", "round", "w1", "revenue", "highest_bid", "realised_revenue", "realised_highest_bid", "payoff"),
-    *("exploitability", "relative_exploitability", "verdict", "iterations", "seed"),
-}
-"""The columns that every batch has."""
+VERDICTS = {verdict.value for verdict in Verdict}
+"""What a verdict can be."""
 
 
 @dataclass(frozen=True)
@@ -166,6 +160,15 @@ class Store:
         return self.folder / BATCHES / f"batch-{number:05d}.parquet"
 
 
+def schema_of(bidders: int) -> pl.Schema:
+    """The columns of every batch, and their types."""
+    measured = ("revenue", "highest_bid", "realised_revenue", "realised_highest_bid", "payoff", "exploitability")
+    numbers = (*(f"w{k + 1}" for k in range(bidders)), *measured, "relative_exploitability")
+    before = {"design": pl.Int64(), "round": pl.Int64()}
+    after = {"verdict": pl.String(), "iterations": pl.Int64(), "seed": pl.UInt64()}
+    return pl.Schema({**before, **dict.fromkeys(numbers, pl.Float64()), **after})
+
+
 @dataclass(frozen=True)
 class _BatchFile:
     """The file of a batch, of which nothing has been unpacked, and what it says of itself."""
@@ -188,7 +191,7 @@ class _BatchFile:
             return None
 
     def table(self, rows: int | None) -> pl.DataFrame | None:
-        """Its rows; None if they are not as many, or not such as a batch has."""
+        """Its rows; None if they are not as many, or not such as `schema_of` says."""
         said = self.header
         if said.rows > MOST_ROWS or (rows is not None and said.rows != rows):
             return None
@@ -196,9 +199,9 @@ class _BatchFile:
             return None
         try:
             table = pl.read_parquet(io.BytesIO(self.data), use_pyarrow=False)
-            numeric = all(kind.is_numeric() for name, kind in table.schema.items() if name not in _TEXTS)
-            whole = numeric and table.schema.keys() >= _COLUMNS and not any(table.null_count().row(0))
-            return table if whole and all(set(table[name].unique()) <= may for name, may in _TEXTS.items()) else None
+            weights = sum(name[:1] == "w" for name in table.columns)
+            whole = table.schema == schema_of(weights) and not any(table.null_count().row(0))
+            return table if whole and set(table["verdict"].unique()) <= VERDICTS else None
         except pl.exceptions.PolarsError:
             return None
 

@@ -236,6 +236,11 @@ class Study(Stateful):
             )
 
     @property
+    def bidders(self) -> int:
+        """n, how many bid."""
+        return self.space.bidders
+
+    @property
     def active(self) -> bool:
         """Whether designs are chosen by what others have brought."""
         return self.strategy == "active"

@@ -26,7 +26,7 @@ from allpay.progress import listening, tell
 from allpay.study.batches import batches_of, designs_per_batch
 from allpay.study.executors import AHEAD, Pool, pool_of
 from allpay.study.received import Outline, parted
-from allpay.study.store import CHECKPOINTS, Held, Store, open_store, read_folder
+from allpay.study.store import CHECKPOINTS, Held, Store, open_store, read_folder, schema_of
 from allpay.study.study import TRAINING, Study
 from allpay.study.task import Answer, computing, in_words, learn_batch, outcome_from, table_of, task_of
 from allpay.versions import difference, versions
@@ -187,7 +187,8 @@ def look(study: Study | Outline, store: Store) -> Found:
     for number in ours:
         expected = np.repeat(batches[number], study.rounds)
         table, made = store.read_batch(number, len(expected)) or (None, {})
-        if table is not None and np.array_equal(table["design"].to_numpy(), expected):
+        fits = table is not None and table.schema == schema_of(study.bidders)
+        if table is not None and fits and np.array_equal(table["design"].to_numpy(), expected):
             computed[number] = made
         else:
             damaged.append(number)

@@ -15,6 +15,7 @@ from allpay.learners import DEEP, Learner, run_seeds
 from allpay.learners.base import Seeds, check_outcome, threads_limited
 from allpay.outcome import Outcome
 from allpay.progress import listening
+from allpay.study.store import schema_of
 from allpay.study.study import TRAINING, DesignSpace, Study
 from allpay.versions import versions
 
@@ -151,4 +152,4 @@ def table_of(outcome: Outcome, weights: Array, seeds: Seeds, first: int = 0) -> 
     ):
         columns[name] = getattr(outcome, name).ravel()
     columns |= {"verdict": outcome.verdicts.ravel(), "iterations": outcome.iterations.ravel(), "seed": seeds.ravel()}
-    return pl.DataFrame(columns)
+    return pl.DataFrame(columns).cast(dict(schema_of(weights.shape[1])))
