@@ -14,7 +14,7 @@ import allpay
 SOURCE = Path(allpay.__file__).parent
 
 FLOORS = [
-    {"errors", "files", "frozen", "progress", "scalars", "versions"},
+    {"errors", "files", "frozen", "precision", "progress", "scalars", "versions"},
     {"mechanism", "game", "payoffs", "simplex"},
     {"auction", "theory"},
     {"outcome", "learners"},
@@ -29,7 +29,7 @@ ROOT = {"", "__init__", "__main__"}
 """The package itself: it may lead anywhere, but only from within functions."""
 
 ONLY = {
-    "surrogate": {"errors", "frozen", "game"},
+    "surrogate": {"errors", "frozen", "game", "precision"},
     "simplex": {"errors", "frozen", "scalars"},
     "ascent": {"errors", "frozen", "simplex"},
     "optimum": {"errors", "frozen", "simplex", "surrogate", "ascent"},

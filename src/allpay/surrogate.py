@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from allpay.errors import AllpayError
 from allpay.frozen import ByValue
+from allpay.precision import pinned
 
 Array = NDArray[np.float64]
 
@@ -105,6 +106,7 @@ class Surrogate(ByValue):
     rmse: float
     trend: Trend
 
+    @pinned
     def members(self, weights: ArrayLike) -> Array:
         """`[members, points]` what each member predicts at the weights `[points, n]`."""
         return self.level + self.unit * self._scaled(*self._inputs(weights))
@@ -114,6 +116,7 @@ class Surrogate(ByValue):
         every = self.members(weights)
         return every.mean(axis=0), every.std(axis=0, ddof=1)
 
+    @pinned
     def value_and_gradient(self, weights: ArrayLike) -> tuple[Array, Array]:
         """The members' mean `[points]` and its gradient in the weights `[points, n]`."""
         x, single = self._inputs(weights)
@@ -130,6 +133,7 @@ class Surrogate(ByValue):
         np.savez(file, **arrays, **{name: np.asarray(getattr(self, name)) for name in _NUMBERS})  # type: ignore[arg-type]
 
     @classmethod
+    @pinned
     def load(cls, path: Path | str) -> "Surrogate":
         """The surrogate that a file holds.
 
@@ -151,6 +155,7 @@ class Surrogate(ByValue):
         except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
             raise AllpayError(f"{path} holds no surrogate, or is damaged: run its study again") from None
 
+    @pinned
     def members_and_gradients(self, weights: ArrayLike) -> tuple[Array, Array]:
         """What each member predicts `[members, points]`, and its gradient `[members, points, n]`, at weights `[points, n]`."""
         x, single = self._inputs(weights)
@@ -173,6 +178,7 @@ class Surrogate(ByValue):
         return x, jnp.asarray(_filled(x.T, 1 << (max(len(w), 1) - 1).bit_length()).T)
 
 
+@pinned
 def fit_surrogate(
     weights: ArrayLike,
     values: ArrayLike,

@@ -46,6 +46,7 @@ def result_values(result: "Result") -> dict[str, Any]:
 
 def write_results(results: "list[Result]", out: Path, reporter: Any) -> list[str]:
     """The table of all rounds, the figure, the summary and the values, into a folder; the files that were written."""
+    import jax
     import polars as pl
 
     from allpay.files import write
@@ -60,7 +61,7 @@ def write_results(results: "list[Result]", out: Path, reporter: Any) -> list[str
         )
         text = summary_of(results)
         values = {
-            "versions": versions(),
+            "versions": {**versions(), "device": jax.devices()[0].device_kind},
             "results": [
                 {
                     **result_values(r),

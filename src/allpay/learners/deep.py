@@ -22,6 +22,7 @@ from allpay.learners.base import CHECKPOINTS, Seeds, check_batch
 from allpay.learners.checkpoint import Arrays, Checkpoint, identity
 from allpay.outcome import TOLERANCE, Outcome, fields_of, stake
 from allpay.payoffs import evaluate, exploitability
+from allpay.precision import pinned
 from allpay.scalars import plain_fields
 
 FREQUENCIES = 8
@@ -246,6 +247,7 @@ def check_decay(learner: DeepLearner, name: str) -> None:
             raise AllpayError(f"{end} must be above 0: got {getattr(learner, end):g}")
 
 
+@pinned
 def train(learner: DeepLearner, games: Sequence[Game], seeds: Seeds, checkpoint: Path | None = None) -> Outcome:
     """Every run of a deep learner, and what its strategies bring.
 
