@@ -218,7 +218,11 @@ def check_folder(folder: Path) -> None:
     The folder itself may be reached by a link, for the user has named it.
     """
     for name in FILES:
-        check_place(folder / name)
+        log = folder / LOG
+        if (
+            name != LOG or not log.is_dir() or log.is_symlink()
+        ):  # a folder in its place only means that nothing is logged
+            check_place(folder / name)
     for name in (BATCHES, CHECKPOINTS):
         for path in _entries(folder / name):
             check_place(path)
