@@ -1,8 +1,10 @@
 """A stored result belongs to its question: what a study is written as, and what `dataclasses.replace` makes of one."""
 
 import copy
+import importlib
 import json
 import pickle
+import sys
 from dataclasses import dataclass, make_dataclass, replace
 from typing import ClassVar
 
@@ -35,6 +37,7 @@ from allpay.learners import PPO
 from allpay.learners.base import Seeds
 from allpay.study import run
 from allpay.study.file import study_of
+from allpay.study.store import read_folder
 
 
 @dataclass(frozen=True)
@@ -282,3 +285,45 @@ def test_what_is_read_of_a_thing_does_not_change_its_pickle(made):
     for name in ("value_grid", "bid_grid", "costs", "allowed", "polytope", "designs", "stages"):
         getattr(made, name, None)
     assert pickle.dumps(made) == before
+
+
+OWN = """
+from dataclasses import dataclass
+import numpy as np
+
+@dataclass(frozen=True)
+class Squared:
+    scale: float = 1.0
+    start: object = None
+
+    def quantile(self, q):
+        return self.scale * np.asarray(q, float) ** {power}
+"""
+
+
+def test_a_study_of_an_importable_distribution_goes_on_from_its_folder(tmp_path, monkeypatch):
+    (tmp_path / "own_values.py").write_text(OWN.format(power=2))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    from own_values import Squared
+
+    values = Private(Squared(np.float64(2), np.array([1.0, np.inf], np.float32)), 3)
+    learner = FictitiousPlay(iterations=3, auctions=10)
+    study = Study(learner=learner, setting=Setting(values, bid_levels=4), samples=4, rounds=1)
+    whole = run(study, tmp_path / "study", batch=2).table
+    (tmp_path / "study" / "batches" / "batch-00001.parquet").unlink()
+    held = study_of(read_folder(tmp_path / "study").specification)
+    assert type(held.setting.values.distribution) is Squared
+    assert run(held, tmp_path / "study").table.equals(whole)
+
+
+def test_a_distribution_whose_code_has_changed_is_another(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = []
+    for power in (2, 3):
+        (tmp_path / "changing.py").write_text(OWN.format(power=power))
+        sys.modules.pop("changing", None)
+        importlib.invalidate_caches()
+        monkeypatch.setattr(sys, "dont_write_bytecode", True)
+        found.append(specified(importlib.import_module("changing").Squared()))
+    assert found[0]["type"] == found[1]["type"] == "changing:Squared"
+    assert found[0] != found[1]

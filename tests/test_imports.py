@@ -29,7 +29,7 @@ ROOT = {"", "__init__", "__main__"}
 """The package itself: it may lead anywhere, but only from within functions."""
 
 ONLY = {
-    "surrogate": {"errors", "frozen", "game", "precision"},
+    "surrogate": {"errors", "files", "frozen", "game", "precision"},
     "simplex": {"errors", "frozen", "scalars"},
     "ascent": {"errors", "frozen", "simplex"},
     "optimum": {"errors", "frozen", "simplex", "surrogate", "ascent"},

@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import sys
+import zipfile
 
 import numpy as np
 import polars as pl
@@ -16,13 +17,14 @@ from typer.testing import CliRunner
 from allpay import DesignSpace, EpsilonGreedy, FictitiousPlay, Setting, Study
 from allpay.cli import app
 from allpay.errors import AllpayError, printable
-from allpay.files import write
+from allpay.files import load_arrays, write
 from allpay.game import Private
 from allpay.study import run
 from allpay.study.file import study_of, together
 from allpay.study.parquet import header
 from allpay.study.received import check_name, outline_of, outlines_of
 from allpay.study.store import Held, open_store, read_folder
+from allpay.surrogate import Surrogate
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links and pipes")
 
@@ -316,6 +318,22 @@ def test_a_specification_of_many_gigabytes_is_not_read(folder):
         with (folder / name).open("r+b") as file:
             file.truncate(10**10)  # of nothing
     assert "bytes" in said("status", folder)[1]
+
+
+@pytest.mark.parametrize("lie", ["compressed", "header"])
+def test_arrays_that_unpack_to_more_than_their_file_are_not_read(tmp_path, lie):
+    path = tmp_path / "arrays.npz"
+    if lie == "compressed":
+        np.savez_compressed(path, a=np.zeros(10**6))
+    else:
+        np.savez(path, a=np.zeros(3))
+        data = path.read_bytes()
+        assert b"(3,), }            " in data
+        path.write_bytes(data.replace(b"(3,), }            ", b"(3000000000000,), }"))
+    with pytest.raises((ValueError, zipfile.BadZipFile)):
+        load_arrays(path)
+    with pytest.raises(AllpayError, match="holds no surrogate"):
+        Surrogate.load(path)
 
 
 def test_what_is_set_aside_twice_is_kept_twice(folder):

@@ -1,13 +1,18 @@
 """Files that are whole under their own name or not there at all, whatever happens while they are written."""
 
 import io
+import math
 import os
 import secrets
 import stat
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from allpay.errors import AllpayError
 
@@ -97,6 +102,31 @@ def read_text(path: Path, most: int) -> str:
             f"{path} has {size:,} bytes, more than the {most:,} that it can have: it is no file of allpay"
         )
     return path.read_text(encoding="utf-8")
+
+
+def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of an .npz file, none of which is larger than the file: it may come from somebody else.
+
+    Raises:
+        OSError: if it cannot be read.
+        ValueError, EOFError, zipfile.BadZipFile: if it is no such file, or says that it holds more than it has.
+        AllpayError: if it is a link, a pipe or a folder.
+    """
+    check_place(path)
+    with path.open("rb") as file:
+        with zipfile.ZipFile(file) as parts:
+            for part in parts.infolist():
+                if part.compress_type != zipfile.ZIP_STORED or part.file_size > path.stat().st_size:
+                    raise ValueError(f"{part.filename} unpacks to more than the file has")
+                with parts.open(part) as array:
+                    major, _ = np.lib.format.read_magic(array)
+                    read = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
+                    shape, _, kind = read(array)
+                    if math.prod(shape) * kind.itemsize > part.file_size:
+                        raise ValueError(f"{part.filename} says that it is larger than it is")
+        file.seek(0)
+        with np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
 
 
 class _File(io.BufferedIOBase):

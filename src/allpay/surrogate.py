@@ -19,6 +19,7 @@ import optax  # type: ignore[import-untyped]
 from numpy.typing import ArrayLike, NDArray
 
 from allpay.errors import AllpayError
+from allpay.files import load_arrays
 from allpay.frozen import ByValue
 from allpay.precision import pinned
 
@@ -141,8 +142,7 @@ class Surrogate(ByValue):
             AllpayError: if it cannot be read or holds something else.
         """
         try:
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as found:
-                arrays = dict(found)
+            arrays = load_arrays(Path(path))
             layers = range(sum(name.startswith("matrices ") for name in arrays))
             networks = Network(
                 *(tuple(jnp.asarray(arrays[f"{name} {i}"]) for i in layers) for name in ("matrices", "biases"))

@@ -15,7 +15,7 @@ from allpay.game import Array, Game, Setting
 from allpay.learners import FictitiousPlay, Learner
 from allpay.learners.base import check_learner, check_rounds
 from allpay.mechanism import RULES, Mechanism, check_bidders, complete_weights
-from allpay.scalars import plain_fields
+from allpay.scalars import plain_fields, whole
 from allpay.simplex import SAMPLINGS, Box, OrderedSimplex, Polytope, grid, opening, spread
 from allpay.study.identity import written
 
@@ -142,7 +142,7 @@ class DesignSpace(Stateful):
 
         Unless they are a grid, a longer sample begins with the shorter one.
         """
-        return spread(self.polytope, count, _designs_rng(seed), sampling)
+        return spread(self.polytope, whole("count", count), _designs_rng(whole("seed", seed)), sampling)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from allpay.game import Array
 from allpay.learners import run_seeds
 from allpay.outcome import Outcome, Verdict
 from allpay.progress import listening, tell
+from allpay.scalars import whole
 from allpay.study.batches import batches_of, designs_per_batch
 from allpay.study.executors import AHEAD, Pool, pool_of
 from allpay.study.received import Outline, parted
@@ -126,7 +127,10 @@ def run(
     """
     if study.active and choose is None:
         raise AllpayError("an active study chooses designs by its results: run it by allpay.design, or give choose")
-    size = batch or designs_per_batch(study)
+    workers = whole("workers", workers)
+    size = designs_per_batch(study) if batch is None else whole("batch", batch)
+    if size < 1:
+        raise AllpayError(f"batch must be at least 1: got {size}")
     if isinstance(folder, Store) or folder is None:
         return _Run(study, folder, size, progress, workers, scheduler).run(choose)
     with open_store(folder, study.specification(), versions(), size) as store:
