@@ -14,7 +14,7 @@ import allpay
 SOURCE = Path(allpay.__file__).parent
 
 FLOORS = [
-    {"errors", "files", "frozen", "precision", "progress", "scalars", "versions"},
+    {"compiled", "cores", "errors", "files", "frozen", "precision", "progress", "scalars", "versions"},
     {"mechanism", "game", "payoffs", "simplex"},
     {"auction", "theory"},
     {"outcome", "learners"},

@@ -4,20 +4,24 @@ import io
 import math
 import os
 import secrets
+import shlex
 import stat
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO, cast
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from allpay.errors import AllpayError
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 UNFINISHED = ".part"
 """How the names of files end that are being written; they begin with a dot."""
+
+_unfinished: set[Path] = set()
+"""What is being written now."""
 
 
 def write(path: Path, fill: Callable[[BinaryIO], Any]) -> None:
@@ -26,12 +30,11 @@ def write(path: Path, fill: Callable[[BinaryIO], Any]) -> None:
     Raises:
         AllpayError: if the disk is full or the folder cannot be written; what was there before is still there.
     """
-    temporary = None
+    temporary = path.parent / f".{secrets.token_hex(8)}{UNFINISHED}"
     try:
-        place = path.parent / f".{path.name}.{secrets.token_hex(6)}{UNFINISHED}"
-        # made by this call and by no other, not through a link; who may read it is what the user's umask says
-        descriptor = os.open(place, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-        temporary = place
+        # opened as any file is: umask and the folder say who may read it
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        _unfinished.add(temporary)
         with io.BufferedWriter(io.FileIO(descriptor, "w")) as raw:
             file = _File(raw)
             try:
@@ -43,14 +46,28 @@ def write(path: Path, fill: Callable[[BinaryIO], Any]) -> None:
             raw.flush()
             os.fsync(descriptor)
         os.replace(temporary, path)
-        temporary = None
+        _unfinished.discard(temporary)
     except OSError as error:
         raise AllpayError(
             f"cannot write {path}: {error.strerror or error}; free some space or choose another folder"
         ) from None
     finally:
-        if temporary is not None:
+        if temporary in _unfinished:
             temporary.unlink(missing_ok=True)
+            _unfinished.discard(temporary)
+
+
+def abandon() -> None:
+    """Delete what is being written, for the program ends at once."""
+    for path in _unfinished.copy():
+        with suppress(OSError):
+            path.unlink()
+
+
+def in_shell(path: Path) -> str:
+    """A path as it is typed after a command, whatever is in its name."""
+    text = str(path)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)
 
 
 def clear(folder: Path) -> None:
@@ -104,7 +121,7 @@ def read_text(path: Path, most: int) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
+def load_arrays(path: Path) -> "dict[str, NDArray[Any]]":
     """The arrays of an .npz file, none of which is larger than the file: it may come from somebody else.
 
     Raises:
@@ -112,6 +129,8 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
         ValueError, EOFError, zipfile.BadZipFile: if it is no such file, or says that it holds more than it has.
         AllpayError: if it is a link, a pipe or a folder.
     """
+    import numpy as np
+
     check_place(path)
     with path.open("rb") as file:
         with zipfile.ZipFile(file) as parts:

@@ -7,6 +7,7 @@ A folder may come from somebody else. Nothing that it names is imported here, no
 or allocated on the word of a file that says too much of itself (`received`, `parquet`).
 """
 
+import errno
 import hashlib
 import io
 import json
@@ -17,14 +18,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO
 
 import numpy as np
 import polars as pl
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from allpay.errors import AllpayError, printable, short
-from allpay.files import UNFINISHED, check_place, clear, read_text, write
+from allpay.files import UNFINISHED, check_place, clear, in_shell, read_text, write
 from allpay.outcome import Verdict
 from allpay.progress import tell
 from allpay.study.parquet import Header, header
@@ -36,6 +38,7 @@ RESULT = "result.json"
 SURROGATE = "surrogate.npz"
 LOG = "log.txt"
 LOCK = ".lock"
+SOFT_LOCK = ".lock-by-file"
 BATCHES = "batches"
 CHECKPOINTS = "checkpoints"
 
@@ -57,13 +60,18 @@ MOST_ROWS = 10_000_000
 CELL, BESIDE = 64, 2**20
 """Bytes that a batch may unpack to for each of its numbers, and beside them."""
 
-FILES = (SPECIFICATION, f".{SPECIFICATION}", RESULT, SURROGATE, LOG, LOCK)
+FILES = (SPECIFICATION, f".{SPECIFICATION}", RESULT, SURROGATE, LOG, LOCK, SOFT_LOCK)
 """The files of a folder that are read or added to."""
-
-_METADATA = "allpay"
 
 VERDICTS = {verdict.value for verdict in Verdict}
 """What a verdict can be."""
+
+NO_LOCKS = {
+    getattr(errno, name) for name in ("ENOSYS", "ENOTSUP", "EOPNOTSUPP", "ENOLCK", "EINVAL") if hasattr(errno, name)
+}
+"""What systems say where a file system has no locks."""
+
+_METADATA = "allpay"
 
 
 @dataclass(frozen=True)
@@ -148,8 +156,9 @@ class Store:
 
     def log(self, text: str) -> None:
         """Add a line to the log. A disk that is full is no reason to fail."""
-        with suppress(OSError), (self.folder / LOG).open("a", encoding="utf-8") as file:
-            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S %z')}  {printable(text)}\n")
+        line = f"{time.strftime('%Y-%m-%d %H:%M:%S %z')}  {printable(text)}\n"
+        with suppress(OSError), (self.folder / LOG).open("a", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(line)
 
     def tell(self, text: str) -> None:
         """Add a line to the log, and say it."""
@@ -184,9 +193,12 @@ class _BatchFile:
         try:
             if path.stat().st_size > MOST_BATCH:
                 return None
-            data = path.read_bytes()
+            with _opened(path) as file:
+                data = file.read()
             found = header(data)
             return cls(data, found, BatchKept.model_validate(json.loads(found.metadata[_METADATA])))
+        except AllpayError:
+            raise
         except (OSError, ValueError, KeyError, RecursionError):
             return None
 
@@ -209,7 +221,10 @@ class _BatchFile:
 def _entries(folder: Path) -> list[Path]:
     """What lies in a folder that may not be there, in order."""
     check_place(folder, folder=True)
-    return sorted(folder.iterdir()) if folder.is_dir() else []
+    try:
+        return sorted(folder.iterdir()) if folder.is_dir() else []
+    except OSError as error:
+        raise AllpayError(f"cannot read {folder}: {error.strerror}; ask its owner, or copy it as its owner") from None
 
 
 def check_folder(folder: Path) -> None:
@@ -218,11 +233,10 @@ def check_folder(folder: Path) -> None:
     The folder itself may be reached by a link, for the user has named it.
     """
     for name in FILES:
-        log = folder / LOG
-        if (
-            name != LOG or not log.is_dir() or log.is_symlink()
-        ):  # a folder in its place only means that nothing is logged
-            check_place(folder / name)
+        place = folder / name
+        if name == LOG and place.is_dir() and not place.is_symlink():
+            continue  # then nothing is logged
+        check_place(place)
     for name in (BATCHES, CHECKPOINTS):
         for path in _entries(folder / name):
             check_place(path)
@@ -233,6 +247,20 @@ def check_below(folder: Path, name: str) -> None:
     for part in Path(name).parts:
         folder = folder / part
         check_place(folder, folder=True)
+
+
+def _opened(path: Path) -> BinaryIO:
+    """The open file of a batch.
+
+    Raises:
+        AllpayError: if it may not be read, which does not mean that it is damaged.
+    """
+    try:
+        return path.open("rb")
+    except PermissionError as error:
+        raise AllpayError(
+            f"cannot read {path}: {error.strerror}; ask its owner, or copy the folder as its owner"
+        ) from None
 
 
 def digest(table: pl.DataFrame) -> str:
@@ -261,15 +289,17 @@ def open_store(
     """
     folder = Path(folder)
     check_folder(folder)
-    lock = FileLock(folder / LOCK)
+    lock: BaseFileLock | None = None
     try:
         if not _is_free(folder) and not _holds_study(folder):
             raise AllpayError(f"{folder} exists, is not empty and holds no study: choose another folder")
         (folder / BATCHES).mkdir(parents=True, exist_ok=True)
+        lock = _lock(folder)
         lock.acquire(timeout=MOMENT)
     except Timeout:
+        gone = f"; if it is gone, delete {lock.lock_file}" if isinstance(lock, SoftFileLock) else ""
         raise AllpayError(
-            f"another process is running the study in {folder}: wait for it, or choose another folder"
+            f"another process is running the study in {folder}: wait for it, or choose another folder{gone}"
         ) from None
     except OSError as error:
         raise AllpayError(f"cannot write to {folder}: {error.strerror or error}; choose another folder") from None
@@ -288,6 +318,25 @@ def open_store(
         lock.release()
 
 
+def _lock(folder: Path) -> BaseFileLock:
+    """The lock of a folder. The system forgets its locks with the processes that hold them; on a file system that has none,
+    a file says who holds it, and is not believed if that process is known to be gone."""
+    return FileLock(folder / LOCK) if _has_locks(folder) else SoftFileLock(folder / SOFT_LOCK)
+
+
+def _has_locks(folder: Path) -> bool:
+    try:
+        import fcntl
+    except ModuleNotFoundError:  # Windows has others
+        return True
+    try:
+        with TemporaryFile(dir=folder) as file:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:  # of a folder that cannot be written, the lock itself will say it
+        return error.errno not in NO_LOCKS
+    return True
+
+
 def _held(folder: Path, asked: Held) -> Held:
     """What a folder holds; it is given what is asked for if it is new, and repaired if one of its two files is not whole."""
     path, copy = _places(folder)
@@ -298,7 +347,7 @@ def _held(folder: Path, asked: Held) -> Held:
         if held.specification != asked.specification:
             raise AllpayError(
                 f"{folder} holds another study ({_difference(held.specification, asked.specification)}): "
-                f"choose another folder, or go on with that study: allpay resume {folder}"
+                f"choose another folder, or go on with that study: allpay resume {in_shell(folder)}"
             )
         fault = _fault(path, held)
         if fault:
@@ -369,7 +418,7 @@ def _is_free(folder: Path) -> bool:
     """Whether a folder is not there, or holds no more than is left by a process that was killed when it began to make it."""
     if not folder.is_dir():
         return True
-    left = {LOCK, LOG, BATCHES}
+    left = {LOCK, SOFT_LOCK, LOG, BATCHES}
     parts = [path for path in folder.iterdir() if path.name not in left]
     parts += _entries(folder / BATCHES)
     return all(path.name.startswith(".") and path.name.endswith(UNFINISHED) for path in parts)
@@ -386,17 +435,31 @@ def result_is_there(folder: Path) -> bool:
 
 def in_use(folder: Path) -> bool:
     """Whether a process is running the study in a folder."""
-    if not (folder / LOCK).exists():
+    if not (folder / LOCK).exists() and not (folder / SOFT_LOCK).exists():
         return False
-    check_place(folder / LOCK)
-    lock = FileLock(folder / LOCK)
+    for name in (LOCK, SOFT_LOCK):
+        check_place(folder / name)
     try:
-        with lock.acquire(timeout=0):
+        with _lock(folder).acquire(timeout=0):
             return False
     except Timeout:
         return True
-    except OSError:  # a folder that cannot be written is nobody's to run
+    except OSError:  # a folder that cannot be written may be another user's, who is running it
+        return _is_held(folder / LOCK)
+
+
+def _is_held(path: Path) -> bool:
+    """Whether a process holds a lock of the system on a file that this one may only read."""
+    try:
+        import fcntl
+
+        with path.open("rb") as file:
+            fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except (ModuleNotFoundError, OSError):
         return False
+    return False
 
 
 def _difference(held: Any, asked: Any, words: str = "it has {}, this one {}") -> str:
