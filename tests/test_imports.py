@@ -14,12 +14,12 @@ import allpay
 SOURCE = Path(allpay.__file__).parent
 
 FLOORS = [
-    {"compiled", "cores", "errors", "files", "frozen", "precision", "progress", "scalars", "versions"},
+    {"compiled", "cores", "errors", "files", "frozen", "memory", "precision", "progress", "scalars", "versions"},
     {"mechanism", "game", "payoffs", "simplex"},
     {"auction", "theory"},
     {"outcome", "learners"},
     {"study"},
-    {"surrogate", "ascent", "optimum", "acquisition", "pipeline", "verify"},
+    {"surrogate", "evidence", "ascent", "optimum", "acquisition", "pipeline", "verify"},
     {"report"},
     {"cli", "adapters"},
 ]
@@ -30,10 +30,11 @@ ROOT = {"", "__init__", "__main__"}
 
 ONLY = {
     "surrogate": {"errors", "files", "frozen", "game", "precision"},
-    "simplex": {"errors", "frozen", "scalars"},
+    "simplex": {"errors", "frozen", "memory", "scalars"},
     "ascent": {"errors", "frozen", "simplex"},
-    "optimum": {"errors", "frozen", "simplex", "surrogate", "ascent"},
-    "acquisition": {"errors", "simplex", "ascent"},
+    "evidence": {"errors", "simplex"},
+    "optimum": {"errors", "evidence", "frozen", "simplex", "surrogate", "ascent"},
+    "acquisition": {"errors", "evidence", "simplex", "ascent"},
 }
 """Rooms that know numbers, not auctions: all that they may import."""
 

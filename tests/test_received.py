@@ -307,7 +307,7 @@ def test_a_study_that_claims_a_billion_designs_is_refused_before_anything_is_all
         for command in ("status", "export", "resume"):
             status, text = said(command, folder)
             assert (status, "samples" in text) == (2, True)
-    with pytest.raises(AllpayError, match="samples must be at most 10,000,000"):
+    with pytest.raises(AllpayError, match="samples must be at most"):
         Study(samples=10**9)
     forge(folder, lambda found: (found["specification"].update(samples=10**7), found.update(designs_per_batch=1)))
     assert "files" in said("status", folder)[1]

@@ -89,7 +89,7 @@ class Outline:
 
     Attributes:
         specification: all that it says.
-        rule, bidders: see `DesignSpace`.
+        rule, bidders, ranks: see `DesignSpace`.
         learner: the name of a learner, or `module:Class`.
         samples, rounds: see `Study`.
         active: whether designs are chosen by what others have brought.
@@ -99,6 +99,7 @@ class Outline:
     specification: dict[str, Any]
     rule: str
     bidders: int
+    ranks: int
     learner: str
     samples: int
     rounds: int
@@ -132,6 +133,7 @@ def outline_of(specification: dict[str, Any]) -> Outline:
         specification,
         kept.space.rule,
         kept.space.bidders,
+        kept.space.ranks,
         kept.learner.type,
         kept.samples,
         kept.rounds,
