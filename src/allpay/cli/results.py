@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from polars import DataFrame
 
     from allpay.pipeline import Result
+    from allpay.study import Study
 
 MOST_ROWS_AS_TEXT = 1_000_000
 """Longer tables are not written as .csv beside the .parquet; `allpay export` does it."""

@@ -90,7 +90,7 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
                 write(out / RESULT, lambda file: file.write(json.dumps(plain(held), indent=2).encode()))
                 table, _ = store.read_batch(0) or (None, {})
                 if table is not None:
-                    write_rounds(labelled(table, study), [study], out)
+                    write_rounds(labelled(table, study.space.rule, study.learner.name), [study], out)
                 draw_rounds(outcome, exact, out / "figure.png")
                 store.log(f"written: summary.txt, rounds, figure, {RESULT}")
     except (KeyboardInterrupt, AllpayError) as error:
