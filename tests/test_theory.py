@@ -438,9 +438,9 @@ def test_bids_that_are_no_best_responses_are_found():
     g = Game(mechanism("payments", [0.6, 0.4, 0]), risk_aversion=2.0)
     q, ranks = np.linspace(0.001, 0.999, 500), Ranks.of(g.mechanism.prizes, g.mechanism.payments)
     cost = solved(g).bid_at(q)
-    assert not_best_responses(g, ranks, q, cost, q) is None
-    assert "no best responses" in not_best_responses(g, ranks, q, 0.9 * cost, q)
-    assert "give less of it" in not_best_responses(g, ranks, q, cost + q**20, q)
+    assert not_best_responses(g, ranks, q, 1 - q, cost, q) is None
+    assert "no best responses" in not_best_responses(g, ranks, q, 1 - q, 0.9 * cost, q)
+    assert "give less of it" in not_best_responses(g, ranks, q, 1 - q, cost + q**20, q)
 
 
 def test_gradient_of_many_designs():

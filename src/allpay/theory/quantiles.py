@@ -24,7 +24,10 @@ STEP = 5.0
 END = 1e-6
 """Length of the first and the last panel."""
 
-SHORTEST = 1e-12
+DEEP = 10
+"""How many more panels, each a quarter of the next, lead to 0 where a differential equation is singular there."""
+
+SHORTEST = 1e-15
 """The least length of the last one; quantiles nearer to 1 are not told apart well enough."""
 
 MOST_BREAKS = 100_000
@@ -116,6 +119,7 @@ class Panels:
     Attributes:
         edges: `[panels + 1]`, from 0 to 1.
         q: `[panels, nodes]`.
+        rest: `[panels, nodes]` 1 − q, to more digits than q itself tells where that is near 1.
         weight: `[panels, nodes]`, summing to 1.
         odds: at q.
         log_gain_at_edges: `[panels + 1]` ln(Π − a_n).
@@ -123,6 +127,7 @@ class Panels:
 
     edges: Array
     q: Array
+    rest: Array
     weight: Array
     odds: Odds
     log_gain_at_edges: Array
@@ -142,15 +147,17 @@ def cumulative_back(edges: Array, g: Array) -> Array:
     return half * (later[:, None] * rule.weights + g @ rule.integrate)
 
 
-def base_edges(n: int, last: float = END) -> Array:
+def base_edges(n: int, last: float = END, deep: int = 0) -> Array:
     """Edges that resolve a binomial of n trials (equal steps of arcsin √q) and powers of q and 1−q at the ends."""
     angles = np.linspace(0.0, np.pi, 1 + max(8, math.ceil(np.pi * math.sqrt(n) / 2.5)))
-    low = END * 4.0 ** np.arange(9)
+    low = END * 4.0 ** np.arange(-deep, 9)
     high = last * 4.0 ** np.arange(9 + math.ceil(math.log(END / last, 4)))
     return np.unique(np.concatenate([[0.0, 1.0], np.sin(angles[1:-1] / 2) ** 2, low, 1 - high]))
 
 
-def edges_for(n: int, given: Distribution | None = None, rho: float = 0.0, also: ArrayLike = ()) -> Array:
+def edges_for(
+    n: int, given: Distribution | None = None, rho: float = 0.0, also: ArrayLike = (), deep: int = 0
+) -> Array:
     """Edges for n bidders, where values jump too, and ever closer to where they cease to be 0: there bids begin to rise.
 
     Args:
@@ -158,12 +165,13 @@ def edges_for(n: int, given: Distribution | None = None, rho: float = 0.0, also:
         given: the distribution of private values.
         rho: the risk aversion of their bidders; at quantile 1 what bids are worth changes within e^{−ρv} of it.
         also: quantiles in (0, 1) where there must be an edge.
+        deep: how many panels more lead to 0.
     """
     last, jumps = END, np.array([])
     if given is not None:
         most = float(values_at(given, np.array(1 - END / 4)))  # the highest value itself may be infinite
         last, jumps = max(min(math.exp(-rho * most) / 30, END), SHORTEST), breaks_of(given)
-    edges = base_edges(n, last)
+    edges = base_edges(n, last, deep)
     breaks = np.union1d(jumps, also)
     if not breaks.size:
         return edges
@@ -181,9 +189,10 @@ def panels_for(ranks: Ranks, given: Distribution | None = None, rho: float = 0.0
 
     Arguments as in `edges_for`.
     """
+    deep = DEEP if given is not None and rho > 0 and np.any(ranks.paid != ranks.paid[0]) else 0
     if rho > 0:
         rho *= float(ranks.paid.max() / ranks.paid[0])  # what a loser may pay of the winner's bid
-    edges = edges_for(ranks.n, given, rho, also)
+    edges = edges_for(ranks.n, given, rho, also, deep)
     inside = 1 - END / 4  # the highest value itself may be infinite
     for _ in range(8):
         odds = ranks.odds(edges)
@@ -202,14 +211,20 @@ def panels_for(ranks: Ranks, given: Distribution | None = None, rho: float = 0.0
         piece = np.concatenate([np.arange(m) for m in pieces[1:]])
         inner = edges[start] * np.exp(ratio[start - 1] * piece / pieces[start])
         edges = np.concatenate([[0.0], inner, [1.0]])
-    q, weight = in_panels(edges)
-    return Panels(edges, q, weight, ranks.odds(q), ranks.odds(edges).log_gain)
+    (q, weight), rest = in_panels(edges), rest_in_panels(edges)
+    return Panels(edges, q, rest, weight, ranks.odds(q, rest), ranks.odds(edges).log_gain)
 
 
 def in_panels(edges: Array) -> tuple[Array, Array]:
     """Quantiles and their weights, each `[panels, nodes]`."""
     half, rule = np.diff(edges)[:, None] / 2, legendre_rule()
     return edges[:-1, None] + half * (1 + rule.nodes), half * rule.weights
+
+
+def rest_in_panels(edges: Array) -> Array:
+    """1 − q at the same quantiles, from the right edge of each panel, so that it has all digits also next to 1."""
+    half, rule = np.diff(edges)[:, None] / 2, legendre_rule()
+    return (1 - edges[1:, None]) + half * (1 - rule.nodes)
 
 
 @dataclass(frozen=True)
@@ -249,13 +264,17 @@ class Curve:
         return np.where((panel == 0) | (panel == len(self.cost) - 1), straight, smooth)
 
 
-def mean_under_power(given: Distribution, q: Array, power: int) -> Array:
+def mean_under_power(given: Distribution, q: Array, power: int, bend: float = 0.0) -> Array:
     """The mean value below quantiles `q` weighted by d(q^power): ∫₀^∞ v(q·e^{−t/power}) e^{−t} dt by Gauss–Laguerre.
 
-    It converges fast for quantile functions that start as any power of q.
+    It converges fast for quantile functions that start as any power of q, and rises with q whatever they are.
+
+    Args:
+        bend: κ of the exponential mean, ln(mean of e^{κv})/κ, which is taken where it is not 0.
     """
     t, weights = np.polynomial.laguerre.laggauss(NODES)
-    return np.asarray(given.quantile(q[:, None] * np.exp(-t / power)), float) @ weights
+    values = np.asarray(given.quantile(q[:, None] * np.exp(-t / power)), float)
+    return values @ weights if bend == 0 else np.log1p(np.expm1(bend * values) @ weights) / bend
 
 
 def means_below(given: Distribution, values: Array, ranks: Ranks, panels: Panels) -> tuple[Array, float]:

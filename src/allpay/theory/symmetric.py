@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from allpay.errors import AllpayError
 from allpay.game import Array, Distribution, Game, check_game
 from allpay.theory.costs import common_value, costs, distribution_of
-from allpay.theory.pooling import FALLS, Pool, not_best_responses, pool_at_cap
+from allpay.theory.pooling import CANDIDATE, FALLS, Pool, not_best_responses, pool_at_cap
 from allpay.theory.quantiles import (
     MOST_BREAKS,
     Curve,
@@ -79,9 +79,10 @@ class Equilibrium:
 
 
 def equilibrium(game: Game) -> Equilibrium | None:
-    """The symmetric equilibrium of a game when every bid from 0 to its cap is allowed; None where there is none.
+    """The symmetric equilibrium of a game when every bid from 0 to its cap is allowed; None where none is known.
 
-    `why_no_equilibrium` says why. The bid grid of the game plays no part. The settings:
+    `why_no_equilibrium` says why. There may be others: where several ranks win and ranks pay differently, all may bid the
+    same without a cap, as .5 under prizes (.5, .5, 0), payments (1, .2, .2) and the common value 1. The bid grid of the game plays no part. The settings:
 
     - private values, risk-neutral: c(q) S(q) = ∫₀^q v(t) dΠ(t) (Moldovanu & Sela 2001 for prizes);
     - a common value, risk-neutral or CARA: Σ_k P_k(q) u(v·a_k − p_k·c(q)) = u(v·a_n), since every bid of the mixture
@@ -137,7 +138,7 @@ def _solve(game: Game) -> Equilibrium | str:
     pool, fault = None, _fault(game, curve)
     if fault and game.max_bid is not None:
         pool = pool_at_cap(game, ranks, curve)
-        fault = None if pool else f"{fault}, and no pooling of bids at the cap is an equilibrium"
+        fault = None if pool else f"{fault}; nor is one found in which bids pool at the cap"
     if fault:
         return fault
     if pool is not None and pool.start > 0:  # integrals end and begin there
@@ -261,10 +262,7 @@ def _fault(game: Game, curve: Curve) -> str | None:
     drop = np.diff(cost)
     if np.min(drop) < -FALLS * np.max(cost):
         where = q[int(np.argmin(drop))]
-        return (
-            f"the bids that solve the equilibrium condition fall near quantile {where:.3g}, "
-            "so no equilibrium in nondecreasing bids exists"
-        )
+        return f"the bids that solve the equilibrium condition fall near quantile {where:.3g}, {CANDIDATE}"
     top = curve.last ** (1.0 / game.cost_power)
     if game.max_bid is not None and top > game.max_bid * (1 + 1e-9):
         return f"the equilibrium bids rise to {top:.6g}, above the cap of {game.max_bid:g}"
@@ -288,7 +286,7 @@ def _not_best(game: Game, ranks: Ranks, played: Played) -> str | None:
             )
     if given is None or game.risk_aversion == 0 or np.all(ranks.paid == ranks.paid[0]):
         return None  # a higher value gains more from a higher rank, so that the first-order condition suffices
-    flat = (played.panels.q.ravel(), played.curve.cost.ravel(), played.values.ravel())
+    flat = (played.panels.q.ravel(), played.panels.rest.ravel(), played.curve.cost.ravel(), played.values.ravel())
     return not_best_responses(game, ranks, *flat, played.pool)
 
 

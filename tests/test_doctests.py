@@ -1,0 +1,27 @@
+"""Every example in a docstring runs, in every module of the package."""
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import allpay
+from allpay.errors import AllpayError
+
+MODULES = [m.name for m in pkgutil.walk_packages(allpay.__path__, "allpay.") if not m.name.endswith("__main__")]
+
+
+@pytest.mark.parametrize("name", ["allpay", *MODULES])
+def test_examples_of_docstrings(name):
+    try:
+        module = importlib.import_module(name)
+    except AllpayError as missing:  # a door to a library that is not installed
+        assert "pip install" in str(missing)
+        pytest.skip(str(missing))
+    assert doctest.testmod(module).failed == 0
+
+
+def test_there_are_examples_to_run():
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    assert sum(len(t.examples) for name in ("allpay.game", "allpay.theory.symmetric") for t in finder.find(importlib.import_module(name))) > 5
