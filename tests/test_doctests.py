@@ -24,4 +24,5 @@ def test_examples_of_docstrings(name):
 
 def test_there_are_examples_to_run():
     finder = doctest.DocTestFinder(exclude_empty=True)
-    assert sum(len(t.examples) for name in ("allpay.game", "allpay.theory.symmetric") for t in finder.find(importlib.import_module(name))) > 5
+    modules = map(importlib.import_module, ("allpay.game", "allpay.theory.symmetric"))
+    assert sum(len(test.examples) for module in modules for test in finder.find(module)) > 5

@@ -75,7 +75,9 @@ def design_objective(game: Game, rule: str, objective: str = "revenue") -> _Valu
         edges = edges_for(n, given, game.risk_aversion)
     else:
         ranks = Ranks.of(alone, np.ones(n) if free_prizes else alone)
-        edges = panels_for(ranks, given, game.risk_aversion).edges
+        # how fast the highest bids change depends on the weights, so that the shortest panels are taken
+        fastest = math.inf if game.risk_aversion > 0 and not free_prizes else game.risk_aversion
+        edges = panels_for(ranks, given, fastest).edges
     nodes = _Nodes.at(game, *in_panels(edges))
     respond = responses(game, value, free_prizes, edges, nodes.q.reshape(-1, NODES), nodes.chance)
 

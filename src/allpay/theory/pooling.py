@@ -11,7 +11,7 @@ import numpy as np
 
 from allpay.game import Array, Game
 from allpay.theory.costs import common_value, distribution_of
-from allpay.theory.quantiles import Curve, breaks_of, values_at
+from allpay.theory.quantiles import SHORTEST, Curve, breaks_of, values_at
 from allpay.theory.ranks import Ranks
 
 ENDS = 1e-12
@@ -24,8 +24,13 @@ FALLS = 1e-9
 GAINS = 1e-7
 """The part of the highest value that some other bid may gain, and the bids still count as an equilibrium."""
 
-CANDIDATE = "so the one candidate that this program knows is no equilibrium; others, as bids that pool, are not ruled out"
+CANDIDATE = (
+    "so the one candidate that this program knows is no equilibrium; others, as bids that pool, are not ruled out"
+)
 """What follows where the solution of the equilibrium condition fails: no theorem that nothing else exists."""
+
+TOO_FAST = "the bids of the highest values change too fast for so much risk aversion to be found: give less of it"
+"""What is wrong where the panels next to quantile 1 are too long."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +161,8 @@ def not_best_responses(
     Args:
         q, rest, cost, values: `[nodes]`, rest being 1 − q; costs at and above the start of a pool do not count.
     """
-    some = np.unique(np.linspace(0, q.size - 1, 120).astype(int))
+    apart = np.flatnonzero(rest >= SHORTEST)  # nearer to 1, values are not told apart well enough
+    some = apart[np.unique(np.linspace(0, apart.size - 1, 120).astype(int))]
     q, v, c = q[some], values[some], cost[some]
     chance = ranks.chances(q, rest[some])
     if pool is not None:
@@ -168,7 +174,7 @@ def not_best_responses(
     worth = certain(game.risk_aversion, chance, money)
     own, much = np.diag(worth), GAINS * v[-1]
     if np.min(np.diff(own)) < -much:  # a higher value is never worth less
-        return "the bids of the highest values change too fast for so much risk aversion to be found: give less of it"
+        return TOO_FAST
     if np.max(worth - own[:, None]) > much:
         return f"the bids that solve the first-order condition are no best responses, {CANDIDATE}"
     return None

@@ -30,6 +30,9 @@ DEEP = 10
 SHORTEST = 1e-15
 """The least length of the last one; quantiles nearer to 1 are not told apart well enough."""
 
+BELOW_ONE = float(np.nextafter(1.0, 0.0))
+"""The highest quantile at which a value is asked for; the highest value itself may be infinite."""
+
 MOST_BREAKS = 100_000
 """So many breaks × ranks the values of a game may have at most; each takes a panel, and each of several tables 128 bytes."""
 
@@ -216,9 +219,9 @@ def panels_for(ranks: Ranks, given: Distribution | None = None, rho: float = 0.0
 
 
 def in_panels(edges: Array) -> tuple[Array, Array]:
-    """Quantiles and their weights, each `[panels, nodes]`."""
+    """Quantiles, all below 1, and their weights, each `[panels, nodes]`."""
     half, rule = np.diff(edges)[:, None] / 2, legendre_rule()
-    return edges[:-1, None] + half * (1 + rule.nodes), half * rule.weights
+    return np.minimum(edges[:-1, None] + half * (1 + rule.nodes), BELOW_ONE), half * rule.weights
 
 
 def rest_in_panels(edges: Array) -> Array:

@@ -18,9 +18,10 @@ from numpy.typing import ArrayLike
 from allpay.errors import AllpayError
 from allpay.game import Array, Distribution, Game, check_game
 from allpay.theory.costs import common_value, costs, distribution_of
-from allpay.theory.pooling import CANDIDATE, FALLS, Pool, not_best_responses, pool_at_cap
+from allpay.theory.pooling import CANDIDATE, FALLS, TOO_FAST, Pool, not_best_responses, pool_at_cap
 from allpay.theory.quantiles import (
     MOST_BREAKS,
+    SHORTEST,
     Curve,
     Panels,
     breaks_of,
@@ -287,7 +288,9 @@ def _not_best(game: Game, ranks: Ranks, played: Played) -> str | None:
     if given is None or game.risk_aversion == 0 or np.all(ranks.paid == ranks.paid[0]):
         return None  # a higher value gains more from a higher rank, so that the first-order condition suffices
     flat = (played.panels.q.ravel(), played.panels.rest.ravel(), played.curve.cost.ravel(), played.values.ravel())
-    return not_best_responses(game, ranks, *flat, played.pool)
+    wrong = not_best_responses(game, ranks, *flat, played.pool)
+    unresolved = 1 - played.panels.edges[-2] < 1.01 * SHORTEST
+    return TOO_FAST if wrong and unresolved and played.pool is None else wrong
 
 
 def two_bidder_all_pay(v1: float, v2: float) -> tuple[float, float, float]:
