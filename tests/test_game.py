@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-import allpay.game
 from allpay.errors import AllpayError
 from allpay.game import (
     MOST_CELLS,

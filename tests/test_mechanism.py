@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import allpay.mechanism
 from allpay.errors import AllpayError
 from allpay.mechanism import MOST_BIDDERS, RULES, Mechanism, all_pay, complete_weights, first_price
 

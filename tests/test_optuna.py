@@ -5,7 +5,6 @@ import pytest
 
 optuna = pytest.importorskip("optuna")
 
-import allpay.adapters.optuna as adapter  # noqa: E402
 from allpay.adapters.optuna import AllpaySampler, suggest_weights, weights_of  # noqa: E402
 from allpay.errors import AllpayError  # noqa: E402
 from allpay.simplex import OrderedSimplex  # noqa: E402

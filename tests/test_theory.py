@@ -492,7 +492,7 @@ def test_objective_refuses():
         (Game(Mechanism([1, 0, 0], [0, 0.5, 0.5]), max_bid=2.0), "highest bidder pays nothing"),
         (Game(Mechanism([0.7, 0.3, 0], [1, 0, 0]), max_bid=2.0), "rank 2 wins more"),
         (Game(Mechanism([0.5, 0.5, 0], [1, 0.1, 0]), Common()), "fall near quantile"),
-        (game("payments", [0.5, 0.5, 0], risk_aversion=40.0), "give less of it"),
+        (Game(Mechanism([1, 0, 0], [0.4, 1, 1]), risk_aversion=30.0), "give less of it"),
     ],
 )
 def test_why_there_is_none(g, words):

@@ -83,7 +83,8 @@ def equilibrium(game: Game) -> Equilibrium | None:
     """The symmetric equilibrium of a game when every bid from 0 to its cap is allowed; None where none is known.
 
     `why_no_equilibrium` says why. There may be others: where several ranks win and ranks pay differently, all may bid the
-    same without a cap, as .5 under prizes (.5, .5, 0), payments (1, .2, .2) and the common value 1. The bid grid of the game plays no part. The settings:
+    same without a cap, as .5 under prizes (.5, .5, 0), payments (1, .2, .2) and the common value 1. The bid grid of the game
+    plays no part. The settings:
 
     - private values, risk-neutral: c(q) S(q) = ∫₀^q v(t) dΠ(t) (Moldovanu & Sela 2001 for prizes);
     - a common value, risk-neutral or CARA: Σ_k P_k(q) u(v·a_k − p_k·c(q)) = u(v·a_n), since every bid of the mixture
