@@ -84,7 +84,7 @@ def indifferent(chance: Array, gains: Array, paid: Array, rho: float, start: Arr
 def _private_cost(game: Game, ranks: Ranks, panels: Panels) -> Cost | str:
     given = distribution_of(game)
     values = values_at(given, panels.q)
-    first = first_cost(float(np.asarray(given.quantile(0.0))), ranks)
+    first = first_cost(float(values_at(given, 0.0)), ranks)
     if game.risk_aversion == 0:
         # c S = ∫₀^q v dΠ, with that integral as (Π − a_n) times a mean of the values below q
         below, mean = means_below(given, values, ranks, panels)

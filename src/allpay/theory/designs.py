@@ -176,7 +176,7 @@ def _assess_pooled(design: _Design, nodes: _Nodes, cost: Array, cap: float) -> _
     """The same where bids pool; the panel in which the threshold lies is cut there, and costs to its left interpolated."""
     game, edges, value, n = design.game, design.edges, common_value(design.game), design.game.bidders
     ranks = Ranks.of(design.prizes, design.payments)
-    first = first_cost(value if value is not None else float(distribution_of(game).quantile(0.0)), ranks)
+    first = first_cost(value if value is not None else float(values_at(distribution_of(game), 0.0)), ranks)
     curve = Curve(edges, cost.reshape(-1, NODES), first, float(cost[-1]), game.cost_power)
     pool = pool_at_cap(game, ranks, curve)
     if pool is None:

@@ -120,7 +120,7 @@ def _averse_response_by_rank(given: Distribution, values: Array, rho: float, edg
     c′ = f = Σ_k P_k′ u_k / Σ_k P_k p_k m_k with m_k = u_k′, all relative to the ranks that matter, as in `Ranks.odds`.
     """
     places = np.arange(n - 1, -1, -1)  # n − k
-    lowest, rest = float(np.asarray(given.quantile(0.0))), rest_in_panels(edges)
+    lowest, rest = float(values_at(given, 0.0)), rest_in_panels(edges)
     log = log_binomials(n) + places * np.log(q)[..., None] + places[::-1] * np.log(rest)[..., None]
 
     def respond(prizes: Array, payments: Array, paid: Array) -> tuple[Array, PullBack]:
