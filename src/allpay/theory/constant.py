@@ -10,7 +10,7 @@ from allpay.errors import AllpayError, short
 from allpay.game import Array, Distribution
 from allpay.scalars import unboxed
 from allpay.theory.noformula import NoFormula, check_number
-from allpay.theory.quantiles import breaks_of, has_atoms
+from allpay.theory.quantiles import declared_breaks, has_atoms
 from allpay.theory.symmetric import ATOMS
 
 ROUNDING = 1e-12
@@ -46,7 +46,7 @@ def distribution_of(values: Values) -> Distribution | NoFormula:
     if isinstance(values, type) or not callable(getattr(values, "quantile", None)):
         raise AllpayError(f"values must be a number or a distribution, as Uniform(0, 1): got {short(values)}")
     assert not isinstance(values, float)
-    if not isinstance(values, Constant) and len(breaks_of(values)) == 0 and has_atoms(values):
+    if not isinstance(values, Constant) and not declared_breaks(values).size and has_atoms(values):
         return NoFormula(ATOMS)
     return values
 

@@ -30,6 +30,18 @@ DEEP = 10
 SHORTEST = 1e-15
 """The least length of the last one; quantiles nearer to 1 are not told apart well enough."""
 
+ROUNDS = 12
+"""How often jumps are looked for: each time one is found in every interval between those that are known."""
+
+SMOOTH = 9
+"""After so many halvings an interval whose values are smooth has lost most of their rise."""
+
+JUMP = 1 / 32
+"""The part of the rise of values within a four-hundredth of all quantiles that a jump must have to be found."""
+
+SMALLEST = 1e-9
+"""The part of the whole rise of values that a jump must have to count."""
+
 BELOW_ONE = float(np.nextafter(1.0, 0.0))
 """The highest quantile at which a value is asked for; the highest value itself may be infinite."""
 
@@ -40,8 +52,8 @@ APART = 1e-9
 """Edges of panels nearer than this to a break of the values give way to it."""
 
 
-def breaks_of(given: Distribution) -> Array:
-    """`[jumps]` the quantiles at which the quantile function jumps or has a kink, if the distribution says so.
+def declared_breaks(given: Distribution) -> Array:
+    """`[jumps]` the quantiles at which a distribution says that its quantile function jumps or has a kink.
 
     Raises:
         AllpayError: if they are not numbers between 0 and 1, increasing.
@@ -53,6 +65,75 @@ def breaks_of(given: Distribution) -> Array:
     if not (found.ndim == 1 and np.all((found > 0) & (found < 1)) and np.all(np.diff(found) > 0)):
         raise AllpayError(f"the breaks of {given} must be quantiles between 0 and 1, increasing: got {found.tolist()}")
     return found
+
+
+def breaks_of(given: Distribution) -> Array:
+    """`[jumps]` the quantiles that a distribution declares, and those at which its quantile function is found to jump.
+
+    Raises:
+        AllpayError: as `declared_breaks`, and if the quantile function is not finite, ≥ 0 and nondecreasing.
+    """
+    settings = getattr(given, "__dataclass_params__", None)
+    if settings is not None and settings.frozen:
+        try:
+            return _breaks_of_frozen(given)
+        except TypeError:  # a field that cannot be hashed
+            pass
+    return _search_breaks(given)
+
+
+@lru_cache(maxsize=256)
+def _breaks_of_frozen(given: Distribution) -> Array:
+    """Those of a distribution that cannot change."""
+    found = _search_breaks(given)
+    found.setflags(write=False)
+    return found
+
+
+def _search_breaks(given: Distribution) -> Array:
+    """Declared breaks, and jumps between them, found by bisection until no interval between two has one."""
+    found = declared_breaks(given)
+    ends = 10.0 ** np.arange(-12, -2)
+    grid = np.unique(np.concatenate([ends, np.linspace(0, 1, 401)[1:-1], 1 - ends]))
+    for _ in range(ROUNDS):
+        more = _jumps(given, np.union1d(grid, found), found)
+        if not more.size:
+            break
+        found = np.union1d(found, more)
+    return found
+
+
+def _jumps(given: Distribution, edges: Array, known: Array) -> Array:
+    """One jump within each interval that has one, as the first quantile that belongs to the values after it.
+
+    Each interval is halved again and again, and the half kept across which values rise more. Where they are smooth their rise
+    halves too, and after a few steps little of it is left; a jump stays as it is.
+    """
+    inset = np.where(np.isin(edges, known), 1e-12, 0.0)
+    left, right = edges[:-1] + inset[:-1], edges[1:] - inset[1:]
+    apart = left < right
+    left, right = left[apart], right[apart]
+    low, high = _rising(given, np.stack([left, right], -1).ravel()).reshape(-1, 2).T
+    if not left.size:
+        return left
+    least = np.maximum((high - low) * JUMP, (high.max() - low.min()) * SMALLEST)
+    for step in range(64):
+        if step == SMOOTH:
+            kept = high - low > least
+            left, right, low, high, least = (x[kept] for x in (left, right, low, high, least))
+        if not left.size:
+            break
+        middle = (left + right) / 2
+        at = np.clip(_rising(given, middle), low, high)
+        above = high - at > at - low
+        left, low = np.where(above, middle, left), np.where(above, at, low)
+        right, high = np.where(above, right, middle), np.where(above, high, at)
+    return right[high - low > least]
+
+
+def _rising(given: Distribution, q: Array) -> Array:
+    """The values at increasing quantiles, also where rounding makes one fall; they are checked elsewhere."""
+    return np.maximum.accumulate(np.asarray(given.quantile(q.copy()), float))
 
 
 def has_atoms(given: Distribution) -> bool:

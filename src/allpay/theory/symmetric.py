@@ -25,6 +25,7 @@ from allpay.theory.quantiles import (
     Curve,
     Panels,
     breaks_of,
+    declared_breaks,
     edges_for,
     has_atoms,
     in_panels,
@@ -244,9 +245,9 @@ def _unpaid(ranks: Ranks) -> str | None:
 
 def indistinct(given: Distribution, ranks: int) -> str | None:
     """What is wrong with private values if theory cannot tell them apart."""
-    jumps = len(breaks_of(given))
-    if jumps == 0 and has_atoms(given):
+    if not declared_breaks(given).size and has_atoms(given):
         return ATOMS
+    jumps = len(breaks_of(given))
     if jumps * ranks > MOST_BREAKS:
         return (
             f"theory takes at most {MOST_BREAKS:,} different values × ranks: got {jumps + 1:,} × {ranks:,}; "
