@@ -14,7 +14,7 @@ import allpay
 SOURCE = Path(allpay.__file__).parent
 
 FLOORS = [
-    {"errors", "files", "progress", "scalars", "versions"},
+    {"compiled", "cores", "errors", "files", "progress", "scalars", "versions"},
     {"mechanism", "game", "payoffs", "simplex"},
     {"auction", "theory"},
     {"outcome", "learners"},

@@ -49,6 +49,7 @@ from allpay.cli.options import (
 from allpay.cli.results import labelled
 from allpay.cli.running import design_by_theory, run_studies, simulate_study
 from allpay.errors import AllpayError, one_of
+from allpay.files import in_shell
 
 if TYPE_CHECKING:
     from allpay.mechanism import Mechanism
@@ -232,14 +233,18 @@ def init(
         raise AllpayError(f"{file} exists: choose another name, or remove it") from None
     except OSError as error:
         raise AllpayError(f"cannot write {file}: {error.strerror}; choose another place") from None
-    typer.echo(f"Wrote {file}. Change it, then: allpay run {file}")
+    typer.echo(f"Wrote {file}. Change it, then: allpay run {in_shell(file)}")
 
 
 @command
 def run(
     file: Annotated[Path, typer.Argument(help="a study file, see `allpay init`", show_default=False)],
     out: Annotated[
-        Path | None, typer.Option(help="the study's folder", show_default="the file's name without .toml")
+        Path | None,
+        typer.Option(
+            help="the study's folder",
+            show_default="the file's name without .toml",
+        ),
     ] = None,
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -248,7 +253,12 @@ def run(
     """Run a study file: sweep, fit, ascend, check; all of it kept in a folder."""
     from allpay.study.file import read_study
 
-    run_studies({"": read_study(file)}, file.with_suffix("") if out is None else out, workers, scheduler, as_json)
+    run_studies({"": read_study(file)}, folder_of(file) if out is None else out, workers, scheduler, as_json)
+
+
+def folder_of(file: Path) -> Path:
+    """The folder of a study file that is run: its own name without .toml, or with -study."""
+    return file.with_suffix("") if file.suffix.lower() == ".toml" else file.with_name(f"{file.name}-study")
 
 
 @command
@@ -314,7 +324,7 @@ def status(
     elif finished:
         typer.echo(f"finished: see {folder / 'summary.txt'}")
     else:
-        typer.echo(f"not finished: allpay resume {folder}")
+        typer.echo(f"not finished: allpay resume {in_shell(folder)}")
 
 
 @command
@@ -339,7 +349,7 @@ def export(
             table = read(store, found.computed)
             tables.append(labelled(table, study) if len(studies) > 1 else table)
     if not tables:
-        raise AllpayError(f"{folder} has no finished rounds yet: allpay resume {folder}")
+        raise AllpayError(f"{folder} has no finished rounds yet: allpay resume {in_shell(folder)}")
     table = pl.concat(tables)
     content = io.BytesIO()
     if file_format == "csv":
@@ -347,7 +357,7 @@ def export(
     elif file_format == "parquet":
         table.write_parquet(content)
     else:
-        table.write_ndjson(content)
+        table.with_columns(pl.col("seed").cast(pl.String)).write_ndjson(content)  # few readers of JSON take 64 bits
     if to is None:
         sys.stdout.buffer.write(content.getvalue())
     else:

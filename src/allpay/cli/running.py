@@ -10,9 +10,14 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from allpay.cli.console import INTERRUPTED, fail, plain, print_json, reporting
+from allpay.cli.console import fail, plain, print_json, reporting
 from allpay.cli.results import result_values, summary_of, write_results
+from allpay.cli.stopping import Keeping, Terminated, status_of
 from allpay.errors import AllpayError
+from allpay.files import in_shell
+
+WIDE = 1000
+"""Letters of a line: numbers are never cut to fit a terminal, which breaks long lines itself."""
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,6 +46,7 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
             specification, rule, learner = study.specification(), study.space.rule, study.learner.name
             if out is not None:
                 store = stack.enter_context(open_store(out, specification, versions()))
+                stack.enter_context(Keeping(how_to_go_on(out), store.log))
             with bars.stage(f"{rule}, {learner}: bidders learn"), listening(bars.advance):
                 outcome = learn_one(study, store)
             seconds = time.perf_counter() - start
@@ -76,7 +82,7 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
             if out is not None and store is not None:
                 held = {"versions": versions(), "results": [{**values, "specification": specification}]}
                 text = io.StringIO()
-                told(Console(file=text, highlight=False, width=100))
+                told(_plain_console(text))
                 write(out / "summary.txt", lambda file: file.write(text.getvalue().encode()))
                 write(out / RESULT, lambda file: file.write(json.dumps(plain(held), indent=2).encode()))
                 store.log(f"written: summary.txt, {RESULT}")
@@ -85,7 +91,14 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
     if as_json:
         print_json(values)
     else:
-        told(Console(highlight=False))
+        told(Console(highlight=False, width=WIDE))
+
+
+def _plain_console(file: io.StringIO) -> "Console":
+    """Writes text without colours, whatever the terminal's are."""
+    from rich.console import Console
+
+    return Console(file=file, highlight=False, width=WIDE, force_terminal=False, color_system=None)
 
 
 def simulated_in_words(
@@ -138,10 +151,15 @@ def simulated_in_words(
 
 def go_on(error: KeyboardInterrupt | AllpayError, folder: Path | None) -> NoReturn:
     """End the program with one line that says how to go on with the study in a folder, if there is one."""
-    kept = "" if folder is None else f"; what is finished is kept: allpay resume {folder}"
+    kept = "" if folder is None else how_to_go_on(folder)
     if isinstance(error, KeyboardInterrupt):
-        fail(f"stopped{kept}", INTERRUPTED)
+        fail(f"{'terminated' if isinstance(error, Terminated) else 'stopped'}{kept}", status_of(error))
     raise AllpayError(f"{error}{kept}") from error
+
+
+def how_to_go_on(folder: Path) -> str:
+    """What the last line says of a study that is kept."""
+    return f"; what is finished is kept: allpay resume {in_shell(folder)}"
 
 
 def run_studies(
@@ -170,6 +188,7 @@ def run_studies(
             if out is not None:
                 size = max(designs_per_batch(study) for study in studies.values())
                 store = stack.enter_context(open_store(out, together(studies), versions(), size))
+                stack.enter_context(Keeping(how_to_go_on(out), store.log))
             for name, study in studies.items():
                 folder = None if out is None else store if name == "" else out / name
                 here = (processes_for(study) if scheduler is None else 1) if workers is None else workers

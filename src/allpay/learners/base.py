@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from allpay.auction import Played, play
+from allpay.cores import cores
 from allpay.errors import AllpayError, short
 from allpay.game import Array, Game, Setting, check_game
 from allpay.outcome import TOLERANCE, Outcome, fields_of, stake, threshold
@@ -302,15 +303,15 @@ def threads_limited(most: int | None) -> Iterator[None]:
 
 
 def threads() -> int:
-    """How many threads runs may take here."""
-    given = os.environ.get(THREADS)
+    """How many threads runs may take here.
+
+    Raises:
+        AllpayError: if the environment asks for a number that is none.
+    """
+    given = os.environ.get(THREADS, "").strip()
+    if given and not (given.isdecimal() and 1 <= len(given) <= 4 and int(given) >= 1):
+        raise AllpayError(f"{THREADS} must be a whole number from 1 to 9999: got {short(given)}; set it, or unset it")
     return _most_threads.get() or (int(given) if given else cores())
-
-
-def cores() -> int:
-    """How many cores this process may use, which a cluster or a container may have made fewer than there are."""
-    usable = getattr(os, "sched_getaffinity", None)
-    return len(usable(0)) if usable else os.cpu_count() or 1
 
 
 def each_run(function: Callable[[Game, np.uint64], Result], games: Sequence[Game], seeds: Seeds) -> list[list[Result]]:

@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit, uint64
 
 from allpay.auction import LEARNING, bid_key, high_index, low_index, rank_of, stream, word
+from allpay.compiled import compiled
 from allpay.errors import AllpayError
 from allpay.game import Array, Game, Private, Setting
 from allpay.learners.base import CHECKPOINTS, Seeds, each_run
@@ -152,7 +153,7 @@ def _utilities(game: Game) -> Array:
     return game.utility(game.value_grid[:, None, None] * prizes - game.costs[None, :, None] * payments)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _explore(  # type: ignore[no-untyped-def]
     state, step, estimate, count, best, runner_up, bidders, utilities, allowed, auctions, restart
 ):
@@ -188,7 +189,7 @@ def _explore(  # type: ignore[no-untyped-def]
     return state
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _exploit(  # type: ignore[no-untyped-def]
     state, step, estimate, count, best, runner_up, bidders, utilities, allowed, payments, bids, first, last, halving
 ):

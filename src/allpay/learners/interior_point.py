@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from allpay.compiled import compiled
 from allpay.game import Array, Game, Setting
 from allpay.learners.base import Payoffs, Seeds, check_self_play, self_play
 from allpay.outcome import Outcome
@@ -129,7 +129,7 @@ def _point(terms: int, bids: int, values: int) -> _Point:
     )
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _follow(best, p, game, falls, fewer_binomials, goal, trace):  # type: ignore[no-untyped-def]
     """Turn `best` `[values, bids]`, a random mixture, into the best strategy found; fill trace; return iterations taken."""
     values = len(best)
@@ -187,7 +187,7 @@ def _follow(best, p, game, falls, fewer_binomials, goal, trace):  # type: ignore
         attempt += 1
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _look(p, game, mix, step, length):  # type: ignore[no-untyped-def]
     """The payoffs of bids against rivals who play mix + length·step."""
     terms, bids, values = game.table.shape
@@ -204,7 +204,7 @@ def _look(p, game, mix, step, length):  # type: ignore[no-untyped-def]
                 p.payoff[v, b] += game.table[g, b, v] * p.averages[g, b]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _start_slacks(payoff, slack, level, v):  # type: ignore[no-untyped-def]
     """Levels a little above the best payoff, and the slacks that belong to them."""
     high, low = -np.inf, np.inf
@@ -215,7 +215,7 @@ def _start_slacks(payoff, slack, level, v):  # type: ignore[no-untyped-def]
         slack[b] = level[v] - payoff[b]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _complementarity(p, allowed, length):  # type: ignore[no-untyped-def]
     """The mean of x·s after a step of that length: μ."""
     total = 0.0
@@ -228,7 +228,7 @@ def _complementarity(p, allowed, length):  # type: ignore[no-untyped-def]
     return total / count
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _linearise(p, game):  # type: ignore[no-untyped-def]
     """Fill ratio and the factored matrix of the step of the cdf, F(b) for b = 1 … K−1 being the chance of a bid below b.
 
@@ -269,7 +269,7 @@ def _linearise(p, game):  # type: ignore[no-untyped-def]
     _factor(matrix, p.pivots)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _direct(p, game, mu):  # type: ignore[no-untyped-def]
     """Fill the steps towards x·s = mu; return the length in (0, 1] at which a mix or slack hits 0, 0 if there is no step.
 
@@ -318,7 +318,7 @@ def _direct(p, game, mu):  # type: ignore[no-untyped-def]
     return length
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _shorten(p, game, length):  # type: ignore[no-untyped-def]
     """Half the step, up to six times, until what the curvature of payoffs adds to any slack is a small part of it."""
     before = p.payoff.copy()
@@ -337,7 +337,7 @@ def _shorten(p, game, length):  # type: ignore[no-untyped-def]
     return length
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _factor(a, pivots):  # type: ignore[no-untyped-def]
     """LU factors of `a` in its place, with row pivots. For matrices this small it is as fast as LAPACK, and one thread's."""
     n = len(a)
@@ -358,7 +358,7 @@ def _factor(a, pivots):  # type: ignore[no-untyped-def]
                     a[i, j] -= factor * a[k, j]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _substitute(a, pivots, y):  # type: ignore[no-untyped-def]
     """Turn y into the solution of the equations whose factors are `a`."""
     n = len(a)

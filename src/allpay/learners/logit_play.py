@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numba import njit
 
+from allpay.compiled import compiled
 from allpay.errors import AllpayError
 from allpay.game import Array, Game, Setting
 from allpay.learners.base import Payoffs, Seeds, check_self_play, self_play
@@ -74,7 +74,7 @@ class LogitPlay:
         return self_play(self, kernel, games, seeds)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _logit_play(  # type: ignore[no-untyped-def]
     total, coefficients, table, allowed, nodes, weights, log_binomials, start, stop, weighting, hottest, cooling
 ):

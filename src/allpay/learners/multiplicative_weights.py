@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numba import njit
 
+from allpay.compiled import compiled
 from allpay.errors import AllpayError
 from allpay.game import Array, Game, Setting
 from allpay.learners.base import Payoffs, Seeds, check_self_play, self_play
@@ -77,7 +77,7 @@ class MultiplicativeWeights:
         return self_play(self, kernel, games, seeds)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _multiplicative_weights(  # type: ignore[no-untyped-def]
     score, gains, total, coefficients, table, allowed, nodes, weights, log_binomials, start, stop, rate, averaging
 ):

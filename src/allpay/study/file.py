@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from allpay.errors import AllpayError, one_of
+from allpay.files import in_shell
 from allpay.game import Beta, Common, Discrete, Lognormal, Power, Private, Setting, Uniform, distribution
 from allpay.learners import LEARNERS, kind_of, learner
 from allpay.learners.own import SEPARATOR
@@ -201,12 +202,16 @@ def read_study(path: Path) -> Study:
         AllpayError: naming file, key, value and remedy, if the file cannot be read or something in it does not fit.
     """
     if path.is_dir():
-        raise AllpayError(f"{path} is a folder: give a study file, or `allpay resume {path}` if it holds a study")
+        raise AllpayError(
+            f"{path} is a folder: give a study file, or `allpay resume {in_shell(path)}` if it holds a study"
+        )
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # editors on Windows begin it with a mark
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise AllpayError(f"cannot read {path}: {reason}; `allpay init {path}` writes one to begin with") from None
+        raise AllpayError(
+            f"cannot read {path}: {reason}; `allpay init {in_shell(path)}` writes one to begin with"
+        ) from None
     try:
         return StudyFile.model_validate(tomllib.loads(text)).build()
     except tomllib.TOMLDecodeError as error:
