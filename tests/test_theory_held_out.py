@@ -1,5 +1,6 @@
 """Equilibria by other mathematics: exponential means and an initial value problem for the risk-averse, sums over jumps."""
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -179,7 +180,7 @@ def test_many_jumps_are_found():
                 quad(
                     lambda q, v=values, n=n: float(v.quantile(q)) * n * (n - 1) * q ** (n - 2) * (1 - q), a, b - 1e-15
                 )[0]
-                for a, b in zip(ends, ends[1:], strict=False)
+                for a, b in itertools.pairwise(ends)
             )
             assert solved(Game(all_pay(n), Private(values))).revenue == pytest.approx(second, rel=1e-9)
 

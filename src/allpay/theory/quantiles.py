@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -83,7 +84,7 @@ def breaks_of(given: Distribution) -> Array:
 
 
 @lru_cache(maxsize=256)
-def _breaks_of_frozen(given: Distribution) -> Array:
+def _breaks_of_frozen(given: Any) -> Array:
     """Those of a distribution that cannot change."""
     found = _search_breaks(given)
     found.setflags(write=False)
