@@ -76,8 +76,9 @@ def breaks_of(given: Distribution) -> Array:
     """
     settings = getattr(given, "__dataclass_params__", None)
     if settings is not None and settings.frozen:
+        frozen: Any = given
         try:
-            return _breaks_of_frozen(given)
+            return _breaks_of_frozen(frozen)
         except TypeError:  # a field that cannot be hashed
             pass
     return _search_breaks(given)
