@@ -36,6 +36,7 @@ def result_values(result: "Result") -> dict[str, Any]:
         "surrogate": {"r2": result.surrogate.r2, "rmse": result.surrogate.rmse},
         "equilibrium": result.exact,
         "equilibrium_best": None if result.exact_best is None else vars(result.exact_best),
+        "theory_missing": result.theory_missing,
         "verdicts": result.sweep.verdicts,
         "region": study.space.region,
         "strategy": study.strategy,

@@ -44,7 +44,7 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
             from allpay.report.rounds import draw_rounds
             from allpay.study.store import RESULT, open_store
             from allpay.study.sweep import learn_one
-            from allpay.theory import equilibrium
+            from allpay.theory import equilibrium_or_reason
             from allpay.versions import versions
 
             specification, rule, learner = study.specification(), study.space.rule, study.learner.name
@@ -55,7 +55,8 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
                 outcome = learn_one(study, store)
             seconds = time.perf_counter() - start
             game = outcome.games[0]
-            exact = equilibrium(game)
+            theory = equilibrium_or_reason(game)
+            exact = None if isinstance(theory, str) else theory
             note = coarseness(game, exact, float(outcome.revenue.mean()), float(outcome.converged.mean()))
             estimates = {
                 name: Estimate(tuple(getattr(outcome, name)[0].tolist()))
@@ -122,7 +123,7 @@ def simulated_in_words(
     from allpay.game import Private
     from allpay.report.words import significant
     from allpay.simplex import shown
-    from allpay.theory import why_no_equilibrium
+    from allpay.theory import equilibrium_or_reason
 
     game = outcome.games[0]
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -156,7 +157,7 @@ def simulated_in_words(
         if note:
             console.print(note, soft_wrap=True)
         if exact is None:
-            console.print(f"No closed form to compare with: {why_no_equilibrium(game)}", soft_wrap=True)
+            console.print(f"No closed form to compare with: {equilibrium_or_reason(game)}", soft_wrap=True)
 
     return told
 
