@@ -12,6 +12,7 @@ from allpay.acquisition import next_designs, overlooked, rivals
 from allpay.ascent import mirror_ascent, polish
 from allpay.errors import AllpayError
 from allpay.evidence import Evidence
+from allpay.frozen import ByValue
 from allpay.game import Array, Game, Private, Setting
 from allpay.learners import run_seeds
 from allpay.learners.base import outcome_from
@@ -78,8 +79,8 @@ class ExactBest:
     fraction: float
 
 
-@dataclass(frozen=True)
-class Result:
+@dataclass(frozen=True, eq=False)
+class Result(ByValue):
     """What a study says about the best design.
 
     Attributes:

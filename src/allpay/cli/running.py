@@ -91,7 +91,7 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
                 write(out / RESULT, lambda file: file.write(json.dumps(plain(held), indent=2).encode()))
                 table, _ = store.read_batch(0) or (None, {})
                 if table is not None:
-                    write_rounds(labelled(table, study), [study], out)
+                    write_rounds(labelled(table, study.space.rule, study.learner.name), [study], out)
                 draw_rounds(outcome, exact, out / "figure.png")
                 store.log(f"written: summary.txt, rounds, figure, {RESULT}")
     except (KeyboardInterrupt, AllpayError) as error:
@@ -202,11 +202,13 @@ def run_studies(
             from allpay.study.batches import designs_per_batch
             from allpay.study.executors import processes_for
             from allpay.study.file import together
-            from allpay.study.store import SURROGATE, open_store
+            from allpay.study.store import SURROGATE, check_below, open_store
             from allpay.versions import versions
 
-            for study in studies.values():
+            for name, study in studies.items():
                 check_enough(study)
+                if out is not None:
+                    check_below(out, name)
             if out is not None:
                 size = max(designs_per_batch(study) for study in studies.values())
                 store = stack.enter_context(open_store(out, together(studies), versions(), size))

@@ -63,6 +63,10 @@ def design_objective(game: Game, rule: str, objective: str = "revenue") -> _Valu
     """
     one_of("rule", rule, RULES)
     one_of("objective", objective, OBJECTIVES)
+    if game.own_utility:
+        raise AllpayError(
+            "the exact objective is for risk-neutral and CARA bidders: got a game with a utility of its own"
+        )
     n, free_prizes = game.bidders, rule == "prizes"
     value = common_value(game)
     given = distribution_of(game) if value is None else None

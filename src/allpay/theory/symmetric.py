@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from allpay.errors import AllpayError
+from allpay.frozen import ByValue
 from allpay.game import Array, Distribution, Game, check_game
 from allpay.theory.costs import common_value, costs, distribution_of
 from allpay.theory.pooling import CANDIDATE, FALLS, TOO_FAST, Pool, not_best_responses, pool_at_cap
@@ -45,7 +46,7 @@ ATOMS = (
 
 
 @dataclass(frozen=True, eq=False)
-class Equilibrium:
+class Equilibrium(ByValue):
     """The symmetric equilibrium in nondecreasing bids.
 
     Attributes:
@@ -63,7 +64,7 @@ class Equilibrium:
     pooled_from: float | None
     quantile: Array = field(repr=False)
     bid: Array = field(repr=False)
-    _bid: Callable[[Array], Array] = field(repr=False)
+    _bid: Callable[[Array], Array] = field(repr=False, compare=False)
 
     def bid_at(self, q: ArrayLike) -> Array:
         """The bid at quantiles `q` in [0, 1], same shape.
@@ -116,6 +117,10 @@ def equilibrium(game: Game) -> Equilibrium | None:
     return None if isinstance(found, str) else found
 
 
+OWN_UTILITY = "The game has a utility of its own, and the closed forms are for risk-neutral and CARA bidders."
+"""Why there is no closed form for a subclass of `Game`."""
+
+
 def why_no_equilibrium(game: Game) -> str | None:
     """One sentence that says why `equilibrium` returns None; None where it returns an equilibrium.
 
@@ -129,6 +134,8 @@ def why_no_equilibrium(game: Game) -> str | None:
 def _solve(game: Game) -> Equilibrium | str:
     """The equilibrium, or the sentence that says why there is none."""
     check_game(game)
+    if game.own_utility:
+        return OWN_UTILITY
     ranks = Ranks.of(game.mechanism.prizes, game.mechanism.payments)
     if ranks.gains[0] == 0:
         return _nobody_bids(game)
