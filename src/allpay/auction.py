@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from allpay.compiled import compiled
 from allpay.errors import AllpayError, short
+from allpay.frozen import ByValue
 from allpay.game import Array, Game, check_game
 from allpay.payoffs import as_strategy
 from allpay.scalars import whole
@@ -113,8 +114,8 @@ def _play(cumulative, payments, bids, auctions, state, step, revenue, highest): 
         highest[t] = bids[ranked[0]]
 
 
-@dataclass(frozen=True)
-class Settled:
+@dataclass(frozen=True, eq=False)
+class Settled(ByValue):
     """Auctions that are decided, each `[…, bidders]`.
 
     Attributes:
@@ -185,8 +186,8 @@ def turn_up(game: Game, auctions: int, random: np.random.Generator) -> NDArray[n
     return there & (random.random((auctions, n)) < presence) if np.any(presence < 1) else there
 
 
-@dataclass(frozen=True)
-class Played:
+@dataclass(frozen=True, eq=False)
+class Played(ByValue):
     """Sampled auctions: `[auctions]` the revenue, without fees, and the highest bid of each; 0 where nobody bids."""
 
     revenue: Array

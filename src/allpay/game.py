@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from allpay.attendance import Field, binomial_field
 from allpay.errors import AllpayError, one_of, short
+from allpay.frozen import Stateful, asked, derived
 from allpay.mechanism import TIES, Mechanism
 from allpay.preferences import Cara, Cost, Neutral, OwnCost, OwnUtility, PowerCost, Utility
 from allpay.scalars import LEAST, MOST, Bound, above_zero, plain_fields, real, truth, whole
@@ -55,8 +56,8 @@ SHAPE = Bound(at_least=0.01, at_most=1e6)
 class Distribution(Protocol):
     """A distribution of values, given by its quantile function. Any object with this method will do.
 
-    Where that function jumps, as between values that have a probability of their own, `theory` must be told: by a property
-    `breaks`, the quantiles between 0 and 1 at which it does, increasing. See `Discrete`.
+    Where values have a probability of their own, `theory` must be told where they begin and end: by a property `breaks`, the
+    quantiles between 0 and 1 at which the function jumps, increasing (see `Discrete`). Other jumps are found.
     """
 
     def quantile(self, q: ArrayLike) -> Array:
@@ -299,9 +300,9 @@ class Private:
             )
             shown = given.__name__ if isinstance(given, type) else repr(given)
             raise AllpayError(f"private values need a distribution: got {shown}; {remedy}")
-        if self.levels is None:
+        if asked(self.levels) is None:
             points = self.distribution.points if isinstance(self.distribution, Discrete) else ()
-            object.__setattr__(self, "levels", len(points) or DEFAULT_LEVELS)
+            object.__setattr__(self, "levels", derived(len(points) or DEFAULT_LEVELS))
         plain_fields(self, levels="value levels")
         _check_levels("value levels", self.levels)
 
@@ -372,6 +373,24 @@ class Common:
     @property
     def highest(self) -> float:
         return self.value
+
+
+_DERIVED = (
+    *(
+        "bidders",
+        "groups",
+        "counts",
+        "value_grid",
+        "value_grids",
+        "bid_grid",
+        "costs",
+        "cost_grids",
+        "allowed",
+        "limits",
+    ),
+    *("efforts", "top_bid", "field", "presence", "turnout", "own_utility"),
+)
+"""What follows from the fields of a game, in more than one way: no subclass may say otherwise."""
 
 
 @dataclass(frozen=True)
@@ -450,7 +469,7 @@ def groups_of(given: Sequence[Any]) -> Groups:
 
 
 @dataclass(frozen=True)
-class Game:
+class Game(Stateful):
     """Bidders with values bid on a grid under a mechanism.
 
     A bidder of value v, bid b and rank k has the money payoff z = v·a_k − p_k·b^cost_power, and the utility z, or
@@ -481,6 +500,14 @@ class Game:
     max_bid: MaxBid | None = None
     overbidding: bool = True
     attendance: Field | float = 1.0
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        taken = [name for name in _DERIVED if name in vars(cls)]
+        if taken:
+            raise AllpayError(
+                f"a subclass of Game may have a utility of its own: got {', '.join(taken)}, which not all would follow"
+            )
 
     def __post_init__(self) -> None:
         if not isinstance(self.mechanism, Mechanism):
@@ -729,11 +756,6 @@ class Game:
         }
         return tuple(name for name, there in named.items() if there)
 
-    @property
-    def own_utility(self) -> bool:
-        """Whether a subclass has a utility of its own."""
-        return type(self).utility is not Game.utility
-
     def utility_of(self, group: int, money: ArrayLike) -> Array:
         """Utility of a money payoff, any shape, of a bidder of a group; 0 for 0."""
         return self.groups[group][0].utility.utility(money) if self.grouped else self.utility(money)
@@ -743,8 +765,16 @@ class Game:
             raise AllpayError("bidders of this game differ: look at each of its groups")
         return rows[0]
 
+    @property
+    def own_utility(self) -> bool:
+        """Whether a subclass has a utility of its own: exact payoffs and learners follow it, theory has no formula for it."""
+        return type(self).utility is not Game.utility
+
     def utility(self, money: ArrayLike) -> Array:
-        """Utility of a money payoff, any shape: itself, or (1 − e^{−ρz})/ρ."""
+        """Utility of a money payoff, any shape: itself, or (1 − e^{−ρz})/ρ.
+
+        A subclass may have another, increasing and 0 at 0. Studies are of a `Setting`, which has none.
+        """
         z = np.asarray(money, float)
         return z if self.risk_aversion == 0 else -np.expm1(-self.risk_aversion * z) / self.risk_aversion
 

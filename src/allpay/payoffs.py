@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from allpay.attendance import effective, none_above
 from allpay.compiled import compiled
 from allpay.errors import AllpayError
+from allpay.frozen import ByValue
 from allpay.game import Array, Game, check_game
 from allpay.preferences import Neutral
 from allpay.ranking import Ranking, gauss_rules, rank_averages, rank_chances
@@ -30,8 +31,8 @@ SAME_SCORE = 1e-12
 """Scores that differ by less, relative to the highest, tie."""
 
 
-@dataclass(frozen=True)
-class Terms:
+@dataclass(frozen=True, eq=False)
+class Terms(ByValue):
     """A game's expected payoff as a sum: payoff[i, b, v] = Σ_g table[i, g, b, v] · (Σ_k coefficients[g, k] P_k) of group i.
 
     Risk-neutral bidders need two terms, the expected share (coefficients a) at weight v, and the expected fraction paid
@@ -86,8 +87,8 @@ def seen(game: Game, coefficients: Array) -> Array:
     return coefficients if game.field is None else effective(coefficients, game.field.among(game.bidders))
 
 
-@dataclass(frozen=True)
-class Quadrature:
+@dataclass(frozen=True, eq=False)
+class Quadrature(ByValue):
     """Gauss–Legendre nodes and weights on [0, 1], and ln C(n−1, k): what tie averages need to know of n."""
 
     nodes: Array
@@ -329,8 +330,8 @@ def best_responses(averages, table, allowed, best, payoff, u):  # type: ignore[n
                 best[v] = b
 
 
-@dataclass(frozen=True)
-class Evaluation:
+@dataclass(frozen=True, eq=False)
+class Evaluation(ByValue):
     """What a profile of strategies is worth, exactly, on the grid.
 
     Attributes:
