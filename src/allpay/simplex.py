@@ -14,13 +14,19 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from allpay.errors import AllpayError, one_of
+from allpay.errors import AllpayError, one_of, short
 from allpay.scalars import plain_fields, real
 
 Array = NDArray[np.float64]
 
 SAMPLINGS = ("uniform", "sobol", "grid")
 """How designs can be spread: at random, by scrambled Sobol points, or the averages of so many corners."""
+
+MOST_CUT = 20_000_000
+"""A bound on the first weight cuts a simplex in two; its corners may have so many weights together, 8 bytes each."""
+
+MOST_SOBOL = 21_201
+"""Dimensions that Sobol points can have: there are no more direction numbers (Joe & Kuo 2008)."""
 
 TOLERANCE = 1e-6
 """How far a design may lie outside its polytope by rounding."""
@@ -232,6 +238,14 @@ class OrderedSimplex:
                 side = f"above {low:.4g}" if sign > 0 else f"below {high:.4g}"
                 raise AllpayError(f"the first weight of any design lies {side}: got {words} {bound:g}")
             if np.any(sign * (first - bound) > 0):
+                above = int(np.sum(sign * (first - bound) > 0))
+                weights = above * (self.m - above) * self.m
+                if weights > MOST_CUT:
+                    raise AllpayError(
+                        f"a first weight {words} {bound:g} leaves {above * (self.m - above):,} corners of {self.m:,} weights, "
+                        f"{weights * 8e-9:.3g} GB: let fewer ranks carry weight, or give a bound nearer to {low:.4g} or "
+                        f"{high:.4g}"
+                    )
                 cut = _Cut(sign * first, sign * bound)
                 if cut.volume[-1, -1] == 0:
                     raise AllpayError(f"hardly any design has a first weight {words} {bound:g}: give another bound")
@@ -313,7 +327,10 @@ class Box:
     def __post_init__(self) -> None:
         plain_fields(self)
         for bounds in ("low", "high"):
-            object.__setattr__(self, bounds, tuple(real(f"a {bounds} bound", x) for x in getattr(self, bounds)))
+            given = getattr(self, bounds)
+            if not isinstance(given, (tuple, list, np.ndarray)) or getattr(given, "ndim", 1) != 1:
+                raise AllpayError(f"{bounds} must be several numbers, one for each rank: got {short(given)}")
+            object.__setattr__(self, bounds, tuple(real(f"a {bounds} bound", x) for x in given))
         if not 1 <= len(self.low) == len(self.high) <= self.n:
             raise AllpayError(f"between 1 and {self.n} of {self.n} ranks can carry weight: got {len(self.low)}")
         for rank, (low, high) in enumerate(zip(self.low, self.high, strict=True), start=1):
@@ -478,6 +495,11 @@ def spread(polytope: Polytope, count: int, rng: np.random.Generator, sampling: s
         return polytope.uniform(count, rng)
     if sampling == "grid":
         return grid(polytope, count)
+    if polytope.cube > MOST_SOBOL:
+        raise AllpayError(
+            f"Sobol points have at most {MOST_SOBOL:,} dimensions: got {polytope.cube:,}; give the sampling uniform, or "
+            "fewer ranks"
+        )
     from scipy.stats import qmc
 
     points = qmc.Sobol(polytope.cube, scramble=True, seed=rng).random_base2((max(count, 1) - 1).bit_length())

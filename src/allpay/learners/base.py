@@ -13,18 +13,18 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
+from typing import Annotated, Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from allpay.auction import Played, play
+from allpay.auction import MOST_AUCTIONS, Played, check_auctions, play
 from allpay.errors import AllpayError, short
 from allpay.game import Array, Game, Setting, check_game
 from allpay.outcome import TOLERANCE, Outcome, fields_of, stake, threshold
 from allpay.payoffs import Evaluation, as_strategy, evaluate, exploitability, quadrature, terms
 from allpay.progress import advance
-from allpay.scalars import plain_fields, whole
+from allpay.scalars import Bound, plain_fields, whole
 
 Seeds = NDArray[np.uint64]
 Result = TypeVar("Result")
@@ -37,6 +37,18 @@ MOST_ROUNDS = 100_000
 
 MOST_LEARNERS = 10_000
 """More bidders than this are refused where payoffs are exact: the time for them grows faster than their square."""
+
+MEMORY = 2**31
+"""Bytes that the runs of a process, or the strategies that they end with, may take at the same time."""
+
+SEED = Bound(at_least=0, at_most=2**128 - 1)
+"""How large a seed may be: NumPy's seed sequences take in so much at a time."""
+
+Iterations = Annotated[int, Bound(at_least=1, at_most=10**9, remedy="give fewer")]
+Auctions = Annotated[int, Bound(at_least=1, at_most=MOST_AUCTIONS, remedy="give fewer")]
+Tolerance = Annotated[float, Bound(above=0, at_most=1, remedy="it is a part of the stake")]
+Weighting = Annotated[float, Bound(at_least=0, low="be at least 0 and finite", at_most=20)]
+"""Numbers that learners have, with their bounds: 10⁹ iterations weighted by t^20 add up to 10^188."""
 
 CHECKPOINTS = 32
 """How many times along a run exploitability is recorded."""
@@ -104,10 +116,20 @@ def run_seeds(seed: int, designs: int | Sequence[int], rounds: int, stream: int 
         rounds: how many rounds.
         stream: another stream gives other seeds: what a study trains on and what checks it must not share one.
     """
-    seed, rounds = whole("seed", seed), whole("rounds", rounds)
-    if seed < 0:
-        raise AllpayError(f"seed must be at least 0: got {seed}")
-    indices = designs if isinstance(designs, Sequence) else range(whole("designs", designs))
+    seed, rounds, stream = whole("seed", seed), whole("rounds", rounds), whole("stream", stream)
+    SEED.check("seed", seed)
+    Bound(at_least=0).check("stream", stream)
+    if rounds != 0:
+        check_rounds(rounds)
+    if isinstance(designs, (str, bytes)):
+        raise AllpayError(f"designs must be a number, or the numbers of some: got {short(designs)}")
+    if not isinstance(designs, Sequence):
+        designs = whole("designs", designs)
+        Bound(at_least=0, at_most=1_000_000, remedy="give fewer").check("designs", designs)
+        designs = range(designs)
+    indices = [whole("the number of a design", d) for d in designs]
+    for d in indices:
+        Bound(at_least=0).check("the number of a design", d)
     return np.array(
         [
             [
@@ -175,13 +197,15 @@ def check_learner(learner: object) -> None:
     if isinstance(learner, type):
         raise AllpayError(f"{learner.__name__} is a class: call it, as {learner.__name__}()")
     if isinstance(learner, str):
-        raise AllpayError(f"a learner is needed: got the name {learner!r}; give allpay.learners.learner({learner!r})")
+        raise AllpayError(
+            f"a learner is needed: got the name {short(learner)}; give allpay.learners.learner({short(learner)})"
+        )
     if not callable(getattr(learner, "learn", None)):
-        raise AllpayError(f"a learner is needed: got {learner!r}; give one, as FictitiousPlay()")
+        raise AllpayError(f"a learner is needed: got {short(learner)}; give one, as FictitiousPlay()")
     for attribute, (kind, words) in PROTOCOL.items():
         given = getattr(learner, attribute, None)
         if not isinstance(given, kind):
-            raise AllpayError(f"{type(learner).__name__}.{attribute} must be {words}: got {given!r}")
+            raise AllpayError(f"{type(learner).__name__}.{attribute} must be {words}: got {short(given)}")
 
 
 def check_outcome(outcome: object, learner: Learner, games: Sequence[Game], seeds: Seeds) -> None:
@@ -276,6 +300,10 @@ def _check_round(outcome: Outcome, game: Game, d: int, r: int) -> None:
 
 def check_batch(games: Sequence[Game], seeds: Seeds) -> None:
     """Raise AllpayError if the games are not of one shape, have too many bidders, or not one row of seeds each."""
+    for game in games:
+        check_game(game)
+    if not isinstance(seeds, np.ndarray) or seeds.dtype.kind not in "iu":
+        raise AllpayError(f"seeds must be an array of whole numbers, as of run_seeds: got {short(seeds)}")
     most = max((game.bidders for game in games), default=0)
     if most > MOST_LEARNERS:
         raise AllpayError(f"bidders who learn must be at most {MOST_LEARNERS:,}: got {most:,}; theory takes more")
@@ -313,14 +341,36 @@ def cores() -> int:
     return len(usable(0)) if usable else os.cpu_count() or 1
 
 
-def each_run(function: Callable[[Game, np.uint64], Result], games: Sequence[Game], seeds: Seeds) -> list[list[Result]]:
-    """`function(game, seed)` for every run, `[designs][rounds]`, on as many threads as there are cores.
+def check_memory(what: str, numbers: int, remedy: str, of: int = 8) -> int:
+    """How many bytes so many numbers take, of so many bytes each.
+
+    Raises:
+        AllpayError: if that is more than `MEMORY`.
+    """
+    taken = numbers * of
+    if taken > MEMORY:
+        raise AllpayError(f"{what} would take {taken / 1e9:,.3g} GB, and {MEMORY / 1e9:.2g} are the most: {remedy}")
+    return taken
+
+
+def check_strategies(games: Sequence[Game], seeds: Seeds, apart: bool = False) -> None:
+    """Raise AllpayError if the strategies of all runs, `apart` where every bidder has its own, are more than memory holds."""
+    if games:
+        cells = len(games[0].value_grid) * games[0].bid_levels * (games[0].bidders if apart else 1)
+        check_memory("the strategies of all rounds", seeds.size * cells, "give fewer rounds, bidders, values or bids")
+
+
+def each_run(
+    function: Callable[[Game, np.uint64], Result], games: Sequence[Game], seeds: Seeds, room: int = 0
+) -> list[list[Result]]:
+    """`function(game, seed)` for every run, `[designs][rounds]`, on as many threads as there are cores, or fewer where runs of
+    `room` bytes each would take more than `MEMORY` together.
 
     Raises:
         AllpayError: if the games are not of one shape, or there is not one row of seeds for each.
     """
     check_batch(games, seeds)
-    pool = ThreadPoolExecutor(threads())
+    pool = ThreadPoolExecutor(max(1, min(threads(), MEMORY // room if room else MOST_LEARNERS)))
     try:
         futures = [pool.submit(function, game, s) for game, row in zip(games, seeds, strict=True) for s in row]
         results = []
@@ -368,6 +418,8 @@ def outcome_of(
         AllpayError: if games or seeds do not fit together, a run has no strategies, or one is no strategy of the game.
     """
     tolerance: float | None = getattr(learner, "tolerance", None)
+    auctions = check_auctions(auctions)
+    check_batch(games, seeds)
 
     def taken(game: Game, seed: np.uint64) -> Learned:
         goal = -1.0 if tolerance is None else threshold(game, tolerance)
@@ -397,6 +449,7 @@ def _outcome(
     run: Callable[[Game, np.uint64], Learned],
     auctions: int,
     tolerance: float | None,
+    room: int = 0,
 ) -> Outcome:
     """The outcome of runs, each a function of its game and seed, whose histories are of one length."""
 
@@ -404,7 +457,8 @@ def _outcome(
         learned = run(game, seed)
         return learned, evaluate(game, learned.strategy), play(game, learned.strategy, auctions, int(seed))
 
-    runs = each_run(judged, games, seeds)
+    check_strategies(games, seeds)
+    runs = each_run(judged, games, seeds, room)
     if len({learned.strategy.shape for row in runs for learned, _, _ in row}) > 1:
         raise AllpayError(f"{learner.name}: strategies must be one for all bidders, or one for each, in every run")
     return Outcome(
@@ -470,21 +524,15 @@ to stop (negative: never) and the history (filled) to the iterations taken."""
 def check_self_play(learner: SelfPlay) -> None:
     """Raise AllpayError if what all learners of this kind have is out of bounds."""
     plain_fields(learner)
-    if learner.iterations < 1:
-        raise AllpayError(f"iterations must be at least 1: got {learner.iterations}")
-    if learner.tolerance is not None and not learner.tolerance > 0:
-        raise AllpayError(f"tolerance must be above 0: got {learner.tolerance:g}")
-    if learner.auctions < 1:
-        raise AllpayError(f"auctions must be at least 1: got {learner.auctions}")
 
 
 def self_play(
-    learner: SelfPlay, kernel: SelfPlayKernel, games: Sequence[Game], seeds: Seeds, least: float = -1.0
+    learner: SelfPlay, kernel: SelfPlayKernel, games: Sequence[Game], seeds: Seeds, least: float = -1.0, room: int = 0
 ) -> Outcome:
     """Every run of a learner with one strategy for all bidders, on exact payoffs, and what its strategies bring.
 
     Runs begin with random mixtures, drawn from the flat Dirichlet distribution for each value. `least` is the tolerance of
-    a learner that has none.
+    a learner that has none, `room` the bytes that a run takes beside its strategy.
     """
     check_batch(games, seeds)
     parts = {}
@@ -500,4 +548,4 @@ def self_play(
         taken = kernel(game, parts[id(game)], strategy, goal, history)
         return Learned(strategy[None], history, taken)
 
-    return _outcome(learner, games, seeds, run, learner.auctions, learner.tolerance)
+    return _outcome(learner, games, seeds, run, learner.auctions, learner.tolerance, room)

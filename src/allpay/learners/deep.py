@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Annotated, Any, ClassVar, NamedTuple, Protocol
 
 import equinox as eqx
 import jax
@@ -17,13 +17,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from allpay import progress
-from allpay.errors import AllpayError
 from allpay.game import Array, Game
-from allpay.learners.base import CHECKPOINTS, Seeds, check_batch
+from allpay.learners.base import CHECKPOINTS, Seeds, check_batch, check_memory, check_strategies
 from allpay.learners.checkpoint import Arrays, Checkpoint, identity
 from allpay.outcome import TOLERANCE, Outcome, fields_of, stake
 from allpay.payoffs import evaluate, exploitability
-from allpay.scalars import plain_fields
+from allpay.scalars import Bound
 
 FREQUENCIES = 8
 """How many cosines of the value's quantile a network sees."""
@@ -186,6 +185,14 @@ def towards(average: Network, networks: Network, rate: float, step: jax.Array) -
     return jax.tree.map(lambda a, x: a + share * (x - a), average, networks)
 
 
+Count = Annotated[int, Bound(at_least=1, at_most=10_000_000, remedy="give fewer")]
+Rate = Annotated[float, Bound(above=0, at_most=10)]
+Share = Annotated[float, Bound(at_least=0, at_most=1, low="lie in [0, 1]", high="lie in [0, 1]")]
+Falling = Annotated[float, Bound(above=0), Bound(at_least=1e-9, at_most=1e6)]
+"""Numbers that deep learners have, with bounds that 32 bits can hold: counts, a learning rate, shares, and what falls along a
+geometric sequence."""
+
+
 class DeepLearner(Protocol):
     """A learner whose training run is a pure function of (design, key), step by step, on a state that is one PyTree."""
 
@@ -229,30 +236,19 @@ class DeepLearner(Protocol):
         ...
 
 
-def check(learner: DeepLearner, *more: str) -> None:
-    """Raise AllpayError if a number that all deep learners have, or one of those named, is out of bounds."""
-    plain_fields(learner)
-    for name in ("iterations", "batch", "chunk", *more):
-        if getattr(learner, name) < 1:
-            raise AllpayError(f"{name} must be at least 1: got {getattr(learner, name)}")
-    if not 0 < learner.learning_rate < math.inf:
-        raise AllpayError(f"learning_rate must be above 0: got {learner.learning_rate:g}")
-    if learner.tolerance is not None and not learner.tolerance > 0:
-        raise AllpayError(f"tolerance must be above 0: got {learner.tolerance:g}")
+def check_chunk(learner: DeepLearner, games: Sequence[Game]) -> None:
+    """Raise AllpayError if the runs that are trained side by side take more memory than there is for them.
 
-
-def check_unit(learner: DeepLearner, *names: str) -> None:
-    """Raise AllpayError if one of these is not a share."""
-    for name in names:
-        if not 0 <= getattr(learner, name) <= 1:
-            raise AllpayError(f"{name} must lie in [0, 1]: got {getattr(learner, name):g}")
-
-
-def check_decay(learner: DeepLearner, name: str) -> None:
-    """Raise AllpayError if a number that falls geometrically is not above 0 from first to last."""
-    for end in (name, f"final_{name}"):
-        if not 0 < getattr(learner, end) < math.inf:
-            raise AllpayError(f"{end} must be above 0: got {getattr(learner, end):g}")
+    A run holds a number for each bidder, auction and bid (what draws bids), four for each auction that is replayed, tables
+    `[bidders, values, bids]`, and, of each bidder's networks, parameters, average, moments, gradients and updates.
+    """
+    for game in games[:1]:
+        width, values, bids = getattr(learner, "width", 32), len(game.value_grid), game.bid_levels
+        parameters = (FREQUENCIES + 1 + width + bids + 2) * width
+        replayed = 4 * getattr(learner, "replay", 1) * learner.batch
+        each = game.bidders * (learner.batch * bids + replayed + 6 * values * max(bids, width) + 12 * parameters)
+        remedy = "give a smaller chunk or batch, or fewer bidders or bids"
+        check_memory(f"{learner.chunk} runs of {learner.name} side by side", learner.chunk * each, remedy, of=4)
 
 
 def train(learner: DeepLearner, games: Sequence[Game], seeds: Seeds, checkpoint: Path | None = None) -> Outcome:
@@ -268,6 +264,8 @@ def train(learner: DeepLearner, games: Sequence[Game], seeds: Seeds, checkpoint:
             has been recorded of it and of those before.
     """
     check_batch(games, seeds)
+    check_strategies(games, seeds, apart=True)
+    check_chunk(learner, games)
     designs = jax.tree.map(lambda *arrays: np.stack(arrays), *[design_of(game) for game in games])
     which = np.repeat(np.arange(len(games)), seeds.shape[1])
     goals = np.array([-1.0 if learner.tolerance is None else learner.tolerance * stake(game) for game in games])

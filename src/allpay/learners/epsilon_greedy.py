@@ -6,7 +6,7 @@ loop per run (Numba: on a core, 20–25 times what the same loop does as a JAX s
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numba import njit, uint64
@@ -14,10 +14,10 @@ from numba import njit, uint64
 from allpay.auction import LEARNING, bid_key, high_index, low_index, rank_of, stream, word
 from allpay.errors import AllpayError
 from allpay.game import Array, Game, Private, Setting
-from allpay.learners.base import CHECKPOINTS, Seeds, each_run
+from allpay.learners.base import CHECKPOINTS, Seeds, Tolerance, check_batch, check_strategies, each_run
 from allpay.outcome import TOLERANCE, Outcome, fields_of, threshold
 from allpay.payoffs import evaluate, exploitability
-from allpay.scalars import plain_fields
+from allpay.scalars import Bound, plain_fields
 
 UNROLLED = 6
 """Up to so many bidders go to the loop as a tuple: the compiler knows its length, and unrolls what is done for each."""
@@ -47,12 +47,12 @@ class EpsilonGreedy:
             relative to the stake at most this; None runs all auctions.
     """
 
-    iterations: int = 2_000_000
-    exploration: int = 400_000
-    halving: int = 10_000
+    iterations: Annotated[int, Bound(at_least=1, at_most=10**11, remedy="give fewer")] = 2_000_000
+    exploration: Annotated[int, Bound(at_least=0, low="not be negative")] = 400_000
+    halving: Annotated[int, Bound(at_least=1, at_most=10**11)] = 10_000
     restart: bool = True
-    tail: int = 50_000
-    tolerance: float | None = None
+    tail: Annotated[int, Bound(at_least=1, at_most=10**11)] = 50_000
+    tolerance: Tolerance | None = None
 
     name: ClassVar[str] = "epsilon-greedy"
     setting: ClassVar[Setting] = Setting(Private(levels=10), bid_levels=10, overbidding=False)
@@ -60,22 +60,14 @@ class EpsilonGreedy:
 
     def __post_init__(self) -> None:
         plain_fields(self)
-        if self.iterations < 1:
-            raise AllpayError(f"iterations must be at least 1: got {self.iterations}")
-        if self.exploration < 0:
-            raise AllpayError(f"exploration must not be negative: got {self.exploration}")
         if self.exploration >= self.iterations:
             raise AllpayError(
                 f"exploration must be shorter than the run: got {self.exploration} of {self.iterations} auctions"
             )
-        if self.halving < 1:
-            raise AllpayError(f"halving must be at least 1: got {self.halving}")
-        if self.tail < 1:
-            raise AllpayError(f"tail must be at least 1: got {self.tail}")
-        if self.tolerance is not None and not self.tolerance > 0:
-            raise AllpayError(f"tolerance must be above 0: got {self.tolerance:g}")
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
+        check_batch(games, seeds)
+        check_strategies(games, seeds, apart=True)
         played = self.iterations - self.exploration
         checkpoints = [self.exploration + max(1, k * played // CHECKPOINTS) for k in range(1, CHECKPOINTS + 1)]
         stops = sorted({*checkpoints, max(self.iterations - self.tail, self.exploration)} - {self.exploration})
@@ -116,7 +108,8 @@ class EpsilonGreedy:
                         break
             return profile, evaluate(game, profile), _mean_of_tail(parts, self.tail), history, t
 
-        runs = each_run(run, games, seeds)
+        cells = max((8 * game.bidders * len(game.value_grid) * game.bid_levels for game in games), default=0)
+        runs = each_run(run, games, seeds, room=4 * cells)
         histories = np.full((*seeds.shape, CHECKPOINTS), np.nan)
         for d, row in enumerate(runs):
             for r, found in enumerate(row):

@@ -3,18 +3,30 @@
 A solver, not a model of how people learn: for games in which learning circles, and for answers down to rounding error.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from allpay.game import Array, Game, Setting
-from allpay.learners.base import Payoffs, Seeds, check_self_play, self_play
+from allpay.learners.base import (
+    MEMORY,
+    Auctions,
+    Payoffs,
+    Seeds,
+    Tolerance,
+    check_batch,
+    check_memory,
+    check_self_play,
+    self_play,
+)
 from allpay.outcome import Outcome
 from allpay.payoffs import fill_cdf, quadrature, regret, tie_averages, tie_slopes
+from allpay.scalars import Bound
 
 ROUNDING = 1e-10
 """Exploitability, relative to the stake, at which a run ends in any case: what is left is not worth a step."""
@@ -50,9 +62,9 @@ class InteriorPoint:
         auctions: how many fresh auctions are sampled with the strategies found for the realised revenue.
     """
 
-    iterations: int = 1000
-    tolerance: float | None = None
-    auctions: int = 50_000
+    iterations: Annotated[int, Bound(at_least=1, at_most=1_000_000, remedy="give fewer")] = 1000
+    tolerance: Tolerance | None = None
+    auctions: Auctions = 50_000
 
     name: ClassVar[str] = "interior-point"
     setting: ClassVar[Setting] = Setting()
@@ -74,7 +86,12 @@ class InteriorPoint:
                 history[:] = trace[np.linspace(0, taken, len(history)).astype(int)]
             return taken
 
-        return self_play(self, kernel, games, seeds, least=ROUNDING)
+        check_batch(games, seeds)
+        bids = max((game.bid_levels for game in games), default=0)
+        room = check_memory(
+            "the equations of so many bids", bids**2, f"give at most {math.isqrt(MEMORY // 8):,} bid levels"
+        )
+        return self_play(self, kernel, games, seeds, least=ROUNDING, room=room)
 
 
 class _Point(NamedTuple):

@@ -3,19 +3,18 @@
 All bidders share one belief, so this is the symmetric form; payoffs are exact, no auction is sampled in learning.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numba import njit
 
-from allpay.errors import AllpayError
 from allpay.game import Array, Game, Setting
-from allpay.learners.base import Payoffs, Seeds, check_self_play, self_play
+from allpay.learners.base import Auctions, Iterations, Payoffs, Seeds, Tolerance, Weighting, check_self_play, self_play
 from allpay.learners.mixing import softmax, utilities, watch
 from allpay.outcome import Outcome, stake
+from allpay.scalars import Bound
 
 
 @dataclass(frozen=True)
@@ -42,12 +41,12 @@ class LogitPlay:
         auctions: how many fresh auctions are sampled with the learned strategies for the realised revenue.
     """
 
-    iterations: int = 3000
-    weighting: float = 1.0
-    temperature: float = 0.4
-    cooling: float = 0.75
-    tolerance: float | None = None
-    auctions: int = 50_000
+    iterations: Iterations = 3000
+    weighting: Weighting = 1.0
+    temperature: Annotated[float, Bound(above=0, low="be above 0 and finite", at_most=1e6), Bound(at_least=1e-9)] = 0.4
+    cooling: Annotated[float, Bound(at_least=0, low="be at least 0 and finite", at_most=10)] = 0.75
+    tolerance: Tolerance | None = None
+    auctions: Auctions = 50_000
 
     name: ClassVar[str] = "logit-play"
     setting: ClassVar[Setting] = Setting()
@@ -55,11 +54,6 @@ class LogitPlay:
 
     def __post_init__(self) -> None:
         check_self_play(self)
-        if not 0 < self.temperature < math.inf:
-            raise AllpayError(f"temperature must be above 0 and finite: got {self.temperature:g}")
-        for option in ("weighting", "cooling"):
-            if not 0 <= getattr(self, option) < math.inf:
-                raise AllpayError(f"{option} must be at least 0 and finite: got {getattr(self, option):g}")
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
         def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: float, history: Array) -> int:

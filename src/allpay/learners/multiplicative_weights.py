@@ -3,19 +3,18 @@
 All bidders share one strategy: this is self-play in its symmetric form. Payoffs are exact, no auction is sampled to learn.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numba import njit
 
-from allpay.errors import AllpayError
 from allpay.game import Array, Game, Setting
-from allpay.learners.base import Payoffs, Seeds, check_self_play, self_play
+from allpay.learners.base import Auctions, Iterations, Payoffs, Seeds, Tolerance, Weighting, check_self_play, self_play
 from allpay.learners.mixing import softmax, utilities, watch
 from allpay.outcome import Outcome, stake
+from allpay.scalars import Bound
 
 TINY = 1e-300
 """Stands for a first weight of 0 where its logarithm is taken."""
@@ -45,11 +44,11 @@ class MultiplicativeWeights:
         auctions: how many fresh auctions are sampled with the learned strategies for the realised revenue.
     """
 
-    iterations: int = 3000
-    step: float = 1.5
-    averaging: float = 1.0
-    tolerance: float | None = None
-    auctions: int = 50_000
+    iterations: Iterations = 3000
+    step: Annotated[float, Bound(above=0, low="be above 0 and finite", at_most=1e6)] = 1.5
+    averaging: Weighting = 1.0
+    tolerance: Tolerance | None = None
+    auctions: Auctions = 50_000
 
     name: ClassVar[str] = "multiplicative-weights"
     setting: ClassVar[Setting] = Setting()
@@ -57,10 +56,6 @@ class MultiplicativeWeights:
 
     def __post_init__(self) -> None:
         check_self_play(self)
-        if not 0 < self.step < math.inf:
-            raise AllpayError(f"step must be above 0 and finite: got {self.step:g}")
-        if not 0 <= self.averaging < math.inf:
-            raise AllpayError(f"averaging must be at least 0 and finite: got {self.averaging:g}")
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
         def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: float, history: Array) -> int:

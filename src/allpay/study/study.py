@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from numbers import Real
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from allpay.errors import AllpayError, one_of
+from allpay.errors import AllpayError, one_of, short
 from allpay.game import Array, Game, Setting
 from allpay.learners import FictitiousPlay, Learner, name_of
-from allpay.learners.base import check_learner, check_rounds
+from allpay.learners.base import SEED, check_learner, check_rounds
 from allpay.mechanism import RULES, Mechanism, check_bidders, complete_weights
-from allpay.scalars import plain_fields
+from allpay.scalars import Bound, plain_fields
 from allpay.simplex import SAMPLINGS, Box, OrderedSimplex, Polytope, grid, opening, spread
 
 OBJECTIVES = ("revenue", "highest-bid")
@@ -29,6 +29,9 @@ STRATEGIES = ("sample", "active")
 FEWEST_FIRST, FEWEST_NEXT, GROWTH = 8, 4, 8
 """The first batch of an active study has at least so many designs, and two for each corner of a simplex of as many
 dimensions; each further one has at least so many, or one for every so many designs before it."""
+
+MOST_SAMPLES, MOST_WEIGHTS = 1_000_000, 100_000_000
+"""So many designs a study may have at most, and so many weights all of them together: a table of 0.8 GB."""
 
 _DESIGNS, TRAINING, CHECKING, CHOOSING = 0, 1, 2, 3
 """Streams of random numbers under a study's seed. What is trained on and what checks the result never share one."""
@@ -120,7 +123,10 @@ class DesignSpace:
             return complete_weights(weights, self.bidders)
         if isinstance(weights, (int, float, Real)):
             raise AllpayError(f"in a box each rank has its own weight: got the one number {weights}")
-        given = tuple(weights)
+        try:
+            given = tuple(weights)
+        except TypeError:
+            raise AllpayError(f"weights must be numbers: got {short(weights)}") from None
         if len(given) > self.bidders:
             raise AllpayError(f"too many weights: got {len(given)} for {self.bidders} bidders; give one per bidder")
         alone = (1.0,) + (0.0,) * (self.bidders - 1)
@@ -167,38 +173,48 @@ class Study:
     space: DesignSpace = field(default_factory=DesignSpace)
     learner: Learner = field(default_factory=FictitiousPlay)
     setting: Setting | None = None
-    samples: int = 50
+    samples: Annotated[int, Bound(at_least=1, at_most=MOST_SAMPLES, remedy="give fewer")] = 50
     rounds: int = 10
     objective: str = "revenue"
-    seed: int = 0
+    seed: Annotated[int, SEED] = 0
     sampling: str | None = None
     strategy: str = "sample"
-    precision: float | None = None
+    precision: Annotated[float, Bound(above=0), Bound(at_most=1, remedy="it is a part of the best value")] | None = None
     given: Sequence[float | Sequence[float]] | None = None
 
     def __post_init__(self) -> None:
         one_of("objective", self.objective, OBJECTIVES)
         one_of("strategy", self.strategy, STRATEGIES)
         check_learner(self.learner)
+        if not isinstance(self.space, DesignSpace):
+            raise AllpayError(
+                f"space must be a DesignSpace: got {short(self.space)}; give one, as DesignSpace('prizes')"
+            )
+        if not isinstance(self.setting, Setting | None):
+            raise AllpayError(
+                f"setting must be a Setting: got {short(self.setting)}; leave it out for the learner's own"
+            )
         if self.setting is None:
             object.__setattr__(self, "setting", self.learner.setting)
         plain_fields(self)
         check_rounds(self.rounds)
-        for name, least in (("samples", 1), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise AllpayError(f"{name} must be at least {least}: got {getattr(self, name)}")
+        if self.samples * self.space.bidders > MOST_WEIGHTS:
+            raise AllpayError(
+                f"samples × bidders must be at most {MOST_WEIGHTS:,}: got {self.samples:,} × {self.space.bidders:,}; "
+                "give fewer of either"
+            )
         if self.sampling is None:
             object.__setattr__(self, "sampling", "sobol" if self.active else "uniform")
         one_of("sampling", self.spread_by, SAMPLINGS)
-        if self.precision is not None:
-            if not self.active:
-                raise AllpayError(
-                    "precision says when an active study stops: give the strategy active, or leave it out"
-                )
-            if not self.precision > 0:
-                raise AllpayError(f"precision must be above 0, a part of the best value: got {self.precision:g}")
+        if self.precision is not None and not self.active:
+            raise AllpayError("precision says when an active study stops: give the strategy active, or leave it out")
         self._check_bids()
         if self.given is not None:
+            several = isinstance(self.given, Sequence) or (isinstance(self.given, np.ndarray) and self.given.ndim > 0)
+            if not several or isinstance(self.given, (str, bytes)):
+                raise AllpayError(f"designs are given as a list of weights: got {short(self.given)}")
+            if len(self.given) > MOST_SAMPLES:
+                raise AllpayError(f"designs that are given must be at most {MOST_SAMPLES:,}: got {len(self.given):,}")
             object.__setattr__(self, "given", tuple(self.space.complete(weights) for weights in self.given))
             if not self.given:
                 raise AllpayError("no designs are given: give at least one, or leave them out")
