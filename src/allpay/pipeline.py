@@ -108,6 +108,7 @@ def check_enough(study: Study) -> None:
             f"a surrogate needs at least {FEWEST_DESIGNS} designs to fit: got samples {study.samples}; take more, or look at "
             "one design with allpay simulate"
         )
+    _ = study.space.polytope.corners  # what takes too much memory is said now
 
 
 def design(
@@ -203,8 +204,11 @@ def objective_of(outcome: Outcome, objective: str) -> Array:
     return outcome.highest_bid if objective == "highest-bid" else outcome.revenue
 
 
-def coarseness(game: Game, exact: Equilibrium | None, revenue: float) -> str | None:
-    """A sentence for the user where the grid of a game is too coarse to stand for continuous bids and values, else None."""
+def coarseness(game: Game, exact: Equilibrium | None, revenue: float, settled: float = 1.0) -> str | None:
+    """A sentence for the user where the grid of a game is too coarse to stand for continuous bids and values, else None.
+
+    What `settled` is, the share of rounds that converged, says whether the grid is to blame for revenue that is off.
+    """
     if exact is None:
         return None
     top, step = float(exact.bid[-1]), game.top_bid / (game.bid_levels - 1)
@@ -218,10 +222,11 @@ def coarseness(game: Game, exact: Equilibrium | None, revenue: float) -> str | N
         kinds, remedy = (
             ("bids", "--bid-levels") if game.values.exact else ("bids and values", "--bid-levels and --value-levels")
         )
-        return (
-            f"Revenue is {off:.0%} off the closed form, which is for continuous {kinds}: "
-            f"if the rounds converged, the grid is too coarse; give more {remedy}."
-        )
+        text = f"Revenue is {off:.0%} off the closed form, which is for continuous {kinds}"
+        if settled == 1:
+            return f"{text}: the grid is too coarse; give more {remedy}."
+        which = "no round" if settled == 0 else "not every round"
+        return f"{text}; since {which} converged, this need not be the grid's doing."
     return None
 
 

@@ -13,18 +13,20 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from allpay.auction import MOST_AUCTIONS, Played, check_auctions, play
+from allpay.cores import cores
 from allpay.errors import AllpayError, short
 from allpay.game import Array, Game, Setting, check_game
+from allpay.memory import check_memory
 from allpay.outcome import TOLERANCE, Outcome, fields_of, stake, threshold
 from allpay.payoffs import Evaluation, as_strategy, evaluate, exploitability, quadrature, terms
 from allpay.progress import advance
-from allpay.scalars import Bound, plain_fields, whole
+from allpay.scalars import plain_fields, real, whole
 
 Seeds = NDArray[np.uint64]
 Result = TypeVar("Result")
@@ -35,20 +37,17 @@ THREADS = "ALLPAY_THREADS"
 MOST_ROUNDS = 100_000
 """More rounds than this are refused: means over them would be finer than any grid."""
 
+MOST_ITERATIONS = 1_000_000_000
+"""More iterations than this are refused: a run of them takes from hours to weeks."""
+
+MOST_SEED = 2**128 - 1
+"""Seeds are at most this: the generator of seeds tells no others apart."""
+
+MOST_POWER = 30.0
+"""Powers of the number of an iteration are at most this: beyond, sums of them are above what a float can hold."""
+
 MOST_LEARNERS = 10_000
 """More bidders than this are refused where payoffs are exact: the time for them grows faster than their square."""
-
-MEMORY = 2**31
-"""Bytes that the runs of a process, or the strategies that they end with, may take at the same time."""
-
-SEED = Bound(at_least=0, at_most=2**128 - 1)
-"""How large a seed may be: NumPy's seed sequences take in so much at a time."""
-
-Iterations = Annotated[int, Bound(at_least=1, at_most=10**9, remedy="give fewer")]
-Auctions = Annotated[int, Bound(at_least=1, at_most=MOST_AUCTIONS, remedy="give fewer")]
-Tolerance = Annotated[float, Bound(above=0, at_most=1, remedy="it is a part of the stake")]
-Weighting = Annotated[float, Bound(at_least=0, low="be at least 0 and finite", at_most=20)]
-"""Numbers that learners have, with their bounds: 10⁹ iterations weighted by t^20 add up to 10^188."""
 
 CHECKPOINTS = 32
 """How many times along a run exploitability is recorded."""
@@ -116,20 +115,19 @@ def run_seeds(seed: int, designs: int | Sequence[int], rounds: int, stream: int 
         rounds: how many rounds.
         stream: another stream gives other seeds: what a study trains on and what checks it must not share one.
     """
-    seed, rounds, stream = whole("seed", seed), whole("rounds", rounds), whole("stream", stream)
-    SEED.check("seed", seed)
-    Bound(at_least=0).check("stream", stream)
+    check_seed(seed)
+    seed, rounds = whole("seed", seed), whole("rounds", rounds)
+    check_count("stream", stream, least=0)
     if rounds != 0:
         check_rounds(rounds)
     if isinstance(designs, (str, bytes)):
         raise AllpayError(f"designs must be a number, or the numbers of some: got {short(designs)}")
     if not isinstance(designs, Sequence):
-        designs = whole("designs", designs)
-        Bound(at_least=0, at_most=1_000_000, remedy="give fewer").check("designs", designs)
-        designs = range(designs)
+        check_count("designs", designs, least=0, most=1_000_000)
+        designs = range(whole("designs", designs))
     indices = [whole("the number of a design", d) for d in designs]
     for d in indices:
-        Bound(at_least=0).check("the number of a design", d)
+        check_count("the number of a design", d, least=0)
     return np.array(
         [
             [
@@ -142,11 +140,33 @@ def run_seeds(seed: int, designs: int | Sequence[int], rounds: int, stream: int 
     ).reshape(len(indices), rounds)
 
 
+def usual_bytes(bidders: int, values: int, bids: int, runs: int) -> float:
+    """About how many bytes all runs of one design take at once, if they share a strategy and learn on exact payoffs.
+
+    A learner that takes more says so by a method `bytes_needed` of these four numbers.
+    """
+    return 8 * values * bids * (runs + 12 * min(runs, threads()) + 4)
+
+
+def check_room(learner: Learner, bidders: int, values: int, bids: int, rounds: int) -> None:
+    """Raise AllpayError if the rounds of one design take more memory than there may be.
+
+    A table of numbers for every round, value and bid is kept in any case.
+    """
+    needed = getattr(learner, "bytes_needed", usual_bytes)(bidders, values, bids, rounds)
+    check_memory(
+        needed,
+        f"{learner.name} with rounds {rounds:,} of bidders {bidders:,}, value levels {values:,} and bid levels {bids:,}",
+        "give fewer of these",
+    )
+
+
 def learn(game: Game, learner: Learner, rounds: int = 10, seed: int = 0) -> Outcome:
     """Independent rounds of learning in one game; the outcome's first dimension has length 1."""
     check_game(game)
     check_learner(learner)
     rounds = check_rounds(rounds)
+    check_room(learner, game.bidders, len(game.value_grid), game.bid_levels, rounds)
     return outcome_from(learner, [game], run_seeds(seed, 1, rounds))
 
 
@@ -330,47 +350,25 @@ def threads_limited(most: int | None) -> Iterator[None]:
 
 
 def threads() -> int:
-    """How many threads runs may take here."""
-    given = os.environ.get(THREADS)
+    """How many threads runs may take here.
+
+    Raises:
+        AllpayError: if the environment asks for a number that is none.
+    """
+    given = os.environ.get(THREADS, "").strip()
+    if given and not (given.isdecimal() and 1 <= len(given) <= 4 and int(given) >= 1):
+        raise AllpayError(f"{THREADS} must be a whole number from 1 to 9999: got {short(given)}; set it, or unset it")
     return _most_threads.get() or (int(given) if given else cores())
 
 
-def cores() -> int:
-    """How many cores this process may use, which a cluster or a container may have made fewer than there are."""
-    usable = getattr(os, "sched_getaffinity", None)
-    return len(usable(0)) if usable else os.cpu_count() or 1
-
-
-def check_memory(what: str, numbers: int, remedy: str, of: int = 8) -> int:
-    """How many bytes so many numbers take, of so many bytes each.
-
-    Raises:
-        AllpayError: if that is more than `MEMORY`.
-    """
-    taken = numbers * of
-    if taken > MEMORY:
-        raise AllpayError(f"{what} would take {taken / 1e9:,.3g} GB, and {MEMORY / 1e9:.2g} are the most: {remedy}")
-    return taken
-
-
-def check_strategies(games: Sequence[Game], seeds: Seeds, apart: bool = False) -> None:
-    """Raise AllpayError if the strategies of all runs, `apart` where every bidder has its own, are more than memory holds."""
-    if games:
-        cells = len(games[0].value_grid) * games[0].bid_levels * (games[0].bidders if apart else 1)
-        check_memory("the strategies of all rounds", seeds.size * cells, "give fewer rounds, bidders, values or bids")
-
-
-def each_run(
-    function: Callable[[Game, np.uint64], Result], games: Sequence[Game], seeds: Seeds, room: int = 0
-) -> list[list[Result]]:
-    """`function(game, seed)` for every run, `[designs][rounds]`, on as many threads as there are cores, or fewer where runs of
-    `room` bytes each would take more than `MEMORY` together.
+def each_run(function: Callable[[Game, np.uint64], Result], games: Sequence[Game], seeds: Seeds) -> list[list[Result]]:
+    """`function(game, seed)` for every run, `[designs][rounds]`, on as many threads as there are cores.
 
     Raises:
         AllpayError: if the games are not of one shape, or there is not one row of seeds for each.
     """
     check_batch(games, seeds)
-    pool = ThreadPoolExecutor(max(1, min(threads(), MEMORY // room if room else MOST_LEARNERS)))
+    pool = ThreadPoolExecutor(threads())
     try:
         futures = [pool.submit(function, game, s) for game, row in zip(games, seeds, strict=True) for s in row]
         results = []
@@ -449,7 +447,6 @@ def _outcome(
     run: Callable[[Game, np.uint64], Learned],
     auctions: int,
     tolerance: float | None,
-    room: int = 0,
 ) -> Outcome:
     """The outcome of runs, each a function of its game and seed, whose histories are of one length."""
 
@@ -457,8 +454,7 @@ def _outcome(
         learned = run(game, seed)
         return learned, evaluate(game, learned.strategy), play(game, learned.strategy, auctions, int(seed))
 
-    check_strategies(games, seeds)
-    runs = each_run(judged, games, seeds, room)
+    runs = each_run(judged, games, seeds)
     if len({learned.strategy.shape for row in runs for learned, _, _ in row}) > 1:
         raise AllpayError(f"{learner.name}: strategies must be one for all bidders, or one for each, in every run")
     return Outcome(
@@ -524,15 +520,53 @@ to stop (negative: never) and the history (filled) to the iterations taken."""
 def check_self_play(learner: SelfPlay) -> None:
     """Raise AllpayError if what all learners of this kind have is out of bounds."""
     plain_fields(learner)
+    check_count("iterations", learner.iterations)
+    check_tolerance(learner.tolerance)
+    check_count("auctions", learner.auctions, most=MOST_AUCTIONS)
+
+
+def check_seed(seed: int) -> None:
+    """Raise AllpayError unless it is a seed."""
+    check_count("seed", seed, least=0, most=MOST_SEED)
+
+
+def check_count(what: str, given: int, least: int = 1, most: int = MOST_ITERATIONS) -> None:
+    """Raise AllpayError unless it is a whole number between these bounds, so that time, memory and arithmetic can hold it."""
+    given = whole(what, given)
+    if given < least:
+        raise AllpayError(f"{what} must be at least {least}: got {short(given)}")
+    if given > most:
+        raise AllpayError(f"{what} must be at most {most:,}: got {short(given)}; give fewer")
+
+
+def check_number(what: str, given: float, least: float, most: float, why: str = "") -> None:
+    """Raise AllpayError unless it is a number between these bounds, both included."""
+    given = real(what, given)
+    if not least <= given <= most:
+        raise AllpayError(f"{what} must be from {least:g} to {most:g}: got {short(given)}{f'; {why}' if why else ''}")
+
+
+def check_power(what: str, given: float) -> None:
+    """Raise AllpayError unless a power of the number of an iteration can be summed over a run."""
+    check_number(what, given, 0, MOST_POWER, "sums of higher powers of the iterations overflow")
+
+
+def check_tolerance(given: float | None) -> None:
+    """Raise AllpayError unless a tolerance tells runs that converged from others: it is a part of the top prize."""
+    if given is None:
+        return
+    given = real("tolerance", given)
+    if not 0 < given < 1:
+        raise AllpayError(f"tolerance must be above 0 and below 1, a part of the top prize: got {short(given)}")
 
 
 def self_play(
-    learner: SelfPlay, kernel: SelfPlayKernel, games: Sequence[Game], seeds: Seeds, least: float = -1.0, room: int = 0
+    learner: SelfPlay, kernel: SelfPlayKernel, games: Sequence[Game], seeds: Seeds, least: float = -1.0
 ) -> Outcome:
     """Every run of a learner with one strategy for all bidders, on exact payoffs, and what its strategies bring.
 
     Runs begin with random mixtures, drawn from the flat Dirichlet distribution for each value. `least` is the tolerance of
-    a learner that has none, `room` the bytes that a run takes beside its strategy.
+    a learner that has none.
     """
     check_batch(games, seeds)
     parts = {}
@@ -548,4 +582,4 @@ def self_play(
         taken = kernel(game, parts[id(game)], strategy, goal, history)
         return Learned(strategy[None], history, taken)
 
-    return _outcome(learner, games, seeds, run, learner.auctions, learner.tolerance, room)
+    return _outcome(learner, games, seeds, run, learner.auctions, learner.tolerance)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import equinox as eqx
 import jax
@@ -18,11 +18,17 @@ import numpy as np
 
 from allpay import progress
 from allpay.game import Array, Game
-from allpay.learners.base import CHECKPOINTS, Seeds, check_batch, check_memory, check_strategies
+from allpay.learners.base import CHECKPOINTS, Seeds, check_batch, check_count, check_number, check_tolerance
 from allpay.learners.checkpoint import Arrays, Checkpoint, identity
 from allpay.outcome import TOLERANCE, Outcome, fields_of, stake
 from allpay.payoffs import evaluate, exploitability
-from allpay.scalars import Bound
+from allpay.scalars import plain_fields
+
+MOST_AT_ONCE = 1_000_000
+"""More auctions in a batch, units of a network, or runs in a chunk than this are refused."""
+
+SMALLEST, LARGEST = 1e-9, 1e6
+"""Between these numbers of 32 bits can be multiplied and squared."""
 
 FREQUENCIES = 8
 """How many cosines of the value's quantile a network sees."""
@@ -185,14 +191,6 @@ def towards(average: Network, networks: Network, rate: float, step: jax.Array) -
     return jax.tree.map(lambda a, x: a + share * (x - a), average, networks)
 
 
-Count = Annotated[int, Bound(at_least=1, at_most=10_000_000, remedy="give fewer")]
-Rate = Annotated[float, Bound(above=0, at_most=10)]
-Share = Annotated[float, Bound(at_least=0, at_most=1, low="lie in [0, 1]", high="lie in [0, 1]")]
-Falling = Annotated[float, Bound(above=0), Bound(at_least=1e-9, at_most=1e6)]
-"""Numbers that deep learners have, with bounds that 32 bits can hold: counts, a learning rate, shares, and what falls along a
-geometric sequence."""
-
-
 class DeepLearner(Protocol):
     """A learner whose training run is a pure function of (design, key), step by step, on a state that is one PyTree."""
 
@@ -236,19 +234,41 @@ class DeepLearner(Protocol):
         ...
 
 
-def check_chunk(learner: DeepLearner, games: Sequence[Game]) -> None:
-    """Raise AllpayError if the runs that are trained side by side take more memory than there is for them.
+def check(learner: DeepLearner, *more: str) -> None:
+    """Raise AllpayError if a number that all deep learners have, or one of those named, is out of bounds."""
+    plain_fields(learner)
+    check_count("iterations", learner.iterations)
+    for name in ("batch", "chunk", *more):
+        check_count(name, getattr(learner, name), most=MOST_AT_ONCE)
+    check_number("learning_rate", learner.learning_rate, 1e-9, 1, "networks do not survive larger steps")
+    check_tolerance(learner.tolerance)
 
-    A run holds a number for each bidder, auction and bid (what draws bids), four for each auction that is replayed, tables
-    `[bidders, values, bids]`, and, of each bidder's networks, parameters, average, moments, gradients and updates.
+
+def check_unit(learner: DeepLearner, *names: str) -> None:
+    """Raise AllpayError if one of these is not a share."""
+    for name in names:
+        check_number(name, getattr(learner, name), 0, 1)
+
+
+def check_decay(learner: DeepLearner, name: str) -> None:
+    """Raise AllpayError if a number that falls geometrically is not above 0, and of a usual size, from first to last."""
+    for end in (name, f"final_{name}"):
+        check_number(end, getattr(learner, end), SMALLEST, LARGEST)
+
+
+def bytes_needed(learner: DeepLearner, outputs: int, bidders: int, values: int, bids: int, runs: int) -> float:
+    """About how many bytes all runs of one design take at once, see `usual_bytes`; `outputs` are those of a network.
+
+    A chunk of runs is trained at a time. Each has the parameters of its networks six times (gradient, average, two moments
+    and two copies), what they say of each value eight times, and for each auction of a batch a row of probabilities.
     """
-    for game in games[:1]:
-        width, values, bids = getattr(learner, "width", 32), len(game.value_grid), game.bid_levels
-        parameters = (FREQUENCIES + 1 + width + bids + 2) * width
-        replayed = 4 * getattr(learner, "replay", 1) * learner.batch
-        each = game.bidders * (learner.batch * bids + replayed + 6 * values * max(bids, width) + 12 * parameters)
-        remedy = "give a smaller chunk or batch, or fewer bidders or bids"
-        check_memory(f"{learner.chunk} runs of {learner.name} side by side", learner.chunk * each, remedy, of=4)
+    inputs, width, batch = FREQUENCIES + 1, getattr(learner, "width", 1), learner.batch
+    parameters = bidders * (inputs * width + width**2 + width * outputs)
+    auctions = bidders * batch * (20 + outputs + bids + 4 * getattr(learner, "replay", 1))
+    auctions += 5 * bidders * batch * getattr(learner, "epochs", 1)
+    game = values * bids * bidders
+    run = 6 * parameters + 8 * bidders * values * outputs + auctions + 6 * game
+    return 4 * learner.chunk * run + 8 * runs * game
 
 
 def train(learner: DeepLearner, games: Sequence[Game], seeds: Seeds, checkpoint: Path | None = None) -> Outcome:
@@ -264,8 +284,6 @@ def train(learner: DeepLearner, games: Sequence[Game], seeds: Seeds, checkpoint:
             has been recorded of it and of those before.
     """
     check_batch(games, seeds)
-    check_strategies(games, seeds, apart=True)
-    check_chunk(learner, games)
     designs = jax.tree.map(lambda *arrays: np.stack(arrays), *[design_of(game) for game in games])
     which = np.repeat(np.arange(len(games)), seeds.shape[1])
     goals = np.array([-1.0 if learner.tolerance is None else learner.tolerance * stake(game) for game in games])

@@ -13,18 +13,18 @@ import jax.numpy as jnp
 import optax  # type: ignore[import-untyped]
 
 from allpay.game import Game, Private, Setting
-from allpay.learners.base import Iterations, Seeds, Tolerance
+from allpay.learners.base import Seeds
 from allpay.learners.deep import (
     Auctions,
-    Count,
     Design,
-    Falling,
     Network,
-    Rate,
-    Share,
     at,
     beginning,
     below,
+    bytes_needed,
+    check,
+    check_decay,
+    check_unit,
     decay,
     draw_bids,
     initial,
@@ -35,7 +35,6 @@ from allpay.learners.deep import (
     train,
 )
 from allpay.outcome import Outcome
-from allpay.scalars import plain_fields
 
 
 class Replay(NamedTuple):
@@ -98,18 +97,18 @@ class DQN:
     Realised revenue is that of the auctions after the last checkpoint but one in which nobody explored.
     """
 
-    iterations: Iterations = 3000
-    batch: Count = 1024
-    replay: Count = 1
-    width: Count = 32
-    learning_rate: Rate = 1.5e-3
-    exploration: Share = 1.0
-    final_exploration: Share = 0.5
-    temperature: Falling = 0.05
-    final_temperature: Falling = 0.003
-    averaging: Share = 0.003
-    chunk: Count = 10
-    tolerance: Tolerance | None = None
+    iterations: int = 3000
+    batch: int = 1024
+    replay: int = 1
+    width: int = 32
+    learning_rate: float = 1.5e-3
+    exploration: float = 1.0
+    final_exploration: float = 0.5
+    temperature: float = 0.05
+    final_temperature: float = 0.003
+    averaging: float = 0.003
+    chunk: int = 10
+    tolerance: float | None = None
 
     name: ClassVar[str] = "dqn"
     setting: ClassVar[Setting] = Setting(Private(levels=64), bid_levels=51)
@@ -117,7 +116,12 @@ class DQN:
     resumable: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        plain_fields(self)
+        check(self, "replay", "width")
+        check_unit(self, "exploration", "final_exploration", "averaging")
+        check_decay(self, "temperature")
+
+    def bytes_needed(self, bidders: int, values: int, bids: int, runs: int) -> float:
+        return bytes_needed(self, bids, bidders, values, bids, runs)
 
     def learn(self, games: Sequence[Game], seeds: Seeds, checkpoint: Path | None = None) -> Outcome:
         return train(self, games, seeds, checkpoint)

@@ -6,18 +6,19 @@ loop per run (Numba: on a core, 20–25 times what the same loop does as a JAX s
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numba import njit, uint64
 
 from allpay.auction import LEARNING, bid_key, high_index, low_index, rank_of, stream, word
+from allpay.compiled import compiled
 from allpay.errors import AllpayError
 from allpay.game import Array, Game, Private, Setting
-from allpay.learners.base import CHECKPOINTS, Seeds, Tolerance, check_batch, check_strategies, each_run
+from allpay.learners.base import CHECKPOINTS, Seeds, check_count, check_tolerance, each_run, threads
 from allpay.outcome import TOLERANCE, Outcome, fields_of, threshold
 from allpay.payoffs import evaluate, exploitability
-from allpay.scalars import Bound, plain_fields
+from allpay.scalars import plain_fields
 
 UNROLLED = 6
 """Up to so many bidders go to the loop as a tuple: the compiler knows its length, and unrolls what is done for each."""
@@ -47,12 +48,12 @@ class EpsilonGreedy:
             relative to the stake at most this; None runs all auctions.
     """
 
-    iterations: Annotated[int, Bound(at_least=1, at_most=10**11, remedy="give fewer")] = 2_000_000
-    exploration: Annotated[int, Bound(at_least=0, low="not be negative")] = 400_000
-    halving: Annotated[int, Bound(at_least=1, at_most=10**11)] = 10_000
+    iterations: int = 2_000_000
+    exploration: int = 400_000
+    halving: int = 10_000
     restart: bool = True
-    tail: Annotated[int, Bound(at_least=1, at_most=10**11)] = 50_000
-    tolerance: Tolerance | None = None
+    tail: int = 50_000
+    tolerance: float | None = None
 
     name: ClassVar[str] = "epsilon-greedy"
     setting: ClassVar[Setting] = Setting(Private(levels=10), bid_levels=10, overbidding=False)
@@ -60,14 +61,21 @@ class EpsilonGreedy:
 
     def __post_init__(self) -> None:
         plain_fields(self)
+        check_count("iterations", self.iterations)
+        check_count("exploration", self.exploration, least=0)
         if self.exploration >= self.iterations:
             raise AllpayError(
                 f"exploration must be shorter than the run: got {self.exploration} of {self.iterations} auctions"
             )
+        check_count("halving", self.halving)
+        check_count("tail", self.tail)
+        check_tolerance(self.tolerance)
+
+    def bytes_needed(self, bidders: int, values: int, bids: int, runs: int) -> float:
+        tables = 8 * bidders * values * bids  # two for each bidder, and the utilities
+        return 4 * min(runs, threads()) * tables + runs * tables
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
-        check_batch(games, seeds)
-        check_strategies(games, seeds, apart=True)
         played = self.iterations - self.exploration
         checkpoints = [self.exploration + max(1, k * played // CHECKPOINTS) for k in range(1, CHECKPOINTS + 1)]
         stops = sorted({*checkpoints, max(self.iterations - self.tail, self.exploration)} - {self.exploration})
@@ -108,8 +116,7 @@ class EpsilonGreedy:
                         break
             return profile, evaluate(game, profile), _mean_of_tail(parts, self.tail), history, t
 
-        cells = max((8 * game.bidders * len(game.value_grid) * game.bid_levels for game in games), default=0)
-        runs = each_run(run, games, seeds, room=4 * cells)
+        runs = each_run(run, games, seeds)
         histories = np.full((*seeds.shape, CHECKPOINTS), np.nan)
         for d, row in enumerate(runs):
             for r, found in enumerate(row):
@@ -145,7 +152,7 @@ def _utilities(game: Game) -> Array:
     return game.utility(game.value_grid[:, None, None] * prizes - game.costs[None, :, None] * payments)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _explore(  # type: ignore[no-untyped-def]
     state, step, estimate, count, best, runner_up, bidders, utilities, allowed, auctions, restart
 ):
@@ -181,7 +188,7 @@ def _explore(  # type: ignore[no-untyped-def]
     return state
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _exploit(  # type: ignore[no-untyped-def]
     state, step, estimate, count, best, runner_up, bidders, utilities, allowed, payments, bids, first, last, halving
 ):

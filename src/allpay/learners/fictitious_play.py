@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numba import njit
 
+from allpay.compiled import compiled
 from allpay.game import Array, Game, Setting
-from allpay.learners.base import Auctions, Iterations, Payoffs, Seeds, Tolerance, Weighting, check_self_play, self_play
+from allpay.learners.base import Payoffs, Seeds, check_power, check_self_play, self_play
 from allpay.outcome import Outcome
 from allpay.payoffs import best_responses, fill_cdf, regret, tie_averages
 
@@ -34,10 +34,10 @@ class FictitiousPlay:
         auctions: how many fresh auctions are sampled with the learned strategies for the realised revenue.
     """
 
-    iterations: Iterations = 3000
-    weighting: Weighting = 1.0
-    tolerance: Tolerance | None = None
-    auctions: Auctions = 50_000
+    iterations: int = 3000
+    weighting: float = 1.0
+    tolerance: float | None = None
+    auctions: int = 50_000
 
     name: ClassVar[str] = "fictitious-play"
     setting: ClassVar[Setting] = Setting()
@@ -45,6 +45,7 @@ class FictitiousPlay:
 
     def __post_init__(self) -> None:
         check_self_play(self)
+        check_power("weighting", self.weighting)
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
         def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: float, history: Array) -> int:
@@ -53,7 +54,7 @@ class FictitiousPlay:
         return self_play(self, kernel, games, seeds)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _fictitious_play(  # type: ignore[no-untyped-def]
     strategy, coefficients, table, allowed, nodes, weights, log_binomials, iterations, weighting, tolerance, history
 ):

@@ -5,16 +5,15 @@ All bidders share one belief, so this is the symmetric form; payoffs are exact, 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from numba import njit
 
+from allpay.compiled import compiled
 from allpay.game import Array, Game, Setting
-from allpay.learners.base import Auctions, Iterations, Payoffs, Seeds, Tolerance, Weighting, check_self_play, self_play
+from allpay.learners.base import Payoffs, Seeds, check_number, check_power, check_self_play, self_play
 from allpay.learners.mixing import softmax, utilities, watch
 from allpay.outcome import Outcome, stake
-from allpay.scalars import Bound
 
 
 @dataclass(frozen=True)
@@ -41,12 +40,12 @@ class LogitPlay:
         auctions: how many fresh auctions are sampled with the learned strategies for the realised revenue.
     """
 
-    iterations: Iterations = 3000
-    weighting: Weighting = 1.0
-    temperature: Annotated[float, Bound(above=0, low="be above 0 and finite", at_most=1e6), Bound(at_least=1e-9)] = 0.4
-    cooling: Annotated[float, Bound(at_least=0, low="be at least 0 and finite", at_most=10)] = 0.75
-    tolerance: Tolerance | None = None
-    auctions: Auctions = 50_000
+    iterations: int = 3000
+    weighting: float = 1.0
+    temperature: float = 0.4
+    cooling: float = 0.75
+    tolerance: float | None = None
+    auctions: int = 50_000
 
     name: ClassVar[str] = "logit-play"
     setting: ClassVar[Setting] = Setting()
@@ -54,6 +53,9 @@ class LogitPlay:
 
     def __post_init__(self) -> None:
         check_self_play(self)
+        check_number("temperature", self.temperature, 1e-9, 1e9)
+        check_power("weighting", self.weighting)
+        check_number("cooling", self.cooling, 0, 10)
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
         def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: float, history: Array) -> int:
@@ -68,7 +70,7 @@ class LogitPlay:
         return self_play(self, kernel, games, seeds)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _logit_play(  # type: ignore[no-untyped-def]
     total, coefficients, table, allowed, nodes, weights, log_binomials, start, stop, weighting, hottest, cooling
 ):

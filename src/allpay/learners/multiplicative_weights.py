@@ -5,16 +5,15 @@ All bidders share one strategy: this is self-play in its symmetric form. Payoffs
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from numba import njit
 
+from allpay.compiled import compiled
 from allpay.game import Array, Game, Setting
-from allpay.learners.base import Auctions, Iterations, Payoffs, Seeds, Tolerance, Weighting, check_self_play, self_play
+from allpay.learners.base import Payoffs, Seeds, check_number, check_power, check_self_play, self_play
 from allpay.learners.mixing import softmax, utilities, watch
 from allpay.outcome import Outcome, stake
-from allpay.scalars import Bound
 
 TINY = 1e-300
 """Stands for a first weight of 0 where its logarithm is taken."""
@@ -44,11 +43,11 @@ class MultiplicativeWeights:
         auctions: how many fresh auctions are sampled with the learned strategies for the realised revenue.
     """
 
-    iterations: Iterations = 3000
-    step: Annotated[float, Bound(above=0, low="be above 0 and finite", at_most=1e6)] = 1.5
-    averaging: Weighting = 1.0
-    tolerance: Tolerance | None = None
-    auctions: Auctions = 50_000
+    iterations: int = 3000
+    step: float = 1.5
+    averaging: float = 1.0
+    tolerance: float | None = None
+    auctions: int = 50_000
 
     name: ClassVar[str] = "multiplicative-weights"
     setting: ClassVar[Setting] = Setting()
@@ -56,6 +55,8 @@ class MultiplicativeWeights:
 
     def __post_init__(self) -> None:
         check_self_play(self)
+        check_number("step", self.step, 1e-9, 1e9)
+        check_power("averaging", self.averaging)
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
         def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: float, history: Array) -> int:
@@ -72,7 +73,7 @@ class MultiplicativeWeights:
         return self_play(self, kernel, games, seeds)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _multiplicative_weights(  # type: ignore[no-untyped-def]
     score, gains, total, coefficients, table, allowed, nodes, weights, log_binomials, start, stop, rate, averaging
 ):

@@ -6,7 +6,7 @@ Sampling auctions, and training many runs side by side, is in `deep`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -14,17 +14,19 @@ import optax  # type: ignore[import-untyped]
 
 from allpay.errors import AllpayError, one_of
 from allpay.game import Game, Private, Setting
-from allpay.learners.base import Iterations, Seeds, Tolerance
+from allpay.learners.base import Seeds, check_number
 from allpay.learners.deep import (
-    Count,
+    LARGEST,
+    SMALLEST,
     Design,
-    Falling,
     Network,
-    Rate,
-    Share,
     at,
     beginning,
     below,
+    bytes_needed,
+    check,
+    check_decay,
+    check_unit,
     decay,
     draw_bids,
     initial,
@@ -35,7 +37,6 @@ from allpay.learners.deep import (
     train,
 )
 from allpay.outcome import Outcome
-from allpay.scalars import Bound, plain_fields
 
 
 class Kind(Protocol):
@@ -209,19 +210,19 @@ class PPO:
     Realised revenue is that of all auctions after the last checkpoint but one.
     """
 
-    iterations: Iterations = 1000
-    batch: Count = 2048
-    epochs: Count = 2
-    minibatches: Count = 2
-    clip: Annotated[float, Bound(above=0, at_most=1e6)] = 0.1
-    width: Count = 32
-    learning_rate: Rate = 2e-3
+    iterations: int = 1000
+    batch: int = 2048
+    epochs: int = 2
+    minibatches: int = 2
+    clip: float = 0.1
+    width: int = 32
+    learning_rate: float = 2e-3
     bids: str = "grid"
-    entropy: Falling = None  # type: ignore[assignment]  # never None once it is made, nor the next
-    final_entropy: Falling = None  # type: ignore[assignment]
-    averaging: Share = 0.003
-    chunk: Count = 10
-    tolerance: Tolerance | None = None
+    entropy: float = None  # type: ignore[assignment]  # never None once it is made, nor the next
+    final_entropy: float = None  # type: ignore[assignment]
+    averaging: float = 0.003
+    chunk: int = 10
+    tolerance: float | None = None
 
     name: ClassVar[str] = "ppo"
     setting: ClassVar[Setting] = Setting(Private(levels=64), bid_levels=51)
@@ -233,9 +234,16 @@ class PPO:
         for name, weight in zip(("entropy", "final_entropy"), usual, strict=True):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, weight)
-        plain_fields(self)
+        check(self, "epochs", "minibatches", "width")
+        check_unit(self, "averaging")
+        check_decay(self, "entropy")
+        check_number("clip", self.clip, SMALLEST, LARGEST)
         if self.batch % self.minibatches:
             raise AllpayError(f"minibatches must divide the batch: got {self.minibatches} of {self.batch} auctions")
+
+    def bytes_needed(self, bidders: int, values: int, bids: int, runs: int) -> float:
+        outputs = BIDS[self.bids].size(bids)
+        return bytes_needed(self, outputs, bidders, values, bids, runs)
 
     def learn(self, games: Sequence[Game], seeds: Seeds, checkpoint: Path | None = None) -> Outcome:
         return train(self, games, seeds, checkpoint)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numba import njit
 
+from allpay.compiled import compiled
 from allpay.game import Array, Game, Setting
-from allpay.learners.base import Auctions, Iterations, Payoffs, Seeds, Tolerance, Weighting, check_self_play, self_play
+from allpay.learners.base import Payoffs, Seeds, check_power, check_self_play, self_play
 from allpay.learners.mixing import utilities, watch
 from allpay.outcome import Outcome
 
@@ -36,10 +36,10 @@ class RegretMatching:
         auctions: how many fresh auctions are sampled with the learned strategies for the realised revenue.
     """
 
-    iterations: Iterations = 3000
-    averaging: Weighting = 1.0
-    tolerance: Tolerance | None = None
-    auctions: Auctions = 50_000
+    iterations: int = 3000
+    averaging: float = 1.0
+    tolerance: float | None = None
+    auctions: int = 50_000
 
     name: ClassVar[str] = "regret-matching"
     setting: ClassVar[Setting] = Setting()
@@ -47,6 +47,7 @@ class RegretMatching:
 
     def __post_init__(self) -> None:
         check_self_play(self)
+        check_power("averaging", self.averaging)
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
         def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: float, history: Array) -> int:
@@ -61,7 +62,7 @@ class RegretMatching:
         return self_play(self, kernel, games, seeds)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _regret_matching(  # type: ignore[no-untyped-def]
     mix, regrets, total, coefficients, table, allowed, nodes, weights, log_binomials, start, stop, averaging
 ):
