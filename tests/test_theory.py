@@ -69,7 +69,7 @@ def gain_of_deviating(g, found, points=101):
     return worst
 
 
-# The table of the theory: three bidders, weights (w, 1−w, 0) ----------------------------------------------------------
+# The table of docs/theory.md: three bidders, weights (w, 1−w, 0) ----------------------------------------------------------
 
 W = [0.5, 0.6, 0.75, 0.8, 1.0]
 

@@ -53,8 +53,8 @@ SHAPE = Bound(at_least=0.01, at_most=1e6)
 class Distribution(Protocol):
     """A distribution of values, given by its quantile function. Any object with this method will do.
 
-    Where that function jumps, as between values that have a probability of their own, `theory` must be told: by a property
-    `breaks`, the quantiles between 0 and 1 at which it does, increasing. See `Discrete`.
+    Where values have a probability of their own, `theory` must be told where they begin and end: by a property `breaks`, the
+    quantiles between 0 and 1 at which the function jumps, increasing (see `Discrete`). Other jumps are found.
     """
 
     def quantile(self, q: ArrayLike) -> Array:

@@ -101,8 +101,10 @@ def equilibrium(game: Game) -> Equilibrium | None:
 
     Values that occur with positive probability are mixed over: the bids of each fill an interval, above those of the value
     before it, and all bring the same. The conditions above hold as they stand, with the step function v(t); a distribution
-    must say where it jumps (`breaks`, see `Distribution`). Where the quantile function is smooth between its breaks, the
-    relative error of revenue and highest bid is below 1e-9; a kink in it costs some of these digits.
+    must say where it jumps (`breaks`, see `Distribution`). Jumps between values that have no probability of their own are
+    found. The relative error of revenue and highest bid, against other mathematics, was below 1e-9 in nearly all settings
+    tried. The largest found were 1.6e-6 (8 bidders, ρ = 10, cost b⁴) and 1.5e-5 (values without an upper end); a kink in the
+    quantile function that is not declared, or a jump too small to be found, costs digits too.
 
     Raises:
         AllpayError: if the quantile function of the values is not finite, ≥ 0 and nondecreasing.
