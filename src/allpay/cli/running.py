@@ -58,6 +58,7 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
                 "learner": learner,
                 **{name: {"mean": e.mean, "stderr": e.stderr, "rounds": e.rounds} for name, e in estimates.items()},
                 "relative_exploitability": outcome.relative_exploitability[0],
+                "distance": outcome.distance[0],
                 "total_exploitability": outcome.total_exploitability[0],
                 "exploitability_history": outcome.history[0],
                 "asymmetry": outcome.asymmetry[0],

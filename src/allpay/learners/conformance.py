@@ -15,7 +15,7 @@ from allpay.errors import AllpayError
 from allpay.game import Common, Game, Private
 from allpay.learners.base import FIELDS_BY_RUN, Learner, Seeds, check_learner, check_outcome, run_seeds
 from allpay.mechanism import Mechanism
-from allpay.outcome import Outcome
+from allpay.outcome import Outcome, fields_of
 from allpay.payoffs import as_strategy, evaluate
 
 ROUNDS = 3
@@ -114,8 +114,9 @@ def _check_run(outcome: Outcome, game: Game, d: int, r: int) -> None:
         exact = evaluate(game, as_strategy(game, outcome.strategy[d, r]))
     except AllpayError as error:
         raise AllpayError(f"{name}: {error}") from None
-    for field in ("revenue", "highest_bid", "exploitability", "payoff"):
-        found, known = float(getattr(outcome, field)[d, r]), float(np.mean(getattr(exact, field)))
+    fields = fields_of([game], [[exact]])
+    for field in ("revenue", "highest_bid", "exploitability", "payoff", "distance"):
+        found, known = float(getattr(outcome, field)[d, r]), float(fields[field][0, 0])
         if abs(found - known) > 1e-9 * max(1.0, abs(known)):
             raise AllpayError(
                 f"{name}: {field} must be that of the strategy, {known:.10g} by `evaluate`: got {found:.10g}"

@@ -15,7 +15,7 @@ from allpay.auction import GOLDEN, bid_key, high_index, low_index, rank_of, word
 from allpay.errors import AllpayError
 from allpay.game import Array, Game, Private, Setting
 from allpay.learners.base import CHECKPOINTS, Seeds, each_run
-from allpay.outcome import TOLERANCE, Outcome, fields_of, threshold
+from allpay.outcome import TOLERANCE, Outcome, fields_of, within
 from allpay.payoffs import evaluate, exploitability
 
 UNROLLED = 6
@@ -42,8 +42,8 @@ class EpsilonGreedy:
         halving: after how many further auctions epsilon halves.
         restart: whether exploration counts as one observation of each bid when it ends.
         tail: the last auctions, over which realised revenue is averaged.
-        tolerance: stop a run as soon as a checkpoint (32 evenly over the auctions after exploration) finds its exploitability
-            relative to the stake at most this; None runs all auctions.
+        tolerance: stop a run as soon as a checkpoint (32 evenly over the auctions after exploration) finds its distance
+            from equilibrium at most this; None runs all auctions.
     """
 
     iterations: int = 2_000_000
@@ -84,7 +84,6 @@ class EpsilonGreedy:
             tables = (np.zeros(shape), np.zeros(shape), np.zeros(shape[:2], np.int64), np.zeros(shape[:2]))
             payments = np.asarray(game.mechanism.payments)
             bidders = tuple(range(game.bidders)) if game.bidders <= UNROLLED else np.arange(game.bidders)
-            goal = -1.0 if self.tolerance is None else threshold(game, self.tolerance)
             state = _explore(seed, *tables, bidders, utilities[id(game)], game.allowed, self.exploration, self.restart)
             history, parts, t = [], [], self.exploration
             for stop in stops:
@@ -106,7 +105,7 @@ class EpsilonGreedy:
                     profile = (tables[2][..., None] == np.arange(game.bid_levels)).astype(float)
                     # a run with fewer auctions than checkpoints has some of them at the same auction
                     history += [exploitability(game, profile).mean()] * checkpoints.count(stop)
-                    if history[-1] <= goal:
+                    if within(game, profile, history[-1], self.tolerance):
                         break
             return profile, evaluate(game, profile), _mean_of_tail(parts, self.tail), history, t
 
@@ -120,7 +119,7 @@ class EpsilonGreedy:
             games=tuple(games),
             learner=self.name,
             strategy=np.array([[r[0] for r in row] for row in runs]),
-            **fields_of([[r[1] for r in row] for row in runs]),
+            **fields_of(games, [[r[1] for r in row] for row in runs]),
             realised_revenue=np.array([[r[2][0] for r in row] for row in runs]),
             realised_highest_bid=np.array([[r[2][1] for r in row] for row in runs]),
             history=histories,

@@ -15,7 +15,7 @@ from allpay.errors import AllpayError
 from allpay.game import Array, Game, Setting
 from allpay.learners.base import Payoffs, Seeds, check_self_play, self_play
 from allpay.learners.mixing import softmax, utilities, watch
-from allpay.outcome import Outcome, stake
+from allpay.outcome import Goal, Outcome, stake
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class LogitPlay:
         weighting: α ≥ 0: 0 lets all iterations count alike, 1 lets early play fade.
         temperature: of the first iteration, in units of the utility of the top prize at the highest value.
         cooling: power of t by which the temperature falls, ≥ 0.
-        tolerance: stop a run when its exploitability relative to the stake is at most this, looked at every 20
+        tolerance: stop a run when its distance from equilibrium is at most this, looked at every 20
             iterations; None runs all iterations.
         auctions: how many fresh auctions are sampled with the learned strategies for the realised revenue.
     """
@@ -62,7 +62,7 @@ class LogitPlay:
                 raise AllpayError(f"{option} must be at least 0 and finite: got {getattr(self, option):g}")
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
-        def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: float, history: Array) -> int:
+        def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: Goal, history: Array) -> int:
             total = strategy.T.copy()
             hottest = self.temperature * stake(game)
 

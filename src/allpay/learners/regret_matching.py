@@ -15,7 +15,7 @@ from allpay.errors import AllpayError
 from allpay.game import Array, Game, Setting
 from allpay.learners.base import Payoffs, Seeds, check_self_play, self_play
 from allpay.learners.mixing import utilities, watch
-from allpay.outcome import Outcome
+from allpay.outcome import Goal, Outcome
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class RegretMatching:
     Attributes:
         iterations: the most that a run takes.
         averaging: power of t in the weights of the average: 0 for the plain average, 1 for the linear one.
-        tolerance: stop a run when its exploitability relative to the stake is at most this, looked at every 20
+        tolerance: stop a run when its distance from equilibrium is at most this, looked at every 20
             iterations; None runs all iterations.
         auctions: how many fresh auctions are sampled with the learned strategies for the realised revenue.
     """
@@ -53,7 +53,7 @@ class RegretMatching:
             raise AllpayError(f"averaging must be at least 0 and finite: got {self.averaging:g}")
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
-        def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: float, history: Array) -> int:
+        def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: Goal, history: Array) -> int:
             mix = strategy.T.copy()
             regrets, total = np.zeros(mix.shape), np.zeros(mix.shape)
 
