@@ -63,7 +63,7 @@ def test_a_vector_is_for_as_many_bidders_as_it_has_weights():
         ((0.5, math.nan, 0.5), 3, "weights must be finite numbers: got nan at position 2"),
         (math.nan, 3, "w must be a finite number for (w, 1−w, 0, …): got nan"),
         (math.inf, 3, "w must be a finite number for (w, 1−w, 0, …): got inf"),
-        (10**400, 3, "weights must be finite numbers: got one above 1e308"),
+        (10**400, 3, "weights must be finite: got a number above 1e308"),
         ("0.8", 3, "weights must be numbers: got the text '0.8'; give them without quotes"),
         (["0.5", "0.5"], 3, "weights must be a number: got '0.5'"),
         (None, 3, "weights must be a number, or several: got None"),

@@ -6,7 +6,7 @@ Exact expected payoffs of this game are in `payoffs`; its equilibria on continuo
 import inspect
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol, Self
@@ -14,8 +14,9 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from allpay.errors import AllpayError, one_of
-from allpay.mechanism import Mechanism, check_real, check_whole
+from allpay.errors import AllpayError, one_of, short
+from allpay.mechanism import Mechanism
+from allpay.scalars import plain_fields, real
 
 Array = NDArray[np.float64]
 
@@ -24,6 +25,10 @@ MOST_CELLS = 10_000_000
 
 MOST_AVERSE = 100.0
 """Absolute risk aversion times what can be lost or won is at most this: utilities are then of size e^100."""
+
+
+WORDS = {name: name.replace("_", " ") for name in ("cost_power", "risk_aversion", "bid_levels", "max_bid")}
+"""What fields of a game are called in messages."""
 
 
 class Distribution(Protocol):
@@ -46,8 +51,7 @@ class Uniform:
     high: float = 1.0
 
     def __post_init__(self) -> None:
-        check_real("low", self.low)
-        check_real("high", self.high)
+        plain_fields(self)
         if not (math.isfinite(self.low) and math.isfinite(self.high) and 0 <= self.low < self.high):
             raise AllpayError(
                 f"uniform values need 0 ≤ low < high, both finite: got low {self.low:g}, high {self.high:g}"
@@ -64,7 +68,7 @@ class Power:
     exponent: float = 1.0
 
     def __post_init__(self) -> None:
-        check_real("exponent", self.exponent)
+        plain_fields(self)
         if not (math.isfinite(self.exponent) and self.exponent > 0):
             raise AllpayError(f"power values need an exponent above 0: got {self.exponent:g}")
 
@@ -80,8 +84,7 @@ class Beta:
     b: float
 
     def __post_init__(self) -> None:
-        check_real("a", self.a)
-        check_real("b", self.b)
+        plain_fields(self)
         if not (math.isfinite(self.a) and math.isfinite(self.b) and self.a > 0 and self.b > 0):
             raise AllpayError(f"beta values need a > 0 and b > 0: got a {self.a:g}, b {self.b:g}")
 
@@ -100,8 +103,7 @@ class Lognormal:
     high: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("mean", "deviation", "high"):
-            check_real(name, getattr(self, name))
+        plain_fields(self)
         if not (math.isfinite(self.mean) and 0 < self.deviation < math.inf and 0 < self.high < math.inf):
             raise AllpayError(
                 "lognormal values need a finite mean of the logarithm, and a deviation and a highest value above 0: "
@@ -123,10 +125,10 @@ class Discrete:
     points: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        try:
-            object.__setattr__(self, "points", tuple(float(p) for p in self.points))
-        except (TypeError, ValueError):
-            raise AllpayError(f"discrete values must be several numbers: got {self.points!r}") from None
+        given = self.points
+        if isinstance(given, (str, bytes, Mapping, Set)) or not isinstance(given, Iterable):
+            raise AllpayError(f"discrete values must be several numbers: got {short(given)}")
+        object.__setattr__(self, "points", tuple(real("discrete values", p) for p in given))
         ordered = all(x <= y for x, y in zip(self.points, self.points[1:], strict=False))
         if not self.points or not ordered or not all(math.isfinite(p) and p >= 0 for p in self.points):
             raise AllpayError(f"discrete values must be finite, ≥ 0 and nondecreasing: got {list(self.points)}")
@@ -142,14 +144,14 @@ class Discrete:
         return (np.flatnonzero(np.diff(self.points)) + 1) / len(self.points)
 
 
-def integers(low: int, high: int) -> Discrete:
+def integers(low: float, high: float) -> Discrete:
     """Each whole number from low to high with equal probability.
 
     >>> integers(0, 9).points[-1]
     9.0
     """
+    low, high = real("low", low), real("high", high)
     for what, given in (("low", low), ("high", high)):
-        check_real(what, given)
         if not math.isfinite(given):
             raise AllpayError(f"{what} of integers must be finite: got {given}")
     if low > high:
@@ -164,8 +166,8 @@ def steps(low: float, high: float, count: float) -> Discrete:
     >>> steps(0, 1, 3).points
     (0.0, 0.5, 1.0)
     """
+    low, high, count = real("low", low), real("high", high), real("count", count)
     for what, given in (("low", low), ("high", high), ("count", count)):
-        check_real(what, given)
         if not math.isfinite(given):
             raise AllpayError(f"{what} of steps must be finite: got {given}")
     _check_levels("count of steps", int(count))
@@ -174,7 +176,6 @@ def steps(low: float, high: float, count: float) -> Discrete:
 
 def _check_levels(what: str, levels: int) -> None:
     """Raise AllpayError unless so many values can be on a grid."""
-    check_whole(what, levels)
     if levels < 1:
         raise AllpayError(f"{what} must be at least 1: got {levels}")
     if levels > MOST_CELLS:
@@ -252,6 +253,7 @@ class Private:
         if self.levels is None:
             points = self.distribution.points if isinstance(self.distribution, Discrete) else ()
             object.__setattr__(self, "levels", len(points) or DEFAULT_LEVELS)
+        plain_fields(self, levels="value levels")
         _check_levels("value levels", self.levels)
 
     def grid(self) -> Array:
@@ -280,7 +282,7 @@ class Common:
     value: float = 1.0
 
     def __post_init__(self) -> None:
-        check_real("a common value", self.value)
+        plain_fields(self, value="a common value")
         if not (math.isfinite(self.value) and self.value > 0):
             raise AllpayError(f"a common value must be above 0: got {self.value:g}")
 
@@ -333,11 +335,7 @@ class Game:
             )
         if not isinstance(self.values, (Private, Common)):
             raise AllpayError(f"values must be Private(…) or Common(…): got {self.values!r}")
-        check_real("cost power", self.cost_power)
-        check_real("risk aversion", self.risk_aversion)
-        check_whole("bid levels", self.bid_levels)
-        if self.max_bid is not None:
-            check_real("max bid", self.max_bid)
+        plain_fields(self, **WORDS)
         if not (math.isfinite(self.cost_power) and self.cost_power > 0):
             raise AllpayError(f"cost power must be above 0: got {self.cost_power:g}")
         if not (math.isfinite(self.risk_aversion) and self.risk_aversion >= 0):
@@ -437,6 +435,9 @@ class Setting:
     bid_levels: int = 101
     max_bid: float | None = None
     overbidding: bool = True
+
+    def __post_init__(self) -> None:
+        plain_fields(self, **WORDS)
 
     def game(self, mechanism: Mechanism) -> Game:
         """This setting under a mechanism."""

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 from typing import Self
 
-from allpay.errors import AllpayError, one_of
+from allpay.errors import AllpayError, one_of, short
+from allpay.scalars import real, unboxed, whole
 
 RULES = ("prizes", "payments")
 """What a design's weights set: how the prize is split, or who pays how much of its bid."""
@@ -105,8 +106,8 @@ def complete_weights(weights: float | Sequence[float], bidders: int | None = Non
         AllpayError: if a weight is not finite or negative, they increase, do not sum to 1, or are more than the bidders.
     """
     given: tuple[float, ...]
-    if isinstance(weights, (int, float, Real)):  # NumPy's numbers are Real, but not all are floats
-        (w,) = _as_numbers("weights", (weights,))
+    if isinstance(unboxed(weights), Real):
+        w = real("weights", weights)
         if not math.isfinite(w):
             raise AllpayError(f"w must be a finite number for (w, 1−w, 0, …): got {w}")
         if w > 1:
@@ -116,10 +117,10 @@ def complete_weights(weights: float | Sequence[float], bidders: int | None = Non
         given = (w, round(1.0 - w, 15))
         bidders = 3 if bidders is None else bidders
     else:
-        given = _as_numbers("weights", weights)
+        given = _as_numbers("weights", weights)  # type: ignore[arg-type]  # what is neither is refused
     if bidders is None:
         bidders = max(len(given), 2)
-    check_bidders(bidders)
+    bidders = check_bidders(bidders)
     if len(given) > bidders:
         raise AllpayError(f"too many weights: got {len(given)} for {bidders} bidders; give at most one per bidder")
     _check_finite("weights", given)
@@ -130,39 +131,28 @@ def complete_weights(weights: float | Sequence[float], bidders: int | None = Non
     return given + (0.0,) * (bidders - len(given))
 
 
-def check_bidders(bidders: int) -> None:
-    """Raise AllpayError unless there are at least two bidders, and not more than can be reckoned with."""
-    check_whole("bidders", bidders)
-    if bidders < 2:
-        raise AllpayError(f"an auction needs at least 2 bidders: got {bidders}")
-    if bidders > MOST_BIDDERS:
-        raise AllpayError(f"bidders must be at most {MOST_BIDDERS:,}: got {bidders:,}; give fewer")
+def check_bidders(bidders: int) -> int:
+    """How many bidders there are, as a plain number.
 
-
-def check_whole(what: str, given: object) -> None:
-    """Raise AllpayError unless it is a whole number, by its type."""
-    if not isinstance(given, Integral):
-        raise AllpayError(f"{what} must be a whole number: got {given!r}")
-
-
-def check_real(what: str, given: object) -> None:
-    """Raise AllpayError unless it is a number, by its type."""
-    if not isinstance(given, Real):
-        raise AllpayError(f"{what} must be a number: got {given!r}")
+    Raises:
+        AllpayError: unless they are at least two, and not more than can be reckoned with.
+    """
+    n = whole("bidders", bidders)
+    if n < 2:
+        raise AllpayError(f"an auction needs at least 2 bidders: got {n}")
+    if n > MOST_BIDDERS:
+        raise AllpayError(f"bidders must be at most {MOST_BIDDERS:,}: got {n:,}; give fewer")
+    return n
 
 
 def _as_numbers(what: str, given: Iterable[float]) -> tuple[float, ...]:
-    if isinstance(given, str):
-        raise AllpayError(f"{what} must be numbers: got the text {given!r}; give them without quotes")
+    if isinstance(given, (str, bytes)):
+        raise AllpayError(f"{what} must be numbers: got the text {short(given)}; give them without quotes")
     try:
         numbers = tuple(given)
-        for x in numbers:
-            check_real(what, x)
-        return tuple(float(x) for x in numbers)
     except TypeError:
-        raise AllpayError(f"{what} must be a number, or several: got {given!r}") from None
-    except OverflowError:
-        raise AllpayError(f"{what} must be finite numbers: got one above 1e308") from None
+        raise AllpayError(f"{what} must be a number, or several: got {short(given)}") from None
+    return tuple(real(what, x) for x in numbers)
 
 
 def _check_finite(what: str, numbers: Sequence[float]) -> None:

@@ -241,8 +241,9 @@ def distance(gain, payoff, winnings, paid, excess, stake):  # type: ignore[no-un
 
 def distance_of(game: Game, found: Evaluation) -> float:
     """The distance from equilibrium of a profile that was evaluated."""
-    means = (found.exploitability, found.payoff, found.winnings, found.paid, found.excess)
-    return float(distance(*(float(x.mean()) for x in means), stake(game)))
+    parts = (found.exploitability, found.payoff, found.winnings, found.paid, found.excess)
+    gain, payoff, winnings, paid, excess = (float(part.mean()) for part in parts)
+    return float(distance(gain, payoff, winnings, paid, excess, stake(game)))
 
 
 def within(game: Game, strategy: Array, gain: float, tolerance: float | None) -> bool:
@@ -290,7 +291,7 @@ def reached(goal, gain, averages, table, allowed, strategy):  # type: ignore[no-
     return distance(gain, found[1], found[2], found[3], found[4], goal.stake) <= goal.tolerance
 
 
-def fields_of(games: Sequence[Game], evaluations: Sequence[Iterable[Evaluation]]) -> dict[str, Array]:
+def fields_of(games: Sequence[Game], evaluations: Sequence[Iterable[Evaluation]]) -> dict[str, Any]:
     """The fields of an `Outcome` that exact evaluations `[designs][rounds]` fill, each `[designs, rounds]`."""
     table = [list(row) for row in evaluations]
     return {

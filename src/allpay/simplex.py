@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from allpay.errors import AllpayError, one_of
+from allpay.scalars import plain_fields, real
 
 Array = NDArray[np.float64]
 
@@ -210,6 +211,7 @@ class OrderedSimplex:
     _cut: "_Cut | None" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        plain_fields(self)
         _check_ranks(self.n, self.m)
         if self.first_at_most is not None and self.first_at_least is not None:
             raise AllpayError(
@@ -309,6 +311,9 @@ class Box:
     high: tuple[float, ...]
 
     def __post_init__(self) -> None:
+        plain_fields(self)
+        for bounds in ("low", "high"):
+            object.__setattr__(self, bounds, tuple(real(f"a {bounds} bound", x) for x in getattr(self, bounds)))
         if not 1 <= len(self.low) == len(self.high) <= self.n:
             raise AllpayError(f"between 1 and {self.n} of {self.n} ranks can carry weight: got {len(self.low)}")
         for rank, (low, high) in enumerate(zip(self.low, self.high, strict=True), start=1):

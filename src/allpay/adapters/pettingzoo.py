@@ -14,7 +14,7 @@ from allpay.adapters.seat import unpack
 from allpay.auction import settle
 from allpay.errors import AllpayError
 from allpay.game import Game, check_game
-from allpay.mechanism import check_whole
+from allpay.scalars import whole
 
 
 class AuctionEnv(ParallelEnv[str, Any, Any]):
@@ -41,7 +41,7 @@ class AuctionEnv(ParallelEnv[str, Any, Any]):
 
     def __init__(self, game: Game, rounds: int = 1, continuous: bool = False) -> None:
         check_game(game)
-        check_whole("rounds", rounds)
+        rounds = whole("rounds", rounds)
         if rounds < 1:
             raise AllpayError(f"rounds must be at least 1: got {rounds}")
         self.game, self.rounds, self.continuous = game, rounds, continuous

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from allpay.auction import Played, play
 from allpay.errors import AllpayError
 from allpay.game import Array, Game, Setting, check_game
-from allpay.mechanism import check_whole
 from allpay.outcome import TOLERANCE, Goal, Outcome, fields_of, goal_of, within
 from allpay.payoffs import Evaluation, as_strategy, evaluate, exploitability, quadrature, terms
 from allpay.progress import advance
+from allpay.scalars import plain_fields, whole
 
 Seeds = NDArray[np.uint64]
 Result = TypeVar("Result")
@@ -103,10 +103,10 @@ def run_seeds(seed: int, designs: int | Sequence[int], rounds: int, stream: int 
         rounds: how many rounds.
         stream: another stream gives other seeds: what a study trains on and what checks it must not share one.
     """
-    check_whole("seed", seed)
+    seed, rounds = whole("seed", seed), whole("rounds", rounds)
     if seed < 0:
         raise AllpayError(f"seed must be at least 0: got {seed}")
-    indices = range(designs) if isinstance(designs, int) else designs
+    indices = designs if isinstance(designs, Sequence) else range(whole("designs", designs))
     return np.array(
         [
             [
@@ -123,20 +123,25 @@ def learn(game: Game, learner: Learner, rounds: int = 10, seed: int = 0) -> Outc
     """Independent rounds of learning in one game; the outcome's first dimension has length 1."""
     check_game(game)
     check_learner(learner)
-    check_rounds(rounds)
+    rounds = check_rounds(rounds)
     games, seeds = [game], run_seeds(seed, 1, rounds)
     outcome = learner.learn(games, seeds)
     check_outcome(outcome, learner, games, seeds)
     return outcome
 
 
-def check_rounds(rounds: int) -> None:
-    """Raise AllpayError unless so many rounds can be run."""
-    check_whole("rounds", rounds)
+def check_rounds(rounds: int) -> int:
+    """How many rounds there are, as a plain number.
+
+    Raises:
+        AllpayError: unless so many can be run.
+    """
+    rounds = whole("rounds", rounds)
     if rounds < 1:
         raise AllpayError(f"rounds must be at least 1: got {rounds}")
     if rounds > MOST_ROUNDS:
         raise AllpayError(f"rounds must be at most {MOST_ROUNDS:,}: got {rounds:,}; give fewer")
+    return rounds
 
 
 PROTOCOL = {
@@ -381,6 +386,7 @@ and the history (filled) to the iterations taken."""
 
 def check_self_play(learner: SelfPlay) -> None:
     """Raise AllpayError if what all learners of this kind have is out of bounds."""
+    plain_fields(learner)
     if learner.iterations < 1:
         raise AllpayError(f"iterations must be at least 1: got {learner.iterations}")
     if learner.tolerance is not None and not learner.tolerance > 0:

@@ -22,6 +22,7 @@ from allpay.learners.base import CHECKPOINTS, Seeds, check_batch
 from allpay.learners.checkpoint import Arrays, Checkpoint, identity
 from allpay.outcome import TOLERANCE, Outcome, fields_of, stake, within
 from allpay.payoffs import evaluate, exploitability
+from allpay.scalars import plain_fields
 
 FREQUENCIES = 8
 """How many cosines of the value's quantile a network sees."""
@@ -221,6 +222,7 @@ class DeepLearner(Protocol):
 
 def check(learner: DeepLearner, *more: str) -> None:
     """Raise AllpayError if a number that all deep learners have, or one of those named, is out of bounds."""
+    plain_fields(learner)
     for name in ("iterations", "batch", "chunk", *more):
         if getattr(learner, name) < 1:
             raise AllpayError(f"{name} must be at least 1: got {getattr(learner, name)}")

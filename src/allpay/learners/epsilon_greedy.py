@@ -17,6 +17,7 @@ from allpay.game import Array, Game, Private, Setting
 from allpay.learners.base import CHECKPOINTS, Seeds, each_run
 from allpay.outcome import TOLERANCE, Outcome, fields_of, within
 from allpay.payoffs import evaluate, exploitability
+from allpay.scalars import plain_fields
 
 UNROLLED = 6
 """Up to so many bidders go to the loop as a tuple: the compiler knows its length, and unrolls what is done for each."""
@@ -58,6 +59,7 @@ class EpsilonGreedy:
     continuous: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
+        plain_fields(self)
         if self.iterations < 1:
             raise AllpayError(f"iterations must be at least 1: got {self.iterations}")
         if self.exploration < 0:

@@ -227,12 +227,12 @@ class PPO:
     resumable: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        check(self, "epochs", "minibatches", "width")
-        check_unit(self, "averaging")
         usual = ENTROPY[one_of("kind of bids", self.bids, BIDS)]
         for name, weight in zip(("entropy", "final_entropy"), usual, strict=True):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, weight)
+        check(self, "epochs", "minibatches", "width")
+        check_unit(self, "averaging")
         check_decay(self, "entropy")
         if not 0 < self.clip < math.inf:
             raise AllpayError(f"clip must be above 0: got {self.clip:g}")

@@ -14,6 +14,7 @@ from allpay.game import Array, Game, Setting
 from allpay.learners import FictitiousPlay, Learner, name_of
 from allpay.learners.base import check_learner, check_rounds
 from allpay.mechanism import RULES, Mechanism, check_bidders, complete_weights
+from allpay.scalars import plain_fields
 from allpay.simplex import SAMPLINGS, Box, OrderedSimplex, Polytope, grid, opening, spread
 
 OBJECTIVES = ("revenue", "highest-bid")
@@ -66,6 +67,7 @@ class DesignSpace:
     def __post_init__(self) -> None:
         one_of("rule", self.rule, RULES)
         one_of("region", self.region, REGIONS)
+        plain_fields(self)
         check_bidders(self.bidders)
         if self.box and self.rule == "prizes":
             raise AllpayError("prizes share one prize, so their weights sum to 1: a box is for the rule payments")
@@ -180,6 +182,7 @@ class Study:
         check_learner(self.learner)
         if self.setting is None:
             object.__setattr__(self, "setting", self.learner.setting)
+        plain_fields(self)
         check_rounds(self.rounds)
         for name, least in (("samples", 1), ("seed", 0)):
             if getattr(self, name) < least:

@@ -1,0 +1,133 @@
+"""How many take part: a number that is known, an absence by chance, a random field; and what that does to ranks.
+
+A bidder that takes part knows that it does, so it sees a field of N with chances in proportion to N·P(N). Given M rivals, each
+there with probability π and beaten with probability q where it is, the number of rivals above is binomial with M trials of
+probability π(1−q). A prize whose rank nobody fills is not paid.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from allpay.errors import AllpayError
+from allpay.game import Array
+from allpay.theory.noformula import check_count, check_number
+
+NO_CHANCE = 1e-17
+"""The part of the likeliest number of rivals below which a number of rivals is left out."""
+
+
+@dataclass(frozen=True, eq=False)
+class Field:
+    """Who may be there.
+
+    Attributes:
+        rivals: `[sizes]` numbers of rivals that may be there.
+        chance: `[sizes]` of each, as a participant sees it.
+        presence: the chance π that each of them is there.
+        expected: the expected number of bidders who are there.
+        somebody: the chance that anybody is there.
+    """
+
+    rivals: Array
+    chance: Array
+    presence: float
+    expected: float
+    somebody: float
+
+    @classmethod
+    def of(cls, bidders: int | Mapping[int, float], presence: float = 1.0) -> Self:
+        """The field of so many bidders, each there with probability `presence`.
+
+        Args:
+            bidders: their number; or chances by number, positive and finite, which are scaled to sum to 1.
+
+        Raises:
+            AllpayError: if a number of bidders is not whole and at least 1, a chance not above 0, or presence not in (0, 1].
+
+        >>> field = Field.of({2: 1, 3: 1, 4: 1})
+        >>> (field.chance * 9).round(9), field.expected
+        (array([2., 3., 4.]), 3.0)
+        """
+        chances = bidders if isinstance(bidders, Mapping) else {bidders: 1.0}
+        if not chances:
+            raise AllpayError("a field needs at least one number of bidders: got none")
+        sizes = np.array([check_count("the number of bidders", n, 1) for n in chances], float)
+        likely = np.array([check_number(f"the chance of {n} bidders", p, above=True) for n, p in chances.items()])
+        check_number("presence", presence, 0.0, 1.0, above=True)
+        likely = likely / likely.sum()
+        seen = likely * sizes / (likely @ sizes)
+        kept = seen > NO_CHANCE * seen.max()
+        return cls(
+            rivals=sizes[kept] - 1,
+            chance=seen[kept] / seen[kept].sum(),
+            presence=float(presence),
+            expected=float(presence * (likely @ sizes)),
+            somebody=float(-(likely @ np.expm1(sizes * math.log1p(-presence)))) if presence < 1 else 1.0,
+        )
+
+    @property
+    def most(self) -> int:
+        """The most bidders that there can be."""
+        return int(self.rivals.max()) + 1
+
+    @property
+    def present(self) -> tuple[Array, Array]:
+        """`[rivals]` how many rivals are there, from 0 up, and `[rivals]` how likely that is, as a participant sees it."""
+        there = np.arange(float(self.most))
+        if self.presence == 1:
+            return there, np.asarray(np.bincount(self.rivals.astype(int), self.chance, self.most), float)
+        parts = [
+            p * _binomial(there, m, np.array(self.presence)) for m, p in zip(self.rivals, self.chance, strict=True)
+        ]
+        return there, np.sum(parts, 0)
+
+    def rank_chances(self, q: ArrayLike, ranks: int) -> Array:
+        """P_k(q) of ranks 1 … `ranks`: how likely each is for a bidder that beats each rival who is there with probability q.
+
+        Returns:
+            `[..., ranks]` for q `[...]` in [0, 1].
+        """
+        return self._above(q, self.rivals, np.ones_like(self.rivals), ranks)
+
+    def rank_slopes(self, q: ArrayLike, ranks: int) -> Array:
+        """P_k′(q): m π (B(k−1) − B(k−2)) for m rivals, with B the binomial chances for m − 1 of them.
+
+        Returns:
+            `[..., ranks]` for q `[...]` in [0, 1].
+        """
+        fewer = np.maximum(self.rivals - 1, 0)
+        below = self._above(q, fewer, self.rivals * self.presence, ranks)  # none where there are no rivals
+        below[..., 1:] -= below[..., :-1].copy()
+        return below
+
+    def win_chance(self, q: ArrayLike) -> Array:
+        """P_1(q); times the expected number of bidders, the density of the highest quantile."""
+        return self.rank_chances(q, 1)[..., 0]
+
+    def _above(self, q: ArrayLike, trials: Array, factor: Array, ranks: int) -> Array:
+        above = self.presence * (1 - np.asarray(q, float))
+        total = np.zeros((*above.shape, ranks))
+        for m, weight in zip(trials, factor * self.chance, strict=True):
+            if weight > 0:
+                total += weight * _binomial(np.arange(float(ranks)), m, above[..., None])
+        return total
+
+
+def _binomial(k: Array, trials: float, x: Array) -> Array:
+    """The chance of k successes of probability x, also at x = 0 and 1 and for k above the number of trials."""
+    from scipy.special import gammaln, xlog1py, xlogy
+
+    inside = k <= trials
+    j = np.where(inside, k, 0)
+    log = gammaln(trials + 1) - gammaln(j + 1) - gammaln(trials - j + 1) + xlogy(j, x) + xlog1py(trials - j, -x)
+    return np.asarray(np.where(inside, np.exp(log), 0.0))
+
+
+def total(amounts: tuple[float, ...], rest: float, chances: Array) -> Array:
+    """What a rank brings on average, where `amounts` are those of the first ranks and `rest` that of all others."""
+    return rest + chances[..., : len(amounts)] @ (np.array(amounts) - rest)
