@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numba import njit, uint64
 
-from allpay.auction import GOLDEN, high_index, low_index, word
+from allpay.auction import high_index, low_index, stream, word
 from allpay.game import Game, Private, integers
 from allpay.learners import EpsilonGreedy, run_seeds
 from allpay.mechanism import Mechanism
@@ -108,11 +108,11 @@ def jax_scan(game: Game, auctions: int, runs: int) -> tuple[float, float]:
 
 
 @njit(nogil=True, error_model="numpy")
-def least(state, auctions, estimate, count):
+def least(state, gap, auctions, estimate, count):
     """What no learner of sample averages can do without: a word for each bidder, and the update of one entry."""
     for _ in range(auctions):
         for i in range(BIDDERS):
-            state += uint64(GOLDEN)
+            state += gap
             bits = word(state)
             v, b = high_index(bits, VALUES), low_index(bits, BIDS)
             count[i, v, b] += 1.0
@@ -142,9 +142,9 @@ def main() -> None:
     scan_wall, scan_cpu = jax_scan(designs[2], scan_auctions, scan_runs)
 
     tables = np.zeros((2, BIDDERS, VALUES, BIDS))
-    least(np.uint64(0), 10, *tables)
+    least(*stream(0), 10, *tables)
     chain(np.uint64(1), 10)
-    least_cpu = timed(lambda: least(np.uint64(0), 10_000_000, *tables))[1] / 10_000_000
+    least_cpu = timed(lambda: least(*stream(0), 10_000_000, *tables))[1] / 10_000_000
     cycle = timed(lambda: chain(np.uint64(1), 50_000_000))[1] / 50_000_000 / 5
 
     per_auction = cpu / auctions

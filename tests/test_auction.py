@@ -7,22 +7,41 @@ import pytest
 from numba import njit, uint64
 from scipy import stats
 
-from allpay.auction import GOLDEN, bid_key, high_index, low_index, play, rank_of, settle, word
-from allpay.game import Common, Game, Private, integers
-from allpay.mechanism import Mechanism
-from allpay.payoffs import evaluate
+from allpay.auction import (
+    LEARNING,
+    MOST_AUCTIONS,
+    PLAYING,
+    TIE_BITS,
+    bid_key,
+    closed,
+    high_index,
+    low_index,
+    play,
+    rank_of,
+    settle,
+    stream,
+    word,
+)
+from allpay.errors import AllpayError
+from allpay.game import MOST_CELLS, Common, Game, Private, integers
+from allpay.mechanism import MOST_BIDDERS, Mechanism
+from allpay.payoffs import evaluate, exploitability
 
 MASK = 2**64 - 1
 
+GOLDEN = 0x9E3779B97F4A7C15
+"""The step of SplitMix64 as it is published; ours has a step for each seed."""
 
-def stream(seed: int, count: int) -> list[int]:
-    """The first words of a SplitMix64 stream."""
-    return [int(word(np.uint64((seed + t * int(GOLDEN)) & MASK))) for t in range(1, count + 1)]
+
+def words(seed: int, count: int) -> list[int]:
+    """The first words of a stream."""
+    state, step = map(int, stream(seed))
+    return [int(word(np.uint64((state + t * step) & MASK))) for t in range(1, count + 1)]
 
 
 def test_the_stream_is_splitmix64():
     """The reference output for seed 1234567 that accompanies the published algorithm."""
-    assert stream(1234567, 5) == [
+    assert [int(word(np.uint64(1234567 + t * GOLDEN & MASK))) for t in range(1, 6)] == [
         6457827717110365317,
         3203168211198807973,
         9817491932198370423,
@@ -31,10 +50,48 @@ def test_the_stream_is_splitmix64():
     ]
 
 
+def test_no_two_streams_are_stretches_of_each_other():
+    """Seeds side by side, seeds apart by the old step, and both purposes: all have steps of their own, far from each other."""
+    seeds = [*range(4_000), *(5 + k * GOLDEN & MASK for k in range(4_000)), *(7 << k for k in range(57))]
+    found = [tuple(map(int, stream(seed, purpose))) for seed in set(seeds) for purpose in (PLAYING, LEARNING)]
+    steps = np.array([step for _, step in found], np.uint64)
+    assert len(np.unique(steps)) == len(np.unique([state for state, _ in found])) == len(found)
+    assert np.all(steps % 2 == 1)
+    assert np.all(np.bitwise_count(steps ^ (steps >> np.uint64(1))) >= 24)
+    # steps that are small multiples of each other would give streams that meet every few words
+    some = [int(step) for step in steps]
+    multiples = {k * step & MASK for step in some for k in (*range(2, 12), *range(-11, 0))}
+    assert not multiples & set(some)
+
+
+def test_the_auctions_of_one_seed_are_not_those_of_another_later():
+    """With one step for all, `play` with seed s + 6γ replayed the auctions of seed s from the second on (three bidders)."""
+    game, seed = Game.from_weights("prizes", 0.8, 3), 12345
+    strategy = np.full((1, 64, 101), 1 / 101)
+    one = play(game, strategy, 400, seed).revenue
+    for k in range(1, 13):
+        other = play(game, strategy, 400, seed + k * GOLDEN & MASK).revenue
+        for lag in range(1, 8):
+            assert abs(np.corrcoef(one[lag:], other[:-lag])[0, 1]) < 0.2
+
+
+def test_streams_are_independent():
+    """Of 200 runs of neighbouring seeds no two are correlated beyond chance, at any of several lags."""
+    game = Game.from_weights("prizes", 0.8, 3, bid_levels=11, values=Private(levels=4))
+    strategy = np.full((1, 4, 11), 1 / 11)
+    runs = np.array([play(game, strategy, 1000, seed).revenue for seed in range(200)])
+    scaled = (runs - runs.mean(axis=1, keepdims=True)) / runs.std(axis=1, keepdims=True)
+    for lag in range(4):
+        r = scaled[:, lag:] @ scaled[:, : 1000 - lag].T / (1000 - lag) * np.sqrt(1000 - lag)
+        off = r[~np.eye(200, dtype=bool)]
+        assert np.abs(off).max() < 5.5  # of 39,800 numbers nearly normal
+        assert abs(off.std() - 1) < 0.05
+
+
 @pytest.mark.parametrize("index", [high_index, low_index])
 @pytest.mark.parametrize("size", [1, 3, 10, 101])
 def test_indices_are_uniform(index, size):
-    draws = np.array([index(np.uint64(w), size) for w in stream(2**40 + size, 30_000)])
+    draws = np.array([index(np.uint64(w), size) for w in words(2**40 + size, 30_000)])
     counts = np.bincount(draws, minlength=size)
     assert len(counts) == size
     if size > 1:
@@ -42,9 +99,8 @@ def test_indices_are_uniform(index, size):
 
 
 def test_the_two_halves_of_a_word_are_independent():
-    words = [np.uint64(w) for w in stream(5, 30_000)]
     table = np.zeros((6, 6))
-    for w in words:
+    for w in map(np.uint64, words(5, 30_000)):
         table[high_index(w, 6), low_index(w, 6)] += 1
     assert stats.chisquare(table.ravel()).pvalue > 1e-3
 
@@ -66,7 +122,7 @@ def ranks(bids, auctions, state):
     keys = np.empty(n, np.int64)
     for t in range(auctions):
         for i in range(n):
-            state += uint64(GOLDEN)
+            state += uint64(0x9E3779B97F4A7C15)
             keys[i] = bid_key(bids[i], word(state), i, n)
         for i in range(n):
             out[t, i] = rank_of(i, keys, n)
@@ -92,6 +148,76 @@ def test_bids_outrank_any_tie_break():
     most, none = np.uint64(MASK), np.uint64(0)
     assert bid_key(3, most, 6, 7) < bid_key(4, none, 0, 7)
     assert bid_key(10_000, most, 999, 1000) < bid_key(10_001, none, 0, 1000)
+    assert bid_key(4_999_998, most, 999, 1000) < bid_key(4_999_999, none, 0, 1000)
+
+
+def test_the_largest_games_have_keys_below_two_to_63():
+    assert MOST_CELLS * MOST_BIDDERS * 2**TIE_BITS < 2**63
+    top = bid_key(MOST_CELLS - 1, np.uint64(MASK), MOST_BIDDERS - 1, MOST_BIDDERS)
+    assert 0 < bid_key(MOST_CELLS - 1, np.uint64(0), 0, MOST_BIDDERS) < top < 2**63
+
+
+def test_a_thousand_bidders_on_millions_of_bids_are_ranked_right():
+    """bid × bidders above 2³²: everybody bids anything up to 1, so that the highest of a thousand bids is 1000/1001."""
+    game = Game(Mechanism.from_weights("prizes", 1.0, 1000), Common(), bid_levels=4_999_999)
+    strategy = np.full((1, 1, game.bid_levels), 1 / game.bid_levels)
+    found = play(game, strategy, 60, 1)
+    assert found.highest_bid.mean() == pytest.approx(1000 / 1001, abs=0.001)
+    assert found.revenue.mean() == pytest.approx(500, rel=0.01)
+
+
+SMALL = Game.from_weights("prizes", 0.8, 3, values=Private(levels=4), bid_levels=11)
+FAIR = np.full((1, 4, 11), 1 / 11)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "message"),
+    [
+        (np.full((1, 4, 5000), 1 / 5000), r"a strategy must have the shape \(1 or 3, 4, 11\): got \(1, 4, 5000\)"),
+        (np.full((2, 4, 11), 1 / 11), r"got \(2, 4, 11\)"),
+        (FAIR[0], r"got \(4, 11\)"),
+        (np.empty((0, 4, 11)), r"got \(0, 4, 11\)"),
+        (np.empty(0), r"got \(0,\)"),
+        (FAIR * np.nan, "must be finite and not negative"),
+        (FAIR * np.inf, "must be finite and not negative"),
+        (-FAIR, "must be finite and not negative"),
+        (FAIR * 0.9, r"must sum to 1: got 0\.9"),
+        (FAIR * 0, "must sum to 1: got 0"),
+        (FAIR * 1e308, "must sum to 1"),
+        (FAIR + 0j, "must be an array of numbers: got an array of complex128"),
+        (FAIR.astype(str), "must be an array of numbers: got an array of <U32"),
+        (FAIR.astype(object), "must be an array of numbers: got an array of object"),
+        ([[[1.0], [1, 2]]], "must be an array of numbers: got a list"),
+        (None, "must be an array of numbers: got a NoneType"),
+        ("fair", "must be an array of numbers: got a str"),
+    ],
+)
+@pytest.mark.parametrize("use", [lambda g, s: play(g, s, 10, 0), exploitability, evaluate])
+def test_what_is_no_strategy_is_refused(strategy, message, use):
+    with pytest.raises(AllpayError, match=message):
+        use(SMALL, strategy)
+
+
+@pytest.mark.parametrize(
+    ("auctions", "seed", "message"),
+    [
+        (0, 0, "auctions must be at least 1: got 0"),
+        (MOST_AUCTIONS + 1, 0, "auctions must be at most 10,000,000: got 10000001; give fewer"),
+        (10**400, 0, "auctions must be at most 10,000,000: got 10000"),
+        (2.5, 0, "auctions must be a whole number: got 2.5"),
+        (10, -1, r"the seed of a stream must lie in \[0, 2\^64\): got -1"),
+        (10, 2**64, r"the seed of a stream must lie in"),
+        (10, 0.5, "seed must be a whole number: got 0.5"),
+    ],
+)
+def test_numbers_out_of_bounds_are_refused(auctions, seed, message):
+    with pytest.raises(AllpayError, match=message):
+        play(SMALL, FAIR, auctions, seed)
+
+
+def test_only_a_game_can_be_played():
+    with pytest.raises(AllpayError, match="a Game is needed: got None"):
+        play(None, FAIR, 10, 0)
 
 
 def random_case(rng, bidders, private, symmetric):
@@ -135,7 +261,9 @@ def test_the_largest_seed_is_a_seed():
 
 def test_a_bid_of_probability_zero_is_never_made():
     g = Game(Mechanism((1, 0), (1, 1)), Private(integers(0, 9), levels=10), bid_levels=10, overbidding=False)
-    truthful = np.eye(10)[None] * 0.9  # rows that fall short of 1, as by rounding, only more so
+    truthful = np.eye(10)[None]
+    short = closed(truthful * 0.9)  # rows that fall short of 1, as by rounding, only more so
+    np.testing.assert_array_equal(short, closed(truthful))
     found = play(g, truthful, 50_000, 3)
     assert np.all(found.highest_bid <= found.revenue)
     assert found.revenue.mean() == pytest.approx(9.0, abs=4 * found.revenue.std() / np.sqrt(50_000))

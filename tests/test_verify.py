@@ -15,6 +15,7 @@ from allpay.learners import EpsilonGreedy, FictitiousPlay
 from allpay.mechanism import first_price
 from allpay.payoffs import evaluate
 from allpay.theory import costs, equilibrium
+from allpay.theory.noformula import NoFormula
 from allpay.verify import checks, known_cases, on_grid
 from allpay.verify.cases import by_quadrature
 from allpay.verify.page import as_page, as_text
@@ -40,6 +41,25 @@ def test_every_row_of_the_tables_is_a_case():
 @pytest.mark.parametrize("case", known_cases(full=True), ids=lambda c: f"{c.family}, {c.point}")
 def test_theory(case):
     assert not failed(checks.theory_checks(case, equilibrium(case.game)))
+
+
+CONTEST_CHECKS = list(checks.contest_checks())
+
+
+@pytest.mark.parametrize("family", list(dict.fromkeys(check.family for check in CONTEST_CHECKS)))
+def test_contests_as_they_are(family):
+    assert not failed(check for check in CONTEST_CHECKS if check.family == family)
+
+
+def test_every_number_of_the_tables_of_contests_is_a_check():
+    assert len({check.source for check in CONTEST_CHECKS}) >= 14
+    assert len(CONTEST_CHECKS) >= 80
+    assert max(check.tolerance for check in CONTEST_CHECKS) <= 5e-4
+
+
+def test_a_contest_without_a_formula_fails(monkeypatch):
+    monkeypatch.setattr("allpay.verify.contests.entry_equilibrium", lambda *args, **options: NoFormula("none"))
+    assert {"fees", "lowest value"} <= failed(checks.contest_checks())
 
 
 def test_quadrature_does_not_ask_theory(monkeypatch):

@@ -7,14 +7,42 @@ from dataclasses import dataclass
 
 import numpy as np
 from numba import int64, njit, uint64
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from allpay.game import Array, Game
+from allpay.errors import AllpayError, short
+from allpay.game import Array, Game, check_game
+from allpay.payoffs import as_strategy
+from allpay.scalars import whole
 
-GOLDEN = uint64(0x9E3779B97F4A7C15)
-"""The step of a SplitMix64 stream (Steele, Lea & Flood 2014): word t of the stream is `word(state + t·GOLDEN)`. A counter
-and three multiplications a word leave the processor free to work on several words at once; NumPy's generators, called
-from Numba, take several times as long."""
+MOST_AUCTIONS = 10_000_000
+"""So many auctions can be sampled in one call; each takes 16 bytes, and the mean of so many is known to 1 part in 1,000."""
+
+PLAYING, LEARNING = 0, 1
+"""What the words of a run are for: fresh auctions with what was learned, or the auctions in which it is learned."""
+
+TIE_BITS = 23
+"""How many random bits break a tie. A key below 2⁶³ has room for them beside the bid and the number of any bidder."""
+
+
+def stream(seed: int, purpose: int = PLAYING) -> tuple[np.uint64, np.uint64]:
+    """A stream of random numbers: its state s before the first word, and its odd step g; word t is `word(s + t·g)`, t ≥ 1.
+
+    This is SplitMix64 (Steele, Lea & Flood 2014) with a step for each seed, as its authors split streams. With one step for
+    all, every stream would be a stretch of one sequence of 2⁶⁴ words, and two of many would overlap. Two streams with different
+    steps are no stretch of each other, and that they have one step and overlap has a chance of 2⁻¹²⁶ times their length.
+
+    A counter and three multiplications a word leave the processor free to work on several words at once; NumPy's generators,
+    called from Numba, take several times as long.
+
+    Args:
+        seed: of a run, any number ≥ 0.
+        purpose: `PLAYING` or `LEARNING`; their streams have nothing to do with each other.
+    """
+    state, bits = np.random.SeedSequence(seed, spawn_key=(purpose,)).generate_state(2, np.uint64).tolist()
+    step = bits | 1
+    if (step ^ (step >> 1)).bit_count() < 24:  # too regular to mix well, says the paper
+        step ^= 0xAAAAAAAAAAAAAAAA
+    return np.uint64(state), np.uint64(step)
 
 
 @njit(inline="always")
@@ -39,8 +67,12 @@ def low_index(bits, size):  # type: ignore[no-untyped-def]
 
 @njit(inline="always")
 def bid_key(bid, bits, i, n):  # type: ignore[no-untyped-def]
-    """A number that sorts bidders by bid and, where bids tie, by the lower 31 of the random bits; different for each i."""
-    return ((bid << 31) | int64(bits & uint64(0x7FFFFFFF))) * n + i
+    """A number that sorts bidders by bid and, where bids tie, by the lowest of the random bits; different for each i.
+
+    It is below (bid levels)·2^TIE_BITS·n, which is below 2⁶³ for the most bids and bidders that there can be. Where bids and
+    random bits are the same, the higher i wins: a bias of 2⁻²⁴ between two bidders.
+    """
+    return ((bid << TIE_BITS) | int64(bits & uint64((1 << TIE_BITS) - 1))) * n + i
 
 
 @njit(inline="always")
@@ -53,7 +85,7 @@ def rank_of(i, keys, n):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _play(cumulative, payments, bids, auctions, state, revenue, highest):  # type: ignore[no-untyped-def]
+def _play(cumulative, payments, bids, auctions, state, step, revenue, highest):  # type: ignore[no-untyped-def]
     """Fill revenue and highest `[auctions]`; cumulative is `[1 or bidders, values, bids]`."""
     n = len(payments)
     kinds, values, levels = cumulative.shape
@@ -61,10 +93,10 @@ def _play(cumulative, payments, bids, auctions, state, revenue, highest):  # typ
     played, ranked = np.empty(n, np.int64), np.empty(n, np.int64)
     for t in range(auctions):
         for i in range(n):
-            state += GOLDEN
+            state += step
             bits = word(state)
             value = high_index(bits, values)
-            state += GOLDEN
+            state += step
             u = float(word(state) >> uint64(11)) * 2.0**-53
             row = cumulative[i % kinds, value]
             bid = min(np.searchsorted(row, u, side="right"), levels - 1)
@@ -111,18 +143,48 @@ class Played:
     highest_bid: Array
 
 
-def play(game: Game, strategy: Array, auctions: int, seed: int) -> Played:
+def play(game: Game, strategy: ArrayLike, auctions: int, seed: int) -> Played:
     """Sample auctions in which bidders follow given strategies.
 
     Args:
         game: the game.
         strategy: `[1 or bidders, values, bids]` the probability of each bid given the value.
-        auctions: how many.
+        auctions: how many, from 1 to `MOST_AUCTIONS`.
         seed: of the random stream, an unsigned 64-bit number.
+
+    Raises:
+        AllpayError: if these are no strategies of the game (see `as_strategy`), or a number is out of its bounds.
+    """
+    check_game(game)
+    auctions = check_auctions(auctions)
+    seed = whole("seed", seed)
+    if not 0 <= seed < 2**64:
+        raise AllpayError(f"the seed of a stream must lie in [0, 2^64): got {short(seed)}")
+    cumulative = closed(as_strategy(game, strategy))
+    revenue, highest = np.zeros(auctions), np.zeros(auctions)
+    _play(cumulative, np.asarray(game.mechanism.payments), game.bid_grid, auctions, *stream(seed), revenue, highest)
+    return Played(revenue, highest)
+
+
+def check_auctions(auctions: int) -> int:
+    """How many auctions there are, as a plain number.
+
+    Raises:
+        AllpayError: unless so many can be sampled in one call.
+    """
+    auctions = whole("auctions", auctions)
+    if auctions < 1:
+        raise AllpayError(f"auctions must be at least 1: got {auctions}")
+    if auctions > MOST_AUCTIONS:
+        raise AllpayError(f"auctions must be at most {MOST_AUCTIONS:,}: got {short(auctions)}; give fewer")
+    return auctions
+
+
+def closed(strategy: Array) -> Array:
+    """The running sums of a strategy over bids, same shape.
+
+    The last bid that is ever made closes its row at 1, so that rounding never leads to a bid of probability 0.
     """
     cumulative = np.cumsum(strategy, axis=-1)
-    # The last bid that is ever made closes its row at 1, so that rounding never leads to a bid of probability 0.
     cumulative[cumulative >= cumulative[..., -1:]] = 1.0
-    revenue, highest = np.zeros(auctions), np.zeros(auctions)
-    _play(cumulative, np.asarray(game.mechanism.payments), game.bid_grid, auctions, np.uint64(seed), revenue, highest)
-    return Played(revenue, highest)
+    return cumulative

@@ -3,18 +3,41 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+LONGEST = 300
+"""How many characters an error message has at most."""
+
 
 class AllpayError(ValueError):
-    """Something the user gave cannot be used. The message names the value, the bound and the remedy, in one line."""
+    """Something the user gave cannot be used. The message names the value, the bound and the remedy, in one line.
+
+    Whatever it was made of, its text is one line of printable characters, at most `LONGEST`: where it is longer, the middle
+    is left out, since the value and the bound stand first and the remedy last.
+    """
+
+    def __str__(self) -> str:
+        return shortened(one_line(super().__str__()), LONGEST)
+
+
+def one_line(text: str) -> str:
+    """A text without line breaks or other characters that would move a terminal's cursor."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(text.split()))
+
+
+def shortened(text: str, most: int) -> str:
+    """A text of at most so many characters: of a longer one, more of the beginning than of the end."""
+    if len(text) <= most:
+        return text
+    kept = most - 1
+    return f"{text[: kept - kept // 3]}…{text[len(text) - kept // 3 :]}"
 
 
 def short(value: object, most: int = 80) -> str:
-    """How a value is written in Python, cut short in the middle if that is long."""
+    """How a value is written in Python, on one line and cut short in the middle if that is long."""
     try:
-        text = " ".join(repr(value).split())
-    except ValueError:  # a whole number of thousands of digits
-        text = f"a {type(value).__name__} of very many digits"
-    return text if len(text) <= most else f"{text[: most // 2]}…{text[-most // 4 :]}"
+        text = repr(value)
+    except Exception:  # a whole number of thousands of digits, or somebody else's `__repr__`
+        text = f"a {type(value).__name__}" + (" of very many digits" if isinstance(value, int) else "")
+    return shortened(one_line(text), most)
 
 
 def one_of(what: str, given: str, choices: Iterable[str]) -> str:
@@ -24,8 +47,8 @@ def one_of(what: str, given: str, choices: Iterable[str]) -> str:
         AllpayError: if it is not; the message lists the choices and suggests the nearest.
     """
     choices = list(choices)
-    if given in choices:
+    if isinstance(given, str) and given in choices:
         return given
-    close = get_close_matches(str(given), choices, n=1, cutoff=0.4)
+    close = get_close_matches(given[:LONGEST], choices, n=1, cutoff=0.4) if isinstance(given, str) else []
     hint = f"; did you mean {close[0]!r}?" if close else ""
-    raise AllpayError(f"unknown {what} {given!r}: choose from {', '.join(choices)}{hint}")
+    raise AllpayError(f"unknown {what} {short(given)}: choose from {', '.join(choices)}{hint}")

@@ -9,14 +9,15 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol, Self
+from itertools import islice
+from typing import Annotated, Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from allpay.errors import AllpayError, one_of, short
 from allpay.mechanism import Mechanism
-from allpay.scalars import plain_fields, real
+from allpay.scalars import LEAST, MOST, Bound, plain_fields, real
 
 Array = NDArray[np.float64]
 
@@ -27,8 +28,25 @@ MOST_AVERSE = 100.0
 """Absolute risk aversion times what can be lost or won is at most this: utilities are then of size e^100."""
 
 
+CostPower = Annotated[float, Bound(above=0), Bound(at_least=0.01, at_most=100)]
+RiskAversion = Annotated[float, Bound(at_least=0), Bound(at_least=LEAST, or_zero=True)]
+BidLevels = Annotated[int, Bound(at_least=2)]
+MaxBid = Annotated[
+    float,
+    Bound(above=0, low="be above 0 and finite", at_most=MOST, remedy="leave it out for no cap"),
+    Bound(at_least=LEAST),
+]
+"""Numbers of a game, with their bounds."""
+
 WORDS = {name: name.replace("_", " ") for name in ("cost_power", "risk_aversion", "bid_levels", "max_bid")}
 """What fields of a game are called in messages."""
+
+
+HIGHEST = Bound(at_least=LEAST, at_most=MOST, or_zero=True)
+"""How large the highest value of a distribution may be."""
+
+SHAPE = Bound(at_least=0.01, at_most=1e6)
+"""How large the exponents of a distribution may be: beyond, nearly all values are the same number."""
 
 
 class Distribution(Protocol):
@@ -56,6 +74,7 @@ class Uniform:
             raise AllpayError(
                 f"uniform values need 0 ≤ low < high, both finite: got low {self.low:g}, high {self.high:g}"
             )
+        HIGHEST.check("high of uniform values", self.high)
 
     def quantile(self, q: ArrayLike) -> Array:
         return self.low + (self.high - self.low) * np.asarray(q, float)
@@ -71,6 +90,7 @@ class Power:
         plain_fields(self)
         if not (math.isfinite(self.exponent) and self.exponent > 0):
             raise AllpayError(f"power values need an exponent above 0: got {self.exponent:g}")
+        SHAPE.check("the exponent of power values", self.exponent)
 
     def quantile(self, q: ArrayLike) -> Array:
         return np.asarray(q, float) ** (1.0 / self.exponent)
@@ -87,6 +107,8 @@ class Beta:
         plain_fields(self)
         if not (math.isfinite(self.a) and math.isfinite(self.b) and self.a > 0 and self.b > 0):
             raise AllpayError(f"beta values need a > 0 and b > 0: got a {self.a:g}, b {self.b:g}")
+        for name in ("a", "b"):
+            SHAPE.check(f"{name} of beta values", getattr(self, name))
 
     def quantile(self, q: ArrayLike) -> Array:
         from scipy.special import betaincinv
@@ -109,13 +131,19 @@ class Lognormal:
                 "lognormal values need a finite mean of the logarithm, and a deviation and a highest value above 0: "
                 f"got {self.mean:g}, {self.deviation:g}, {self.high:g}"
             )
+        Bound(at_least=-200, at_most=200).check("the mean of lognormal values", self.mean)
+        Bound(at_least=1e-3, at_most=100).check("the deviation of lognormal values", self.deviation)
+        HIGHEST.check("high of lognormal values", self.high)
 
     def quantile(self, q: ArrayLike) -> Array:
         from scipy.special import log_ndtr, ndtri_exp
 
         below = log_ndtr((math.log(self.high) - self.mean) / self.deviation)
         with np.errstate(divide="ignore"):  # ln 0 at quantile 0, where the value is 0
-            return np.exp(self.mean + self.deviation * ndtri_exp(np.log(np.asarray(q, float)) + below))
+            # the highest value is told from rounding, which may leave it a little above
+            return np.minimum(
+                np.exp(self.mean + self.deviation * ndtri_exp(np.log(np.asarray(q, float)) + below)), self.high
+            )
 
 
 @dataclass(frozen=True)
@@ -128,10 +156,14 @@ class Discrete:
         given = self.points
         if isinstance(given, (str, bytes, Mapping, Set)) or not isinstance(given, Iterable):
             raise AllpayError(f"discrete values must be several numbers: got {short(given)}")
-        object.__setattr__(self, "points", tuple(real("discrete values", p) for p in given))
+        points = tuple(real("discrete values", p) for p in islice(given, MOST_CELLS + 1))
+        object.__setattr__(self, "points", points)
         ordered = all(x <= y for x, y in zip(self.points, self.points[1:], strict=False))
         if not self.points or not ordered or not all(math.isfinite(p) and p >= 0 for p in self.points):
-            raise AllpayError(f"discrete values must be finite, ≥ 0 and nondecreasing: got {list(self.points)}")
+            raise AllpayError(f"discrete values must be finite, ≥ 0 and nondecreasing: got {short(list(points), 120)}")
+        HIGHEST.check("the highest discrete value", points[-1])
+        if len(points) > MOST_CELLS:
+            raise AllpayError(f"discrete values must be at most {MOST_CELLS:,}: got more; give fewer")
 
     def quantile(self, q: ArrayLike) -> Array:
         last = len(self.points) - 1
@@ -150,14 +182,13 @@ def integers(low: float, high: float) -> Discrete:
     >>> integers(0, 9).points[-1]
     9.0
     """
-    low, high = real("low", low), real("high", high)
-    for what, given in (("low", low), ("high", high)):
-        if not math.isfinite(given):
-            raise AllpayError(f"{what} of integers must be finite: got {given}")
+    low, high = _whole("low of integers", low), _whole("high of integers", high)
     if low > high:
-        raise AllpayError(f"integers need low ≤ high: low must not exceed high, got low {low:g}, high {high:g}")
-    _check_levels("integers from low to high", int(high) + 1 - int(low))
-    return Discrete(tuple(range(int(low), int(high) + 1)))
+        raise AllpayError(
+            f"integers need low ≤ high: low must not exceed high, got low {short(low, 20)}, high {short(high, 20)}"
+        )
+    _check_levels("integers from low to high", high + 1 - low)
+    return Discrete(tuple(range(low, high + 1)))
 
 
 def steps(low: float, high: float, count: float) -> Discrete:
@@ -166,12 +197,24 @@ def steps(low: float, high: float, count: float) -> Discrete:
     >>> steps(0, 1, 3).points
     (0.0, 0.5, 1.0)
     """
-    low, high, count = real("low", low), real("high", high), real("count", count)
-    for what, given in (("low", low), ("high", high), ("count", count)):
-        if not math.isfinite(given):
-            raise AllpayError(f"{what} of steps must be finite: got {given}")
-    _check_levels("count of steps", int(count))
-    return Discrete(tuple(np.linspace(low, high, int(count))))
+    low, high = real("low", low), real("high", high)
+    for what, end in (("low", low), ("high", high)):
+        if not math.isfinite(end):
+            raise AllpayError(f"{what} of steps must be finite: got {end}")
+        HIGHEST.check(f"{what} of steps", end)
+    number = _whole("count of steps", count)
+    _check_levels("count of steps", number)
+    return Discrete(tuple(np.linspace(low, high, number)))
+
+
+def _whole(what: str, given: object) -> int:
+    """A whole number, also where it is written as a float, as in the text `integers(0, 9)`."""
+    number = real(what.split(maxsplit=1)[0], given)
+    if not math.isfinite(number):
+        raise AllpayError(f"{what} must be finite: got {number}")
+    if not number.is_integer():
+        raise AllpayError(f"{what} must be a whole number: got {number:g}")
+    return int(number)
 
 
 def _check_levels(what: str, levels: int) -> None:
@@ -257,10 +300,7 @@ class Private:
         _check_levels("value levels", self.levels)
 
     def grid(self) -> Array:
-        values = np.asarray(self.distribution.quantile((np.arange(self.levels) + 0.5) / self.levels), float)
-        if not (np.all(np.isfinite(values)) and np.all(values >= 0) and np.all(np.diff(values) >= 0)):
-            raise AllpayError(f"the quantile function of {self.distribution} must be finite, ≥ 0 and nondecreasing")
-        return values
+        return values_at(self.distribution, (np.arange(self.levels) + 0.5) / self.levels)
 
     @property
     def exact(self) -> bool:
@@ -271,20 +311,49 @@ class Private:
     @property
     def highest(self) -> float:
         """The highest value that the distribution allows."""
-        top = float(np.asarray(self.distribution.quantile(1.0)))
-        return top if math.isfinite(top) else float(self.grid()[-1])
+        last = (self.levels - 0.5) / self.levels
+        below, top = values_at(self.distribution, np.array([last, 1.0]), infinite=True)
+        return float(top if math.isfinite(top) else below)
+
+
+def values_at(given: Distribution, q: ArrayLike, infinite: bool = False) -> Array:
+    """The values at quantiles `q`, same shape, which increase; the distribution may be somebody else's.
+
+    Args:
+        given: the distribution.
+        q: quantiles in [0, 1], nondecreasing in the order of memory.
+        infinite: whether a value may be infinite.
+
+    Raises:
+        AllpayError: if they are not numbers, finite, ≥ 0 and nondecreasing, one for each quantile, or cannot be had.
+    """
+    asked = np.asarray(q, float)
+    try:
+        found = np.asarray(given.quantile(asked.copy()))  # a copy: it may be changed
+    except Exception as error:
+        raise AllpayError(f"the quantile function of {short(given)} failed: {type(error).__name__}: {error}") from error
+    if found.dtype.kind not in "biuf" or found.shape != asked.shape:
+        kind = f"{found.shape} of {found.dtype}"
+        raise AllpayError(f"the quantile function of {short(given)} must give a number for each quantile: got {kind}")
+    values = found.astype(float)
+    fine = not np.isnan(values).any() and (infinite or np.isfinite(values).all())
+    if not (fine and np.all(values >= 0) and np.all(values.ravel()[1:] >= values.ravel()[:-1])):
+        raise AllpayError(f"the quantile function of {short(given)} must be finite, ≥ 0 and nondecreasing")
+    most = float(values.max(initial=0.0, where=np.isfinite(values)))
+    if most > MOST:
+        raise AllpayError(f"values must be at most {MOST:g}: {short(given)} has {most:g}")
+    return values
 
 
 @dataclass(frozen=True)
 class Common:
     """The prize is worth the same, `value`, to every bidder, and all know it (complete information)."""
 
-    value: float = 1.0
+    value: Annotated[float, Bound(above=0, at_most=MOST)] = 1.0
 
     def __post_init__(self) -> None:
         plain_fields(self, value="a common value")
-        if not (math.isfinite(self.value) and self.value > 0):
-            raise AllpayError(f"a common value must be above 0: got {self.value:g}")
+        HIGHEST.check("a common value", self.value)
 
     def grid(self) -> Array:
         return np.array([self.value])
@@ -322,41 +391,47 @@ class Game:
 
     mechanism: Mechanism
     values: Private | Common = field(default_factory=Private)
-    cost_power: float = 1.0
-    risk_aversion: float = 0.0
-    bid_levels: int = 101
-    max_bid: float | None = None
+    cost_power: CostPower = 1.0
+    risk_aversion: RiskAversion = 0.0
+    bid_levels: BidLevels = 101
+    max_bid: MaxBid | None = None
     overbidding: bool = True
 
     def __post_init__(self) -> None:
         if not isinstance(self.mechanism, Mechanism):
             raise AllpayError(
-                f"a game needs a Mechanism: got {self.mechanism!r}; give all_pay(3), or use Game.from_weights(rule, weights)"
+                f"a game needs a Mechanism: got {short(self.mechanism)}; give all_pay(3), or use "
+                "Game.from_weights(rule, weights)"
             )
         if not isinstance(self.values, (Private, Common)):
-            raise AllpayError(f"values must be Private(…) or Common(…): got {self.values!r}")
+            raise AllpayError(f"values must be Private(…) or Common(…): got {short(self.values)}")
         plain_fields(self, **WORDS)
-        if not (math.isfinite(self.cost_power) and self.cost_power > 0):
-            raise AllpayError(f"cost power must be above 0: got {self.cost_power:g}")
-        if not (math.isfinite(self.risk_aversion) and self.risk_aversion >= 0):
-            raise AllpayError(f"risk aversion must be at least 0: got {self.risk_aversion:g}")
-        if self.bid_levels < 2:
-            raise AllpayError(f"bid levels must be at least 2: got {self.bid_levels}")
         levels = self.values.levels if isinstance(self.values, Private) else 1
         if levels * self.bid_levels > MOST_CELLS:
             raise AllpayError(
                 f"value levels × bid levels must be at most {MOST_CELLS:,}: got {levels:,} × {self.bid_levels:,}, "
                 f"{_memory(levels * self.bid_levels)} a table; give fewer of either"
             )
-        if self.max_bid is not None and not (math.isfinite(self.max_bid) and self.max_bid > 0):
-            raise AllpayError(f"max bid must be above 0 and finite: got {self.max_bid:g}; leave it out for no cap")
         if not self.values.highest > 0:
             raise AllpayError("no value is above 0: nobody has anything to win")
         if not math.isfinite(self.top_bid):
             raise AllpayError(
-                "a rank that wins more than the last pays nothing, so any bid can be rational: give max_bid"
+                "a rank that wins more than the last pays nothing, or next to nothing, so any bid can be rational: give max_bid"
             )
-        most = max(float(self.top_bid**self.cost_power), self.values.highest)
+        if self.top_bid == 0:
+            raise AllpayError("no bid above 1e-308 can be rational: give max_bid, or values in another unit")
+        highest = self.values.highest
+        for what, log in (
+            ("the highest bid", math.log(self.top_bid)),
+            ("what the highest bid costs", self.cost_power * math.log(self.top_bid)),
+            ("what all prizes are worth", math.log(highest) + math.log(math.fsum(self.mechanism.prizes))),
+        ):
+            if log > math.log(MOST):
+                raise AllpayError(
+                    f"{what} must be at most {MOST:g}: it is more for a highest value of {highest:g}, bids up to "
+                    f"{self.top_bid:g} and a cost power of {self.cost_power:g}; give other units, or a lower max_bid"
+                )
+        most = max(float(self.top_bid**self.cost_power), highest)
         if self.risk_aversion * most > MOST_AVERSE:
             raise AllpayError(
                 f"risk aversion must be at most {MOST_AVERSE / most:.4g} where {most:.4g} can be lost or won: got "
@@ -430,10 +505,10 @@ class Setting:
     """All of a game but its mechanism: what stays the same while designs vary. Fields are those of `Game`."""
 
     values: Private | Common = field(default_factory=Private)
-    cost_power: float = 1.0
-    risk_aversion: float = 0.0
-    bid_levels: int = 101
-    max_bid: float | None = None
+    cost_power: CostPower = 1.0
+    risk_aversion: RiskAversion = 0.0
+    bid_levels: BidLevels = 101
+    max_bid: MaxBid | None = None
     overbidding: bool = True
 
     def __post_init__(self) -> None:
@@ -451,7 +526,7 @@ def check_game(game: object) -> None:
     """Raise AllpayError unless it is a game."""
     if not isinstance(game, Game):
         remedy = "give Game(mechanism, values)" if isinstance(game, Mechanism) else "give one, as Game(all_pay(3))"
-        raise AllpayError(f"a Game is needed: got {game!r}; {remedy}")
+        raise AllpayError(f"a Game is needed: got {short(game)}; {remedy}")
 
 
 def undominated_bid(game: Game) -> float:
@@ -464,4 +539,8 @@ def undominated_bid(game: Game) -> float:
     if not gains:
         return 1.0  # equal prizes: nobody has a reason to bid, and any grid will do
     cost = game.values.highest * max(gain / p_k if p_k > 0 else math.inf for gain, p_k in gains)
-    return cost ** (1.0 / game.cost_power)
+    try:
+        top = float(cost ** (1.0 / game.cost_power))
+    except OverflowError:
+        return math.inf
+    return 1.0 if top == 0 and cost < LEAST else top  # so small a cost comes of prizes that are next to equal

@@ -233,8 +233,8 @@ def distance(gain, payoff, winnings, paid, excess, stake):  # type: ignore[no-un
     """
     if gain <= 0.0:
         return 0.0
-    spent = winnings - payoff
-    far = max(gain / stake, gain / (WIDER * spent) if spent > 0.0 else np.inf)
+    spent = max(winnings - payoff, 1e-12 * stake)  # nothing spent is very far, and not infinitely
+    far = max(gain / stake, gain / (WIDER * spent))
     far = max(far, excess / (WIDER * paid) if paid > 0.0 else 0.0)
     return min(far, gain / (NEGLIGIBLE * winnings)) if winnings > 0.0 else far
 

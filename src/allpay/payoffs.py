@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import ArrayLike
 
 from allpay.errors import AllpayError
-from allpay.game import Array, Game
+from allpay.game import Array, Game, check_game
 
 EXACT_BIDDERS = 16
 """Up to this many bidders ⌈n/2⌉ ≤ 8 nodes are exact. Above it 8 nodes a panel of width 2/n, over which the powers
@@ -301,7 +301,8 @@ def expected_payoffs(game: Game, mass: Array) -> Array:
     Raises:
         AllpayError: if a mass is negative or not finite, a row does not sum to 1, or the shape does not fit the game.
     """
-    mass = np.asarray(mass, float)
+    check_game(game)
+    mass = _as_array("mass", mass)
     if mass.shape not in {(game.bid_levels,), (game.bidders - 1, game.bid_levels)}:
         raise AllpayError(f"mass must have the shape (bids,) or (bidders − 1, bids): got {mass.shape}")
     _check_mixture("the probabilities of a rival's bids", mass)
@@ -368,10 +369,8 @@ def as_strategy(game: Game, strategy: ArrayLike) -> Array:
         AllpayError: if it is no array of numbers, the shape does not fit, a row is not a probability vector, or a bid that is
             not allowed is played.
     """
-    try:
-        strategy = np.asarray(strategy, float)
-    except (TypeError, ValueError):
-        raise AllpayError(f"a strategy must be an array of numbers: got a {type(strategy).__name__}") from None
+    strategy = _as_array("a strategy", strategy)
+    check_game(game)
     shape = (len(game.value_grid), game.bid_levels)
     if strategy.ndim != 3 or strategy.shape[1:] != shape or strategy.shape[0] not in (1, game.bidders):
         raise AllpayError(
@@ -387,9 +386,10 @@ def as_strategy(game: Game, strategy: ArrayLike) -> Array:
 def exploitability(game: Game, strategy: Array) -> Array:
     """`[bidders]` what each bidder gains by a best response to the others' strategies, in utility; never negative.
 
-    The mean of these is the exploitability of the profile, their sum its Nash convergence measure. `strategy` is as in
-    `evaluate`, and is not checked.
+    The mean of these is the exploitability of the profile, their sum its Nash convergence measure. Arguments and errors are
+    those of `evaluate`.
     """
+    strategy = as_strategy(game, strategy)
     parts = terms(game)
     mass = strategy.mean(axis=1)
     gains = [
@@ -404,9 +404,27 @@ def _rivals(mass: Array, i: int) -> Array:
     return mass[0] if len(mass) == 1 else np.delete(mass, i, axis=0)
 
 
+def _as_array(what: str, given: ArrayLike) -> Array:
+    """Numbers as an array of floats: what has an imaginary part, or is text or anything else, is refused."""
+    try:
+        array = np.asarray(given)
+    except Exception:  # ragged, or somebody else's `__array__`
+        array = np.empty(0, object)
+    if array.dtype.kind not in "biuf":
+        raise AllpayError(f"{what} must be an array of numbers: got {_kind(given)}")
+    with np.errstate(over="ignore"):  # a long number above 1e308 is refused as infinite
+        return array.astype(float)
+
+
+def _kind(given: object) -> str:
+    """What is given instead of numbers, in words."""
+    dtype = getattr(given, "dtype", None)
+    return f"a {type(given).__name__}" if dtype is None else f"an array of {dtype}"
+
+
 def _check_mixture(what: str, rows: Array) -> None:
-    sums = rows.sum(axis=-1)
     if not np.all(np.isfinite(rows)) or np.any(rows < 0):
         raise AllpayError(f"{what} must be finite and not negative: the least is {rows.min():g}")
+    sums = np.minimum(rows, 2.0).sum(axis=-1)  # a number above 1 is wrong in any case, and must not overflow
     if np.any(np.abs(sums - 1.0) > 1e-9):
         raise AllpayError(f"{what} must sum to 1: got {sums.flat[np.argmax(np.abs(sums - 1.0))]:.10g}")

@@ -12,6 +12,7 @@ from allpay.ascent import mirror_ascent, polish
 from allpay.errors import AllpayError
 from allpay.game import Array, Game, Private, Setting
 from allpay.learners import run_seeds
+from allpay.learners.base import outcome_from
 from allpay.optimum import Optimum, find_optimum
 from allpay.outcome import Outcome, Verdict
 from allpay.progress import Reporter, Silent
@@ -138,7 +139,8 @@ def design(
         surrogate = fit_surrogate(sweep.weights, sweep.values(), seed=study.seed)
         resolution = max(grid_resolution(sweep), sampling_resolution(sweep, surrogate))
         optimum = optimum_of(study, surrogate, resolution)
-        check = study.learner.learn([study.game(optimum.weights)], run_seeds(study.seed, 1, study.rounds, CHECKING))
+        seeds = run_seeds(study.seed, 1, study.rounds, CHECKING)
+        check = outcome_from(study.learner, [study.game(optimum.weights)], seeds)
         checked = Estimate(tuple(objective_of(check, study.objective)[0].tolist()))
         assert study.setting is not None
         exact = equilibrium(study.game(optimum.weights))
@@ -249,7 +251,7 @@ def grid_resolution(sweep: Sweep) -> float:
     order = order[settled[order]] if settled.any() else order
     chosen = order[np.linspace(0, len(order) - 1, min(REFINED_DESIGNS, len(order))).astype(int)]
     seeds = run_seeds(study.seed, chosen.tolist(), min(study.rounds, 3), TRAINING)
-    refined = study.learner.learn([finer.game(sweep.weights[d]) for d in chosen], seeds)
+    refined = outcome_from(study.learner, [finer.game(sweep.weights[d]) for d in chosen], seeds)
     coarse = sweep.values()[chosen, : seeds.shape[1]]
     return 2.0 * float(np.abs(objective_of(refined, study.objective).mean(axis=1) - coarse.mean(axis=1)).max())
 

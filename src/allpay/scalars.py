@@ -1,11 +1,62 @@
-"""Numbers as they come in: scalars of NumPy, JAX and other libraries become Python's own, and what is no number is refused."""
+"""Numbers as they come in: scalars of NumPy, JAX and other libraries become Python's own, what is no number is refused, and
+so is what memory or arithmetic cannot hold.
+"""
 
 import dataclasses
+import math
+from dataclasses import dataclass
 from functools import cache
 from numbers import Integral, Real
-from typing import Any, get_args, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from allpay.errors import AllpayError, short
+
+MOST = 1e100
+"""No amount of money is larger, so that products of several of them are still numbers."""
+
+LEAST = 1e-100
+"""Nor is one smaller that is not 0."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """How large a number may be, declared beside the type of a field: `cost_power: Annotated[float, Bound(above=0)] = 1.0`.
+
+    Attributes:
+        above, at_least: what it must exceed, or may not fall below.
+        at_most: what it may not exceed.
+        or_zero: whether it may be 0 beside.
+        low: how the lower bound is said, where not as "be above 0".
+        remedy: what to do where the number is too large.
+    """
+
+    above: float | None = None
+    at_least: float | None = None
+    at_most: float = math.inf
+    or_zero: bool = False
+    low: str = ""
+    remedy: str = ""
+
+    def check(self, what: str, number: float) -> None:
+        """Raise AllpayError unless the number keeps to the bounds, infinity and NaN among the rest."""
+        if self.or_zero and number == 0:
+            return
+        low = -math.inf if self.at_least is None else self.at_least
+        fits = number >= low and (self.above is None or number > self.above)
+        if not fits or number == math.inf:
+            words = f"be above {written(self.above)}" if self.above is not None else f"be at least {written(low)}"
+            raise AllpayError(f"{what} must {self.low or words}: got {written(number)}")
+        if number > self.at_most:
+            remedy = f"; {self.remedy}" if self.remedy else ""
+            raise AllpayError(f"{what} must be at most {written(self.at_most)}: got {written(number)}{remedy}")
+
+
+def written(number: float) -> str:
+    """A number as messages show it: thousands apart where it is whole, whatever its size."""
+    if isinstance(number, int):
+        return f"{number:,}" if abs(number) < 10**18 else short(number, 30)
+    return f"{number:,.0f}" if number.is_integer() and 1e6 <= abs(number) < 1e15 else f"{number:g}"
 
 
 def whole(what: str, given: object) -> int:
@@ -57,29 +108,41 @@ def plain_fields(made: Any, **words: str) -> None:
         words: what a field is called in messages, where that is not its name.
 
     Raises:
-        AllpayError: if a field is of another kind.
+        AllpayError: if a field is of another kind, or out of the bounds that are declared with it, see `Bound`.
     """
-    for name, (kind, optional) in _numeric(made.__class__).items():
+    for name, (kind, optional, bounds) in numeric_fields(made.__class__).items():
         given = getattr(made, name)
         if given is None and optional:
             continue
-        convert = {int: whole, float: real, bool: truth}[kind]
-        object.__setattr__(made, name, convert(words.get(name, name), given))
+        what = words.get(name, name)
+        number = {int: whole, float: real, bool: truth}[kind](what, given)
+        for bound in bounds:
+            bound.check(what, number)
+        object.__setattr__(made, name, number)
 
 
 @cache
-def _numeric(kind: Any) -> dict[str, tuple[type, bool]]:
-    """The fields of a dataclass that are numbers: which, and whether they may be None."""
+def numeric_fields(kind: Any) -> dict[str, tuple[type, bool, tuple[Bound, ...]]]:
+    """The fields of a dataclass that are numbers: which, whether they may be None, and their bounds."""
     try:
-        hints = get_type_hints(kind)
+        hints = get_type_hints(kind, include_extras=True)
     except NameError:  # somebody else's subclass, whose annotations cannot be looked up
         return {}
     found = {}
     for field in dataclasses.fields(kind):
-        kinds = set(get_args(hints[field.name]) or (hints[field.name],))
+        hint = hints[field.name]
+        parts = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+        kinds = {get_args(part)[0] if get_origin(part) is Annotated else part for part in parts}
+        bounds = tuple(
+            extra
+            for part in parts
+            if get_origin(part) is Annotated
+            for extra in get_args(part)[1:]
+            if isinstance(extra, Bound)
+        )
         numbers = kinds & {int, float, bool}
         if field.init and len(numbers) == 1 and kinds <= {int, float, bool, type(None)}:
-            found[field.name] = (numbers.pop(), type(None) in kinds)
+            found[field.name] = (numbers.pop(), type(None) in kinds, bounds)
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from allpay.auction import Settled, settle
+from allpay.auction import Settled, closed, settle
 from allpay.errors import AllpayError, one_of
 from allpay.game import Array, Game, check_game
 from allpay.outcome import Outcome
@@ -38,9 +38,7 @@ class Seat:
         others = strategy if len(strategy) == 1 else np.delete(strategy, bidder, axis=0)
         self.game, self.bidder = game, bidder
         self._mass = others.mean(axis=1)
-        self._cumulative = np.cumsum(others, axis=-1)
-        # the last bid that is ever made closes its row, so that rounding never leads to a bid of probability 0
-        self._cumulative[self._cumulative >= self._cumulative[..., -1:]] = 1.0
+        self._cumulative = closed(others)
         self._rows = np.arange(game.bidders - 1) % len(others)
 
     @cached_property

@@ -5,19 +5,21 @@ A learner that is one compiled loop over a run needs no batch dimension inside: 
 that releases the interpreter lock. What a run computes cannot depend on the batch it is in, nor on the number of threads.
 """
 
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
+from numbers import Integral, Real
 from pathlib import Path
-from typing import ClassVar, NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from allpay.auction import Played, play
-from allpay.errors import AllpayError
+from allpay.errors import AllpayError, short
 from allpay.game import Array, Game, Setting, check_game
 from allpay.outcome import TOLERANCE, Goal, Outcome, fields_of, goal_of, within
 from allpay.payoffs import Evaluation, as_strategy, evaluate, exploitability, quadrature, terms
@@ -124,8 +126,25 @@ def learn(game: Game, learner: Learner, rounds: int = 10, seed: int = 0) -> Outc
     check_game(game)
     check_learner(learner)
     rounds = check_rounds(rounds)
-    games, seeds = [game], run_seeds(seed, 1, rounds)
-    outcome = learner.learn(games, seeds)
+    return outcome_from(learner, [game], run_seeds(seed, 1, rounds))
+
+
+def outcome_from(learner: Learner, games: Sequence[Game], seeds: Seeds, checkpoint: Path | None = None) -> Outcome:
+    """What a learner, perhaps somebody else's, returns for these games and seeds; it may keep its runs if it can.
+
+    Raises:
+        AllpayError: if that is no outcome of them, the seeds are no longer what they were, or it tries to end the program.
+    """
+    keeping = {} if checkpoint is None else {"checkpoint": checkpoint}
+    given = seeds.copy()
+    try:
+        outcome = learner.learn(games, seeds, **keeping)
+    except SystemExit as error:
+        raise AllpayError(
+            f"{learner.name} tried to end the program: a learner returns an outcome or raises an error"
+        ) from error
+    if not np.array_equal(seeds, given):
+        raise AllpayError(f"{learner.name}: seeds must be left as they are: learning has changed them")
     check_outcome(outcome, learner, games, seeds)
     return outcome
 
@@ -167,27 +186,92 @@ def check_learner(learner: object) -> None:
 
 
 def check_outcome(outcome: object, learner: Learner, games: Sequence[Game], seeds: Seeds) -> None:
-    """Raise AllpayError unless a learner has returned an outcome of the right shape for these games and seeds."""
+    """Raise AllpayError unless this can be the outcome of these games and seeds: its shapes, and numbers within their bounds.
+
+    Whether the figures are those of the strategies takes longer to find out: `conformance` does.
+    """
+    name = learner.name
     if not isinstance(outcome, Outcome):
-        raise AllpayError(f"{learner.name} must return an Outcome: got {outcome!r}; `outcome_of` makes one")
-    kinds, values, bids = games[0].bidders, len(games[0].value_grid), games[0].bid_levels
-    whole = seeds.shape
-    for name in FIELDS_BY_RUN:
-        shape = np.shape(getattr(outcome, name))
-        if shape != whole:
-            raise AllpayError(f"{learner.name}: {name} must have the shape [designs, rounds] = {whole}: got {shape}")
-    shape = np.shape(outcome.strategy)
-    if shape not in {(*whole, 1, values, bids), (*whole, kinds, values, bids)}:
-        wanted = (*whole, f"1 or {kinds}", values, bids)
+        raise AllpayError(f"{name} must return an Outcome: got {short(outcome)}; `outcome_of` makes one")
+    _check_shapes(outcome, name, games[0], seeds.shape)
+    if outcome.games != tuple(games):
+        raise AllpayError(f"{name}: games must be those that were learned, in their order")
+    if outcome.learner != name:
+        raise AllpayError(f"{name}: learner must be the name of the learner: got {short(outcome.learner)}")
+    for field in (*FIELDS_BY_RUN, "strategy"):
+        numbers = getattr(outcome, field)
+        if not np.all(np.isfinite(numbers)):
+            raise AllpayError(f"{name}: {field} must be finite: got {numbers[~np.isfinite(numbers)].flat[0]}")
+    if outcome.iterations.dtype.kind not in "iu" or np.any(outcome.iterations < 1):
+        raise AllpayError(f"{name}: iterations must be whole numbers, at least 1: got {outcome.iterations.flat[0]!r}")
+    _check_number(name, "auctions", outcome.auctions, Integral, at_least=0)
+    _check_number(name, "tolerance", outcome.tolerance, Real, above=0)
+    for d, game in enumerate(games):
+        together = game.top_bid * sum(game.mechanism.payments)
+        for field, most in (
+            ("revenue", together),
+            ("highest_bid", game.top_bid),
+            ("realised_revenue", together),
+            ("realised_highest_bid", game.top_bid),
+            ("exploitability", math.inf),
+        ):
+            low, high = getattr(outcome, field)[d].min(initial=0), getattr(outcome, field)[d].max(initial=0)
+            if low < 0 or high > most * (1 + 1e-6):
+                found = low if low < 0 else high
+                raise AllpayError(f"{name}: {field} must lie in [0, {most:g}]: got {found:g}")
+        for r in range(seeds.shape[1]):
+            _check_round(outcome, game, d, r)
+
+
+def _check_shapes(outcome: Outcome, name: str, game: Game, runs: tuple[int, ...]) -> None:
+    """Raise AllpayError unless all fields are arrays of numbers, and of the right shape."""
+    for field in (*FIELDS_BY_RUN, "strategy", "history"):
+        array = getattr(outcome, field)
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "iuf":
+            kind = f"an array of {array.dtype}" if isinstance(array, np.ndarray) else short(array)
+            raise AllpayError(f"{name}: {field} must be a NumPy array of numbers: got {kind}")
+        if field in FIELDS_BY_RUN and array.shape != runs:
+            raise AllpayError(f"{name}: {field} must have the shape [designs, rounds] = {runs}: got {array.shape}")
+    bidders, values, bids = game.bidders, len(game.value_grid), game.bid_levels
+    shape = outcome.strategy.shape
+    if shape not in {(*runs, 1, values, bids), (*runs, bidders, values, bids)}:
+        wanted = (*runs, f"1 or {bidders}", values, bids)
         raise AllpayError(
-            f"{learner.name}: strategy must have the shape [designs, rounds, 1 or bidders, values, bids] = "
+            f"{name}: strategy must have the shape [designs, rounds, 1 or bidders, values, bids] = "
             f"({', '.join(map(str, wanted))}): got {shape}"
         )
-    shape = np.shape(outcome.history)
-    if shape[:-1] != whole:
+    shape = outcome.history.shape
+    if shape[:-1] != runs:
         raise AllpayError(
-            f"{learner.name}: history must have the shape [designs, rounds, checkpoints] = "
-            f"({whole[0]}, {whole[1]}, …): got {shape}"
+            f"{name}: history must have the shape [designs, rounds, checkpoints] = "
+            f"({runs[0]}, {runs[1]}, …): got {shape}"
+        )
+
+
+def _check_number(name: str, field: str, given: Any, kind: type, above: float = -1, at_least: float = 0) -> None:
+    number: Any = given if isinstance(given, kind) and not isinstance(given, bool) else math.nan
+    if not (above < number < math.inf and number >= at_least):
+        bound = f"above {above:g}" if above >= 0 else f"at least {at_least:g}"
+        raise AllpayError(f"{name}: {field} must be {bound}: got {short(given)}")
+
+
+def _check_round(outcome: Outcome, game: Game, d: int, r: int) -> None:
+    """Raise AllpayError unless a run has strategies of its game, and a history that can be one."""
+    try:
+        as_strategy(game, outcome.strategy[d, r])
+    except AllpayError as error:
+        raise AllpayError(f"{outcome.learner}: in design {d}, round {r}: {error}") from None
+    history = outcome.history[d, r]
+    known = np.isfinite(history)
+    if (
+        not known.any()
+        or np.any(np.diff(known.astype(int)) > 0)
+        or np.any(history[known] < 0)
+        or np.any(np.isinf(history))
+    ):
+        raise AllpayError(
+            f"{outcome.learner}: in design {d}, round {r}: history must be exploitabilities, one at least, and NaN only after "
+            f"the run has ended: got {short(history.tolist())}"
         )
 
 

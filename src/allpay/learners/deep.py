@@ -3,6 +3,7 @@ trained side by side in chunks of one fixed size. How they learn is in `dqn` and
 """
 
 import math
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -83,6 +84,14 @@ def initial(key: jax.Array, sizes: Sequence[int]) -> Network:
         for part, shape, scale in zip(parts, shapes, scales, strict=True)
     ]
     return Network(tuple(matrices), tuple(jnp.zeros(b) for _, b in shapes))
+
+
+def beginning(learner: "DeepLearner", key: jax.Array) -> jax.Array:
+    """`[2]` keys of a run: for what is drawn in its steps, and for its start.
+
+    The name of the learner is a part of them, so that two learners with one seed do not begin with the same networks.
+    """
+    return jax.random.split(jax.random.fold_in(key, zlib.crc32(learner.name.encode())))
 
 
 def below(chance: jax.Array, count: jax.Array | int) -> jax.Array:

@@ -19,6 +19,7 @@ from allpay.learners.deep import (
     Design,
     Network,
     at,
+    beginning,
     below,
     check,
     check_decay,
@@ -123,7 +124,7 @@ class DQN:
 
     def begin(self, design: Design, key: jax.Array) -> State:
         inputs, (_, bids, bidders) = design.features.shape[1], design.utilities.shape
-        key, start = jax.random.split(key)
+        key, start = beginning(self, key)
         sizes = [inputs, self.width, self.width, bids]
         networks = jax.vmap(lambda key: initial(key, sizes))(jax.random.split(start, bidders))
         indices, numbers = (jnp.zeros((self.replay, bidders, self.batch), kind) for kind in (jnp.int32, jnp.float32))

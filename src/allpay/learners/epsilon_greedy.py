@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 from numba import njit, uint64
 
-from allpay.auction import GOLDEN, bid_key, high_index, low_index, rank_of, word
+from allpay.auction import LEARNING, bid_key, high_index, low_index, rank_of, stream, word
 from allpay.errors import AllpayError
 from allpay.game import Array, Game, Private, Setting
 from allpay.learners.base import CHECKPOINTS, Seeds, each_run
@@ -86,11 +86,15 @@ class EpsilonGreedy:
             tables = (np.zeros(shape), np.zeros(shape), np.zeros(shape[:2], np.int64), np.zeros(shape[:2]))
             payments = np.asarray(game.mechanism.payments)
             bidders = tuple(range(game.bidders)) if game.bidders <= UNROLLED else np.arange(game.bidders)
-            state = _explore(seed, *tables, bidders, utilities[id(game)], game.allowed, self.exploration, self.restart)
+            state, step = stream(int(seed), LEARNING)
+            state = _explore(
+                state, step, *tables, bidders, utilities[id(game)], game.allowed, self.exploration, self.restart
+            )
             history, parts, t = [], [], self.exploration
             for stop in stops:
                 state, paid, top = _exploit(
                     np.uint64(state),
+                    step,
                     *tables,
                     bidders,
                     utilities[id(game)],
@@ -149,9 +153,11 @@ def _utilities(game: Game) -> Array:
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _explore(  # type: ignore[no-untyped-def]
-    state, estimate, count, best, runner_up, bidders, utilities, allowed, auctions, restart
+    state, step, estimate, count, best, runner_up, bidders, utilities, allowed, auctions, restart
 ):
     """Auctions in which all bids are random; fills the bidders' tables and returns the state of the random stream.
+
+    State and step are those of `auction.stream`.
 
     Estimate and count are `[bidders, values, bids]`; best, the index of the bid of highest estimate, and runner_up, which is
     at least the estimate of every other bid, are `[bidders, values]`.
@@ -160,11 +166,11 @@ def _explore(  # type: ignore[no-untyped-def]
     value, bid, key = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
     for _ in range(auctions):
         for i in range(n):
-            state += GOLDEN
+            state += step
             bits = word(state)
             value[i] = high_index(bits, values)
             bid[i] = low_index(bits, allowed[value[i]])
-            state += GOLDEN
+            state += step
             key[i] = bid_key(bid[i], word(state), i, n)
         for i in range(n):
             # While all bids are random nobody asks for the averages: sums will do.
@@ -183,7 +189,7 @@ def _explore(  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _exploit(  # type: ignore[no-untyped-def]
-    state, estimate, count, best, runner_up, bidders, utilities, allowed, payments, bids, first, last, halving
+    state, step, estimate, count, best, runner_up, bidders, utilities, allowed, payments, bids, first, last, halving
 ):
     """Auctions first…last−1 after exploration, on the tables of `_explore`.
 
@@ -199,17 +205,17 @@ def _exploit(  # type: ignore[no-untyped-def]
         for _ in range(t, stop):
             highest = 0
             for i in range(n):
-                state += GOLDEN
+                state += step
                 bits = word(state)
                 value[i] = high_index(bits, values)
                 bid[i] = best[i, value[i]]
                 key[i] = bid_key(bid[i], bits, i, n)
                 if threshold > 0:
-                    state += GOLDEN
+                    state += step
                     bits = word(state)
                     if (bits >> uint64(32)) < threshold:
                         bid[i] = low_index(bits, allowed[value[i]])
-                        state += GOLDEN
+                        state += step
                         key[i] = bid_key(bid[i], word(state), i, n)
                 highest = max(highest, bid[i])
             top += bids[highest]

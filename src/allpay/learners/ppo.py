@@ -20,6 +20,7 @@ from allpay.learners.deep import (
     Design,
     Network,
     at,
+    beginning,
     below,
     check,
     check_decay,
@@ -244,7 +245,7 @@ class PPO:
 
     def begin(self, design: Design, key: jax.Array) -> State:
         inputs, (_, bids, bidders) = design.features.shape[1], design.utilities.shape
-        key, start = jax.random.split(key)
+        key, start = beginning(self, key)
         policy, value = (
             jax.vmap(lambda key, size=size: initial(key, [inputs, self.width, self.width, size]))(keys)
             for keys, size in zip(jax.random.split(start, (2, bidders)), (BIDS[self.bids].size(bids), 1), strict=True)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from allpay.errors import AllpayError
-from allpay.game import Array, Common, Discrete, Game
+from allpay.game import Array, Common, Discrete, Game, values_at
 from allpay.report.summary import bidders_in_words
 from allpay.simplex import shown
 from allpay.theory import Equilibrium
@@ -46,7 +46,7 @@ def bids_in_words(game: Game, equilibrium: Equilibrium) -> str:
         and len(pieces) <= MOST_ROWS
     ):
         means = [equilibrium.bid_at(low + (high - low) * MIDDLES).mean() for low, high in pieces]
-        values = game.values.distribution.quantile(pieces.mean(axis=1))
+        values = values_at(game.values.distribution, pieces.mean(axis=1))
         rows = zip(values, equilibrium.bid_at(pieces), means, strict=True)
         lines = [f"{value:8g}  {low:11.4f}  {high:11.4f}  {mean:8.4f}" for value, (low, high), mean in rows]
         return "\n".join(["   value   lowest bid  highest bid      mean", *lines])

@@ -2,7 +2,6 @@
 
 import time
 import traceback
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +9,9 @@ import numpy as np
 import polars as pl
 
 from allpay.errors import AllpayError
-from allpay.game import Array, Game, Setting
+from allpay.game import Array, Setting
 from allpay.learners import DEEP, Learner, run_seeds
-from allpay.learners.base import Seeds, check_outcome, threads_limited
+from allpay.learners.base import Seeds, outcome_from, threads_limited
 from allpay.outcome import Outcome
 from allpay.progress import listening
 from allpay.study.study import TRAINING, DesignSpace, Study
@@ -112,23 +111,6 @@ def _learn(task: Task) -> pl.DataFrame:
     kept = task.checkpoint is not None and task.checkpoint.parent.is_dir()
     outcome = outcome_from(task.learner, games, seeds, task.checkpoint if kept else None)
     return table_of(outcome, task.weights, seeds, task.first)
-
-
-def outcome_from(learner: Learner, games: Sequence[Game], seeds: Seeds, checkpoint: Path | None = None) -> Outcome:
-    """What a learner, perhaps somebody else's, returns for these games and seeds; it may keep its runs if it can.
-
-    Raises:
-        AllpayError: if that is no outcome of them, or it tries to end the program.
-    """
-    keeping = {} if checkpoint is None else {"checkpoint": checkpoint}
-    try:
-        outcome = learner.learn(games, seeds, **keeping)
-    except SystemExit as error:
-        raise AllpayError(
-            f"{learner.name} tried to end the program: a learner returns an outcome or raises an error"
-        ) from error
-    check_outcome(outcome, learner, games, seeds)
-    return outcome
 
 
 def table_of(outcome: Outcome, weights: Array, seeds: Seeds, first: int = 0) -> pl.DataFrame:

@@ -80,7 +80,7 @@ def indifferent(chance: Array, gains: Array, paid: Array, rho: float, start: Arr
 def _private_cost(game: Game, ranks: Ranks, panels: Panels) -> Cost | str:
     given = distribution_of(game)
     values = values_at(given, panels.q)
-    lowest = float(np.asarray(given.quantile(0.0)))
+    lowest = float(values_at(given, 0.0))
     first = 0.0 if ranks.paid[-1] > 0 else lowest * float(ranks.gains[-2] / ranks.paid[-2])
     if game.risk_aversion == 0:
         # c S = ∫₀^q v dΠ, with that integral as (Π − a_n) times a mean of the values below q

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from allpay.errors import AllpayError
-from allpay.game import Array, Distribution
+from allpay.game import Array, Distribution, values_at
 from allpay.theory.ranks import TINY, Odds, Ranks
 
 NODES = 16
@@ -34,18 +34,6 @@ APART = 1e-9
 """Edges of panels nearer than this to a break of the values give way to it."""
 
 
-def values_at(given: Distribution, q: Array) -> Array:
-    """The values at quantiles `q`, same shape.
-
-    Raises:
-        AllpayError: if they are not finite, ≥ 0 and nondecreasing.
-    """
-    values = np.asarray(given.quantile(q), float)
-    if not (np.all(np.isfinite(values)) and np.all(values >= 0) and np.all(np.diff(values.ravel()) >= 0)):
-        raise AllpayError(f"the quantile function of {given} must be finite, ≥ 0 and nondecreasing")
-    return values
-
-
 def breaks_of(given: Distribution) -> Array:
     """`[jumps]` the quantiles at which the quantile function jumps or has a kink, if the distribution says so.
 
@@ -63,7 +51,7 @@ def breaks_of(given: Distribution) -> Array:
 
 def has_atoms(given: Distribution) -> bool:
     """Whether the quantile function is flat somewhere; the ends are left out, where rounding may make it so."""
-    return bool(np.any(np.diff(given.quantile(np.linspace(0.01, 0.99, 393))) == 0))
+    return bool(np.any(np.diff(values_at(given, np.linspace(0.01, 0.99, 393))) == 0))
 
 
 def values_below(given: Distribution, q: Array) -> Array:
@@ -272,7 +260,7 @@ def means_below(given: Distribution, values: Array, ranks: Ranks, panels: Panels
     whole = half[:, 0] * ((values * rate * grown) @ rule.weights)
     # in the first panel Π − a_n is a power of q
     average = mean_under_power(given, np.append(q[0], edges[1]), ranks.n - 1 - int(np.max(np.nonzero(ranks.gains)[0])))
-    lowest = float(np.asarray(given.quantile(0.0)))
+    lowest = float(values_at(given, 0.0))
     mean = np.empty_like(edges)
     mean[:2] = lowest, average[-1]
     for i in range(1, len(whole)):

@@ -120,7 +120,7 @@ def _averse_response_by_rank(given: Distribution, values: Array, rho: float, edg
     """
     places = np.arange(n - 1, -1, -1)  # n − k
     log = log_binomials(n) + places * np.log(q)[..., None] + places[::-1] * np.log1p(-q)[..., None]
-    lowest = float(np.asarray(given.quantile(0.0)))
+    lowest = float(values_at(given, 0.0))
 
     def respond(prizes: Array, payments: Array, paid: Array) -> tuple[Array, PullBack]:
         ranks = Ranks.of(prizes, payments)

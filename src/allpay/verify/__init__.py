@@ -1,6 +1,6 @@
 """Every known case through theory, payoff engine, sampled auctions and learners: which numbers agree, and how well.
 
-`cases` says what is known and from where, `checks` compares, `page` writes the results down.
+`cases` and `contests` say what is known and from where, `checks` compares, `page` writes the results down.
 """
 
 from allpay.verify.cases import Case, known_cases

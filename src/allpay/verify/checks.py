@@ -18,6 +18,7 @@ from allpay.payoffs import evaluate, expected_payoffs
 from allpay.progress import Reporter, Silent
 from allpay.theory import Equilibrium, equilibrium, on_grid, two_bidder_all_pay
 from allpay.verify.cases import BAYE_KOVENOCK_DE_VRIES, SIX_DIGITS, Case, by_quadrature, known_cases
+from allpay.verify.contests import known_contests
 
 UNEQUAL = "two bidders who know each other's values"
 QUADRATURE = "bid function written out, adaptive quadrature"
@@ -25,6 +26,9 @@ GRID = "theory's bids on a grid"
 EXACT = "exact payoffs"
 NO_GAIN = "an equilibrium leaves nothing to gain"
 ONE_STEP = "theory; tolerance: a step of the grid for every bid paid"
+CONTESTS = "contests"
+"""The layer of contests that go through theory alone."""
+
 ERRORS = 4
 """Standard errors by which a mean over sampled auctions may be off."""
 
@@ -123,6 +127,8 @@ def verify(full: bool = False, seed: int = 0, reporter: Reporter | None = None) 
     with reporter.stage(f"theory: {len(cases)} cases"):
         for case, found in zip(cases, solved, strict=True):
             checks += theory_checks(case, found)
+    with reporter.stage("theory: contests as they are"):
+        checks += contest_checks()
     known = [(case, found) for case, found in zip(cases, solved, strict=True) if found is not None]
     with reporter.stage("payoffs: theory's bids on finer and finer grids"):
         for i, (case, found) in enumerate(known):
@@ -156,6 +162,22 @@ def theory_checks(case: Case, found: Equilibrium | None) -> Iterator[Check]:
         q = np.linspace(0, 1, 101)
         off = math.nan if found is None else float(np.abs(found.bid_at(q) - case.bid(q)).max())
         yield Check(case.family, case.point, "theory", "bids, furthest off", off, 0.0, SIX_DIGITS, case.source)
+
+
+def contest_checks() -> Iterator[Check]:
+    """Closed forms with absence, reserve, fee, unlike bidders and luck, against the numbers that are known."""
+    for contest in known_contests():
+        for number, value in contest.values():
+            yield Check(
+                contest.family,
+                contest.point,
+                CONTESTS,
+                number.what,
+                value,
+                number.known.value,
+                number.known.tolerance,
+                contest.source,
+            )
 
 
 def payoff_checks(case: Case, found: Equilibrium, bid_levels: Sequence[int]) -> Iterator[Check]:

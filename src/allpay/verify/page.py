@@ -2,7 +2,7 @@
 
 import math
 
-from allpay.verify.checks import UNEQUAL, Check, Report
+from allpay.verify.checks import CONTESTS, UNEQUAL, Check, Report
 
 LAYERS = {
     "theory": (
@@ -69,6 +69,10 @@ def as_page(report: Report) -> str:
         if unequal:
             parts += [_table(unequal)]
     parts += [
+        "## Contests as they are",
+        "Closed forms for bidders who may be absent, face a reserve or a fee, differ, or need luck, against numbers that were "
+        "computed once by other means. They go through theory only.",
+        _contest_table([c for c in report.checks if c.layer == CONTESTS]),
         "## Learners",
         "What a bidder could still gain when learning ends, as a part of the top prize, and revenue against theory on "
         "continuous bids, from which it may differ by a step of the bid grid for every bid that is paid. Those who play on a "
@@ -78,7 +82,7 @@ def as_page(report: Report) -> str:
         "bidders do not mix at all. There the right answer is a verdict that says so, with more than the tolerance left to "
         "gain.",
     ]
-    for name in dict.fromkeys(check.layer for check in report.checks if check.layer not in LAYERS):
+    for name in dict.fromkeys(c.layer for c in report.checks if c.layer not in {*LAYERS, CONTESTS}):
         parts += [f"### {name}", _learner_table([c for c in report.checks if c.layer == name])]
     if report.failures:
         parts += ["## What failed", *(f"- {_sentence(check)}" for check in report.failures)]
@@ -101,6 +105,19 @@ def _table(checks: list[Check]) -> str:
             cells.append(f"{_size(_worst(some))} of {_size(max(c.tolerance for c in some))}" if some else "–")
         source = f"{group[0].source} | " * sourced
         lines.append(f"| {family} | {_points(group)} | {source}{' | '.join(cells)} | {_passed(group)} |")
+    return "\n".join(lines)
+
+
+def _contest_table(checks: list[Check]) -> str:
+    """A row for each contest: its numbers, by how much the worst is off, and how far that may be."""
+    lines = ["| case | point | source | numbers | off | allowed | |", "|---|---|---|---|--:|--:|---|"]
+    contests: dict[tuple[str, str], list[Check]] = {}
+    for check in checks:
+        contests.setdefault((check.family, check.point), []).append(check)
+    for (family, point), group in contests.items():
+        numbers = ", ".join(f"{check.what} {_number(check.value)}" for check in group)
+        off, allowed = _size(_worst(group)), _size(max(check.tolerance for check in group))
+        lines.append(f"| {family} | {point} | {group[0].source} | {numbers} | {off} | {allowed} | {_passed(group)} |")
     return "\n".join(lines)
 
 
@@ -144,7 +161,7 @@ def _worst(checks: list[Check]) -> float:
 
 
 def _number(x: float) -> str:
-    return "–" if math.isnan(x) else f"{x:.6f}"
+    return "–" if math.isnan(x) else f"{round(x, 6) + 0.0:.6f}"  # no −0
 
 
 def _size(x: float) -> str:
