@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,6 +26,10 @@ from allpay.theory import Equilibrium, design_objective, equilibrium
 
 FEWEST_STEPS, FAR_OFF = 8, 0.05
 """Fewer steps of the grid up to the highest equilibrium bid, or revenue further off the closed form, call for a note."""
+
+MOVED = 0.25
+"""A grid is too coarse if halving its steps moves revenue by this part of its distance from the closed form: an error of first
+order in the step moves by half."""
 
 ASCENTS = 8
 """From how many of the best designs looked at the exact objective is ascended."""
@@ -203,8 +208,18 @@ def objective_of(outcome: Outcome, objective: str) -> Array:
     return outcome.highest_bid if objective == "highest-bid" else outcome.revenue
 
 
-def coarseness(game: Game, exact: Equilibrium | None, revenue: float) -> str | None:
-    """A sentence for the user where the grid of a game is too coarse to stand for continuous bids and values, else None."""
+def coarseness(
+    game: Game, exact: Equilibrium | None, revenue: float, finer: Callable[[], float] | None = None
+) -> str | None:
+    """A sentence for the user where the grid of a game is too coarse to stand for continuous bids and values, else None.
+
+    Args:
+        game: whose grid.
+        exact: its equilibrium on continuous bids.
+        revenue: what was learned on the grid.
+        finer: gives the revenue on a grid with steps half as wide, see `on_finer_grid`; it is only asked where revenue is off.
+            The grid is to blame only if this is another number.
+    """
     if exact is None:
         return None
     top, step = float(exact.bid[-1]), game.top_bid / (game.bid_levels - 1)
@@ -218,11 +233,29 @@ def coarseness(game: Game, exact: Equilibrium | None, revenue: float) -> str | N
         kinds, remedy = (
             ("bids", "--bid-levels") if game.values.exact else ("bids and values", "--bid-levels and --value-levels")
         )
-        return (
-            f"Revenue is {off:.0%} off the closed form, which is for continuous {kinds}: "
-            f"if the rounds converged, the grid is too coarse; give more {remedy}."
-        )
+        text = f"Revenue is {off:.0%} off the closed form, which is for continuous {kinds}"
+        if finer is None:
+            return f"{text}: if the rounds converged, the grid is too coarse; give more {remedy}."
+        moved = abs(finer() - revenue) / exact.revenue
+        if moved < MOVED * off:
+            return f"{text}. Steps half as wide move it by {moved:.1%} only, so this is not the grid's doing."
+        return f"{text}. Steps half as wide move it by {moved:.1%}: the grid is too coarse; give more {remedy}."
     return None
+
+
+def on_finer_grid(study: Study) -> Study:
+    """The same study with steps of bids and values half as wide."""
+    setting = study.setting
+    assert setting is not None
+    values = setting.values
+    return replace(
+        study,
+        setting=replace(
+            setting,
+            bid_levels=2 * setting.bid_levels - 1,
+            values=replace(values, levels=2 * values.levels) if isinstance(values, Private) else values,
+        ),
+    )
 
 
 def grid_resolution(sweep: Sweep) -> float:
@@ -234,18 +267,9 @@ def grid_resolution(sweep: Sweep) -> float:
     learners whose grid is a part of their game.
     """
     study = sweep.study
-    setting = study.setting
-    if setting is None or not study.learner.continuous:
+    if study.setting is None or not study.learner.continuous:
         return 0.0
-    values = setting.values
-    finer = replace(
-        study,
-        setting=replace(
-            setting,
-            bid_levels=2 * setting.bid_levels - 1,
-            values=replace(values, levels=2 * values.levels) if isinstance(values, Private) else values,
-        ),
-    )
+    finer = on_finer_grid(study)
     settled = (sweep.values("verdict") == Verdict.CONVERGED.value).all(axis=1)
     order = np.argsort(sweep.weights[:, 0])
     order = order[settled[order]] if settled.any() else order

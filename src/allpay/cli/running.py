@@ -31,7 +31,8 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
             from rich.console import Console
 
             from allpay.files import write
-            from allpay.pipeline import Estimate, coarseness
+            from allpay.learners import run_seeds
+            from allpay.pipeline import Estimate, coarseness, on_finer_grid
             from allpay.progress import listening
             from allpay.study.store import RESULT, open_store
             from allpay.study.sweep import learn_one
@@ -46,7 +47,14 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
             seconds = time.perf_counter() - start
             game = outcome.games[0]
             exact = equilibrium(game)
-            note = coarseness(game, exact, float(outcome.revenue.mean()))
+
+            def finer() -> float:
+                again = on_finer_grid(study)
+                rounds = run_seeds(study.seed, 1, min(study.rounds, 3))
+                return float(study.learner.learn([again.game(study.designs[0])], rounds).revenue.mean())
+
+            blame = finer if study.learner.continuous and outcome.converged.all() else None
+            note = coarseness(game, exact, float(outcome.revenue.mean()), blame)
             estimates = {
                 name: Estimate(tuple(getattr(outcome, name)[0].tolist()))
                 for name in ("revenue", "highest_bid", "exploitability", "realised_revenue", "realised_highest_bid")
