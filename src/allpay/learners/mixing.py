@@ -51,9 +51,10 @@ def watch(
         advance(taken, stop)
         taken = stop
         gain = _settle(total, strategy, *payoffs, cdf, averages)
-        if stop in records:
-            history[records.index(stop)] = gain
-        if reached(goal, gain, averages, payoffs.table, payoffs.allowed, strategy):
+        ended = reached(goal, gain, averages, payoffs.table, payoffs.allowed, strategy)
+        if stop in records or ended:  # a run that ends between two records has its end in the place of the next
+            history[next(k for k, record in enumerate(records) if record >= stop)] = gain
+        if ended:
             break
     return taken
 
