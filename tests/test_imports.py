@@ -14,7 +14,7 @@ import allpay
 SOURCE = Path(allpay.__file__).parent
 
 FLOORS = [
-    {"errors", "files", "progress", "scalars", "versions"},
+    {"compiled", "cores", "errors", "files", "memory", "progress", "scalars", "versions"},
     {"mechanism", "game", "payoffs", "simplex"},
     {"auction", "theory"},
     {"outcome", "learners"},
@@ -30,7 +30,7 @@ ROOT = {"", "__init__", "__main__"}
 
 ONLY = {
     "surrogate": {"errors", "game"},
-    "simplex": {"errors", "scalars"},
+    "simplex": {"errors", "memory", "scalars"},
     "ascent": {"errors", "simplex"},
     "optimum": {"errors", "simplex", "surrogate", "ascent"},
     "acquisition": {"errors", "simplex", "ascent"},

@@ -288,9 +288,7 @@ def test_what_is_spent_and_paid_agrees_with_the_payoffs_of_other_games(rule, opt
     assert alike.revenue == pytest.approx(alike.paid.sum())
     assert np.all((alike.excess > 0) & (alike.excess < alike.paid))
     assert np.all(alike.winnings > alike.payoff)
-    free = Game(
-        game.mechanism, game.values, cost_power=60.0, bid_levels=9, max_bid=0.25, **_but(options, "cost_power")
-    )
+    free = Game(game.mechanism, game.values, cost_power=60.0, bid_levels=9, max_bid=0.25, **_but(options, "cost_power"))
     if free.overbidding:  # bids of ¼ and less cost nothing there, so that its payoff is what is won
         np.testing.assert_allclose(evaluate(free, strategy).payoff, alike.winnings, atol=1e-12)
     if options in ({}, {"overbidding": False}):  # utility is money

@@ -152,7 +152,7 @@ def test_a_grid_is_only_blamed_where_a_finer_one_gives_another_number():
     asked = []
 
     def note(revenue, finer):
-        return coarseness(game, exact, revenue, lambda: asked.append(revenue) or finer)
+        return coarseness(game, exact, revenue, 1.0, lambda: asked.append(revenue) or finer)
 
     assert note(0.401, 0.6) is None
     assert asked == []  # nothing is learned again where nothing is off

@@ -9,10 +9,11 @@
 Names are loaded when they are first used, so that importing the package is quick.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # as of typing, whose import takes as long as the start of Python itself
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from allpay.auction import play as play
     from allpay.errors import AllpayError as AllpayError
     from allpay.game import Beta as Beta
@@ -61,9 +62,11 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [*_HOME]  # noqa: PLE0604
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in _HOME:
         raise AttributeError(f"module 'allpay' has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(_HOME[name]), name)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numba import int64, njit, uint64
 from numpy.typing import ArrayLike, NDArray
 
+from allpay.compiled import compiled
 from allpay.errors import AllpayError, short
 from allpay.game import Array, Game, check_game
 from allpay.payoffs import as_strategy
@@ -84,7 +85,7 @@ def rank_of(i, keys, n):  # type: ignore[no-untyped-def]
     return rank
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _play(cumulative, payments, bids, auctions, state, step, revenue, highest):  # type: ignore[no-untyped-def]
     """Fill revenue and highest `[auctions]`; cumulative is `[1 or bidders, values, bids]`."""
     n = len(payments)

@@ -2,8 +2,10 @@
 
 import io
 import os
-import tempfile
+import secrets
+import shlex
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -12,6 +14,9 @@ from allpay.errors import AllpayError
 UNFINISHED = ".part"
 """How the names of files end that are being written; they begin with a dot."""
 
+_unfinished: set[Path] = set()
+"""What is being written now."""
+
 
 def write(path: Path, fill: Callable[[BinaryIO], Any]) -> None:
     """Write a file under a temporary name, flush it to the disk, and rename it; `fill` is given the open file.
@@ -19,9 +24,11 @@ def write(path: Path, fill: Callable[[BinaryIO], Any]) -> None:
     Raises:
         AllpayError: if the disk is full or the folder cannot be written; what was there before is still there.
     """
-    temporary = None
+    temporary = path.parent / f".{secrets.token_hex(8)}{UNFINISHED}"
     try:
-        descriptor, temporary = tempfile.mkstemp(UNFINISHED, f".{path.name}.", path.parent)
+        # opened as any file is: umask and the folder say who may read it
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        _unfinished.add(temporary)
         with io.BufferedWriter(io.FileIO(descriptor, "w")) as raw:
             file = _File(raw)
             try:
@@ -32,16 +39,29 @@ def write(path: Path, fill: Callable[[BinaryIO], Any]) -> None:
                 raise
             raw.flush()
             os.fsync(descriptor)
-        os.chmod(temporary, 0o644)
         os.replace(temporary, path)
-        temporary = None
+        _unfinished.discard(temporary)
     except OSError as error:
         raise AllpayError(
             f"cannot write {path}: {error.strerror or error}; free some space or choose another folder"
         ) from None
     finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+        if temporary in _unfinished:
+            temporary.unlink(missing_ok=True)
+            _unfinished.discard(temporary)
+
+
+def abandon() -> None:
+    """Delete what is being written, for the program ends at once."""
+    for path in _unfinished.copy():
+        with suppress(OSError):
+            path.unlink()
+
+
+def in_shell(path: Path) -> str:
+    """A path as it is typed after a command, whatever is in its name."""
+    text = str(path)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)
 
 
 def clear(folder: Path) -> None:

@@ -6,9 +6,9 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from allpay.compiled import compiled
 from allpay.game import Array, Game
 from allpay.payoffs import Evaluation, appraise, evaluate, exploitability, terms
 
@@ -214,7 +214,7 @@ def stake(game: Game) -> float:
     return float(game.utility(game.values.highest * game.mechanism.prizes[0]))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def distance(gain, payoff, winnings, paid, excess, stake):  # type: ignore[no-untyped-def]
     """How far strategies are from an equilibrium: the largest of three parts, measured against what is at stake.
 
@@ -280,7 +280,7 @@ def goal_of(game: Game, tolerance: float | None, least: float = -1.0) -> Goal:
     return Goal(-1.0, least * stake(game), stake(game), part.winnings, part.fractions, game.bid_grid)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def reached(goal, gain, averages, table, allowed, strategy):  # type: ignore[no-untyped-def]
     """Whether a run whose `strategy` `[values, bids]` has this exploitability may stop; the rest is as in `appraise`."""
     if gain <= goal.least:

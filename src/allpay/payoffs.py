@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike
 
+from allpay.compiled import compiled
 from allpay.errors import AllpayError
 from allpay.game import Array, Game, check_game
 
@@ -72,7 +72,7 @@ def quadrature(bidders: int, exact: bool = False) -> Quadrature:
     return Quadrature((x + 1) / 2, w / 2, np.array([math.log(math.comb(bidders - 1, k)) for k in range(bidders)]))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def tie_averages(coefficients, cdf, nodes, weights, log_binomials, out):  # type: ignore[no-untyped-def]
     """Fill out `[terms, K]` with Σ_k coefficients[g, k] P_k(q) averaged over q in [cdf[b], cdf[b+1]]; cdf is `[K+1]`."""
     n = coefficients.shape[1]
@@ -111,7 +111,7 @@ def tie_averages(coefficients, cdf, nodes, weights, log_binomials, out):  # type
             out[g, b] += tail
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _bernstein(coefficients, tail, used, log_binomials, q):  # type: ignore[no-untyped-def]
     """Σ_{k<used} (coefficients[k] − tail) P_k(q) through logarithms, which neither overflow nor underflow for large n."""
     last = len(log_binomials) - 1
@@ -126,7 +126,7 @@ def _bernstein(coefficients, tail, used, log_binomials, q):  # type: ignore[no-u
     return total
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def tie_slopes(falls, cdf, nodes, weights, log_binomials, lower, upper):  # type: ignore[no-untyped-def]
     """Fill lower and upper `[terms, K]` with the derivatives of `tie_averages` at cdf[b] and at cdf[b+1].
 
@@ -152,7 +152,7 @@ def tie_slopes(falls, cdf, nodes, weights, log_binomials, lower, upper):  # type
                     upper[g, b] += slope * u
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def tie_averages_against(coefficients, cdfs, nodes, weights, out):  # type: ignore[no-untyped-def]
     """The same against rivals who differ: cdfs is `[n−1, K+1]`, a row per rival; nodes exact for n.
 
@@ -176,7 +176,7 @@ def tie_averages_against(coefficients, cdfs, nodes, weights, out):  # type: igno
                     out[g, b] += weights[m] * coefficients[g, k] * lost_to[k]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def fill_cdf(mass, cdf):  # type: ignore[no-untyped-def]
     """Fill cdf `[K+1]` with 0 and the running sums of mass `[K]`, scaled so that it ends at exactly 1."""
     total = 0.0
@@ -189,7 +189,7 @@ def fill_cdf(mass, cdf):  # type: ignore[no-untyped-def]
     cdf[len(mass)] = 1.0
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def regret(averages, table, allowed, strategy):  # type: ignore[no-untyped-def]
     """Mean over values of best-response payoff minus the payoff of `strategy` `[V, K]` (rows of any positive sum)."""
     values = len(strategy)
@@ -209,7 +209,7 @@ def regret(averages, table, allowed, strategy):  # type: ignore[no-untyped-def]
     return total / values
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def appraise(averages, table, winnings, fractions, bids, allowed, strategy):  # type: ignore[no-untyped-def]
     """What `strategy` `[V, K]` (rows of any positive sum) brings and leaves to gain: five means over values.
 
@@ -250,7 +250,7 @@ def appraise(averages, table, winnings, fractions, bids, allowed, strategy):  # 
     return gain / values, worth / values, won / values, paid / values, excess / values
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def best_responses(averages, table, allowed, best, payoff, u):  # type: ignore[no-untyped-def]
     """Fill best `[values]` with the lowest of each value's best bids, payoff `[values]` with their worth; u is scratch."""
     best[:] = 0

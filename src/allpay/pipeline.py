@@ -113,6 +113,7 @@ def check_enough(study: Study) -> None:
             f"a surrogate needs at least {FEWEST_DESIGNS} designs to fit: got samples {study.samples}; take more, or look at "
             "one design with allpay simulate"
         )
+    _ = study.space.polytope.corners  # what takes too much memory is said now
 
 
 def design(
@@ -209,7 +210,11 @@ def objective_of(outcome: Outcome, objective: str) -> Array:
 
 
 def coarseness(
-    game: Game, exact: Equilibrium | None, revenue: float, finer: Callable[[], float] | None = None
+    game: Game,
+    exact: Equilibrium | None,
+    revenue: float,
+    settled: float = 1.0,
+    finer: Callable[[], float] | None = None,
 ) -> str | None:
     """A sentence for the user where the grid of a game is too coarse to stand for continuous bids and values, else None.
 
@@ -217,8 +222,9 @@ def coarseness(
         game: whose grid.
         exact: its equilibrium on continuous bids.
         revenue: what was learned on the grid.
-        finer: gives the revenue on a grid with steps half as wide, see `on_finer_grid`; it is only asked where revenue is off.
-            The grid is to blame only if this is another number.
+        settled: the share of rounds that converged; if it is not 1, the grid need not be to blame for revenue that is off.
+        finer: gives the revenue on a grid with steps half as wide, see `on_finer_grid`. It is asked only where revenue is off and
+            all rounds converged: the grid is to blame if this is another number.
     """
     if exact is None:
         return None
@@ -234,8 +240,11 @@ def coarseness(
             ("bids", "--bid-levels") if game.values.exact else ("bids and values", "--bid-levels and --value-levels")
         )
         text = f"Revenue is {off:.0%} off the closed form, which is for continuous {kinds}"
+        if settled < 1:
+            which = "no round" if settled == 0 else "not every round"
+            return f"{text}; since {which} converged, this need not be the grid's doing."
         if finer is None:
-            return f"{text}: if the rounds converged, the grid is too coarse; give more {remedy}."
+            return f"{text}: the grid is too coarse; give more {remedy}."
         moved = abs(finer() - revenue) / exact.revenue
         if moved < MOVED * off:
             return f"{text}. Steps half as wide move it by {moved:.1%} only, so this is not the grid's doing."

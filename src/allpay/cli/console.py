@@ -1,31 +1,60 @@
 """How the program speaks: an error is one line and a status, long work has bars on stderr, results may be JSON."""
 
+import codecs
 import errno
 import functools
+import inspect
+import io
 import json
+import logging
 import math
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import pairwise
-from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from allpay.errors import AllpayError
+from allpay.cli.stopping import Terminated, status_of
+from allpay.errors import LONGEST, AllpayError, one_line, short, shortened
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+FAILED, BAD_INPUT = 1, 2
+
+SIGNALLED = {128 + signal.SIGINT, 128 + signal.SIGTERM}
+"""The statuses of a program that a signal has ended."""
+
+LEAST_COLUMNS, MOST_COLUMNS = 40, 1000
+"""Other widths of a terminal are not believed, and the usual one is taken."""
+
+ANY_SIGN = "allpay"
+"""The name of how the program's streams write signs that their encoding does not have."""
+
+EXACT = 2**53
+"""Above this, programs that read the numbers of JSON as floats take one whole number for another."""
 
 NOT_WRITTEN = {errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 """What the system says where output cannot be written."""
 
+
+NOT_A_PLACE = {
+    errno.ENAMETOOLONG,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ENOENT,
+    errno.EEXIST,
+    errno.ELOOP,
+    errno.EINVAL,
+}
+"""What the system says of a path that is wrong, where another would do."""
+
+SIZES = ("samples", "rounds", "bidders", "value_levels", "bid_levels", "iterations", "workers")
+"""The options that say how much memory a command takes."""
 
 PLAINER = {
     "Input should be a valid integer, unable to parse string as an integer": "it must be a whole number",
@@ -41,28 +70,67 @@ def in_one_line(function: Callable[..., None]) -> Callable[..., None]:
     def wrapped(*args: Any, **options: Any) -> None:
         if sys.stdout is None:
             fail("stdout is closed: send it to a file, or to /dev/null", FAILED)
-        try:
-            function(*args, **options)
+        with ending_in_one_line():
+            try:
+                function(*args, **options)
+            except MemoryError as error:
+                fail(out_of_memory(error, function, options), FAILED)
             sys.stdout.flush()
-        except AllpayError as error:
-            fail(str(error), BAD_INPUT)
-        except KeyboardInterrupt:
-            fail("stopped", INTERRUPTED)
-        except BrokenPipeError:  # the reader of a pipe has seen enough
-            discard_output()
-            raise typer.Exit(0) from None
-        except OSError as error:
-            if error.filename is not None:
-                fail(f"cannot use {error.filename}: {error.strerror}; choose another place", FAILED)
-            if error.errno not in NOT_WRITTEN:
-                raise
-            discard_output()
-            fail(f"cannot write the results: {error.strerror}; send stdout elsewhere", FAILED)
-        except MemoryError as error:
-            detail = f" ({error})" if str(error) else ""
-            fail(f"out of memory{detail}: take fewer bidders, values, bids or rounds", FAILED)
 
     return wrapped
+
+
+def out_of_memory(error: MemoryError, function: Callable[..., None], options: Mapping[str, Any]) -> str:
+    """What to say where memory is full: which sizes the command was given, or which it has."""
+    detail = f" ({shortened(str(error), 100)})" if str(error) else ""
+    usual = inspect.signature(function).parameters
+    given = [name for name in SIZES if name in options and options[name] != usual[name].default]
+    if given:
+        asked = [f"--{name.replace('_', '-')} (got {short(options[name])})" for name in given]
+        remedy = f"take fewer {' or '.join(asked)}"
+    elif "rounds" in options:
+        remedy = f"take fewer {'samples, ' if 'samples' in options else ''}bidders, values, bids or rounds"
+    elif "workers" in options:  # of a study file or folder
+        remedy = "take fewer samples, rounds, bidders, values or bids in the study"
+    else:
+        remedy = "close other programs, or take a machine with more"
+    return f"out of memory{detail}: {remedy}"
+
+
+def _path(name: object) -> str:
+    """A path in words, shortened."""
+    return shortened(one_line(os.fsdecode(name) if isinstance(name, bytes) else str(name)), 120)
+
+
+@contextmanager
+def ending_in_one_line() -> Iterator[None]:
+    """End the program with one line and a status at an error that can be foreseen."""
+    try:
+        yield
+    except AllpayError as error:
+        fail(str(error), BAD_INPUT)
+    except KeyboardInterrupt as error:
+        fail("terminated" if isinstance(error, Terminated) else "stopped", status_of(error))
+    except EOFError as error:  # the parser would take it for a Ctrl-C
+        raise RuntimeError(f"something that was read ended too soon: {error}") from error
+    except (BrokenPipeError, SystemExit):  # the reader of a pipe has seen enough; SystemExit is what Rich makes of it
+        discard_output()
+        raise typer.Exit(0) from None
+    except OSError as error:
+        if error.filename is not None:
+            status = BAD_INPUT if error.errno in NOT_A_PLACE else FAILED
+            fail(f"cannot use {_path(error.filename)}: {error.strerror}; choose another place", status)
+        if error.errno not in NOT_WRITTEN:
+            raise
+        discard_output()
+        fail(f"cannot write the results: {error.strerror}; send stdout elsewhere", FAILED)
+    except MemoryError as error:
+        detail = f" ({shortened(str(error), 100)})" if str(error) else ""
+        fail(f"out of memory{detail}: close other programs, or take a machine with more", FAILED)
+    except ValueError as error:
+        if "null byte" not in str(error) and "null character" not in str(error):
+            raise
+        fail("a path has a null character in it: choose another place", BAD_INPUT)
 
 
 def discard_output() -> None:
@@ -72,9 +140,70 @@ def discard_output() -> None:
 
 
 def fail(message: str, status: int) -> NoReturn:
-    """End the program with one line."""
-    typer.echo(f"allpay: {message}", err=True)
+    """End the program with one line: of an error at most `LONGEST` characters, but how to go on is told in full."""
+    line = f"allpay: {message}"
+    with suppress(OSError):  # where stderr cannot be written, the status must do
+        typer.echo(line if status in SIGNALLED else shortened(one_line(line), LONGEST), err=True)
     raise typer.Exit(status)
+
+
+def run_program(app: typer.Typer) -> NoReturn:
+    """Run the command line as a program of its own, and end it with a status."""
+    ready_terminal()
+    try:
+        with ending_in_one_line():
+            status = app(standalone_mode=False, prog_name="allpay")
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except typer.Exit as end:
+        status = end.exit_code
+    except typer.Abort as error:
+        status = status_of(error)
+    except Exception as error:
+        line = usage_in_one_line(error, sys.argv[1:])
+        if line is None:
+            raise
+        if line:
+            typer.echo(line, err=True)
+        status = BAD_INPUT
+    if status in SIGNALLED:  # threads that learn would be waited for, and XLA's may not see the interpreter taken down
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError, AttributeError):
+                stream.flush()
+        shared = sys.modules.get("multiprocessing.util")
+        if shared is not None:  # what was shared with processes that have ended would else be told as leaked
+            shared._exit_function()
+        os._exit(status)
+    sys.exit(status)
+
+
+def ready_terminal() -> None:
+    """Let nothing in the surroundings keep results from being shown: signs that it has not, or widths that no terminal has."""
+    codecs.register_error(ANY_SIGN, _any_sign)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=ANY_SIGN)
+    columns = os.environ.get("COLUMNS", "80").strip()
+    if not (columns.isdecimal() and len(columns) < 5 and LEAST_COLUMNS <= int(columns) <= MOST_COLUMNS):
+        del os.environ["COLUMNS"]
+    # what must be known and is told in a thread that nobody listens to
+    logger = logging.getLogger("allpay")
+    if not any(isinstance(handler, _Told) for handler in logger.handlers):
+        logger.addHandler(_Told())
+
+
+class _Told(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(OSError):
+            typer.echo(f"allpay: {record.getMessage()}", err=True)
+
+
+def _any_sign(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Write the bytes of a path as they are, and a question mark for a sign that the terminal has not."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    sign = ord(error.object[error.start])
+    return bytes([sign - 0xDC00]) if 0xDC80 <= sign <= 0xDCFF else "?", error.start + 1
 
 
 def usage_in_one_line(error: Exception, arguments: Sequence[str]) -> str | None:
@@ -89,11 +218,12 @@ def usage_in_one_line(error: Exception, arguments: Sequence[str]) -> str | None:
         word for argument in arguments for word in (argument.split("=", 1) if argument[:2] == "--" else [argument])
     ]
     given = [value for name, value in pairwise(words) if name in names]
-    got = f": got {given[-1]}" if given else ""
-    told = " ".join(say().split()).rstrip(".")
+    got = f": got {shortened(one_line(given[-1]), 60)}" if given else ""
+    told = one_line(say()).rstrip(".")
     for parsers, plainer in PLAINER.items():
         told = told.replace(parsers, plainer)
-    return f"allpay: {told}{got}; see {context.command_path if context else 'allpay'} --help"
+    see = f"{got}; see {context.command_path if context else 'allpay'} --help"
+    return shortened(f"allpay: {told}", LONGEST - len(see)) + see
 
 
 def print_json(values: Mapping[str, Any]) -> None:
@@ -102,7 +232,7 @@ def print_json(values: Mapping[str, Any]) -> None:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON takes it."""
+    """A value as JSON takes it; whole numbers that not every reader takes exactly are text."""
     if isinstance(value, Mapping):
         return {key: plain(v) for key, v in value.items()}
     if isinstance(value, (list, tuple)):
@@ -111,6 +241,8 @@ def plain(value: Any) -> Any:
         return plain(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):
         return None
+    if isinstance(value, int) and abs(value) > EXACT:
+        return str(value)
     return value
 
 
@@ -120,34 +252,16 @@ class Bars:
     def __init__(self, progress: "Progress") -> None:
         self.progress = progress
         self.task: Any = None
-        self.started = self.interrupted = False
 
     @contextmanager
     def stage(self, what: str) -> Iterator[None]:
         self.task = self.progress.add_task(what, total=None)
-        self.started = True
-        self.stop_if_interrupted()
         yield
-        self.stop_if_interrupted()
         total = self.progress.tasks[self.task].total or 1
         self.progress.update(self.task, total=total, completed=total)
 
     def advance(self, done: float, total: float) -> None:
         self.progress.update(self.task, completed=done, total=total, counted=True)
-
-    def interrupt(self, _: int, frame: FrameType | None) -> None:
-        """Stop at a Ctrl-C; but where a library would catch that, or make another error of it, at the next stage.
-
-        They do while they are imported, before the first stage, and JAX while Python collects garbage.
-        """
-        caught = not self.started or (frame is not None and frame.f_code.co_name.endswith("gc_callback"))
-        if self.interrupted or not caught:
-            raise KeyboardInterrupt
-        self.interrupted = True
-
-    def stop_if_interrupted(self) -> None:
-        if self.interrupted:
-            raise KeyboardInterrupt
 
 
 @contextmanager
@@ -190,13 +304,7 @@ def reporting(unit: str = "designs") -> Iterator[Bars]:
         Remaining(table_column=whole()),
     )
     # batches may take minutes: what is done in the last ones says how long the others will take
-    bars = Progress(*columns, console=console, disable=not console.is_terminal, speed_estimate_period=900)
+    shown = sys.stderr is not None and sys.stderr.isatty()  # whatever colours are asked for
+    bars = Progress(*columns, console=console, disable=not shown, speed_estimate_period=900)
     with bars as progress, listening(tell=lambda text: typer.echo(f"allpay: {text}", err=True)):
-        reporter, before = Bars(progress), signal.getsignal(signal.SIGINT)
-        if before is signal.default_int_handler and threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, reporter.interrupt)
-        try:
-            yield reporter
-        finally:
-            if signal.getsignal(signal.SIGINT) == reporter.interrupt:
-                signal.signal(signal.SIGINT, before)
+        yield Bars(progress)

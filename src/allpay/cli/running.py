@@ -10,9 +10,17 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from allpay.cli.console import INTERRUPTED, fail, plain, print_json, reporting
+from allpay.cli.console import fail, plain, print_json, reporting
 from allpay.cli.results import result_values, summary_of, write_results
+from allpay.cli.stopping import Keeping, Terminated, status_of
 from allpay.errors import AllpayError
+from allpay.files import in_shell
+
+WIDE = 1000
+"""Letters of a line: numbers are never cut to fit a terminal, which breaks long lines itself."""
+
+MOST_WORKERS = 10_000
+"""More processes than this are refused: no machine has as many cores."""
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,6 +50,7 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
             specification, rule, learner = study.specification(), study.space.rule, study.learner.name
             if out is not None:
                 store = stack.enter_context(open_store(out, specification, versions()))
+                stack.enter_context(Keeping(how_to_go_on(out), store.log))
             with bars.stage(f"{rule}, {learner}: bidders learn"), listening(bars.advance):
                 outcome = learn_one(study, store)
             seconds = time.perf_counter() - start
@@ -53,8 +62,8 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
                 rounds = run_seeds(study.seed, 1, min(study.rounds, 3))
                 return float(study.learner.learn([again.game(study.designs[0])], rounds).revenue.mean())
 
-            blame = finer if study.learner.continuous and outcome.converged.all() else None
-            note = coarseness(game, exact, float(outcome.revenue.mean()), blame)
+            blame = finer if study.learner.continuous else None
+            note = coarseness(game, exact, float(outcome.revenue.mean()), float(outcome.converged.mean()), blame)
             estimates = {
                 name: Estimate(tuple(getattr(outcome, name)[0].tolist()))
                 for name in ("revenue", "highest_bid", "exploitability", "realised_revenue", "realised_highest_bid")
@@ -84,7 +93,7 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
             if out is not None and store is not None:
                 held = {"versions": versions(), "results": [{**values, "specification": specification}]}
                 text = io.StringIO()
-                told(Console(file=text, highlight=False, width=100))
+                told(_plain_console(text))
                 write(out / "summary.txt", lambda file: file.write(text.getvalue().encode()))
                 write(out / RESULT, lambda file: file.write(json.dumps(plain(held), indent=2).encode()))
                 store.log(f"written: summary.txt, {RESULT}")
@@ -93,7 +102,14 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
     if as_json:
         print_json(values)
     else:
-        told(Console(highlight=False))
+        told(Console(highlight=False, width=WIDE))
+
+
+def _plain_console(file: io.StringIO) -> "Console":
+    """Writes text without colours, whatever the terminal's are."""
+    from rich.console import Console
+
+    return Console(file=file, highlight=False, width=WIDE, force_terminal=False, color_system=None)
 
 
 def simulated_in_words(
@@ -108,6 +124,7 @@ def simulated_in_words(
     from rich.table import Table
 
     from allpay.game import Private
+    from allpay.report.words import significant
     from allpay.simplex import shown
     from allpay.theory import why_no_equilibrium
 
@@ -119,15 +136,19 @@ def simulated_in_words(
         "highest_bid": "highest bid",
         "exploitability": "exploitability",
     }
+
+    def told_number(x: float, name: str) -> str:
+        return significant(x, 2 if name == "exploitability" else 4)
+
     for heading in ("round", *names.values(), "verdict"):
         table.add_column(heading, justify="left" if heading == "verdict" else "right")
     for r in range(study.rounds):
-        table.add_row(str(r + 1), *(f"{estimates[n].rounds[r]:.4f}" for n in names), outcome.verdicts[0, r])
+        table.add_row(str(r + 1), *(told_number(estimates[n].rounds[r], n) for n in names), outcome.verdicts[0, r])
     table.add_section()
-    table.add_row("mean", *(f"{estimates[n].mean:.4f}" for n in names), style="bold")
-    table.add_row("± s.e.", *("–" if study.rounds == 1 else f"{estimates[n].stderr:.4f}" for n in names))
+    table.add_row("mean", *(told_number(estimates[n].mean, n) for n in names), style="bold")
+    table.add_row("± s.e.", *("–" if study.rounds == 1 else significant(estimates[n].stderr, 2) for n in names))
     if exact is not None:
-        table.add_row("theory", f"{exact.revenue:.4f}", "", f"{exact.highest_bid:.4f}", "0")
+        table.add_row("theory", significant(exact.revenue), "", significant(exact.highest_bid), "0")
     kind = "private" if isinstance(game.values, Private) else "common"
     played = f"{study.space.rule} {shown(study.designs[0].tolist(), 4)}, {game.bidders} bidders, {kind} values"
 
@@ -146,18 +167,32 @@ def simulated_in_words(
 
 def go_on(error: KeyboardInterrupt | AllpayError, folder: Path | None) -> NoReturn:
     """End the program with one line that says how to go on with the study in a folder, if there is one."""
-    kept = "" if folder is None else f"; what is finished is kept: allpay resume {folder}"
+    kept = "" if folder is None else how_to_go_on(folder)
     if isinstance(error, KeyboardInterrupt):
-        fail(f"stopped{kept}", INTERRUPTED)
+        fail(f"{'terminated' if isinstance(error, Terminated) else 'stopped'}{kept}", status_of(error))
     raise AllpayError(f"{error}{kept}") from error
+
+
+def how_to_go_on(folder: Path) -> str:
+    """What the last line says of a study that is kept."""
+    return f"; what is finished is kept: allpay resume {in_shell(folder)}"
 
 
 def run_studies(
     studies: "dict[str, Study]", out: Path | None, workers: int | None, scheduler: str | None, as_json: bool
 ) -> None:
     """The whole pipeline for the studies of a folder, by their folders below it, and what they found on stdout."""
+    from allpay.learners.base import check_count
+
     only = next(iter(studies.values()))
+    if workers is not None:
+        check_count("workers", workers, most=MOST_WORKERS)
     if len(studies) == 1 and only.samples == 1:
+        for option, given in (("--workers", workers), ("--scheduler", scheduler)):
+            if given is not None:
+                raise AllpayError(
+                    f"{option} {given} has no effect on one design, which this process learns: leave it out"
+                )
         simulate_study(only, out, as_json)
         return
     start = time.perf_counter()
@@ -178,6 +213,7 @@ def run_studies(
             if out is not None:
                 size = max(designs_per_batch(study) for study in studies.values())
                 store = stack.enter_context(open_store(out, together(studies), versions(), size))
+                stack.enter_context(Keeping(how_to_go_on(out), store.log))
             for name, study in studies.items():
                 folder = None if out is None else store if name == "" else out / name
                 here = (processes_for(study) if scheduler is None else 1) if workers is None else workers

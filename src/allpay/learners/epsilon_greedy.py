@@ -12,9 +12,10 @@ import numpy as np
 from numba import njit, uint64
 
 from allpay.auction import LEARNING, bid_key, high_index, low_index, rank_of, stream, word
+from allpay.compiled import compiled
 from allpay.errors import AllpayError
 from allpay.game import Array, Game, Private, Setting
-from allpay.learners.base import CHECKPOINTS, Seeds, each_run
+from allpay.learners.base import CHECKPOINTS, Seeds, check_count, check_tolerance, each_run, threads
 from allpay.outcome import TOLERANCE, Outcome, fields_of, within
 from allpay.payoffs import evaluate, exploitability
 from allpay.scalars import plain_fields
@@ -60,20 +61,19 @@ class EpsilonGreedy:
 
     def __post_init__(self) -> None:
         plain_fields(self)
-        if self.iterations < 1:
-            raise AllpayError(f"iterations must be at least 1: got {self.iterations}")
-        if self.exploration < 0:
-            raise AllpayError(f"exploration must not be negative: got {self.exploration}")
+        check_count("iterations", self.iterations)
+        check_count("exploration", self.exploration, least=0)
         if self.exploration >= self.iterations:
             raise AllpayError(
                 f"exploration must be shorter than the run: got {self.exploration} of {self.iterations} auctions"
             )
-        if self.halving < 1:
-            raise AllpayError(f"halving must be at least 1: got {self.halving}")
-        if self.tail < 1:
-            raise AllpayError(f"tail must be at least 1: got {self.tail}")
-        if self.tolerance is not None and not self.tolerance > 0:
-            raise AllpayError(f"tolerance must be above 0: got {self.tolerance:g}")
+        check_count("halving", self.halving)
+        check_count("tail", self.tail)
+        check_tolerance(self.tolerance)
+
+    def bytes_needed(self, bidders: int, values: int, bids: int, runs: int) -> float:
+        tables = 8 * bidders * values * bids  # two for each bidder, and the utilities
+        return 4 * min(runs, threads()) * tables + runs * tables
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
         played = self.iterations - self.exploration
@@ -151,7 +151,7 @@ def _utilities(game: Game) -> Array:
     return game.utility(game.value_grid[:, None, None] * prizes - game.costs[None, :, None] * payments)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _explore(  # type: ignore[no-untyped-def]
     state, step, estimate, count, best, runner_up, bidders, utilities, allowed, auctions, restart
 ):
@@ -187,7 +187,7 @@ def _explore(  # type: ignore[no-untyped-def]
     return state
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _exploit(  # type: ignore[no-untyped-def]
     state, step, estimate, count, best, runner_up, bidders, utilities, allowed, payments, bids, first, last, halving
 ):

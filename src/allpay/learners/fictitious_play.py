@@ -3,17 +3,15 @@
 All bidders share one belief, so this is the symmetric form; payoffs are exact, no auction is sampled in learning.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numba import njit
 
-from allpay.errors import AllpayError
+from allpay.compiled import compiled
 from allpay.game import Array, Game, Setting
-from allpay.learners.base import Payoffs, Seeds, check_self_play, self_play
+from allpay.learners.base import Payoffs, Seeds, check_power, check_self_play, self_play
 from allpay.outcome import Goal, Outcome, reached
 from allpay.payoffs import best_responses, fill_cdf, regret, tie_averages
 
@@ -47,8 +45,7 @@ class FictitiousPlay:
 
     def __post_init__(self) -> None:
         check_self_play(self)
-        if not 0 <= self.weighting < math.inf:
-            raise AllpayError(f"weighting must be at least 0 and finite: got {self.weighting:g}")
+        check_power("weighting", self.weighting)
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
         def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: Goal, history: Array) -> int:
@@ -57,7 +54,7 @@ class FictitiousPlay:
         return self_play(self, kernel, games, seeds)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _fictitious_play(  # type: ignore[no-untyped-def]
     strategy, coefficients, table, allowed, nodes, weights, log_binomials, iterations, weighting, goal, history
 ):

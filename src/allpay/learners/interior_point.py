@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from allpay.compiled import compiled
 from allpay.game import Array, Game, Setting
-from allpay.learners.base import Payoffs, Seeds, check_self_play, self_play
+from allpay.learners.base import Payoffs, Seeds, check_count, check_self_play, self_play, threads, usual_bytes
 from allpay.outcome import Goal, Outcome, reached
 from allpay.payoffs import fill_cdf, quadrature, regret, tie_averages, tie_slopes
 
 ROUNDING = 1e-10
 """Exploitability, relative to the stake, at which a run ends in any case: what is left is not worth a step."""
+
+MOST_ITERATIONS = 1_000_000
+"""More iterations than this are refused: a path that has not ended by then does not."""
 
 PATIENCE = 100
 """Iterations of the first attempt; each further one gets twice as many."""
@@ -61,6 +64,11 @@ class InteriorPoint:
 
     def __post_init__(self) -> None:
         check_self_play(self)
+        check_count("iterations", self.iterations, most=MOST_ITERATIONS)
+
+    def bytes_needed(self, bidders: int, values: int, bids: int, runs: int) -> float:
+        working = min(runs, threads()) * 8 * ((bids - 1) ** 2 + 10 * values * bids + self.iterations)
+        return working + usual_bytes(bidders, values, bids, runs)
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
         def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: Goal, history: Array) -> int:
@@ -130,7 +138,7 @@ def _point(terms: int, bids: int, values: int) -> _Point:
     )
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _follow(best, p, game, falls, fewer_binomials, goal, trace):  # type: ignore[no-untyped-def]
     """Turn `best` `[values, bids]`, a random mixture, into the best strategy found; fill trace; return iterations taken."""
     values = len(best)
@@ -191,7 +199,7 @@ def _follow(best, p, game, falls, fewer_binomials, goal, trace):  # type: ignore
         attempt += 1
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _look(p, game, mix, step, length):  # type: ignore[no-untyped-def]
     """The payoffs of bids against rivals who play mix + length·step."""
     terms, bids, values = game.table.shape
@@ -208,7 +216,7 @@ def _look(p, game, mix, step, length):  # type: ignore[no-untyped-def]
                 p.payoff[v, b] += game.table[g, b, v] * p.averages[g, b]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _start_slacks(payoff, slack, level, v):  # type: ignore[no-untyped-def]
     """Levels a little above the best payoff, and the slacks that belong to them."""
     high, low = -np.inf, np.inf
@@ -219,7 +227,7 @@ def _start_slacks(payoff, slack, level, v):  # type: ignore[no-untyped-def]
         slack[b] = level[v] - payoff[b]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _complementarity(p, allowed, length):  # type: ignore[no-untyped-def]
     """The mean of x·s after a step of that length: μ."""
     total = 0.0
@@ -232,7 +240,7 @@ def _complementarity(p, allowed, length):  # type: ignore[no-untyped-def]
     return total / count
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _linearise(p, game):  # type: ignore[no-untyped-def]
     """Fill ratio and the factored matrix of the step of the cdf, F(b) for b = 1 … K−1 being the chance of a bid below b.
 
@@ -273,7 +281,7 @@ def _linearise(p, game):  # type: ignore[no-untyped-def]
     _factor(matrix, p.pivots)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _direct(p, game, mu):  # type: ignore[no-untyped-def]
     """Fill the steps towards x·s = mu; return the length in (0, 1] at which a mix or slack hits 0, 0 if there is no step.
 
@@ -322,7 +330,7 @@ def _direct(p, game, mu):  # type: ignore[no-untyped-def]
     return length
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _shorten(p, game, length):  # type: ignore[no-untyped-def]
     """Half the step, up to six times, until what the curvature of payoffs adds to any slack is a small part of it."""
     before = p.payoff.copy()
@@ -341,7 +349,7 @@ def _shorten(p, game, length):  # type: ignore[no-untyped-def]
     return length
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _factor(a, pivots):  # type: ignore[no-untyped-def]
     """LU factors of `a` in its place, with row pivots. For matrices this small it is as fast as LAPACK, and one thread's."""
     n = len(a)
@@ -362,7 +370,7 @@ def _factor(a, pivots):  # type: ignore[no-untyped-def]
                     a[i, j] -= factor * a[k, j]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _substitute(a, pivots, y):  # type: ignore[no-untyped-def]
     """Turn y into the solution of the equations whose factors are `a`."""
     n = len(a)

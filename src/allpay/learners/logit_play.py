@@ -3,17 +3,15 @@
 All bidders share one belief, so this is the symmetric form; payoffs are exact, no auction is sampled in learning.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numba import njit
 
-from allpay.errors import AllpayError
+from allpay.compiled import compiled
 from allpay.game import Array, Game, Setting
-from allpay.learners.base import Payoffs, Seeds, check_self_play, self_play
+from allpay.learners.base import Payoffs, Seeds, check_number, check_power, check_self_play, self_play
 from allpay.learners.mixing import softmax, utilities, watch
 from allpay.outcome import Goal, Outcome, stake
 
@@ -55,11 +53,9 @@ class LogitPlay:
 
     def __post_init__(self) -> None:
         check_self_play(self)
-        if not 0 < self.temperature < math.inf:
-            raise AllpayError(f"temperature must be above 0 and finite: got {self.temperature:g}")
-        for option in ("weighting", "cooling"):
-            if not 0 <= getattr(self, option) < math.inf:
-                raise AllpayError(f"{option} must be at least 0 and finite: got {getattr(self, option):g}")
+        check_number("temperature", self.temperature, 1e-9, 1e9)
+        check_power("weighting", self.weighting)
+        check_number("cooling", self.cooling, 0, 10)
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
         def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: Goal, history: Array) -> int:
@@ -74,7 +70,7 @@ class LogitPlay:
         return self_play(self, kernel, games, seeds)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _logit_play(  # type: ignore[no-untyped-def]
     total, coefficients, table, allowed, nodes, weights, log_binomials, start, stop, weighting, hottest, cooling
 ):

@@ -4,10 +4,11 @@ Compiled loops here keep values in the last dimension, `[bids, values]`, so that
 """
 
 from collections.abc import Callable
+from heapq import merge
 
 import numpy as np
-from numba import njit
 
+from allpay.compiled import compiled
 from allpay.game import Array
 from allpay.learners.base import Payoffs
 from allpay.outcome import Goal, reached
@@ -44,10 +45,12 @@ def watch(
         The iterations taken.
     """
     records = [iterations * (k + 1) // len(history) for k in range(len(history))]
-    stops = sorted({*records, *(range(CHECK, iterations, CHECK) if goal.tolerance > 0 else ())})
+    stops = merge(sorted(set(records)), range(CHECK, iterations, CHECK) if goal.tolerance > 0 else ())
     cdf, averages = np.empty(len(total) + 1), np.empty(payoffs.table.shape[:2])
     taken = 0
     for stop in stops:
+        if stop == taken:
+            continue
         advance(taken, stop)
         taken = stop
         gain = _settle(total, strategy, *payoffs, cdf, averages)
@@ -59,7 +62,7 @@ def watch(
     return taken
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _settle(  # type: ignore[no-untyped-def]
     total, strategy, coefficients, table, allowed, nodes, weights, log_binomials, cdf, averages
 ):
@@ -75,7 +78,7 @@ def _settle(  # type: ignore[no-untyped-def]
     return regret(averages, table, allowed, strategy)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def utilities(  # type: ignore[no-untyped-def]
     mix, coefficients, table, allowed, nodes, weights, log_binomials, cdf, averages, u
 ):
@@ -97,7 +100,7 @@ def utilities(  # type: ignore[no-untyped-def]
                 u[b, v] += table[g, b, v] * average
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def softmax(score, allowed, mix, top):  # type: ignore[no-untyped-def]
     """Fill mix `[bids, values]` with e^score over its sum over the bids allowed; top `[values]` is scratch."""
     bids, values = score.shape

@@ -3,17 +3,15 @@
 All bidders share one strategy: this is self-play in its symmetric form. Payoffs are exact, no auction is sampled to learn.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numba import njit
 
-from allpay.errors import AllpayError
+from allpay.compiled import compiled
 from allpay.game import Array, Game, Setting
-from allpay.learners.base import Payoffs, Seeds, check_self_play, self_play
+from allpay.learners.base import Payoffs, Seeds, check_number, check_power, check_self_play, self_play
 from allpay.learners.mixing import softmax, utilities, watch
 from allpay.outcome import Goal, Outcome, stake
 
@@ -57,10 +55,8 @@ class MultiplicativeWeights:
 
     def __post_init__(self) -> None:
         check_self_play(self)
-        if not 0 < self.step < math.inf:
-            raise AllpayError(f"step must be above 0 and finite: got {self.step:g}")
-        if not 0 <= self.averaging < math.inf:
-            raise AllpayError(f"averaging must be at least 0 and finite: got {self.averaging:g}")
+        check_number("step", self.step, 1e-9, 1e9)
+        check_power("averaging", self.averaging)
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
         def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: Goal, history: Array) -> int:
@@ -77,7 +73,7 @@ class MultiplicativeWeights:
         return self_play(self, kernel, games, seeds)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _multiplicative_weights(  # type: ignore[no-untyped-def]
     score, gains, total, coefficients, table, allowed, nodes, weights, log_binomials, start, stop, rate, averaging
 ):

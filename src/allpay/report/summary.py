@@ -17,12 +17,16 @@ from allpay.errors import AllpayError
 from allpay.game import Array, Beta, Common, Discrete, Distribution, Game, Lognormal, Power, Private, Setting, Uniform
 from allpay.optimum import FLAT, in_words, share_in_words
 from allpay.outcome import Verdict
-from allpay.simplex import looked_at
+from allpay.report.words import significant, with_error
+from allpay.simplex import FEW_ZEROS, looked_at
 from allpay.study.study import DesignSpace
 from allpay.theory import Equilibrium, equilibrium, why_no_equilibrium
 
 if TYPE_CHECKING:  # the pipeline is slow to import, and nothing of it runs here
     from allpay.pipeline import Result
+
+SMALL = 0.01
+"""The errors of means below this are given by their digits, not by decimals."""
 
 WIDTH = 100
 """Columns of a summary."""
@@ -206,7 +210,8 @@ def _asked(result: "Result") -> str:
     names = ["w", "1−w"] if two else [f"w_{k + 1}" for k in range(study.space.dimension)]
     if len(names) > 5:
         names[2:-1] = ["…"]
-    weights = ", ".join(names + ["0"] * (study.space.bidders - study.space.dimension))
+    rest = study.space.bidders - study.space.dimension
+    weights = ", ".join(names + (["0"] * rest if rest <= FEW_ZEROS else ["0", "…", "0"]))
     limits = _limits(setting)
     bounds = _bounds(study.space)
     goal = "most revenue" if study.objective == "revenue" else "highest expected top bid"
@@ -649,23 +654,25 @@ def _estimate(result: "Result", explained: bool = False) -> str:
     Nearly deterministic rounds agree with each other more closely than with the game on continuous bids.
     """
     checked, resolution = result.checked, result.resolution
-    stderr = _finite(checked.stderr)
+    stderr, mean = _finite(checked.stderr), with_error(checked.mean, None)
     if resolution <= stderr:
         if not math.isfinite(checked.stderr):
             return f"{checked.mean:.4g}"
-        return f"{checked.mean:.4f} ± {error_in_words(stderr)}"
+        return f"{mean} ± {error_in_words(stderr, checked.mean)}"
     if not explained:
-        return f"{checked.mean:.4f} ± {error_in_words(resolution)}"
+        return f"{mean} ± {error_in_words(resolution, checked.mean)}"
     exact = math.isfinite(checked.stderr) and stderr < NEARLY_EXACT * abs(checked.mean)
     which = "the grid of bids" if exact and result.sweep.study.learner.continuous else "the simulation"
-    text = f"{checked.mean:.4f} ± {error_in_words(stderr)}" if math.isfinite(checked.stderr) else f"{checked.mean:.4f}"
-    return f"{text} (what {which} leaves open: ± {error_in_words(resolution)})"
+    text = f"{mean} ± {error_in_words(stderr, checked.mean)}" if math.isfinite(checked.stderr) else mean
+    return f"{text} (what {which} leaves open: ± {error_in_words(resolution, checked.mean)})"
 
 
-def error_in_words(x: float) -> str:
-    """A standard error to four or five decimals, never rounded to none."""
+def error_in_words(x: float, mean: float = 1.0) -> str:
+    """The standard error of a mean to four or five decimals, never rounded to none; of a small mean, to two digits."""
     if x == 0:
         return "0"
+    if abs(mean) < SMALL:
+        return significant(x, 2)
     return "<0.00001" if x < 5e-6 else f"{x:.{4 if x >= 1e-4 else 5}f}"
 
 

@@ -4,6 +4,7 @@ import logging
 import math
 import os
 import signal
+import sys
 import threading
 import time
 import warnings
@@ -14,9 +15,9 @@ from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from typing import Any
 
+from allpay.cores import cores
 from allpay.errors import AllpayError
 from allpay.learners import DEEP
-from allpay.learners.base import cores
 from allpay.study.batches import designs_per_batch
 from allpay.study.study import Study
 
@@ -103,6 +104,7 @@ def pool_of(workers: int = 1, scheduler: str | None = None, most: int = 2**16) -
 
 @contextmanager
 def _processes(workers: int) -> Iterator[Pool]:
+    check_program()
     threads = max(1, cores() // workers)
     executor = _Spawned(workers, get_context("spawn"), _begin, (threads,))
     try:
@@ -111,6 +113,17 @@ def _processes(workers: int) -> Iterator[Pool]:
         executor.kill()
         raise
     executor.shutdown()
+
+
+def check_program() -> None:
+    """Raise AllpayError if a spawned process could not begin: it runs the file of the program first, which must be there."""
+    main = sys.modules["__main__"]
+    path = getattr(main, "__file__", None)
+    if getattr(main, "__spec__", None) is None and path is not None and not os.path.exists(path):
+        raise AllpayError(
+            f"worker processes run the program's file before they begin, and {path} is none: save the program as a file, or "
+            "learn in this process (workers=1)"
+        )
 
 
 class _Spawned(ProcessPoolExecutor):

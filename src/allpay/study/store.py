@@ -4,6 +4,7 @@ A file under its own name is whole: it was written to a temporary name, flushed 
 study it is of, by what it was computed and what it holds, so that one that is damaged, changed or another study's is noticed.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -13,14 +14,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO
 
 import numpy as np
 import polars as pl
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from allpay.errors import AllpayError
-from allpay.files import UNFINISHED, clear, write
+from allpay.files import UNFINISHED, clear, in_shell, write
 from allpay.progress import tell
 from allpay.versions import in_words
 
@@ -29,6 +31,7 @@ RESULT = "result.json"
 SURROGATE = "surrogate.npz"
 LOG = "log.txt"
 LOCK = ".lock"
+SOFT_LOCK = ".lock-by-file"
 BATCHES = "batches"
 CHECKPOINTS = "checkpoints"
 
@@ -37,6 +40,11 @@ FORMAT = 1
 
 MOMENT = 0.3
 """Seconds that `allpay status` may hold the lock to see whether somebody has it."""
+
+NO_LOCKS = {
+    getattr(errno, name) for name in ("ENOSYS", "ENOTSUP", "EOPNOTSUPP", "ENOLCK", "EINVAL") if hasattr(errno, name)
+}
+"""What systems say where a file system has no locks."""
 
 _METADATA = "allpay"
 
@@ -75,11 +83,16 @@ class Store:
 
     def read_batch(self, number: int) -> tuple[pl.DataFrame, dict[str, str]] | None:
         """The table of a finished batch and the versions that computed it; None if there is none, or its file is not whole
-        or not of this batch."""
+        or not of this batch.
+
+        Raises:
+            AllpayError: if the file may not be read.
+        """
         path = self._batch(number)
         made = _made(path)
         try:
-            table = pl.read_parquet(path)
+            with _opened(path) as file:
+                table = pl.read_parquet(file)
         except (pl.exceptions.PolarsError, OSError):
             return None
         ours = {"study": self.held.identity, "batch": number, "content": digest(table)}
@@ -113,7 +126,7 @@ class Store:
 
     def log(self, text: str) -> None:
         """Add a line to the log. A disk that is full is no reason to fail."""
-        with suppress(OSError), (self.folder / LOG).open("a", encoding="utf-8") as file:
+        with suppress(OSError), (self.folder / LOG).open("a", encoding="utf-8", errors="surrogateescape") as file:
             file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S %z')}  {text}\n")
 
     def tell(self, text: str) -> None:
@@ -128,9 +141,24 @@ class Store:
 def _made(path: Path) -> dict[str, Any]:
     """What the file of a batch says of itself: `study`, `batch`, `versions`, `content`; nothing if it cannot be read."""
     try:
-        return dict(json.loads(pl.read_parquet_metadata(path)[_METADATA]))
+        with _opened(path) as file:
+            return dict(json.loads(pl.read_parquet_metadata(file)[_METADATA]))
     except (pl.exceptions.PolarsError, OSError, ValueError, KeyError, TypeError):
         return {}
+
+
+def _opened(path: Path) -> BinaryIO:
+    """The open file of a batch: given its path, Polars would take brackets and stars in it for a pattern.
+
+    Raises:
+        AllpayError: if it may not be read, which does not mean that it is damaged.
+    """
+    try:
+        return path.open("rb")
+    except PermissionError as error:
+        raise AllpayError(
+            f"cannot read {path}: {error.strerror}; ask its owner, or copy the folder as its owner"
+        ) from None
 
 
 def digest(table: pl.DataFrame) -> str:
@@ -158,15 +186,17 @@ def open_store(
         AllpayError: if the folder holds something else or another study, is in use, or cannot be written.
     """
     folder = Path(folder)
-    lock = FileLock(folder / LOCK)
+    lock: BaseFileLock | None = None
     try:
         if not _is_free(folder) and not _holds_study(folder):
             raise AllpayError(f"{folder} exists, is not empty and holds no study: choose another folder")
         (folder / BATCHES).mkdir(parents=True, exist_ok=True)
+        lock = _lock(folder)
         lock.acquire(timeout=MOMENT)
     except Timeout:
+        gone = f"; if it is gone, delete {lock.lock_file}" if isinstance(lock, SoftFileLock) else ""
         raise AllpayError(
-            f"another process is running the study in {folder}: wait for it, or choose another folder"
+            f"another process is running the study in {folder}: wait for it, or choose another folder{gone}"
         ) from None
     except OSError as error:
         raise AllpayError(f"cannot write to {folder}: {error.strerror or error}; choose another folder") from None
@@ -185,6 +215,25 @@ def open_store(
         lock.release()
 
 
+def _lock(folder: Path) -> BaseFileLock:
+    """The lock of a folder. The system forgets its locks with the processes that hold them; on a file system that has none,
+    a file says who holds it, and is not believed if that process is known to be gone."""
+    return FileLock(folder / LOCK) if _has_locks(folder) else SoftFileLock(folder / SOFT_LOCK)
+
+
+def _has_locks(folder: Path) -> bool:
+    try:
+        import fcntl
+    except ModuleNotFoundError:  # Windows has others
+        return True
+    try:
+        with TemporaryFile(dir=folder) as file:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:  # of a folder that cannot be written, the lock itself will say it
+        return error.errno not in NO_LOCKS
+    return True
+
+
 def _held(folder: Path, asked: Held) -> Held:
     """What a folder holds; it is given what is asked for if it is new, and repaired if one of its two files is not whole."""
     path, copy = _places(folder)
@@ -195,7 +244,7 @@ def _held(folder: Path, asked: Held) -> Held:
         if held.specification != asked.specification:
             raise AllpayError(
                 f"{folder} holds another study ({_difference(held.specification, asked.specification)}): "
-                f"choose another folder, or go on with that study: allpay resume {folder}"
+                f"choose another folder, or go on with that study: allpay resume {in_shell(folder)}"
             )
         fault = _fault(path, held)
         if fault:
@@ -264,7 +313,7 @@ def _is_free(folder: Path) -> bool:
     """Whether a folder is not there, or holds no more than is left by a process that was killed when it began to make it."""
     if not folder.is_dir():
         return True
-    left = {LOCK, LOG, BATCHES}
+    left = {LOCK, SOFT_LOCK, LOG, BATCHES}
     parts = [path for path in folder.iterdir() if path.name not in left]
     parts += (folder / BATCHES).glob("*")
     return all(path.name.startswith(".") and path.name.endswith(UNFINISHED) for path in parts)
@@ -281,16 +330,29 @@ def result_is_there(folder: Path) -> bool:
 
 def in_use(folder: Path) -> bool:
     """Whether a process is running the study in a folder."""
-    if not (folder / LOCK).exists():
+    if not (folder / LOCK).exists() and not (folder / SOFT_LOCK).exists():
         return False
-    lock = FileLock(folder / LOCK)
     try:
-        with lock.acquire(timeout=0):
+        with _lock(folder).acquire(timeout=0):
             return False
     except Timeout:
         return True
-    except OSError:  # a folder that cannot be written is nobody's to run
+    except OSError:  # a folder that cannot be written may be another user's, who is running it
+        return _is_held(folder / LOCK)
+
+
+def _is_held(path: Path) -> bool:
+    """Whether a process holds a lock of the system on a file that this one may only read."""
+    try:
+        import fcntl
+
+        with path.open("rb") as file:
+            fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except (ModuleNotFoundError, OSError):
         return False
+    return False
 
 
 def _difference(held: Any, asked: Any, words: str = "it has {}, this one {}") -> str:
