@@ -223,8 +223,8 @@ def coarseness(
         exact: its equilibrium on continuous bids.
         revenue: what was learned on the grid.
         settled: the share of rounds that converged; if it is not 1, the grid need not be to blame for revenue that is off.
-        finer: gives the revenue on a grid with steps half as wide, see `on_finer_grid`. It is asked only where revenue is off and
-            all rounds converged: the grid is to blame if this is another number.
+        finer: gives the revenue on a grid with steps half as wide, see `on_finer_grid`. It is asked only where revenue is off
+            and all rounds converged: the grid is to blame if this is another number.
     """
     if exact is None:
         return None
