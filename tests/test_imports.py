@@ -19,7 +19,7 @@ FLOORS = [
     {"auction", "theory"},
     {"outcome", "learners"},
     {"study"},
-    {"surrogate", "ascent", "optimum", "acquisition", "pipeline", "verify"},
+    {"surrogate", "evidence", "ascent", "optimum", "acquisition", "pipeline", "verify"},
     {"report"},
     {"cli", "adapters"},
 ]
@@ -32,8 +32,9 @@ ONLY = {
     "surrogate": {"errors", "game"},
     "simplex": {"errors", "memory", "scalars"},
     "ascent": {"errors", "simplex"},
-    "optimum": {"errors", "simplex", "surrogate", "ascent"},
-    "acquisition": {"errors", "simplex", "ascent"},
+    "evidence": {"errors", "simplex"},
+    "optimum": {"errors", "evidence", "simplex", "surrogate", "ascent"},
+    "acquisition": {"errors", "evidence", "simplex", "ascent"},
 }
 """Rooms that know numbers, not auctions: all that they may import."""
 
