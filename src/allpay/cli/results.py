@@ -61,7 +61,6 @@ def write_results(results: "list[Result]", out: Path, reporter: Any) -> list[str
 
     with reporter.stage("writing figure and tables"):
         table = pl.concat([labelled(r.sweep.table, r.sweep.study) for r in results])
-        rounds = without_empty(table, [r.sweep.study for r in results])
         text = summary_of(results)
         values = {
             "versions": versions(),
@@ -75,11 +74,7 @@ def write_results(results: "list[Result]", out: Path, reporter: Any) -> list[str
                 for r in results
             ],
         }
-        tables = ["rounds.parquet"]
-        write(out / "rounds.parquet", rounds.write_parquet)
-        if rounds.height <= MOST_ROWS_AS_TEXT:
-            tables.append("rounds.csv")
-            write(out / "rounds.csv", rounds.write_csv)
+        tables = write_rounds(table, [r.sweep.study for r in results], out)
         write(out / "designs.csv", by_design(results).write_csv)
         write(out / "summary.txt", lambda file: file.write(f"{text}\n".encode()))
         write(out / RESULT, lambda file: file.write(json.dumps(plain(values), indent=2).encode()))
@@ -95,6 +90,18 @@ def summary_of(results: "list[Result]") -> str:
     from allpay.report.tables import as_text
 
     return summarise(results[0]) if len(results) == 1 else f"{summarise_all(results)}\n\n{as_text(results)}"
+
+
+def write_rounds(table: "DataFrame", studies: "list[Study]", out: Path) -> list[str]:
+    """The rows of all rounds, into a folder; the names of the files."""
+    from allpay.files import write
+
+    rounds = without_empty(table, studies)
+    write(out / "rounds.parquet", rounds.write_parquet)
+    if rounds.height > MOST_ROWS_AS_TEXT:
+        return ["rounds.parquet"]
+    write(out / "rounds.csv", rounds.write_csv)
+    return ["rounds.parquet", "rounds.csv"]
 
 
 def without_empty(table: "DataFrame", studies: "Iterable[Study]") -> "DataFrame":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from allpay.cli.console import fail, plain, print_json, reporting
-from allpay.cli.results import result_values, summary_of, write_results
+from allpay.cli.results import labelled, result_values, summary_of, write_results, write_rounds
 from allpay.cli.stopping import Keeping, Terminated, status_of
 from allpay.errors import AllpayError
 from allpay.files import in_shell
@@ -42,6 +42,7 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
             from allpay.learners import run_seeds
             from allpay.pipeline import Estimate, coarseness, on_finer_grid
             from allpay.progress import listening
+            from allpay.report.rounds import draw_rounds
             from allpay.study.store import RESULT, open_store
             from allpay.study.sweep import learn_one
             from allpay.theory import equilibrium
@@ -96,7 +97,11 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
                 told(_plain_console(text))
                 write(out / "summary.txt", lambda file: file.write(text.getvalue().encode()))
                 write(out / RESULT, lambda file: file.write(json.dumps(plain(held), indent=2).encode()))
-                store.log(f"written: summary.txt, {RESULT}")
+                table, _ = store.read_batch(0) or (None, {})
+                if table is not None:
+                    write_rounds(labelled(table, study), [study], out)
+                draw_rounds(outcome, exact, out / "figure.png")
+                store.log(f"written: summary.txt, rounds, figure, {RESULT}")
     except (KeyboardInterrupt, AllpayError) as error:
         go_on(error, None if store is None else out)
     if as_json:
