@@ -1,13 +1,10 @@
 """Inside Optuna's own study loop: designs as its parameters, and the ensemble as its sampler."""
 
-import doctest
-
 import numpy as np
 import pytest
 
 optuna = pytest.importorskip("optuna")
 
-import allpay.adapters.optuna as adapter  # noqa: E402
 from allpay.adapters.optuna import AllpaySampler, suggest_weights, weights_of  # noqa: E402
 from allpay.errors import AllpayError  # noqa: E402
 from allpay.simplex import OrderedSimplex  # noqa: E402
@@ -112,9 +109,3 @@ def test_what_does_not_fit_is_said():
     several = optuna.create_study(sampler=AllpaySampler(4, seed=0), directions=["minimize", "minimize"])
     with pytest.raises(AllpayError, match="a study of 2"):
         several.optimize(lambda trial: (loss(trial), 0.0), n_trials=1)
-
-
-def test_doctests():
-    found = doctest.testmod(adapter)
-    assert found.attempted > 0
-    assert found.failed == 0

@@ -60,7 +60,7 @@ def test_a_long_row_of_zeros_is_not_written_out():
     text = _asked(SimpleNamespace(sweep=sweep))
     assert "which weights (w_1, w_2, w_3, w_4, w_5, 0, …, 0) bring" in text
     table = pl.DataFrame({f"w{k}": [0.0] for k in range(1, 81)})
-    assert without_empty(table, [study]).columns == ["w1", "w2", "w3", "w4", "w5"]
+    assert without_empty(table, study.space.dimension).columns == ["w1", "w2", "w3", "w4", "w5"]
 
 
 def test_the_axis_says_what_a_bid_is():

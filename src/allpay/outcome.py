@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from allpay.compiled import compiled
+from allpay.frozen import ByValue
 from allpay.game import Array, Game
 from allpay.payoffs import Evaluation, appraise, evaluate, exploitability, terms
 
@@ -71,8 +72,8 @@ class Verdict(StrEnum):
         }[self]
 
 
-@dataclass(frozen=True)
-class Outcome:
+@dataclass(frozen=True, eq=False)
+class Outcome(ByValue):
     """What one learner did in a batch of games.
 
     Attributes:
