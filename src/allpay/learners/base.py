@@ -18,7 +18,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from allpay.auction import Played, play
+from allpay.auction import MOST_AUCTIONS, Played, check_auctions, play
 from allpay.cores import cores
 from allpay.errors import AllpayError, short
 from allpay.game import Array, Game, Setting, check_game
@@ -42,9 +42,6 @@ MOST_ITERATIONS = 1_000_000_000
 
 MOST_SEED = 2**128 - 1
 """Seeds are at most this: the generator of seeds tells no others apart."""
-
-MOST_AUCTIONS = 10_000_000
-"""More auctions than this to measure a run by are refused: their mean is exact to more digits than are printed."""
 
 MOST_POWER = 30.0
 """Powers of the number of an iteration are at most this: beyond, sums of them are above what a float can hold."""
@@ -121,7 +118,17 @@ def run_seeds(seed: int, designs: int | Sequence[int], rounds: int, stream: int 
     """
     check_seed(seed)
     seed, rounds = whole("seed", seed), whole("rounds", rounds)
-    indices = designs if isinstance(designs, Sequence) else range(whole("designs", designs))
+    check_count("stream", stream, least=0)
+    if rounds != 0:
+        check_rounds(rounds)
+    if isinstance(designs, (str, bytes)):
+        raise AllpayError(f"designs must be a number, or the numbers of some: got {short(designs)}")
+    if not isinstance(designs, Sequence):
+        check_count("designs", designs, least=0, most=1_000_000)
+        designs = range(whole("designs", designs))
+    indices = [whole("the number of a design", d) for d in designs]
+    for d in indices:
+        check_count("the number of a design", d, least=0)
     return np.array(
         [
             [
@@ -211,13 +218,15 @@ def check_learner(learner: object) -> None:
     if isinstance(learner, type):
         raise AllpayError(f"{learner.__name__} is a class: call it, as {learner.__name__}()")
     if isinstance(learner, str):
-        raise AllpayError(f"a learner is needed: got the name {learner!r}; give allpay.learners.learner({learner!r})")
+        raise AllpayError(
+            f"a learner is needed: got the name {short(learner)}; give allpay.learners.learner({short(learner)})"
+        )
     if not callable(getattr(learner, "learn", None)):
-        raise AllpayError(f"a learner is needed: got {learner!r}; give one, as FictitiousPlay()")
+        raise AllpayError(f"a learner is needed: got {short(learner)}; give one, as FictitiousPlay()")
     for attribute, (kind, words) in PROTOCOL.items():
         given = getattr(learner, attribute, None)
         if not isinstance(given, kind):
-            raise AllpayError(f"{type(learner).__name__}.{attribute} must be {words}: got {given!r}")
+            raise AllpayError(f"{type(learner).__name__}.{attribute} must be {words}: got {short(given)}")
 
 
 def check_outcome(outcome: object, learner: Learner, games: Sequence[Game], seeds: Seeds) -> None:
@@ -312,6 +321,10 @@ def _check_round(outcome: Outcome, game: Game, d: int, r: int) -> None:
 
 def check_batch(games: Sequence[Game], seeds: Seeds) -> None:
     """Raise AllpayError if the games are not of one shape, have too many bidders, or not one row of seeds each."""
+    for game in games:
+        check_game(game)
+    if not isinstance(seeds, np.ndarray) or seeds.dtype.kind not in "iu":
+        raise AllpayError(f"seeds must be an array of whole numbers, as of run_seeds: got {short(seeds)}")
     most = max((game.bidders for game in games), default=0)
     if most > MOST_LEARNERS:
         raise AllpayError(f"bidders who learn must be at most {MOST_LEARNERS:,}: got {most:,}; theory takes more")
@@ -404,6 +417,8 @@ def outcome_of(
         AllpayError: if games or seeds do not fit together, a run has no strategies, or one is no strategy of the game.
     """
     tolerance: float | None = getattr(learner, "tolerance", None)
+    auctions = check_auctions(auctions)
+    check_batch(games, seeds)
 
     def taken(game: Game, seed: np.uint64) -> Learned:
         gains: list[float] = []
