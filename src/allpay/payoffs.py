@@ -43,10 +43,14 @@ class Terms(ByValue):
         coefficients: `[terms, bidders]` Bernstein coefficients by rank, of the ranks of those who turn up.
         table: `[groups, terms, bids, values]` what each term is worth; values last, so that loops over them run on vector
             registers.
+        winnings: `[groups, terms, values]` what each term would be worth to a bidder who paid nothing.
+        fractions: `[terms]` the fraction of its bid that a bidder pays under each term.
     """
 
     coefficients: Array
     table: Array
+    winnings: Array
+    fractions: Array
 
 
 def terms(game: Game) -> Terms:
@@ -55,31 +59,33 @@ def terms(game: Game) -> Terms:
     if all(isinstance(bidder.utility, Neutral) for bidder, _ in game.groups) and not game.own_utility:
         rows = [a, p] + ([np.ones(len(a))] if game.mechanism.fee > 0 else [])
         coefficients, worth = np.stack(rows), _neutral
+        fractions = np.array([0.0, 1.0, 0.0][: len(rows)])
     else:
         pairs, index = np.unique(np.stack([a, p], axis=1), axis=0, return_inverse=True)
         coefficients = (np.arange(len(pairs))[:, None] == index.reshape(1, -1)).astype(float)
-        worth = partial(_of_pairs, pairs)
-    table = np.stack([worth(game, i) for i in range(len(game.groups))])
+        worth, fractions = partial(_of_pairs, pairs), np.ascontiguousarray(pairs[:, 1])
+    table, free = (np.stack(parts) for parts in zip(*(worth(game, i) for i in range(len(game.groups))), strict=True))
     if game.mechanism.may_stay_out:
         table[:, :, 0] = 0.0
-    return Terms(seen(game, coefficients), table)
+    return Terms(seen(game, coefficients), table, free, fractions)
 
 
-def _neutral(game: Game, group: int) -> Array:
-    """`[terms, bids, values]`."""
+def _neutral(game: Game, group: int) -> tuple[Array, Array]:
+    """The table `[terms, bids, values]` and the winnings `[terms, values]` of risk-neutral bidders."""
     v, c = game.value_grids[group][None, :], game.cost_grids[group][:, None]
     fee = [np.array(-game.mechanism.fee)] if game.mechanism.fee > 0 else []
-    return np.stack(np.broadcast_arrays(v, -c, *fee)) if fee else np.stack(np.broadcast_arrays(v, -c))
+    free = np.zeros((2 + len(fee), v.shape[1]))
+    free[0] = v[0]
+    return np.stack(np.broadcast_arrays(v, -c, *fee)), free
 
 
-def _of_pairs(pairs: Array, game: Game, group: int) -> Array:
-    """`[terms, bids, values]`."""
+def _of_pairs(pairs: Array, game: Game, group: int) -> tuple[Array, Array]:
+    """The same of bidders for whom each pair of prize and payment has a utility of its own."""
     v, c = game.value_grids[group][None, :], game.cost_grids[group][:, None]
     fee = game.mechanism.fee
     # without a fee nothing is subtracted: the numbers are those of games that know of none, to the last bit
-    return np.stack(
-        [game.utility_of(group, v * a_k - p_k * c - fee if fee else v * a_k - p_k * c) for a_k, p_k in pairs]
-    )
+    table = [game.utility_of(group, v * a_k - p_k * c - fee if fee else v * a_k - p_k * c) for a_k, p_k in pairs]
+    return np.stack(table), np.stack([game.utility_of(group, v[0] * a_k) for a_k, _ in pairs])
 
 
 def seen(game: Game, coefficients: Array) -> Array:
@@ -202,7 +208,8 @@ class Payoffs(NamedTuple):
 
     Shapes: coefficients `[terms, bidders]`, table `[groups, terms, bids, values]`, allowed `[groups, values]`; nodes, weights
     and log_binomials of `Quadrature`, for `tie_averages`; plain is 1 where that is enough: all bidders alike, and the highest
-    bid wins; ranking is for all other games.
+    bid wins; ranking is for all other games; winnings `[groups, terms, values]` and fractions `[terms]` as in `Terms`; bids
+    `[bids]` the grid.
     """
 
     coefficients: Array
@@ -213,6 +220,9 @@ class Payoffs(NamedTuple):
     log_binomials: Array
     plain: int
     ranking: Ranking
+    winnings: Array
+    fractions: Array
+    bids: Array
 
 
 def payoffs_of(game: Game, each: bool = False) -> Payoffs:
@@ -230,6 +240,9 @@ def payoffs_of(game: Game, each: bool = False) -> Payoffs:
         log_binomials=rule.log_binomials,
         plain=int(plain),
         ranking=_ranking(game, which, game.counts if not each else np.ones(len(which), np.int64)),
+        winnings=parts.winnings[which] if each else parts.winnings,
+        fractions=parts.fractions,
+        bids=game.bid_grid,
     )
 
 
@@ -314,6 +327,47 @@ def mean_regret(payoffs, averages, strategy):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def appraise(averages, table, winnings, fractions, bids, allowed, strategy):  # type: ignore[no-untyped-def]
+    """What `strategy` `[V, K]` (rows of any positive sum) brings and leaves to gain: five means over values.
+
+    The gain by a best response; the payoff; the utility of what is won, if it cost nothing; the money paid; and the excess:
+    the part of that money whose bidders would rather keep it. Of a payment it is min(1, gain / cost), the part of the
+    payment's cost in utility that its bidder would gain by a best response.
+    """
+    values = len(strategy)
+    gain = worth = won = paid = excess = 0.0
+    payoff, free = np.empty(table.shape[1]), np.empty(table.shape[1])
+    for v in range(values):
+        best = -np.inf
+        for b in range(allowed[v]):
+            payoff[b] = free[b] = 0.0
+            for g in range(averages.shape[0]):
+                payoff[b] += table[g, b, v] * averages[g, b]
+                free[b] += winnings[g, v] * averages[g, b]
+            best = max(best, payoff[b])
+        weight = mean = mean_free = mean_paid = mean_excess = 0.0
+        for b in range(allowed[v]):
+            x = strategy[v, b]
+            if x > 0.0:
+                fraction = 0.0
+                for g in range(averages.shape[0]):
+                    fraction += fractions[g] * averages[g, b]
+                cost = free[b] - payoff[b]
+                weight += x
+                mean += x * payoff[b]
+                mean_free += x * free[b]
+                mean_paid += x * fraction * bids[b]
+                if cost > 0.0:
+                    mean_excess += x * fraction * bids[b] * min(1.0, (best - payoff[b]) / cost)
+        gain += max(best - mean / weight, 0.0)
+        worth += mean / weight
+        won += mean_free / weight
+        paid += mean_paid / weight
+        excess += mean_excess / weight
+    return gain / values, worth / values, won / values, paid / values, excess / values
+
+
+@compiled
 def best_responses(averages, table, allowed, best, payoff, u):  # type: ignore[no-untyped-def]
     """Fill best `[values]` with the lowest of each value's best bids, payoff `[values]` with their worth; u is scratch."""
     best[:] = 0
@@ -342,6 +396,9 @@ class Evaluation(ByValue):
         exploitability: `[bidders]` expected best-response payoff minus payoff, in units of utility; one number each
             where strategies differ, the same number where all of a group play one strategy; of one who turns up.
         payoff: `[bidders]` expected utility of one who turns up.
+        winnings: `[bidders]` expected utility of what is won, if it cost nothing; less the payoff, it is what is spent.
+        paid: `[bidders]` expected money paid by one who turns up, without fees.
+        excess: `[bidders]` the part of that money whose bidders would rather keep it, see `appraise`.
         entry: `[bidders]` the chance to turn up and not stay out.
         win: `[bidders]` the chance to be ranked first.
         share: `[bidders]` expected share of the prizes won.
@@ -353,6 +410,9 @@ class Evaluation(ByValue):
     prizes: float
     exploitability: Array
     payoff: Array
+    winnings: Array
+    paid: Array
+    excess: Array
     entry: Array
     win: Array
     share: Array
@@ -418,26 +478,35 @@ def evaluate(game: Game, strategy: Array) -> Evaluation:
     parts = payoffs_of(game, each)
     mass = strategy.mean(axis=1)
     averages = _averages(parts, mass)
-    worth = _worth(parts, averages)
+    found = [
+        appraise(
+            *(averages[i], parts.table[i], parts.winnings[i], parts.fractions, parts.bids, parts.allowed[i]),
+            np.ascontiguousarray(strategy[i]),
+        )
+        for i in range(len(strategy))
+    ]
     counts = parts.ranking.counts
     first = np.zeros(game.bidders)
     first[0] = 1.0
-    rows = np.stack([np.asarray(game.mechanism.payments), np.asarray(game.mechanism.prizes), first])
-    paid, won, led = np.moveaxis(_averages(parts, mass, seen(game, rows)), 1, 0)
+    rows = np.stack([np.asarray(game.mechanism.prizes), first])
+    won, led = np.moveaxis(_averages(parts, mass, seen(game, rows)), 1, 0)
     out = parts.ranking.out
     if out:
         won[:, 0] = led[:, 0] = 0.0
     turnout = game.turnout[parts.ranking.kinds]
     entry = turnout * (1.0 - mass[:, 0] if out else 1.0)
     share = turnout * np.einsum("ib,ib->i", mass, won)
-    payments = np.einsum("ib,ib->i", mass, game.bid_grid * paid)
+    gain, worth, winnings, paid, excess = np.repeat(np.array(found).T, counts, axis=1)
     return Evaluation(
-        revenue=float(np.sum(counts * turnout * payments)),
+        revenue=float(np.sum(np.repeat(turnout, counts) * paid)),
         highest_bid=_highest_bid(game, parts, mass),
         fees=float(game.mechanism.fee * np.sum(counts * entry)),
         prizes=float(np.sum(counts * share)),
-        exploitability=np.repeat(_gains(parts, averages, strategy), counts),
-        payoff=np.repeat(np.einsum("ivb,ivb->i", worth, strategy) / strategy.shape[1], counts),
+        exploitability=gain,
+        payoff=worth,
+        winnings=winnings,
+        paid=paid,
+        excess=excess,
         entry=np.repeat(entry, counts),
         win=np.repeat(turnout * np.einsum("ib,ib->i", mass, led), counts),
         share=np.repeat(share, counts),

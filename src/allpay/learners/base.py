@@ -23,7 +23,7 @@ from allpay.cores import cores
 from allpay.errors import AllpayError, short
 from allpay.game import Array, Game, Setting, check_game
 from allpay.memory import check_memory
-from allpay.outcome import TOLERANCE, Outcome, fields_of, stake, threshold
+from allpay.outcome import TOLERANCE, Goal, Outcome, fields_of, goal_of, within
 from allpay.payoffs import Evaluation, Payoffs, as_strategy, evaluate, exploitability, payoffs_of
 from allpay.progress import advance
 from allpay.scalars import plain_fields, real, whole
@@ -62,6 +62,7 @@ FIELDS_BY_RUN = (
     "realised_highest_bid",
     "exploitability",
     "payoff",
+    "distance",
     "iterations",
 )
 """The fields of an outcome that have one number for each run."""
@@ -404,7 +405,7 @@ def outcome_of(
 
     Strategies are evaluated exactly, and `auctions` fresh ones are sampled with what was learned. Runs share out the threads,
     so `run` must not change anything but its own variables. A learner with a field `tolerance` that is not None stops at the
-    first iteration within it (see `outcome.threshold`).
+    first iteration within it (see `outcome.distance`).
 
     Args:
         learner: whose outcome it is.
@@ -422,7 +423,6 @@ def outcome_of(
     check_batch(games, seeds)
 
     def taken(game: Game, seed: np.uint64) -> Learned:
-        goal = -1.0 if tolerance is None else threshold(game, tolerance)
         gains: list[float] = []
         steps = run(game, seed)
         if not isinstance(steps, Iterable):
@@ -430,7 +430,7 @@ def outcome_of(
         for step in steps:
             strategy = as_strategy(game, step)
             gains.append(float(exploitability(game, strategy).mean()))
-            if gains[-1] <= goal:
+            if within(game, strategy, gains[-1], tolerance):
                 break
         if not gains:
             raise AllpayError(f"a run of {learner.name} gave no strategy: yield or return one at least")
@@ -463,13 +463,14 @@ def _outcome(
         games=tuple(games),
         learner=learner.name,
         strategy=np.array([[learned.strategy for learned, _, _ in row] for row in runs]),
-        **fields_of([[exact for _, exact, _ in row] for row in runs]),
+        **fields_of(games, [[exact for _, exact, _ in row] for row in runs]),
         realised_revenue=np.array([[played.revenue.mean() for _, _, played in row] for row in runs]),
         realised_highest_bid=np.array([[played.highest_bid.mean() for _, _, played in row] for row in runs]),
         history=np.array([[learned.history for learned, _, _ in row] for row in runs]),
         iterations=np.array([[learned.iterations for learned, _, _ in row] for row in runs]),
         auctions=seeds.size * auctions,
         tolerance=tolerance or TOLERANCE,
+        solver=bool(getattr(learner, "solver", False)),
     )
 
 
@@ -499,7 +500,7 @@ class SelfPlay(Learner, Protocol):
 
     @property
     def tolerance(self) -> float | None:
-        """Exploitability relative to the stake at which a run may stop; None if it is not to stop for that."""
+        """The distance from equilibrium at which a run may stop; None if it is not to stop for that."""
         ...
 
     @property
@@ -508,9 +509,9 @@ class SelfPlay(Learner, Protocol):
         ...
 
 
-SelfPlayKernel = Callable[[Game, Payoffs, Array, float, Array], int]
-"""From a game, its payoffs, the initial strategies `[groups, values, bids]` (turned into the learned ones), the exploitability
-at which to stop (negative: never) and the history (filled) to the iterations taken."""
+SelfPlayKernel = Callable[[Game, Payoffs, Array, Goal, Array], int]
+"""From a game, its payoffs, the initial strategies `[groups, values, bids]` (turned into the learned ones), the goal at which
+to stop and the history (filled) to the iterations taken."""
 
 
 def check_self_play(learner: SelfPlay) -> None:
@@ -561,8 +562,8 @@ def self_play(
 ) -> Outcome:
     """Every run of a learner with one strategy for all bidders of a group, on exact payoffs, and what its strategies bring.
 
-    Runs begin with random mixtures, drawn from the flat Dirichlet distribution for each value. `least` is the tolerance of
-    a learner that has none.
+    Runs begin with random mixtures, drawn from the flat Dirichlet distribution for each value. A learner without a tolerance
+    stops at an exploitability of `least` of the stake.
     """
     check_batch(games, seeds)
     parts = {id(game): payoffs_of(game) for game in games}
@@ -570,8 +571,7 @@ def self_play(
     def run(game: Game, seed: np.uint64) -> Learned:
         strategy = random_profile(game, seed)
         history = np.full(min(CHECKPOINTS, learner.iterations), np.nan)
-        goal = least * stake(game) if learner.tolerance is None else threshold(game, learner.tolerance)
-        taken = kernel(game, parts[id(game)], strategy, goal, history)
+        taken = kernel(game, parts[id(game)], strategy, goal_of(game, learner.tolerance, least), history)
         return Learned(strategy, history, taken)
 
     return _outcome(learner, games, seeds, run, learner.auctions, learner.tolerance)

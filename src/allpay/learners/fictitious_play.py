@@ -13,7 +13,7 @@ import numpy as np
 from allpay.compiled import compiled
 from allpay.game import Array, Game, Setting
 from allpay.learners.base import Seeds, check_power, check_self_play, self_play
-from allpay.outcome import Outcome
+from allpay.outcome import Goal, Outcome, reached
 from allpay.payoffs import Payoffs, averages_against, best_responses, mean_regret
 
 
@@ -49,14 +49,14 @@ class FictitiousPlay:
         check_power("weighting", self.weighting)
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
-        def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: float, history: Array) -> int:
+        def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: Goal, history: Array) -> int:
             return _fictitious_play(strategy, payoffs, self.iterations, float(self.weighting), goal, history)
 
         return self_play(self, kernel, games, seeds)
 
 
 @compiled
-def _fictitious_play(strategy, payoffs, iterations, weighting, tolerance, history):  # type: ignore[no-untyped-def]
+def _fictitious_play(strategy, payoffs, iterations, weighting, goal, history):  # type: ignore[no-untyped-def]
     """Turn `strategy` `[groups, values, bids]`, the initial belief, into the average; fill history; return the iterations."""
     groups, terms, bids, values = payoffs.table.shape
     cdf = np.empty(bids + 1)
@@ -77,7 +77,7 @@ def _fictitious_play(strategy, payoffs, iterations, weighting, tolerance, histor
         if (t - 1) * len(history) >= checkpoint * iterations and checkpoint < len(history):
             history[checkpoint] = mean_regret(payoffs, averages, strategy)
             checkpoint += 1
-            if history[checkpoint - 1] <= tolerance:
+            if reached(goal, history[checkpoint - 1], payoffs, averages, strategy):
                 break
         weight = float(t) ** weighting
         total += weight

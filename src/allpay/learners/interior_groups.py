@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from allpay.compiled import compiled
 from allpay.game import Array
 from allpay.learners.linear import factor, substitute
+from allpay.outcome import Goal, reached
 from allpay.payoffs import Payoffs, averages_against, mean_regret
 from allpay.ranking import rank_slopes
 
@@ -33,13 +34,13 @@ class _Here(NamedTuple):
     payoff: Array
 
 
-def follow(best: Array, payoffs: Payoffs, goal: float, trace: Array) -> int:
+def follow(best: Array, payoffs: Payoffs, goal: Goal, trace: Array) -> int:
     """Turn `best` `[groups, values, bids]`, a random profile, into the best one found.
 
     Args:
         best: the profile.
         payoffs: of the game.
-        goal: the exploitability at which to stop.
+        goal: when to stop.
         trace: `[iterations + 1]`, filled with exploitability along the run.
 
     Returns:
@@ -59,7 +60,7 @@ def follow(best: Array, payoffs: Payoffs, goal: float, trace: Array) -> int:
             if trace[taken] < found:
                 found = trace[taken]
                 best[:] = here.mix
-            if found <= goal or taken == len(trace) - 1:
+            if reached(goal, trace[taken], payoffs, averages, here.mix) or taken == len(trace) - 1:
                 return taken
             taken += 1
             stepped = _step(here, payoffs, may, careful=attempt > 0)

@@ -15,7 +15,7 @@ from allpay.game import Array, Game, Setting
 from allpay.learners.base import Seeds, check_count, check_self_play, self_play, threads, usual_bytes
 from allpay.learners.interior_groups import follow
 from allpay.learners.linear import factor, substitute
-from allpay.outcome import Outcome
+from allpay.outcome import Goal, Outcome, reached
 from allpay.payoffs import Payoffs, fill_cdf, quadrature, regret, tie_averages, tie_slopes
 
 ROUNDING = 1e-10
@@ -51,7 +51,7 @@ class InteriorPoint:
 
     Attributes:
         iterations: the most that a run takes, all its attempts together.
-        tolerance: stop a run as soon as its exploitability relative to the stake is at most this; None goes on to 1e-10.
+        tolerance: stop a run as soon as its distance from equilibrium is at most this; None goes on to 1e-10.
         auctions: how many fresh auctions are sampled with the strategies found for the realised revenue.
     """
 
@@ -62,6 +62,7 @@ class InteriorPoint:
     name: ClassVar[str] = "interior-point"
     setting: ClassVar[Setting] = Setting()
     continuous: ClassVar[bool] = True
+    solver: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_self_play(self)
@@ -72,14 +73,14 @@ class InteriorPoint:
         return working + usual_bytes(bidders, values, bids, runs)
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
-        def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: float, history: Array) -> int:
+        def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: Goal, history: Array) -> int:
             n = payoffs.coefficients.shape[1]
             falls = (1 - n) * np.diff(payoffs.coefficients, axis=1)
             trace = np.full(self.iterations + 1, np.nan)
             if payoffs.plain:
                 alike = _Alike(*payoffs[:1], payoffs.table[0], payoffs.allowed[0], *payoffs[3:6])
                 point = _point(*alike.table.shape)
-                taken = _follow(strategy[0], point, alike, falls, quadrature(n - 1).log_binomials, goal, trace)
+                taken = _follow(strategy[0], point, alike, payoffs, falls, quadrature(n - 1).log_binomials, goal, trace)
             else:
                 taken = follow(strategy, payoffs, goal, trace)
             if taken < len(history):
@@ -155,7 +156,7 @@ def _point(terms: int, bids: int, values: int) -> _Point:
 
 
 @compiled
-def _follow(best, p, game, falls, fewer_binomials, goal, trace):  # type: ignore[no-untyped-def]
+def _follow(best, p, game, whole, falls, fewer_binomials, goal, trace):  # type: ignore[no-untyped-def]
     """Turn `best` `[values, bids]`, a random mixture, into the best strategy found; fill trace; return iterations taken."""
     values = len(best)
     allowed = game.allowed
@@ -180,7 +181,11 @@ def _follow(best, p, game, falls, fewer_binomials, goal, trace):  # type: ignore
             if trace[taken] < found:
                 found = trace[taken]
                 best[:] = p.mix
-            if found <= goal or taken == iterations:
+            here = p.averages.reshape((1, *p.averages.shape))
+            if reached(goal, trace[taken], whole, here, p.mix.reshape((1, *p.mix.shape))):
+                best[:] = p.mix
+                return taken
+            if taken == iterations:
                 return taken
             tie_slopes(falls, p.cdf, game.nodes, game.weights, fewer_binomials, p.lower, p.upper)
             _linearise(p, game)
