@@ -118,3 +118,12 @@ def test_doctests():
     found = doctest.testmod(adapter)
     assert found.attempted > 0
     assert found.failed == 0
+
+
+@pytest.mark.filterwarnings("ignore:PartialFixedSampler is experimental")
+@pytest.mark.parametrize("fixed", [{"stick_1": 0.25}, {"stick_1": 0.25, "stick_2": 0.5}])
+def test_some_numbers_of_a_design_can_be_fixed(fixed):
+    sampler = optuna.samplers.PartialFixedSampler(fixed, AllpaySampler(4, seed=0))
+    study = studied(sampler, trials=10)
+    assert all(trial.params[name] == value for trial in study.trials for name, value in fixed.items())
+    assert all(set(trial.params) == {"stick_1", "stick_2"} for trial in study.trials)

@@ -237,6 +237,7 @@ class Evaluation:
     payoff: Array
 
 
+@np.errstate(under="ignore")  # whatever the user has set: a probability of 1e-400 is 0
 def expected_payoffs(game: Game, mass: Array) -> Array:
     """Exact expected utility `[values, bids]` of every bid of the grid against rivals who bid with probabilities `mass`.
 
@@ -273,6 +274,7 @@ def _averages(game: Game, parts: Terms, mass: Array) -> Array:
     return out
 
 
+@np.errstate(under="ignore")  # whatever the user has set: a probability of 1e-400 is 0
 def evaluate(game: Game, strategy: Array) -> Evaluation:
     """Exact revenue, highest bid, exploitability and payoff of a profile of strategies.
 

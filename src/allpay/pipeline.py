@@ -9,6 +9,7 @@ import numpy as np
 
 from allpay.acquisition import next_designs
 from allpay.ascent import mirror_ascent, polish
+from allpay.devices import check_devices
 from allpay.errors import AllpayError
 from allpay.game import Array, Game, Private, Setting
 from allpay.learners import run_seeds
@@ -110,6 +111,7 @@ def check_enough(study: Study) -> None:
         )
 
 
+@np.errstate(under="ignore")  # whatever the user has set: a probability of 1e-400 is 0
 def design(
     study: Study,
     folder: Path | str | Store | None = None,
@@ -130,6 +132,7 @@ def design(
         AllpayError: if the study has too few designs to fit, or the folder cannot be used.
     """
     check_enough(study)
+    check_devices()
     reporter = reporter or Silent()
     start = time.perf_counter()
     with reporter.stage(f"{study.space.rule}, {study.learner.name}: bidders learn"):

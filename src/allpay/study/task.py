@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from allpay.devices import check_devices
 from allpay.errors import AllpayError
 from allpay.game import Array, Setting
 from allpay.learners import DEEP, Learner, run_seeds
@@ -88,6 +89,7 @@ def computing(learner: Learner) -> dict[str, str]:
     """What computes the runs of a learner here: the versions, and the device of those that JAX trains."""
     if learner.name not in DEEP:
         return versions()
+    check_devices()
     import jax
 
     return {**versions(), "device": jax.devices()[0].device_kind}

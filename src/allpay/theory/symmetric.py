@@ -78,6 +78,7 @@ class Equilibrium:
         return self._bid(q)
 
 
+@np.errstate(under="ignore")  # whatever the user has set: a probability of 1e-400 is 0
 def equilibrium(game: Game) -> Equilibrium | None:
     """The symmetric equilibrium of a game when every bid from 0 to its cap is allowed; None where there is none.
 
@@ -110,6 +111,7 @@ def equilibrium(game: Game) -> Equilibrium | None:
     return None if isinstance(found, str) else found
 
 
+@np.errstate(under="ignore")  # whatever the user has set: a probability of 1e-400 is 0
 def why_no_equilibrium(game: Game) -> str | None:
     """One sentence that says why `equilibrium` returns None; None where it returns an equilibrium.
 
