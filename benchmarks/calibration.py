@@ -8,19 +8,34 @@ have in common, was chosen by these curves with the seeds 1001 to 1378; the defa
 
 What to expect. An optimum at an end of the range is held every time the slope is seen at all, for no sampling error moves it
 inwards; only an optimum inside tests the interval's width, so it is counted apart. On a flat curve every weight is a best
-one: counted is how often the program says that it is flat.
+one: counted is how often none is told from another.
 
     python benchmarks/calibration.py [--curves 350] [--first 0] [--figure docs/calibration.png]      6 to 10 minutes on 2 cores
+
+That is the fit alone. What a user gets is the answer of `allpay.design`, whose value is measured by fresh rounds, and that is
+put to the test by a learner of known truth, whose revenue is a curve and noise:
+
+    python benchmarks/calibration.py --design 200 [--only jump kink …] [--processes 2]      about 3 s a study
+
+For each case: how often the interval of the value holds the truth, and that of the prediction; how often the set holds the
+best weight (of many ranks, of the first); how often it is said to be flat, or unknown; and the mean regret.
 """
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
+import allpay
+from allpay.game import Game, Private, Setting
 from allpay.optimum import find_optimum
+from allpay.outcome import Outcome
 from allpay.simplex import candidates, sample_ordered_simplex
 from allpay.surrogate import fit_surrogate
 
@@ -93,9 +108,165 @@ def one(seed: int) -> Iterator[tuple[str, bool, float, bool, bool, float]]:
     for level in LEVELS:
         found = find_optimum(fitted, 3, 2, confidence=level)
         low, high = found.interval[0]
-        held = found.flat if family is flat else low - 5e-4 <= best <= high + 5e-4  # half a step of the candidates
+        held = found.undecided if family is flat else low - 5e-4 <= best <= high + 5e-4  # half a step of the candidates
         true = float(curve(np.array(found.weights[:1]))[0])
         yield family.__name__, 0.5 < best < 1, level, held, found.low <= true <= found.high, found.fraction
+
+
+# The answer of a whole study ------------------------------------------------------------------------------------------
+
+TRUTHS: dict[str, Curve] = {
+    "border": lambda u: 1 + 0.1 * np.exp(-(1 - u) / 0.02),
+    "kink": lambda u: 1 - 0.4 * np.abs(u - 0.73),
+    "jump": lambda u: 1 + 0.3 * (u - 0.5) - 0.12 * (u > 0.7),
+    "flat": np.ones_like,
+    "line": lambda u: 1 + 0.2 * (u - 0.5),
+    "peak": lambda u: 1 - (u - 0.7) ** 2,
+    "two peaks": lambda u: 1 + 0.1 * (_bell(u, 0.6, 0.03) + _bell(u, 0.9, 0.03)),
+    "spike": lambda u: 1 + 0.15 * _bell(u, 0.73, 0.01),
+    "two kinks": lambda u: 1 - 0.5 * np.minimum(np.abs(u - 0.62), np.abs(u - 0.88) + 0.01),
+    "plateau, jump": lambda u: 1 + 0.1 * (u > 0.8) - 0.2 * np.maximum(u - 0.8, 0),
+    "oscillation": lambda u: 1 + 0.06 * np.sin(16 * np.pi * (u - 0.5)) + 0.05 * u,
+}
+"""Revenue over u from ½ to 1, the place of the first weight between the least and the most that it can be."""
+
+
+def _bell(u: np.ndarray, centre: float, width: float) -> np.ndarray:
+    return np.exp(-0.5 * ((u - centre) / width) ** 2)
+
+
+@dataclass(frozen=True)
+class Known:
+    """A learner of known truth: its revenue is a curve and noise.
+
+    Attributes:
+        curve: one of `TRUTHS`.
+        noise: the standard deviation of a round.
+        kind: `normal`, `skewed` (exponential) or `uneven` (twelve times as much at one end as at the other).
+    """
+
+    name: ClassVar[str] = "known"
+    setting: ClassVar[Setting] = Setting(Private(levels=2), bid_levels=3)
+    continuous: ClassVar[bool] = False
+    curve: str = "peak"
+    noise: float = 0.02
+    kind: str = "normal"
+
+    def learn(self, games: Sequence[Game], seeds: np.ndarray) -> Outcome:
+        u = np.array([place(game.mechanism.prizes) for game in games])
+        revenue = TRUTHS[self.curve](u)[:, None] + np.array(
+            [
+                [self.draw(at, np.random.default_rng(int(seed))) for seed in row]
+                for at, row in zip(u, seeds, strict=True)
+            ]
+        )
+        none, bidders = np.zeros(revenue.shape), games[0].bidders
+        strategy = np.zeros((*revenue.shape, 1, 2, 3))
+        strategy[..., 0] = 1
+        return Outcome(
+            games=tuple(games),
+            learner=self.name,
+            strategy=strategy,
+            revenue=revenue,
+            highest_bid=revenue / bidders,
+            realised_revenue=revenue,
+            realised_highest_bid=revenue / bidders,
+            exploitability=none,
+            payoff=none,
+            history=none[..., None],
+            iterations=np.ones(revenue.shape, np.int64),
+            auctions=0,
+        )
+
+    def draw(self, u: float, rng: np.random.Generator) -> float:
+        if self.kind == "skewed":
+            return self.noise * float(rng.exponential() - 1)
+        uneven = np.exp(5 * (u - 0.75)) if self.kind == "uneven" else 1.0
+        return self.noise * float(uneven * rng.standard_normal())
+
+
+def place(weights: Sequence[float]) -> float:
+    """u of a design of all ranks but the last."""
+    least = 1 / (len(weights) - 1)
+    return 0.5 + 0.5 * (weights[0] - least) / (1 - least)
+
+
+@dataclass(frozen=True)
+class Case:
+    curve: str
+    bidders: int = 3
+    designs: int = 50
+    rounds: int = 10
+    noise: float = 0.02
+    kind: str = "normal"
+    strategy: str = "sample"
+
+
+CASES = (
+    *(Case(curve) for curve in TRUTHS),
+    *(Case(curve, designs=12) for curve in ("jump", "kink", "border", "two peaks", "spike", "flat", "oscillation")),
+    *(Case(curve, designs=5) for curve in ("jump", "kink", "two peaks", "flat", "line", "oscillation", "peak")),
+    *(Case(curve, noise=0.002) for curve in ("jump", "kink", "border", "two kinks", "plateau, jump", "oscillation")),
+    *(Case(curve, bidders=6) for curve in ("jump", "kink", "border", "flat", "peak", "oscillation", "line")),
+    *(Case(curve, strategy="active") for curve in TRUTHS),
+    *(Case(curve, designs=20, rounds=2, kind="skewed") for curve in ("jump", "peak", "flat")),
+    *(Case(curve, kind="uneven") for curve in ("jump", "peak", "flat")),
+    Case("jump", designs=100, rounds=30),
+    Case("oscillation", designs=20, rounds=3),
+)
+
+
+def asked(case: Case, seed: int) -> tuple[bool, bool, bool, bool, bool, float, float]:
+    """Whether the value's interval, the prediction's and the set hold the truth; whether it is said to be flat, or unknown; the
+    regret as a part of the best; and the share of designs in the set."""
+    space = allpay.DesignSpace("prizes", bidders=case.bidders)
+    learner = Known(case.curve, case.noise, case.kind)
+    study = allpay.Study(space, learner, samples=case.designs, rounds=case.rounds, seed=seed, strategy=case.strategy)
+    found = allpay.design(study).optimum
+    u = np.linspace(0.5, 1, 100_001)
+    curve = TRUTHS[case.curve]
+    best, most = u[curve(u).argmax()], float(curve(u).max())
+    true = float(curve(np.array([place(found.weights)]))[0])
+    rest = [0.0] * (case.bidders - 1)
+    low, high = (place([end, *rest]) for end in found.interval[0])
+    inside = low - 5e-4 <= best <= high + 5e-4
+    _, least, highest = found.prediction
+    return (
+        found.low <= true <= found.high,
+        least <= true <= highest,
+        high - low > 0.4 if case.curve == "flat" else inside,
+        found.flat,
+        found.uncertain,
+        1 - true / most,
+        found.fraction,
+    )
+
+
+def _asked(task: tuple[Case, int]) -> tuple[bool, bool, bool, bool, bool, float, float]:
+    return asked(*task)
+
+
+def whole(studies: int, first: int, only: Sequence[str], processes: int) -> None:
+    """Print a row for each case."""
+    print(f"allpay.design with a learner of known truth, 90 % intervals, {studies} studies a case, seeds from {first}")
+    print("| curve | n | designs × rounds | noise | value | prediction | set | flat | unknown | regret | in the set |")
+    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        for case in CASES:
+            if only and case.curve not in only:
+                continue
+            rows = list(pool.map(_asked, [(case, seed) for seed in range(first, first + studies)]))
+            shares = np.array(rows, float).mean(axis=0)
+            size = f"{case.designs} × {case.rounds}" + (", active" if case.strategy == "active" else "")
+            noise = f"{case.noise:g}" + ("" if case.kind == "normal" else f", {case.kind}")
+            told = " | ".join(f"{share:.2f}" for share in shares[:5])
+            print(
+                f"| {case.curve} | {case.bidders} | {size} | {noise} | {told} | {shares[5]:.2%} | {shares[6]:.0%} |",
+                flush=True,
+            )
+
+
+# The fit alone ---------------------------------------------------------------------------------------------------------
 
 
 def interval(held: int, count: int) -> tuple[float, float]:
@@ -150,7 +321,15 @@ def main() -> None:
     parser.add_argument("--curves", type=int, default=350)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--figure", type=Path, default=None, help="draw several confidences into this file")
+    parser.add_argument(
+        "--design", type=int, default=0, metavar="STUDIES", help="whole studies a case, instead of fits"
+    )
+    parser.add_argument("--only", nargs="*", default=(), choices=TRUTHS, help="the curves of these studies; else all")
+    parser.add_argument("--processes", type=int, default=2, help="processes for studies")
     args = parser.parse_args()
+    if args.design:
+        whole(args.design, args.first, args.only, args.processes)
+        return
     start = time.perf_counter()
     rows = [row for seed in range(args.first, args.first + args.curves) for row in one(seed)]
     names, levels = np.array([row[0] for row in rows]), np.array([row[2] for row in rows])
@@ -175,7 +354,7 @@ def main() -> None:
     }
     for name, chosen in groups.items():
         show(name, chosen)
-    show("flat: said to be flat", ~sloped)
+    show("flat: none told apart", ~sloped)
     if args.figure:
         draw(groups, levels, figures, args.figure)
     print(f"{time.perf_counter() - start:.0f} s")

@@ -158,7 +158,8 @@ def test_a_study_stops_when_it_knows_enough():
     study = Study(DesignSpace(), LEARNER, SETTING, 40, 1, strategy="active", precision=0.05)
     found = design(study)
     assert 8 <= found.sweep.designs < 40
-    assert found.optimum.high - found.optimum.low < 0.05 * found.optimum.value
+    value, low, high = found.optimum.prediction  # what is measured in one round, on a coarse grid, is less sure
+    assert high - low < 0.05 * value
     assert "within the precision of 0.05" in found.sweep.stopped
     text = " ".join(summarise(found).split())
     assert f"{found.sweep.designs} of at most 40 were simulated; stopped since the interval" in text

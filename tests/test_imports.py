@@ -14,12 +14,12 @@ import allpay
 SOURCE = Path(allpay.__file__).parent
 
 FLOORS = [
-    {"compiled", "cores", "devices", "errors", "files", "progress", "scalars", "versions"},
+    {"compiled", "cores", "devices", "errors", "files", "memory", "progress", "scalars", "versions"},
     {"mechanism", "game", "payoffs", "simplex"},
     {"auction", "theory"},
     {"outcome", "learners"},
     {"study"},
-    {"surrogate", "ascent", "optimum", "acquisition", "pipeline", "verify"},
+    {"surrogate", "evidence", "ascent", "optimum", "acquisition", "pipeline", "verify"},
     {"report"},
     {"cli", "adapters"},
 ]
@@ -30,10 +30,11 @@ ROOT = {"", "__init__", "__main__"}
 
 ONLY = {
     "surrogate": {"errors", "game"},
-    "simplex": {"errors", "scalars"},
+    "simplex": {"errors", "memory", "scalars"},
     "ascent": {"errors", "simplex"},
-    "optimum": {"errors", "simplex", "surrogate", "ascent"},
-    "acquisition": {"errors", "simplex", "ascent"},
+    "evidence": {"errors", "simplex"},
+    "optimum": {"errors", "evidence", "simplex", "surrogate", "ascent"},
+    "acquisition": {"errors", "evidence", "simplex", "ascent"},
 }
 """Rooms that know numbers, not auctions: all that they may import."""
 

@@ -1,15 +1,30 @@
 """The whole pipeline on cases whose answer is known, and its parts that compare simulation with theory."""
 
 import math
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from allpay.errors import AllpayError
+from allpay.evidence import Evidence
 from allpay.game import Common, Game, Private, Setting
-from allpay.learners import EpsilonGreedy, FictitiousPlay
-from allpay.pipeline import Estimate, best_in_theory, coarseness, design, grid_resolution
+from allpay.learners import EpsilonGreedy, FictitiousPlay, run_seeds
+from allpay.outcome import Outcome
+from allpay.pipeline import (
+    Estimate,
+    best_in_theory,
+    beyond_chance,
+    coarseness,
+    design,
+    grid_resolution,
+    measured_optimum,
+    most_payable,
+)
 from allpay.study import DesignSpace, Study, run
+from allpay.study.study import CHECKING, LOOKING, TRAINING
+from allpay.surrogate import fit_surrogate
 from allpay.theory import equilibrium
 
 
@@ -73,6 +88,84 @@ def test_a_coarser_grid_leaves_more_open():
         for levels in (11, 101)
     ]
     assert left[0] > left[1] > 0
+
+
+def test_noise_between_rounds_is_not_taken_for_the_grid():
+    rng = np.random.default_rng(0)
+    noise = [beyond_chance(0.02 * rng.standard_normal((5, 3))) for _ in range(300)]
+    assert np.mean(np.array(noise) > 0) < 0.1
+    assert beyond_chance(0.1 + 1e-4 * rng.standard_normal((5, 3))) == pytest.approx(0.1, abs=1e-3)
+    assert beyond_chance(np.full((5, 1), -0.1)) == pytest.approx(0.1)
+
+
+@dataclass(frozen=True)
+class Jump:
+    """A learner of known truth: revenue is best just before a jump, and so is what it costs to miss it."""
+
+    name: ClassVar[str] = "jump"
+    setting: ClassVar[Setting] = Setting(Private(levels=2), bid_levels=3)
+    continuous: ClassVar[bool] = False
+    noise: float = 0.005
+
+    def learn(self, games, seeds):
+        w = np.array([game.mechanism.prizes[0] for game in games])
+        noise = [[np.random.default_rng(int(seed)).standard_normal() for seed in row] for row in seeds]
+        revenue = jump(w)[:, None] + self.noise * np.array(noise)
+        none, strategy = np.zeros(revenue.shape), np.zeros((*revenue.shape, 1, 2, 3))
+        strategy[..., 0] = 1
+        ones = np.ones(revenue.shape, np.int64)
+        some = (revenue, revenue / 3, revenue, revenue / 3, none, none)
+        return Outcome(tuple(games), self.name, strategy, *some, none[..., None], ones, 0)
+
+
+def jump(w):
+    return 1 + 0.3 * (w - 0.5) - 0.12 * (w > 0.7)
+
+
+@pytest.fixture(scope="module")
+def at_a_jump():
+    return [design(Study(learner=Jump(), samples=30, rounds=5, seed=seed)) for seed in range(3)]
+
+
+def test_a_jump_is_in_the_set_and_the_value_is_measured(at_a_jump):
+    for found in at_a_jump:
+        best = found.optimum
+        assert best.interval[0][0] <= 0.7 <= best.interval[0][1]
+        assert best.measured
+        assert best.value == found.checked.mean
+        assert abs(best.value - jump(best.weights[0])) < 2 * (best.high - best.value)
+        assert 1.3 < (best.high - best.low) / (2 * 0.005 / np.sqrt(5)) < 2.6  # t of few rounds, moderated
+        assert not best.undecided
+        assert jump(best.weights[0]) > 1.03
+
+
+def test_the_rounds_that_measure_the_value_did_not_choose_the_design(at_a_jump):
+    """Each of the streams has seeds of its own, and what was looked at is not what is reported."""
+    study = at_a_jump[0].sweep.study
+    streams = [run_seeds(study.seed, 8, study.rounds, stream) for stream in (TRAINING, LOOKING, CHECKING)]
+    assert len(np.unique(streams)) == 3 * 8 * study.rounds
+    measured = study.learner.learn([study.game(at_a_jump[0].optimum.weights)], streams[2][:1])
+    assert at_a_jump[0].checked.rounds == tuple(measured.revenue[0])
+
+
+def test_the_interval_of_the_value_is_clipped_where_it_is_made():
+    """One interval everywhere, in the optimum as in what is said of it: not below 0, nor above what everybody can pay."""
+    study = Study(samples=5, rounds=2)
+    weights, rounds = (1.0, 0.0, 0.0), np.array([[0.02, 2.95]])
+    check = study.learner.learn([study.game(weights)], run_seeds(0, 1, 2, CHECKING))
+    surrogate = fit_surrogate(study.designs, np.linspace(0.1, 0.2, 5), 0, members=5, steps=1)
+    evidence = Evidence(study.designs, np.full((5, 2), [0.0, 3.0]), surrogate.held_out)
+    found = measured_optimum(study, surrogate, evidence, 0.0, weights, replace(check, revenue=rounds))
+    assert (found.low, found.high) == (0.0, most_payable(study, check.games[0]))
+    assert most_payable(study, check.games[0]) == pytest.approx(3.0)
+    quiet = Evidence(study.designs, np.full((5, 2), [1.5, 1.51]), surrogate.held_out)
+    settled = replace(check, revenue=np.array([[1.5, 1.51]]))
+    without, beside = (
+        measured_optimum(study, surrogate, replace(quiet, grid=grid), 0.0, weights, settled) for grid in (0.0, 0.5)
+    )
+    assert without.low - beside.low == pytest.approx(0.5)  # the grid's error is in the one interval
+    assert beside.high - without.high == pytest.approx(0.5)
+    assert without.high - without.low < 0.05
 
 
 def test_a_grid_that_is_part_of_the_game_leaves_nothing_open():

@@ -27,6 +27,7 @@ from allpay.theory.tournament import (
     Normal,
     Pareto,
     UniformNoise,
+    _share_after,
     _ShareTable,
     prize_effects,
     tournament,
@@ -296,6 +297,33 @@ def test_entry_without_anything_new_is_the_symmetric_equilibrium():
         assert found.revenue == pytest.approx(known.revenue, rel=1e-9)
         assert found.highest_bid == pytest.approx(known.highest_bid, rel=1e-9)
         assert found.payoff == pytest.approx(known.payoff, abs=1e-9)
+
+
+class Unbounded:
+    """Exponential values: there is no highest."""
+
+    def quantile(self, q):
+        return -np.log1p(-np.asarray(q, float))
+
+
+def test_values_without_a_highest():
+    """n = 2, winner takes all, reserve r: v0·F(v0) = r; revenue is 2 ∫ (v − (1−F)/f) F dF, here with a virtual value v − 1."""
+    found = solved(entry_equilibrium(Unbounded(), Field.of(2), reserve=0.1))
+    v = found.lowest_value
+    assert v * -math.expm1(-v) == pytest.approx(0.1, abs=1e-12)
+    revenue = 2 * quad(lambda x: (x - 1) * -math.expm1(-x) * math.exp(-x), v, 50, epsabs=1e-12)[0]
+    assert found.revenue == pytest.approx(revenue, abs=1e-9)
+    assert solved(best_reserve(Unbounded(), Field.of(2))).equilibrium.lowest_value == pytest.approx(1, abs=1e-5)
+    assert solved(two_bidders(Unbounded(), U)).revenue > 0
+
+
+def test_two_hundred_different_values():
+    """Near to the continuous values that they stand for; and two of them bid as the symmetric formula says."""
+    many = Discrete((np.arange(200) + 0.5) / 200)
+    found = solved(entry_equilibrium(many, Field.of(3), (0.7, 0.3), reserve=0.1))
+    assert found.revenue == pytest.approx(0.419046, abs=2e-3)
+    both = solved(entry_equilibrium(many, Field.of(2)))
+    assert solved(two_bidders(many, many)).revenue == pytest.approx(both.revenue, rel=1e-9)
 
 
 def test_any_cost_as_a_power():
@@ -764,6 +792,14 @@ def test_shares_between_the_points_of_a_table(field):
     q = np.concatenate([np.linspace(0, 1, 1001), 1 - np.geomspace(1e-9, 1e-2, 200)])
     found = _ShareTable.of(field, prizes).at(q)
     np.testing.assert_allclose(found, field.rank_chances(q, 3) @ prizes, atol=1e-10)
+
+
+def test_chances_after_a_deviation_with_bounded_noise():
+    """Two bidders, uniform noise: ½ + δ − δ²/2 for δ = d/(2h) > 0, and as much less below."""
+    d = np.array([0.0, 1e-3, 0.1, 0.7, 2.0])
+    found = _share_after(UniformNoise(1.0), Field.of(2), np.array([1.0]), np.concatenate([d, -d]))
+    more = d / 2 - (d / 2) ** 2 / 2
+    np.testing.assert_allclose(found, np.concatenate([0.5 + more, 0.5 - more]), atol=1e-13)
 
 
 def test_tournaments_without_a_pure_equilibrium():

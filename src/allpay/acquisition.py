@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from allpay.ascent import mirror_ascent
+from allpay.evidence import Evidence
 from allpay.simplex import Polytope, looked_at
 
 Array = NDArray[np.float64]
@@ -93,6 +94,68 @@ def next_designs(
             best[k] = around[_bounds(surrogate.members(around), boldness[[k]])[0].argmax()]
         taken = np.concatenate([taken, best[k][None]])
     return best
+
+
+def overlooked(evidence: Evidence, polytope: Polytope, known: Array, seed: int, points: int = 1001) -> Array:
+    """`[n]` a design that no ensemble asks for: beside the best simulated one where that is missed, else in the widest gap.
+
+    An ensemble that smooths a peak away asks for nothing near it, and one that is sure of itself leaves gaps for good.
+
+    Args:
+        evidence: the designs that were simulated.
+        polytope: where designs lie.
+        known: `[designs, n]` designs that it must be distinct from.
+        seed: of the points that are looked at.
+        points: how many.
+    """
+    designs = np.concatenate(looked_at(polytope, points, seed))
+    apart = _nearest(designs, known)
+    best = int(evidence.means.argmax())
+    error = float(np.sqrt(evidence.variances[best] / evidence.rounds))
+    if evidence.missed[best] <= 2 * error:
+        return designs[apart.argmax()]
+    near = evidence.weights[[best]]
+    beside = np.concatenate([designs, *(near + part * (designs - near) for part in CLOSER)])
+    distinct = beside[_nearest(beside, known) >= DISTINCT]
+    if len(distinct) == 0:
+        return designs[apart.argmax()]
+    return distinct[_nearest(distinct, near).argmin()]
+
+
+def rivals(surrogate: Differing, evidence: Evidence, polytope: Polytope, best: Array, count: int, seed: int) -> Array:
+    """`[at most count, n]` designs that fresh rounds should look at before one is recommended, all distinct, the first `best`.
+
+    The others are those that the ensemble may underrate: the simulated design with the highest mean, the corners, those of
+    highest bound first, where often nothing was simulated, further designs of high mean, and points of highest bound.
+    The bound is the prediction plus two standard deviations of the members and the misfit nearby.
+
+    Args:
+        surrogate: the ensemble.
+        evidence: the designs that were simulated.
+        polytope: where designs lie.
+        best: `[n]` where the ensemble's mean is highest.
+        count: how many at most, at least 1.
+        seed: of the points that are looked at.
+    """
+    corners, uniform = looked_at(polytope, 501, seed)
+    if polytope.freedom == 1:
+        corners = uniform[[0, -1]]
+
+    def bound(points: Array) -> Array:
+        return _bounds(surrogate.members(points), np.array([2.0]))[0] + evidence.misfit(points)
+
+    simulated = evidence.weights[np.argsort(-evidence.means, kind="stable")]
+    corners = corners[np.argsort(-bound(corners), kind="stable")]
+    uniform = uniform[np.argsort(-bound(uniform), kind="stable")]
+    chosen = [best]
+    groups = ((simulated, 2), (corners, max(count - 1, 3)), (simulated, (count + 5) // 2), (uniform, count))
+    for designs, most in groups:  # each until so many are chosen
+        for weights in designs:
+            if len(chosen) >= min(most, count):
+                break
+            if _nearest(weights[None], np.array(chosen))[0] >= DISTINCT:
+                chosen.append(weights)
+    return np.array(chosen)
 
 
 def _deviation(every: Array) -> Array:

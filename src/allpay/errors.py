@@ -6,6 +6,9 @@ from difflib import get_close_matches
 LONGEST = 300
 """How many characters an error message has at most."""
 
+CLOSE = 0.7
+"""How alike two names must be for one to be suggested for the other: a slip of the keyboard, not another word."""
+
 
 class AllpayError(ValueError):
     """Something the user gave cannot be used. The message names the value, the bound and the remedy, in one line.
@@ -49,6 +52,6 @@ def one_of(what: str, given: str, choices: Iterable[str]) -> str:
     choices = list(choices)
     if isinstance(given, str) and given in choices:
         return given
-    close = get_close_matches(given[:LONGEST], choices, n=1, cutoff=0.4) if isinstance(given, str) else []
+    close = get_close_matches(given[:LONGEST], choices, n=1, cutoff=CLOSE) if isinstance(given, str) else []
     hint = f"; did you mean {close[0]!r}?" if close else ""
     raise AllpayError(f"unknown {what} {short(given)}: choose from {', '.join(choices)}{hint}")

@@ -229,7 +229,7 @@ def _check_levels(what: str, levels: int) -> None:
 
 def _memory(cells: int) -> str:
     """What a table of so many numbers takes."""
-    return f"{8e-9 * cells:,.3g} GB"
+    return f"{8e-9 * min(cells, 10**300):,.3g} GB"
 
 
 DISTRIBUTIONS: dict[str, Callable[..., Distribution]] = {
@@ -260,9 +260,12 @@ def distribution(text: str) -> Distribution:
     except ValueError:
         raise AllpayError(f"cannot read the numbers of {text!r}: write them as in beta(2,5)") from None
     parameters = inspect.signature(DISTRIBUTIONS[name]).parameters
-    most, least = len(parameters), sum(p.default is p.empty for p in parameters.values())
-    if not least <= len(numbers) <= most:
-        takes = f"{'' if least == most else 'at most '}{most} number{'' if most == 1 else 's'}"
+    usual = all(p.default is not p.empty for p in parameters.values())
+    if len(numbers) != len(parameters) and (
+        numbers or not usual
+    ):  # uniform is uniform(0,1), but uniform(0) may be anything
+        most = len(parameters)
+        takes = f"{'at most ' if usual and len(numbers) > most else ''}{most} number{'' if most == 1 else 's'}"
         raise AllpayError(f"{name}({','.join(parameters)}) takes {takes}: got {len(numbers)} in {text!r}")
     return DISTRIBUTIONS[name](*numbers)
 
@@ -413,7 +416,7 @@ class Game:
                 f"{_memory(levels * self.bid_levels)} a table; give fewer of either"
             )
         if not self.values.highest > 0:
-            raise AllpayError("no value is above 0: nobody has anything to win")
+            raise AllpayError(f"no value is above 0, so that nobody has anything to win: got {short(self.values)}")
         if not math.isfinite(self.top_bid):
             raise AllpayError(
                 "a rank that wins more than the last pays nothing, or next to nothing, so any bid can be rational: give max_bid"

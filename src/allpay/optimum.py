@@ -4,6 +4,7 @@ It sees the ensemble only through its predictions and how they fared on held-out
 predicts, is not known here.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from allpay.ascent import mirror_ascent
 from allpay.errors import AllpayError
+from allpay.evidence import Evidence
 from allpay.simplex import Box, OrderedSimplex, Polytope, looked_at, shown
 
 Array = NDArray[np.float64]
@@ -37,6 +39,9 @@ NOTHING = 1e-3
 
 LISTED = 6
 """Up to how many ranges, or different weights, are listed one by one."""
+
+MISFIT = 1.0
+"""How many times the misfit around a design the ensemble may be off there."""
 
 SMOOTHING = 1.2
 """How much larger the ensemble's error is than its scatter; measured by `benchmarks/calibration.py`."""
@@ -70,18 +75,19 @@ class Optimum:
 
     Attributes:
         weights: `[n]` where the ensemble's mean is highest.
-        value: that mean, in units of the objective.
-        low, high: confidence interval of the true value of these weights; it allows for their having been chosen because
-            their prediction was high.
+        value: what they are worth, in units of the objective: the mean of fresh rounds where there were some (`measured`),
+            else the prediction.
+        low, high: confidence interval of the true value of these weights: of fresh rounds, with what the grid leaves open; or
+            of the prediction, allowing for their having been chosen because it was high. Nothing that cannot be paid is in it.
         interval: `[n, 2]` for each rank, the lowest and highest weight among the designs that cannot be told from the best.
         fraction: share of all designs (uniform on the ordered simplex) that cannot be told from the best.
-        flat: whether these are nearly all designs: none is known to be better than another. The objective may be flat, or
-            too little may be known of it: see `unknown`.
-        confidence: of both intervals.
+        flat: whether these are nearly all designs, and all are known to be worth nearly the same.
+        confidence: of all intervals.
         ranks: m, how many ranks may carry weight.
         objective: what the value is called.
-        unknown: if `flat`, why that does not show that all designs are worth the same; empty if it does.
+        unknown: if nearly no design can be told from the best, why that does not show that all are worth the same; else empty.
         box: whether each weight is free between its bounds; otherwise they sum to 1.
+        predicted: the ensemble's mean at the weights, and the interval of that prediction; empty where `value` is that itself.
     """
 
     weights: tuple[float, ...]
@@ -96,6 +102,18 @@ class Optimum:
     objective: str
     unknown: str = ""
     box: bool = False
+    predicted: tuple[float, ...] = ()
+
+    @property
+    def measured(self) -> bool:
+        """Whether the value is that of fresh rounds, not a prediction."""
+        return bool(self.predicted)
+
+    @property
+    def prediction(self) -> tuple[float, float, float]:
+        """What the ensemble predicts of the weights, and from where to where that may be off."""
+        value, low, high = self.predicted or (self.value, self.low, self.high)
+        return value, low, high
 
     @property
     def freedom(self) -> int:
@@ -105,14 +123,19 @@ class Optimum:
     @property
     def uncertain(self) -> bool:
         """Whether too little is known to tell designs apart, or to say that they are all worth the same."""
-        return self.flat and bool(self.unknown)
+        return bool(self.unknown)
+
+    @property
+    def undecided(self) -> bool:
+        """Whether no design is known to be better than the others: because all are worth the same, or for lack of knowledge."""
+        return self.flat or self.uncertain
 
     @property
     def sentence(self) -> str:
         """The answer in plain words."""
         best = in_words(self.weights)
         within = f"{self.confidence:.0%} interval {self.low:.4g} to {self.high:.4g}"
-        worth = f"predicted {self.objective} {self.value:.4g} ({within})"
+        worth = f"{'measured' if self.measured else 'predicted'} {self.objective} {self.value:.4g} ({within})"
         if self.freedom == 0:
             return f"Only the weights {best} are possible: {worth}."
         ranges = self.ranges()
@@ -211,6 +234,10 @@ def find_optimum(
     confidence: float = 0.9,
     resolution: float = 0.0,
     objective: str = "revenue",
+    evidence: Evidence | None = None,
+    at: ArrayLike | None = None,
+    measured: tuple[float, float, float] | None = None,
+    most: float = math.inf,
     points: int = 1001,
     starts: int = 32,
     seed: int = 0,
@@ -248,6 +275,10 @@ def find_optimum(
         confidence: of both intervals.
         resolution: a difference of the objective that the simulation itself cannot resolve: error of its grid or its learning.
         objective: what it is called in the sentence.
+        evidence: the designs that were simulated: where the ensemble misses them, the set of designs is wider.
+        at: `[n]` the weights to answer for; those where the ensemble's mean is highest if not given.
+        measured: what these were found to be worth by fresh rounds, and from where to where that may be off.
+        most: what can be paid at most, in units of the objective.
         points: how many candidate designs are looked at.
         starts: from how many of them the mean is ascended.
         seed: of the candidates where they are a sample, that is of more than one dimension; same seed, same bits.
@@ -266,46 +297,72 @@ def find_optimum(
         raise AllpayError(f"resolution must be at least 0, in units of the objective: got {resolution:g}")
     corners, uniform = looked_at(where, points, seed)
     designs = np.concatenate([corners, uniform])
-    best = ascend_mean(surrogate, designs, where, starts)
-    best = np.where(best < DUST, 0.0, np.where(best > 1 - DUST, 1.0, best))
-    everywhere = np.concatenate([best[None], designs, *([] if where.freedom <= 1 else _closer(designs, best))])
+    best = highest(surrogate, where, points, starts, seed) if at is None else np.asarray(at, float)
+    simulated = [] if evidence is None else [evidence.weights]
+    closer = [] if where.freedom <= 1 else _closer(designs, best)
+    everywhere = np.concatenate([best[None], designs, *simulated, *closer])
     every = surrogate.members(everywhere)
-    mean = every.mean(axis=0)
+    mean, scatter = every.mean(axis=0), every.std(axis=0, ddof=1)
 
     z = NormalDist().inv_cdf((1 + confidence) / 2)
-    if np.ptp(mean) <= np.quantile(np.ptp(every - mean, axis=1), confidence) + resolution:
+    overrated = every.max(axis=1) - mean[every.argmax(axis=1)]
+    middle = float(mean[0] - overrated.mean())
+    margin = float(z * overrated.std(ddof=1))
+    value, own = float(mean[0]), float(z * scatter[0])
+    low, high = min(value - own, middle - margin), max(value + own, middle + margin)
+    low, high = max(low, min(value, 0.0)), min(high, max(value, most))
+
+    allowed = np.full(len(everywhere), resolution)
+    lift, hidden = 0.0, np.zeros(len(everywhere), bool)
+    if evidence is not None:
+        allowed = np.maximum(allowed, MISFIT * evidence.misfit(everywhere))
+        known = (low, high) if measured is None else (measured[1], measured[2])
+        lift = min(max(value, known[0]), known[1]) - value
+        hidden = _hidden(evidence, everywhere, known[0], z)
+    if lift <= 0 and np.ptp(mean) <= np.quantile(np.ptp(every - mean, axis=1), confidence) + resolution:
         near = np.ones(len(mean), bool)
     else:
         share = NormalDist().cdf(SMOOTHING * z / 2)
-        near = np.quantile(every[:, :1] - every, 1 - share, axis=0) <= resolution
-
-    overrated = every.max(axis=1) - mean[every.argmax(axis=1)]
-    middle = mean[0] - overrated.mean()
-    margin = z * overrated.std(ddof=1)
-    value = float(mean[0])
-    scatter = z * every.std(axis=0, ddof=1)
-    low = min(value - float(scatter[0]), float(middle - margin))
-    high = max(value + float(scatter[0]), float(middle + margin))
-    low = max(low, min(value, 0.0))
+        near = np.quantile(every[:, :1] + lift - every, 1 - share, axis=0) <= allowed
+        near |= hidden
+        near[0] = True
 
     ranges = np.stack([everywhere[near].min(axis=0), everywhere[near].max(axis=0)], axis=1)
     fraction = float(np.mean(near[1 + len(corners) : 1 + len(designs)]))
-    flat = where.freedom > 0 and fraction >= NEARLY_ALL
-    lowest, highest = float((mean - scatter).min()), float((mean + scatter).max())
+    unknown = ""
+    if where.freedom > 0 and fraction >= NEARLY_ALL:
+        lowest, highest_ = float((mean - z * scatter).min()), float((mean + z * scatter).max())
+        unknown = _unknown(value, min(low, lowest), max(high, highest_), resolution, surrogate)
+        unknown = unknown or (evidence.unknown(where.freedom) if evidence is not None else "")
+    worth = (value, low, high) if measured is None else measured
     return Optimum(
         weights=tuple(float(x) for x in best),
-        value=value,
-        low=low,
-        high=high,
+        value=worth[0],
+        low=worth[1],
+        high=worth[2],
         interval=tuple((float(a), float(b)) for a, b in ranges),
         fraction=fraction,
-        flat=flat,
+        flat=where.freedom > 0 and fraction >= NEARLY_ALL and not unknown,
         confidence=confidence,
         ranks=where.ranks,
         objective=objective,
-        unknown=_unknown(value, min(low, lowest), max(high, highest), resolution, surrogate) if flat else "",
+        unknown=unknown,
         box=isinstance(where, Box),
+        predicted=() if measured is None else (value, low, high),
     )
+
+
+def _hidden(evidence: Evidence, points: Array, least: float, z: float) -> NDArray[np.bool_]:
+    """`[points]` whether a point lies beside a design that may be as good as the best, where the ensemble misses designs.
+
+    Between two designs that it misses by more than their noise, any value is possible up to that of the better one.
+    """
+    error = np.sqrt(evidence.variances / evidence.rounds)
+    missed = np.abs(evidence.missed) > z * error
+    good = evidence.means + z * error + evidence.grid >= least
+    nearest, beside = evidence.beside(points)
+    found: NDArray[np.bool_] = np.any(beside & missed[nearest], axis=1) & np.any(beside & good[nearest], axis=1)
+    return found
 
 
 def _unknown(value: float, lowest: float, highest: float, resolution: float, surrogate: Ensemble) -> str:
@@ -323,6 +380,12 @@ def _unknown(value: float, lowest: float, highest: float, resolution: float, sur
 def _closer(designs: Array, best: Array) -> list[Array]:
     """The candidates drawn towards the best, at several distances: a sample of many ranks has hardly a point near it."""
     return [best + part * (designs - best) for part in (0.5, 0.2, 0.1, 0.05, 0.02)]
+
+
+def highest(surrogate: Ensemble, where: Polytope, points: int = 1001, starts: int = 32, seed: int = 0) -> Array:
+    """`[n]` where the ensemble's mean is highest; see `find_optimum` for the arguments."""
+    best = ascend_mean(surrogate, np.concatenate(looked_at(where, points, seed)), where, starts)
+    return np.where(best < DUST, 0.0, np.where(best > 1 - DUST, 1.0, best))
 
 
 def ascend_mean(surrogate: Ensemble, designs: Array, where: Polytope, starts: int = 32) -> Array:

@@ -6,20 +6,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from scipy.special import stdtrit
 
-from allpay.acquisition import next_designs
+from allpay.acquisition import next_designs, overlooked, rivals
 from allpay.ascent import mirror_ascent, polish
 from allpay.devices import check_devices
 from allpay.errors import AllpayError
+from allpay.evidence import Evidence
 from allpay.game import Array, Game, Private, Setting
 from allpay.learners import run_seeds
 from allpay.learners.base import outcome_from
-from allpay.optimum import Optimum, find_optimum
+from allpay.optimum import Optimum, find_optimum, highest
 from allpay.outcome import Outcome, Verdict
 from allpay.progress import Reporter, Silent
 from allpay.simplex import looked_at
 from allpay.study.store import Store
-from allpay.study.study import CHECKING, CHOOSING, TRAINING, DesignSpace, Study
+from allpay.study.study import CHECKING, CHOOSING, LOOKING, TRAINING, DesignSpace, Study
 from allpay.study.sweep import Sweep, run
 from allpay.surrogate import FEWEST_DESIGNS, QUICK, Surrogate, fit_surrogate
 from allpay.theory import Equilibrium, design_objective, equilibrium
@@ -32,6 +34,9 @@ ASCENTS = 8
 
 ITERATIONS = 20
 """How many steps of ascent each of these is given, before the best of them is polished."""
+
+MOST_RIVALS = 8
+"""At how many candidates, at most, fresh rounds look before one is recommended."""
 
 REFINED_DESIGNS = 5
 """On how many designs the bid grid is refined to see what it hides."""
@@ -82,9 +87,10 @@ class Result:
         sweep: the study and all its rounds.
         surrogate: the ensemble fitted to them.
         optimum: the best design by the ensemble, with its uncertainty.
+        grid: what the grids of bids and values leave open, in units of the objective.
         resolution: the least difference that counts, in units of the objective: the larger of the error of the grids and of
             what a fresh simulation of as many rounds could tell from chance.
-        checked: the objective at the best design, in fresh rounds with seeds not used before.
+        checked: the objective at the best design, in fresh rounds with seeds not used before; `optimum` has its interval.
         check: the outcome of these rounds.
         exact: the objective of the equilibrium at the best design; None where there is no closed form.
         exact_best: the best design by theory; None where there is no closed form for any.
@@ -100,6 +106,7 @@ class Result:
     exact: float | None
     exact_best: ExactBest | None
     seconds: float
+    grid: float = 0.0
 
 
 def check_enough(study: Study) -> None:
@@ -109,6 +116,7 @@ def check_enough(study: Study) -> None:
             f"a surrogate needs at least {FEWEST_DESIGNS} designs to fit: got samples {study.samples}; take more, or look at "
             "one design with allpay simulate"
         )
+    _ = study.space.polytope.corners  # what takes too much memory is said now
 
 
 @np.errstate(under="ignore")  # whatever the user has set: a probability of 1e-400 is 0
@@ -140,11 +148,13 @@ def design(
         sweep = run(study, folder, reporter.advance, workers=workers, scheduler=scheduler, choose=choose)
     with reporter.stage(f"{study.space.rule}, {study.learner.name}: fitting, ascending, checking"):
         surrogate = fit_surrogate(sweep.weights, sweep.values(), seed=study.seed)
-        resolution = max(grid_resolution(sweep), sampling_resolution(sweep, surrogate))
-        optimum = optimum_of(study, surrogate, resolution)
-        seeds = run_seeds(study.seed, 1, study.rounds, CHECKING)
-        check = outcome_from(study.learner, [study.game(optimum.weights)], seeds)
+        grid = grid_resolution(sweep)
+        resolution = max(grid, sampling_resolution(sweep, surrogate))
+        evidence = Evidence(sweep.weights, sweep.values(), surrogate.held_out, grid)
+        best, evidence = look_again(study, surrogate, evidence)
+        check = outcome_from(study.learner, [study.game(best)], run_seeds(study.seed, 1, study.rounds, CHECKING))
         checked = Estimate(tuple(objective_of(check, study.objective)[0].tolist()))
+        optimum = measured_optimum(study, surrogate, evidence, resolution, best, check)
         assert study.setting is not None
         exact = equilibrium(study.game(optimum.weights))
         exact_best = best_in_theory(study.space, study.setting, study.objective)
@@ -158,6 +168,7 @@ def design(
         exact=None if exact is None else float(getattr(exact, study.objective.replace("-", "_"))),
         exact_best=exact_best,
         seconds=time.perf_counter() - start,
+        grid=grid,
     )
 
 
@@ -173,11 +184,77 @@ def optimum_of(study: Study, surrogate: Surrogate, resolution: float = 0.0) -> O
     )
 
 
+def look_again(study: Study, surrogate: Surrogate, evidence: Evidence) -> tuple[tuple[float, ...], Evidence]:
+    """The design to recommend, after fresh rounds at the best few candidates, and the evidence with these.
+
+    The candidates are where the ensemble's mean is highest and where it may underrate designs (`allpay.acquisition.rivals`).
+    Each is judged by its prediction and its fresh rounds, weighted by their precision; what it brought in the sweep does not
+    count, for it may be a candidate because of that. What the winner is worth is for other rounds to say, since it was chosen
+    by these.
+    """
+    polytope = study.space.polytope
+    count = min(MOST_RIVALS, 2 + len(evidence.means) // 8)
+    best = highest(surrogate, polytope, seed=study.seed)
+    candidates = rivals(surrogate, evidence, polytope, best, count, study.seed) if polytope.freedom else best[None]
+    if len(candidates) == 1:
+        return tuple(best.tolist()), evidence
+    seeds = run_seeds(study.seed, len(candidates), study.rounds, LOOKING)
+    looked = outcome_from(study.learner, [study.game(weights) for weights in candidates], seeds)
+    fresh = Evidence(candidates, objective_of(looked, study.objective), surrogate.predict(candidates)[0])
+    error = surrogate.predict(candidates)[1] ** 2 + evidence.misfit(candidates) ** 2
+    noise = evidence.variances[evidence.near(candidates)].mean(axis=1) / study.rounds
+    score = (fresh.held_out * noise + fresh.means * error) / (noise + error)
+    return tuple(candidates[int(np.argmax(score))].tolist()), evidence.joined(fresh)
+
+
+def measured_optimum(
+    study: Study,
+    surrogate: Surrogate,
+    evidence: Evidence,
+    resolution: float,
+    weights: tuple[float, ...],
+    check: Outcome,
+    confidence: float = 0.9,
+) -> Optimum:
+    """The answer for some weights, worth what their fresh rounds bring.
+
+    The interval of the value is that of the mean of these rounds, widened on either side by what the grids leave open, and
+    without what nobody can pay.
+    """
+    rounds = objective_of(check, study.objective)[0]
+    at, value = np.array(weights), float(rounds.mean())
+    half = evidence.half_width(at, rounds, confidence) + evidence.grid
+    most = most_payable(study, check.games[0]) if rounds.max() <= most_payable(study, check.games[0]) else math.inf
+    low, high = max(value - half, min(value, 0.0)), min(value + half, most)
+    fresh = Evidence(at[None], rounds[None], surrogate.predict(at[None])[0])
+    return find_optimum(
+        surrogate,
+        study.space.bidders,
+        polytope=study.space.polytope,
+        confidence=confidence,
+        resolution=resolution,
+        objective=study.objective,
+        evidence=evidence.joined(fresh),
+        at=at,
+        measured=(value, low, high),
+        most=most,
+        seed=study.seed,
+    )
+
+
+def most_payable(study: Study, game: Game) -> float:
+    """More than this no outcome of a game can be worth: every bidder bids the most that is allowed."""
+    if study.objective != "revenue":
+        return game.top_bid
+    return game.top_bid * float(sum(game.mechanism.payments))
+
+
 def choose_next(sweep: Sweep, count: int) -> Array | str:
     """The designs that an active study simulates next, or why it needs no more; see `allpay.study.sweep.Choose`.
 
-    An ensemble is fitted to all that has been found, and its bounds are ascended (`allpay.acquisition`). The study stops
-    when the interval of the best value is narrower than its precision, both by this ensemble and by the one that the answer
+    An ensemble is fitted to all that has been found, and its bounds are ascended; of several designs one goes where the
+    ensemble would not look (`allpay.acquisition`). The study stops when the interval of the best value that is predicted is
+    narrower than its precision, both by this ensemble and by the one that the answer
     will come from.
 
     Raises:
@@ -189,10 +266,17 @@ def choose_next(sweep: Sweep, count: int) -> Array | str:
         width = _width(study, fit_surrogate(weights, values, study.seed))
         if width < study.precision:
             return (
-                f"the interval of the best value is {width:.2g} of it wide, within the precision of {study.precision:g}"
+                f"the interval predicted of the best value is {width:.2g} of it wide, "
+                f"within the precision of {study.precision:g}"
             )
     seed = np.random.SeedSequence(study.seed, spawn_key=(CHOOSING, len(weights)))
-    return next_designs(surrogate, study.space.polytope, weights, count, int(seed.generate_state(1)[0]))
+    drawn = int(seed.generate_state(1)[0])
+    if count == 1:
+        return next_designs(surrogate, study.space.polytope, weights, 1, drawn)
+    chosen = next_designs(surrogate, study.space.polytope, weights, count - 1, drawn)
+    evidence = Evidence(weights, values, surrogate.held_out)
+    other = overlooked(evidence, study.space.polytope, np.concatenate([weights, chosen]), drawn)
+    return np.concatenate([chosen, other[None]])
 
 
 def _width(study: Study, surrogate: Surrogate) -> float:
@@ -206,8 +290,11 @@ def objective_of(outcome: Outcome, objective: str) -> Array:
     return outcome.highest_bid if objective == "highest-bid" else outcome.revenue
 
 
-def coarseness(game: Game, exact: Equilibrium | None, revenue: float) -> str | None:
-    """A sentence for the user where the grid of a game is too coarse to stand for continuous bids and values, else None."""
+def coarseness(game: Game, exact: Equilibrium | None, revenue: float, settled: float = 1.0) -> str | None:
+    """A sentence for the user where the grid of a game is too coarse to stand for continuous bids and values, else None.
+
+    What `settled` is, the share of rounds that converged, says whether the grid is to blame for revenue that is off.
+    """
     if exact is None:
         return None
     top, step = float(exact.bid[-1]), game.top_bid / (game.bid_levels - 1)
@@ -221,10 +308,11 @@ def coarseness(game: Game, exact: Equilibrium | None, revenue: float) -> str | N
         kinds, remedy = (
             ("bids", "--bid-levels") if game.values.exact else ("bids and values", "--bid-levels and --value-levels")
         )
-        return (
-            f"Revenue is {off:.0%} off the closed form, which is for continuous {kinds}: "
-            f"if the rounds converged, the grid is too coarse; give more {remedy}."
-        )
+        text = f"Revenue is {off:.0%} off the closed form, which is for continuous {kinds}"
+        if settled == 1:
+            return f"{text}: the grid is too coarse; give more {remedy}."
+        which = "no round" if settled == 0 else "not every round"
+        return f"{text}; since {which} converged, this need not be the grid's doing."
     return None
 
 
@@ -233,8 +321,8 @@ def grid_resolution(sweep: Sweep) -> float:
 
     A few designs are learned again with steps half as wide. An error of first order in the step is twice the change that
     this makes, and the comparison of two designs can be wrong by as much: the largest such error among them is returned.
-    Designs under which all rounds converged are preferred, for elsewhere the change is not the grid's alone. It is 0 for
-    learners whose grid is a part of their game.
+    Designs under which all rounds converged are preferred, for elsewhere the change is not the grid's alone. Of a change only
+    what goes beyond the chance between rounds counts. It is 0 for learners whose grid is a part of their game.
     """
     study = sweep.study
     setting = study.setting
@@ -255,8 +343,19 @@ def grid_resolution(sweep: Sweep) -> float:
     chosen = order[np.linspace(0, len(order) - 1, min(REFINED_DESIGNS, len(order))).astype(int)]
     seeds = run_seeds(study.seed, chosen.tolist(), min(study.rounds, 3), TRAINING)
     refined = outcome_from(study.learner, [finer.game(sweep.weights[d]) for d in chosen], seeds)
-    coarse = sweep.values()[chosen, : seeds.shape[1]]
-    return 2.0 * float(np.abs(objective_of(refined, study.objective).mean(axis=1) - coarse.mean(axis=1)).max())
+    changes = objective_of(refined, study.objective) - sweep.values()[chosen, : seeds.shape[1]]
+    return 2.0 * beyond_chance(changes)
+
+
+def beyond_chance(changes: Array) -> float:
+    """The largest mean change of some designs `[designs, rounds]`, less what the scatter of rounds alone would make of it in 19
+    of 20 cases; with one round, all of it."""
+    designs, rounds = changes.shape
+    largest = float(np.abs(changes.mean(axis=1)).max())
+    if rounds == 1:
+        return largest
+    error = float(np.sqrt(changes.var(axis=1, ddof=1).mean() / rounds))
+    return max(0.0, largest - float(stdtrit(designs * (rounds - 1), 1 - 0.025 / designs)) * error)
 
 
 def sampling_resolution(sweep: Sweep, surrogate: Surrogate) -> float:

@@ -6,15 +6,17 @@ sum to 1 in each block. The ordered simplex is one block; the box has a block of
 """
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import combinations, product
+from itertools import chain, combinations
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from allpay.errors import AllpayError, one_of
+from allpay.errors import AllpayError, one_of, short
+from allpay.memory import check_memory
 from allpay.scalars import plain_fields, real
 
 Array = NDArray[np.float64]
@@ -22,12 +24,22 @@ Array = NDArray[np.float64]
 SAMPLINGS = ("uniform", "sobol", "grid")
 """How designs can be spread: at random, by scrambled Sobol points, or the averages of so many corners."""
 
+MOST_SOBOL = 21_201
+"""So many numbers a Sobol point can have (Joe & Kuo 2008)."""
+
+LOOKED_AT = 2000
+"""About as many designs as are held as coordinates on the corners at once."""
+
 TOLERANCE = 1e-6
 """How far a design may lie outside its polytope by rounding."""
 
 
 SHOWN = 1e-6
 """A weight below this is shown as 0."""
+
+
+FEW_ZEROS = 4
+"""Up to so many zeros at the end of a row of weights are written out."""
 
 
 def shown(weights: ArrayLike, digits: int = 3) -> str:
@@ -44,7 +56,7 @@ def shown(weights: ArrayLike, digits: int = 3) -> str:
     carrying = len(numbers)
     while carrying > 0 and numbers[carrying - 1] == "0":
         carrying -= 1
-    if len(numbers) - carrying > 4:
+    if len(numbers) - carrying > FEW_ZEROS:
         numbers = [*numbers[:carrying], "0", "…", "0"]
     return "(" + ", ".join(numbers) + ")"
 
@@ -128,7 +140,22 @@ def to_sticks(coordinates: ArrayLike) -> Array:
 
 def _check_ranks(n: int, m: int) -> None:
     if not 1 <= m <= n:
-        raise AllpayError(f"between 1 and {n} of {n} ranks can carry weight: got {m}")
+        raise AllpayError(too_many_ranks(m, n, 1))
+
+
+def too_many_ranks(m: int, n: int, least: int) -> str:
+    """Why m of n ranks cannot carry weight, at least so many of which must."""
+    text = f"between {least} and {n:,} ranks of {n:,} can carry weight: got {short(m)}"
+    return f"{text}, which need {short(m)} bidders or more" if m > n else text
+
+
+def _check_corners(corners: int, ranks: int, n: int) -> None:
+    """Raise AllpayError if so many corners, and designs as coordinates on them, take more memory than there may be."""
+    check_memory(
+        8 * corners * (3 * n + LOOKED_AT),
+        f"the {corners:,} corners of designs of {ranks:,} ranks (prizes) for {n:,} bidders",
+        "give fewer ranks, or no bounds on the weights",
+    )
 
 
 # Polytopes ------------------------------------------------------------------------------------------------------------
@@ -232,6 +259,8 @@ class OrderedSimplex:
                 side = f"above {low:.4g}" if sign > 0 else f"below {high:.4g}"
                 raise AllpayError(f"the first weight of any design lies {side}: got {words} {bound:g}")
             if np.any(sign * (first - bound) > 0):
+                below = int(np.sum(sign * (first - bound) < 0))
+                _check_corners(below + below * (self.m - below), self.m, self.n)
                 cut = _Cut(sign * first, sign * bound)
                 if cut.volume[-1, -1] == 0:
                     raise AllpayError(f"hardly any design has a first weight {words} {bound:g}: give another bound")
@@ -251,6 +280,8 @@ class OrderedSimplex:
 
     @cached_property
     def corners(self) -> Array:
+        if self._cut is None:
+            _check_corners(self.m, self.m, self.n)
         alone = np.eye(self.m) if self._cut is None else self._cut.corners
         return self._from_simplex(alone)[None]
 
@@ -315,7 +346,7 @@ class Box:
         for bounds in ("low", "high"):
             object.__setattr__(self, bounds, tuple(real(f"a {bounds} bound", x) for x in getattr(self, bounds)))
         if not 1 <= len(self.low) == len(self.high) <= self.n:
-            raise AllpayError(f"between 1 and {self.n} of {self.n} ranks can carry weight: got {len(self.low)}")
+            raise AllpayError(too_many_ranks(len(self.low), self.n, 1))
         for rank, (low, high) in enumerate(zip(self.low, self.high, strict=True), start=1):
             if not 0 <= low < high < math.inf:
                 raise AllpayError(f"weight {rank} needs bounds 0 ≤ low < high: got {low:g} and {high:g}")
@@ -335,6 +366,7 @@ class Box:
     @cached_property
     def corners(self) -> Array:
         m = len(self.low)
+        _check_corners(2 * m, m, self.n)
         ends = np.zeros((m, 2, self.n))
         ends[np.arange(m), :, np.arange(m)] = np.stack([self.low, self.high], axis=1)
         return ends
@@ -503,17 +535,31 @@ def grid(polytope: Polytope, most: int) -> Array:
     blocks, corners, _ = polytope.corners.shape
     if corners == 1:
         return polytope.weights(np.ones((1, blocks, 1)))
-    parts = 0
-    while math.comb(parts + corners, corners - 1) ** blocks <= most:
-        parts += 1
+    # of 1, 2, … parts, how many leave so few points
+    parts = bisect_left(range(1, most + 2), most + 1, key=lambda parts: _points(parts, corners, blocks))
     if parts == 0:
-        raise AllpayError(f"a grid has at least the {corners**blocks:,} corners of the space: got {most:,} designs")
-    bars = np.array(list(combinations(range(parts + corners - 1), corners - 1)))
+        least = f"{corners:,}" if blocks == 1 else f"{corners}^{blocks:,}"
+        raise AllpayError(
+            f"a grid has at least the {least} corners of the space: got {most:,} designs; give more samples"
+        )
+    points = _points(parts, corners, blocks)
+    check_memory(
+        8 * points * (4 * polytope.corners.shape[2] + 4 * blocks * corners),
+        f"a grid of {points:,} designs of {polytope.ranks:,} ranks (prizes)",
+        "give fewer samples",
+    )
+    bars = np.fromiter(chain.from_iterable(combinations(range(parts + corners - 1), corners - 1)), int)
+    bars = bars.reshape(-1, corners - 1)
     shares = np.diff(bars, axis=1, prepend=-1, append=parts + corners - 1) - 1  # stars between bars, [points, corners]
-    every = np.array(list(product(range(len(shares)), repeat=blocks)))
+    every = np.stack(np.unravel_index(np.arange(points), (len(shares),) * blocks), axis=-1)
     designs = polytope.weights(shares[every] / parts)
     _, first = np.unique(designs.round(12), axis=0, return_index=True)
     return designs[np.sort(first)]
+
+
+def _points(parts: int, corners: int, blocks: int) -> int:
+    """How many averages of so many corners there are."""
+    return math.comb(parts + corners - 1, corners - 1) ** blocks
 
 
 def looked_at(polytope: Polytope, count: int = 501, seed: int = 0) -> tuple[Array, Array]:

@@ -34,7 +34,7 @@ PENALTIES = 10.0 ** np.arange(-8.0, 2.5, 0.5)
 """From which the penalty of the trend is chosen."""
 
 
-_NUMBERS = ("centre", "scale", "level", "unit", "r2", "rmse")
+_NUMBERS = ("centre", "scale", "level", "unit", "r2", "rmse", "held_out")
 """Fields of a surrogate beside its networks and its trend."""
 
 
@@ -93,6 +93,7 @@ class Surrogate:
         r2: share of the variance between design means that held-out predictions explain; 0 where there is no variance.
         rmse: root mean square of held-out prediction minus design mean, in units of the objective; it includes the noise
             of the design means themselves.
+        held_out: `[designs]` what the members that have not seen a design predict for it.
     """
 
     networks: Network
@@ -103,6 +104,7 @@ class Surrogate:
     r2: float
     rmse: float
     trend: Trend
+    held_out: Array
 
     def members(self, weights: ArrayLike) -> Array:
         """`[members, points]` what each member predicts at the weights `[points, n]`."""
@@ -241,10 +243,11 @@ def fit_surrogate(
         *((*layers[:-1], layers[-1] * np.float32(size)) for layers in (networks.matrices, networks.biases))
     )
 
-    fitted = Surrogate(networks, centre, scale, level, unit, 0.0, 0.0, trend)
-    guesses = fitted._scaled(*fitted._inputs(w))
-    square = float(np.mean((np.sum(guesses * held, axis=0) / np.sum(held, axis=0) - scaled) ** 2))
-    return replace(fitted, r2=1.0 - square if unit > 0 else 0.0, rmse=unit * square**0.5)
+    fitted = Surrogate(networks, centre, scale, level, unit, 0.0, 0.0, trend, scaled)
+    held_out = np.sum(fitted._scaled(*fitted._inputs(w)) * held, axis=0) / np.sum(held, axis=0)
+    square = float(np.mean((held_out - scaled) ** 2))
+    r2 = 1.0 - square if unit > 0 else 0.0
+    return replace(fitted, r2=r2, rmse=unit * square**0.5, held_out=level + unit * held_out)
 
 
 def _resample(designs: int, members: int, folds: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:

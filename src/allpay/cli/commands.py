@@ -46,7 +46,7 @@ from allpay.cli.options import (
     Weights,
     Workers,
 )
-from allpay.cli.results import labelled
+from allpay.cli.results import labelled, without_empty
 from allpay.cli.running import design_by_theory, run_studies, simulate_study
 from allpay.errors import AllpayError, one_of
 from allpay.files import in_shell
@@ -65,6 +65,12 @@ app = typer.Typer(
     "designs bring, mirror ascent finds the best one, and fresh simulation and theory check it.",
 )
 
+OF_THEORY = {
+    *("rule", "bidders", "values", "distribution", "max_bid", "overbidding", "cost_power", "risk_aversion"),
+    *("prizes", "box", "first_at_most", "first_at_least", "last_at_least", "objective", "method", "as_json"),
+}
+"""The options of `design` that the exact optimum depends on, and what prints it."""
+
 Command = TypeVar("Command", bound=Callable[..., None])
 
 
@@ -75,6 +81,7 @@ def command(function: Command) -> Command:
 
 
 @app.callback()
+@in_one_line
 def program(
     version: Annotated[bool, typer.Option("--version", help="say which version this is")] = False,
 ) -> None:
@@ -170,6 +177,9 @@ def design(
     from allpay.learners import learner as named
     from allpay.study import DesignSpace, Study
 
+    n = 3 if bidders is None else bidders
+    if prizes is not None and prizes > n >= 2:
+        raise AllpayError(f"--prizes {prizes} needs --bidders {prizes} or more: got {n}")
     bidding = named(learner, iterations=iterations, exploration=exploration, bids=bids, tolerance=tolerance)
     section = game_section(
         values, distribution, value_levels, bid_levels, max_bid, overbidding, cost_power, risk_aversion
@@ -177,7 +187,7 @@ def design(
     study = Study(
         DesignSpace(
             rule,
-            3 if bidders is None else bidders,
+            n,
             prizes,
             "box" if box else "simplex",
             first_at_most,
@@ -195,24 +205,12 @@ def design(
         precision=precision,
     )
     if one_of("method", method, ("surrogate", "theory")) == "theory":
-        for name in (
-            "learner",
-            "samples",
-            "sampling",
-            "strategy",
-            "precision",
-            "rounds",
-            "iterations",
-            "exploration",
-            "bids",
-            "tolerance",
-            "out",
-            "workers",
-            "scheduler",
-        ):
-            source = context.get_parameter_source(name)
-            if source is not None and source.name == "COMMANDLINE":
-                raise AllpayError(f"--{name} has no effect with --method theory, which simulates nothing: leave it out")
+        for option in context.command.params:
+            source = context.get_parameter_source(str(option.name))
+            if option.name not in OF_THEORY and source is not None and source.name == "COMMANDLINE":
+                raise AllpayError(
+                    f"{option.opts[0]} has no effect with --method theory, which simulates nothing: leave it out"
+                )
         design_by_theory(study, as_json)
         return
     study.game(study.designs[0])  # what the options get wrong is said before anything is computed or written
@@ -350,7 +348,7 @@ def export(
             tables.append(labelled(table, study) if len(studies) > 1 else table)
     if not tables:
         raise AllpayError(f"{folder} has no finished rounds yet: allpay resume {in_shell(folder)}")
-    table = pl.concat(tables)
+    table = without_empty(pl.concat(tables), studies.values())
     content = io.BytesIO()
     if file_format == "csv":
         table.write_csv(content)
@@ -388,6 +386,7 @@ def equilibrium(
     """The symmetric equilibrium of one design on continuous bids, by theory."""
     from allpay.game import Setting
     from allpay.report.curves import bids_in_words, draw_equilibrium
+    from allpay.report.words import significant
     from allpay.theory import equilibrium as solve
     from allpay.theory import why_no_equilibrium
 
@@ -406,10 +405,11 @@ def equilibrium(
     if found is None:
         typer.echo(f"No closed form for this design: {reason}")
         return
-    typer.echo(f"revenue      {found.revenue:.6f}\nhighest bid  {found.highest_bid:.6f}  (expected)")
-    typer.echo(f"payoff       {found.payoff:.6f}  (expected utility of one bidder)")
+    typer.echo(f"revenue      {significant(found.revenue, 6)}")
+    typer.echo(f"highest bid  {significant(found.highest_bid, 6)}  (expected)")
+    typer.echo(f"payoff       {significant(found.payoff, 6)}  (expected utility of one bidder)")
     if found.pooled_from is not None:
-        typer.echo(f"pooled from  {found.pooled_from:.6f}  (from this quantile on all bid the cap)")
+        typer.echo(f"pooled from  {significant(found.pooled_from, 6)}  (from this quantile on all bid the cap)")
     typer.echo("")
     typer.echo(bids_in_words(game, found))
 
@@ -467,9 +467,11 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Run every game whose equilibrium is known through theory, payoffs, sampled auctions and learners, and compare."""
+    from allpay.learners.base import check_seed
     from allpay.verify import verify as run_checks
     from allpay.verify.page import as_page, as_text
 
+    check_seed(seed)
     if markdown is not None:
         markdown.parent.mkdir(parents=True, exist_ok=True)
     with reporting("cases") as reporter:

@@ -3,6 +3,7 @@
 import codecs
 import errno
 import functools
+import inspect
 import io
 import json
 import logging
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 
 from allpay.cli.stopping import Terminated, status_of
-from allpay.errors import AllpayError
+from allpay.errors import LONGEST, AllpayError, one_line, short, shortened
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -41,6 +42,20 @@ NOT_WRITTEN = {errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG, getattr(errno,
 """What the system says where output cannot be written."""
 
 
+NOT_A_PLACE = {
+    errno.ENAMETOOLONG,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ENOENT,
+    errno.EEXIST,
+    errno.ELOOP,
+    errno.EINVAL,
+}
+"""What the system says of a path that is wrong, where another would do."""
+
+SIZES = ("samples", "rounds", "bidders", "value_levels", "bid_levels", "iterations", "workers")
+"""The options that say how much memory a command takes."""
+
 PLAINER = {
     "Input should be a valid integer, unable to parse string as an integer": "it must be a whole number",
     "Input should be a valid number, unable to parse string as a number": "it must be a number",
@@ -56,10 +71,35 @@ def in_one_line(function: Callable[..., None]) -> Callable[..., None]:
         if sys.stdout is None:
             fail("stdout is closed: send it to a file, or to /dev/null", FAILED)
         with ending_in_one_line():
-            function(*args, **options)
+            try:
+                function(*args, **options)
+            except MemoryError as error:
+                fail(out_of_memory(error, function, options), FAILED)
             sys.stdout.flush()
 
     return wrapped
+
+
+def out_of_memory(error: MemoryError, function: Callable[..., None], options: Mapping[str, Any]) -> str:
+    """What to say where memory is full: which sizes the command was given, or which it has."""
+    detail = f" ({shortened(str(error), 100)})" if str(error) else ""
+    usual = inspect.signature(function).parameters
+    given = [name for name in SIZES if name in options and options[name] != usual[name].default]
+    if given:
+        asked = [f"--{name.replace('_', '-')} (got {short(options[name])})" for name in given]
+        remedy = f"take fewer {' or '.join(asked)}"
+    elif "rounds" in options:
+        remedy = f"take fewer {'samples, ' if 'samples' in options else ''}bidders, values, bids or rounds"
+    elif "workers" in options:  # of a study file or folder
+        remedy = "take fewer samples, rounds, bidders, values or bids in the study"
+    else:
+        remedy = "close other programs, or take a machine with more"
+    return f"out of memory{detail}: {remedy}"
+
+
+def _path(name: object) -> str:
+    """A path in words, shortened."""
+    return shortened(one_line(os.fsdecode(name) if isinstance(name, bytes) else str(name)), 120)
 
 
 @contextmanager
@@ -78,14 +118,19 @@ def ending_in_one_line() -> Iterator[None]:
         raise typer.Exit(0) from None
     except OSError as error:
         if error.filename is not None:
-            fail(f"cannot use {error.filename}: {error.strerror}; choose another place", FAILED)
+            status = BAD_INPUT if error.errno in NOT_A_PLACE else FAILED
+            fail(f"cannot use {_path(error.filename)}: {error.strerror}; choose another place", status)
         if error.errno not in NOT_WRITTEN:
             raise
         discard_output()
         fail(f"cannot write the results: {error.strerror}; send stdout elsewhere", FAILED)
     except MemoryError as error:
-        detail = f" ({error})" if str(error) else ""
-        fail(f"out of memory{detail}: take fewer bidders, values, bids or rounds", FAILED)
+        detail = f" ({shortened(str(error), 100)})" if str(error) else ""
+        fail(f"out of memory{detail}: close other programs, or take a machine with more", FAILED)
+    except ValueError as error:
+        if "null byte" not in str(error) and "null character" not in str(error):
+            raise
+        fail("a path has a null character in it: choose another place", BAD_INPUT)
 
 
 def discard_output() -> None:
@@ -95,9 +140,10 @@ def discard_output() -> None:
 
 
 def fail(message: str, status: int) -> NoReturn:
-    """End the program with one line."""
+    """End the program with one line: of an error at most `LONGEST` characters, but how to go on is told in full."""
+    line = f"allpay: {message}"
     with suppress(OSError):  # where stderr cannot be written, the status must do
-        typer.echo(f"allpay: {message}", err=True)
+        typer.echo(line if status in SIGNALLED else shortened(one_line(line), LONGEST), err=True)
     raise typer.Exit(status)
 
 
@@ -172,11 +218,12 @@ def usage_in_one_line(error: Exception, arguments: Sequence[str]) -> str | None:
         word for argument in arguments for word in (argument.split("=", 1) if argument[:2] == "--" else [argument])
     ]
     given = [value for name, value in pairwise(words) if name in names]
-    got = f": got {given[-1]}" if given else ""
-    told = " ".join(say().split()).rstrip(".")
+    got = f": got {shortened(one_line(given[-1]), 60)}" if given else ""
+    told = one_line(say()).rstrip(".")
     for parsers, plainer in PLAINER.items():
         told = told.replace(parsers, plainer)
-    return f"allpay: {told}{got}; see {context.command_path if context else 'allpay'} --help"
+    see = f"{got}; see {context.command_path if context else 'allpay'} --help"
+    return shortened(f"allpay: {told}", LONGEST - len(see)) + see
 
 
 def print_json(values: Mapping[str, Any]) -> None:

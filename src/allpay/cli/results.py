@@ -1,6 +1,7 @@
 """What `--json` and a study's folder get of the results."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +25,14 @@ def result_values(result: "Result") -> dict[str, Any]:
         "learner": study.learner.name,
         "objective": study.objective,
         "best": {"weights": best.weights, "value": best.value, "low": best.low, "high": best.high},
+        "predicted": dict(zip(("value", "low", "high"), best.prediction, strict=True)),
         "interval": best.interval[0] if study.space.line else best.interval,
         "flat": best.flat,
+        "unknown": best.unknown,
         "sentence": best.sentence,
         "confidence": best.confidence,
         "resolution": result.resolution,
+        "grid": result.grid,
         "checked": {"mean": result.checked.mean, "stderr": result.checked.stderr, "rounds": result.checked.rounds},
         "surrogate": {"r2": result.surrogate.r2, "rmse": result.surrogate.rmse},
         "equilibrium": result.exact,
@@ -56,7 +60,8 @@ def write_results(results: "list[Result]", out: Path, reporter: Any) -> list[str
     from allpay.versions import versions
 
     with reporter.stage("writing figure and tables"):
-        rounds = pl.concat([labelled(r.sweep.table, r.sweep.study) for r in results])
+        table = pl.concat([labelled(r.sweep.table, r.sweep.study) for r in results])
+        rounds = without_empty(table, [r.sweep.study for r in results])
         text = summary_of(results)
         values = {
             "versions": versions(),
@@ -91,6 +96,14 @@ def summary_of(results: "list[Result]") -> str:
     from allpay.report.tables import as_text
 
     return summarise(results[0]) if len(results) == 1 else f"{summarise_all(results)}\n\n{as_text(results)}"
+
+
+def without_empty(table: "DataFrame", studies: "Iterable[Study]") -> "DataFrame":
+    """The rows of studies, without the weights of ranks that may carry none in any of them."""
+    ranks = max(study.space.dimension for study in studies)
+    return table.drop(
+        [name for name in table.columns if name[0] == "w" and name[1:].isdigit() and int(name[1:]) > ranks]
+    )
 
 
 def labelled(table: "DataFrame", study: "Study") -> "DataFrame":

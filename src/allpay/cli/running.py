@@ -19,6 +19,9 @@ from allpay.files import in_shell
 WIDE = 1000
 """Letters of a line: numbers are never cut to fit a terminal, which breaks long lines itself."""
 
+MOST_WORKERS = 10_000
+"""More processes than this are refused: no machine has as many cores."""
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -52,7 +55,7 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
             seconds = time.perf_counter() - start
             game = outcome.games[0]
             exact = equilibrium(game)
-            note = coarseness(game, exact, float(outcome.revenue.mean()))
+            note = coarseness(game, exact, float(outcome.revenue.mean()), float(outcome.converged.mean()))
             estimates = {
                 name: Estimate(tuple(getattr(outcome, name)[0].tolist()))
                 for name in ("revenue", "highest_bid", "exploitability", "realised_revenue", "realised_highest_bid")
@@ -112,6 +115,7 @@ def simulated_in_words(
     from rich.table import Table
 
     from allpay.game import Private
+    from allpay.report.words import significant
     from allpay.simplex import shown
     from allpay.theory import why_no_equilibrium
 
@@ -123,15 +127,19 @@ def simulated_in_words(
         "highest_bid": "highest bid",
         "exploitability": "exploitability",
     }
+
+    def told_number(x: float, name: str) -> str:
+        return significant(x, 2 if name == "exploitability" else 4)
+
     for heading in ("round", *names.values(), "verdict"):
         table.add_column(heading, justify="left" if heading == "verdict" else "right")
     for r in range(study.rounds):
-        table.add_row(str(r + 1), *(f"{estimates[n].rounds[r]:.4f}" for n in names), outcome.verdicts[0, r])
+        table.add_row(str(r + 1), *(told_number(estimates[n].rounds[r], n) for n in names), outcome.verdicts[0, r])
     table.add_section()
-    table.add_row("mean", *(f"{estimates[n].mean:.4f}" for n in names), style="bold")
-    table.add_row("± s.e.", *("–" if study.rounds == 1 else f"{estimates[n].stderr:.4f}" for n in names))
+    table.add_row("mean", *(told_number(estimates[n].mean, n) for n in names), style="bold")
+    table.add_row("± s.e.", *("–" if study.rounds == 1 else significant(estimates[n].stderr, 2) for n in names))
     if exact is not None:
-        table.add_row("theory", f"{exact.revenue:.4f}", "", f"{exact.highest_bid:.4f}", "0")
+        table.add_row("theory", significant(exact.revenue), "", significant(exact.highest_bid), "0")
     kind = "private" if isinstance(game.values, Private) else "common"
     played = f"{study.space.rule} {shown(study.designs[0].tolist(), 4)}, {game.bidders} bidders, {kind} values"
 
@@ -165,8 +173,17 @@ def run_studies(
     studies: "dict[str, Study]", out: Path | None, workers: int | None, scheduler: str | None, as_json: bool
 ) -> None:
     """The whole pipeline for the studies of a folder, by their folders below it, and what they found on stdout."""
+    from allpay.learners.base import check_count
+
     only = next(iter(studies.values()))
+    if workers is not None:
+        check_count("workers", workers, most=MOST_WORKERS)
     if len(studies) == 1 and only.samples == 1:
+        for option, given in (("--workers", workers), ("--scheduler", scheduler)):
+            if given is not None:
+                raise AllpayError(
+                    f"{option} {given} has no effect on one design, which this process learns: leave it out"
+                )
         simulate_study(only, out, as_json)
         return
     start = time.perf_counter()

@@ -22,10 +22,11 @@ from allpay.auction import Played, play
 from allpay.cores import cores
 from allpay.errors import AllpayError, short
 from allpay.game import Array, Game, Setting, check_game
+from allpay.memory import check_memory
 from allpay.outcome import TOLERANCE, Outcome, fields_of, stake, threshold
 from allpay.payoffs import Evaluation, as_strategy, evaluate, exploitability, quadrature, terms
 from allpay.progress import advance
-from allpay.scalars import plain_fields, whole
+from allpay.scalars import plain_fields, real, whole
 
 Seeds = NDArray[np.uint64]
 Result = TypeVar("Result")
@@ -35,6 +36,18 @@ THREADS = "ALLPAY_THREADS"
 
 MOST_ROUNDS = 100_000
 """More rounds than this are refused: means over them would be finer than any grid."""
+
+MOST_ITERATIONS = 1_000_000_000
+"""More iterations than this are refused: a run of them takes from hours to weeks."""
+
+MOST_SEED = 2**128 - 1
+"""Seeds are at most this: the generator of seeds tells no others apart."""
+
+MOST_AUCTIONS = 10_000_000
+"""More auctions than this to measure a run by are refused: their mean is exact to more digits than are printed."""
+
+MOST_POWER = 30.0
+"""Powers of the number of an iteration are at most this: beyond, sums of them are above what a float can hold."""
 
 MOST_LEARNERS = 10_000
 """More bidders than this are refused where payoffs are exact: the time for them grows faster than their square."""
@@ -105,9 +118,8 @@ def run_seeds(seed: int, designs: int | Sequence[int], rounds: int, stream: int 
         rounds: how many rounds.
         stream: another stream gives other seeds: what a study trains on and what checks it must not share one.
     """
+    check_seed(seed)
     seed, rounds = whole("seed", seed), whole("rounds", rounds)
-    if seed < 0:
-        raise AllpayError(f"seed must be at least 0: got {seed}")
     indices = designs if isinstance(designs, Sequence) else range(whole("designs", designs))
     return np.array(
         [
@@ -121,12 +133,34 @@ def run_seeds(seed: int, designs: int | Sequence[int], rounds: int, stream: int 
     ).reshape(len(indices), rounds)
 
 
+def usual_bytes(bidders: int, values: int, bids: int, runs: int) -> float:
+    """About how many bytes all runs of one design take at once, if they share a strategy and learn on exact payoffs.
+
+    A learner that takes more says so by a method `bytes_needed` of these four numbers.
+    """
+    return 8 * values * bids * (runs + 12 * min(runs, threads()) + 4)
+
+
+def check_room(learner: Learner, bidders: int, values: int, bids: int, rounds: int) -> None:
+    """Raise AllpayError if the rounds of one design take more memory than there may be.
+
+    A table of numbers for every round, value and bid is kept in any case.
+    """
+    needed = getattr(learner, "bytes_needed", usual_bytes)(bidders, values, bids, rounds)
+    check_memory(
+        needed,
+        f"{learner.name} with rounds {rounds:,} of bidders {bidders:,}, value levels {values:,} and bid levels {bids:,}",
+        "give fewer of these",
+    )
+
+
 @np.errstate(under="ignore")  # whatever the user has set: a probability of 1e-400 is 0
 def learn(game: Game, learner: Learner, rounds: int = 10, seed: int = 0) -> Outcome:
     """Independent rounds of learning in one game; the outcome's first dimension has length 1."""
     check_game(game)
     check_learner(learner)
     rounds = check_rounds(rounds)
+    check_room(learner, game.bidders, len(game.value_grid), game.bid_levels, rounds)
     return outcome_from(learner, [game], run_seeds(seed, 1, rounds))
 
 
@@ -472,12 +506,44 @@ to stop (negative: never) and the history (filled) to the iterations taken."""
 def check_self_play(learner: SelfPlay) -> None:
     """Raise AllpayError if what all learners of this kind have is out of bounds."""
     plain_fields(learner)
-    if learner.iterations < 1:
-        raise AllpayError(f"iterations must be at least 1: got {learner.iterations}")
-    if learner.tolerance is not None and not learner.tolerance > 0:
-        raise AllpayError(f"tolerance must be above 0: got {learner.tolerance:g}")
-    if learner.auctions < 1:
-        raise AllpayError(f"auctions must be at least 1: got {learner.auctions}")
+    check_count("iterations", learner.iterations)
+    check_tolerance(learner.tolerance)
+    check_count("auctions", learner.auctions, most=MOST_AUCTIONS)
+
+
+def check_seed(seed: int) -> None:
+    """Raise AllpayError unless it is a seed."""
+    check_count("seed", seed, least=0, most=MOST_SEED)
+
+
+def check_count(what: str, given: int, least: int = 1, most: int = MOST_ITERATIONS) -> None:
+    """Raise AllpayError unless it is a whole number between these bounds, so that time, memory and arithmetic can hold it."""
+    given = whole(what, given)
+    if given < least:
+        raise AllpayError(f"{what} must be at least {least}: got {short(given)}")
+    if given > most:
+        raise AllpayError(f"{what} must be at most {most:,}: got {short(given)}; give fewer")
+
+
+def check_number(what: str, given: float, least: float, most: float, why: str = "") -> None:
+    """Raise AllpayError unless it is a number between these bounds, both included."""
+    given = real(what, given)
+    if not least <= given <= most:
+        raise AllpayError(f"{what} must be from {least:g} to {most:g}: got {short(given)}{f'; {why}' if why else ''}")
+
+
+def check_power(what: str, given: float) -> None:
+    """Raise AllpayError unless a power of the number of an iteration can be summed over a run."""
+    check_number(what, given, 0, MOST_POWER, "sums of higher powers of the iterations overflow")
+
+
+def check_tolerance(given: float | None) -> None:
+    """Raise AllpayError unless a tolerance tells runs that converged from others: it is a part of the top prize."""
+    if given is None:
+        return
+    given = real("tolerance", given)
+    if not 0 < given < 1:
+        raise AllpayError(f"tolerance must be above 0 and below 1, a part of the top prize: got {short(given)}")
 
 
 def self_play(

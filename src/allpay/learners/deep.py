@@ -17,13 +17,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from allpay import progress
-from allpay.errors import AllpayError
 from allpay.game import Array, Game
-from allpay.learners.base import CHECKPOINTS, Seeds, check_batch
+from allpay.learners.base import CHECKPOINTS, Seeds, check_batch, check_count, check_number, check_tolerance
 from allpay.learners.checkpoint import Arrays, Checkpoint, identity
 from allpay.outcome import TOLERANCE, Outcome, fields_of, stake
 from allpay.payoffs import evaluate, exploitability
 from allpay.scalars import plain_fields
+
+MOST_AT_ONCE = 1_000_000
+"""More auctions in a batch, units of a network, or runs in a chunk than this are refused."""
+
+SMALLEST, LARGEST = 1e-9, 1e6
+"""Between these numbers of 32 bits can be multiplied and squared."""
 
 FREQUENCIES = 8
 """How many cosines of the value's quantile a network sees."""
@@ -232,27 +237,38 @@ class DeepLearner(Protocol):
 def check(learner: DeepLearner, *more: str) -> None:
     """Raise AllpayError if a number that all deep learners have, or one of those named, is out of bounds."""
     plain_fields(learner)
-    for name in ("iterations", "batch", "chunk", *more):
-        if getattr(learner, name) < 1:
-            raise AllpayError(f"{name} must be at least 1: got {getattr(learner, name)}")
-    if not 0 < learner.learning_rate < math.inf:
-        raise AllpayError(f"learning_rate must be above 0: got {learner.learning_rate:g}")
-    if learner.tolerance is not None and not learner.tolerance > 0:
-        raise AllpayError(f"tolerance must be above 0: got {learner.tolerance:g}")
+    check_count("iterations", learner.iterations)
+    for name in ("batch", "chunk", *more):
+        check_count(name, getattr(learner, name), most=MOST_AT_ONCE)
+    check_number("learning_rate", learner.learning_rate, 1e-9, 1, "networks do not survive larger steps")
+    check_tolerance(learner.tolerance)
 
 
 def check_unit(learner: DeepLearner, *names: str) -> None:
     """Raise AllpayError if one of these is not a share."""
     for name in names:
-        if not 0 <= getattr(learner, name) <= 1:
-            raise AllpayError(f"{name} must lie in [0, 1]: got {getattr(learner, name):g}")
+        check_number(name, getattr(learner, name), 0, 1)
 
 
 def check_decay(learner: DeepLearner, name: str) -> None:
-    """Raise AllpayError if a number that falls geometrically is not above 0 from first to last."""
+    """Raise AllpayError if a number that falls geometrically is not above 0, and of a usual size, from first to last."""
     for end in (name, f"final_{name}"):
-        if not 0 < getattr(learner, end) < math.inf:
-            raise AllpayError(f"{end} must be above 0: got {getattr(learner, end):g}")
+        check_number(end, getattr(learner, end), SMALLEST, LARGEST)
+
+
+def bytes_needed(learner: DeepLearner, outputs: int, bidders: int, values: int, bids: int, runs: int) -> float:
+    """About how many bytes all runs of one design take at once, see `usual_bytes`; `outputs` are those of a network.
+
+    A chunk of runs is trained at a time. Each has the parameters of its networks six times (gradient, average, two moments
+    and two copies), what they say of each value eight times, and for each auction of a batch a row of probabilities.
+    """
+    inputs, width, batch = FREQUENCIES + 1, getattr(learner, "width", 1), learner.batch
+    parameters = bidders * (inputs * width + width**2 + width * outputs)
+    auctions = bidders * batch * (20 + outputs + bids + 4 * getattr(learner, "replay", 1))
+    auctions += 5 * bidders * batch * getattr(learner, "epochs", 1)
+    game = values * bids * bidders
+    run = 6 * parameters + 8 * bidders * values * outputs + auctions + 6 * game
+    return 4 * learner.chunk * run + 8 * runs * game
 
 
 def train(learner: DeepLearner, games: Sequence[Game], seeds: Seeds, checkpoint: Path | None = None) -> Outcome:

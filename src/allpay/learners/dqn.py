@@ -21,6 +21,7 @@ from allpay.learners.deep import (
     at,
     beginning,
     below,
+    bytes_needed,
     check,
     check_decay,
     check_unit,
@@ -118,6 +119,9 @@ class DQN:
         check(self, "replay", "width")
         check_unit(self, "exploration", "final_exploration", "averaging")
         check_decay(self, "temperature")
+
+    def bytes_needed(self, bidders: int, values: int, bids: int, runs: int) -> float:
+        return bytes_needed(self, bids, bidders, values, bids, runs)
 
     def learn(self, games: Sequence[Game], seeds: Seeds, checkpoint: Path | None = None) -> Outcome:
         return train(self, games, seeds, checkpoint)

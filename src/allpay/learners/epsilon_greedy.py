@@ -15,7 +15,7 @@ from allpay.auction import LEARNING, bid_key, high_index, low_index, rank_of, st
 from allpay.compiled import compiled
 from allpay.errors import AllpayError
 from allpay.game import Array, Game, Private, Setting
-from allpay.learners.base import CHECKPOINTS, Seeds, each_run
+from allpay.learners.base import CHECKPOINTS, Seeds, check_count, check_tolerance, each_run, threads
 from allpay.outcome import TOLERANCE, Outcome, fields_of, threshold
 from allpay.payoffs import evaluate, exploitability
 from allpay.scalars import plain_fields
@@ -61,20 +61,19 @@ class EpsilonGreedy:
 
     def __post_init__(self) -> None:
         plain_fields(self)
-        if self.iterations < 1:
-            raise AllpayError(f"iterations must be at least 1: got {self.iterations}")
-        if self.exploration < 0:
-            raise AllpayError(f"exploration must not be negative: got {self.exploration}")
+        check_count("iterations", self.iterations)
+        check_count("exploration", self.exploration, least=0)
         if self.exploration >= self.iterations:
             raise AllpayError(
                 f"exploration must be shorter than the run: got {self.exploration} of {self.iterations} auctions"
             )
-        if self.halving < 1:
-            raise AllpayError(f"halving must be at least 1: got {self.halving}")
-        if self.tail < 1:
-            raise AllpayError(f"tail must be at least 1: got {self.tail}")
-        if self.tolerance is not None and not self.tolerance > 0:
-            raise AllpayError(f"tolerance must be above 0: got {self.tolerance:g}")
+        check_count("halving", self.halving)
+        check_count("tail", self.tail)
+        check_tolerance(self.tolerance)
+
+    def bytes_needed(self, bidders: int, values: int, bids: int, runs: int) -> float:
+        tables = 8 * bidders * values * bids  # two for each bidder, and the utilities
+        return 4 * min(runs, threads()) * tables + runs * tables
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
         played = self.iterations - self.exploration

@@ -3,7 +3,6 @@
 All bidders share one belief, so this is the symmetric form; payoffs are exact, no auction is sampled in learning.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,9 +10,8 @@ from typing import ClassVar
 import numpy as np
 
 from allpay.compiled import compiled
-from allpay.errors import AllpayError
 from allpay.game import Array, Game, Setting
-from allpay.learners.base import Payoffs, Seeds, check_self_play, self_play
+from allpay.learners.base import Payoffs, Seeds, check_power, check_self_play, self_play
 from allpay.outcome import Outcome
 from allpay.payoffs import best_responses, fill_cdf, regret, tie_averages
 
@@ -47,8 +45,7 @@ class FictitiousPlay:
 
     def __post_init__(self) -> None:
         check_self_play(self)
-        if not 0 <= self.weighting < math.inf:
-            raise AllpayError(f"weighting must be at least 0 and finite: got {self.weighting:g}")
+        check_power("weighting", self.weighting)
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
         def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: float, history: Array) -> int:

@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 
 from allpay.compiled import compiled
 from allpay.game import Array, Game, Setting
-from allpay.learners.base import Payoffs, Seeds, check_self_play, self_play
+from allpay.learners.base import Payoffs, Seeds, check_count, check_self_play, self_play, threads, usual_bytes
 from allpay.outcome import Outcome
 from allpay.payoffs import fill_cdf, quadrature, regret, tie_averages, tie_slopes
 
 ROUNDING = 1e-10
 """Exploitability, relative to the stake, at which a run ends in any case: what is left is not worth a step."""
+
+MOST_ITERATIONS = 1_000_000
+"""More iterations than this are refused: a path that has not ended by then does not."""
 
 PATIENCE = 100
 """Iterations of the first attempt; each further one gets twice as many."""
@@ -60,6 +63,11 @@ class InteriorPoint:
 
     def __post_init__(self) -> None:
         check_self_play(self)
+        check_count("iterations", self.iterations, most=MOST_ITERATIONS)
+
+    def bytes_needed(self, bidders: int, values: int, bids: int, runs: int) -> float:
+        working = min(runs, threads()) * 8 * ((bids - 1) ** 2 + 10 * values * bids + self.iterations)
+        return working + usual_bytes(bidders, values, bids, runs)
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
         def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: float, history: Array) -> int:

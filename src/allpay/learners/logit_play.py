@@ -3,7 +3,6 @@
 All bidders share one belief, so this is the symmetric form; payoffs are exact, no auction is sampled in learning.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,9 +10,8 @@ from typing import ClassVar
 import numpy as np
 
 from allpay.compiled import compiled
-from allpay.errors import AllpayError
 from allpay.game import Array, Game, Setting
-from allpay.learners.base import Payoffs, Seeds, check_self_play, self_play
+from allpay.learners.base import Payoffs, Seeds, check_number, check_power, check_self_play, self_play
 from allpay.learners.mixing import softmax, utilities, watch
 from allpay.outcome import Outcome, stake
 
@@ -55,11 +53,9 @@ class LogitPlay:
 
     def __post_init__(self) -> None:
         check_self_play(self)
-        if not 0 < self.temperature < math.inf:
-            raise AllpayError(f"temperature must be above 0 and finite: got {self.temperature:g}")
-        for option in ("weighting", "cooling"):
-            if not 0 <= getattr(self, option) < math.inf:
-                raise AllpayError(f"{option} must be at least 0 and finite: got {getattr(self, option):g}")
+        check_number("temperature", self.temperature, 1e-9, 1e9)
+        check_power("weighting", self.weighting)
+        check_number("cooling", self.cooling, 0, 10)
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
         def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: float, history: Array) -> int:

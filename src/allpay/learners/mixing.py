@@ -4,6 +4,7 @@ Compiled loops here keep values in the last dimension, `[bids, values]`, so that
 """
 
 from collections.abc import Callable
+from heapq import merge
 
 import numpy as np
 
@@ -43,10 +44,12 @@ def watch(
         The iterations taken.
     """
     records = [iterations * (k + 1) // len(history) for k in range(len(history))]
-    stops = sorted({*records, *(range(CHECK, iterations, CHECK) if goal > 0 else ())})
+    stops = merge(sorted(set(records)), range(CHECK, iterations, CHECK) if goal > 0 else ())
     cdf, averages = np.empty(len(total) + 1), np.empty(payoffs.table.shape[:2])
     taken = 0
     for stop in stops:
+        if stop == taken:
+            continue
         advance(taken, stop)
         taken = stop
         gain = _settle(total, strategy, *payoffs, cdf, averages)

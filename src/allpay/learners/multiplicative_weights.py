@@ -3,7 +3,6 @@
 All bidders share one strategy: this is self-play in its symmetric form. Payoffs are exact, no auction is sampled to learn.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,9 +10,8 @@ from typing import ClassVar
 import numpy as np
 
 from allpay.compiled import compiled
-from allpay.errors import AllpayError
 from allpay.game import Array, Game, Setting
-from allpay.learners.base import Payoffs, Seeds, check_self_play, self_play
+from allpay.learners.base import Payoffs, Seeds, check_number, check_power, check_self_play, self_play
 from allpay.learners.mixing import softmax, utilities, watch
 from allpay.outcome import Outcome, stake
 
@@ -57,10 +55,8 @@ class MultiplicativeWeights:
 
     def __post_init__(self) -> None:
         check_self_play(self)
-        if not 0 < self.step < math.inf:
-            raise AllpayError(f"step must be above 0 and finite: got {self.step:g}")
-        if not 0 <= self.averaging < math.inf:
-            raise AllpayError(f"averaging must be at least 0 and finite: got {self.averaging:g}")
+        check_number("step", self.step, 1e-9, 1e9)
+        check_power("averaging", self.averaging)
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
         def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: float, history: Array) -> int:

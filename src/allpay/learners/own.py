@@ -8,7 +8,7 @@ from inspect import isclass
 from operator import attrgetter
 from typing import Any, get_args, get_type_hints
 
-from allpay.errors import AllpayError, one_of
+from allpay.errors import AllpayError, one_of, short
 
 SEPARATOR = ":"
 """What stands between module and class; the names of allpay's own learners do not have it."""
@@ -71,7 +71,7 @@ def check_plain(name: str, hyperparameters: dict[str, Any]) -> None:
     for key, value in hyperparameters.items():
         for part in value if isinstance(value, tuple) else (value,):
             if not isinstance(part, PLAIN):
-                raise AllpayError(f"{key} of {name} must be a number, a text or a list of them: got {value!r}")
+                raise AllpayError(f"{key} of {name} must be a number, a text or a list of them: got {short(value)}")
 
 
 def check_kinds(kind: Any, name: str, hyperparameters: dict[str, Any]) -> None:
@@ -85,7 +85,7 @@ def check_kinds(kind: Any, name: str, hyperparameters: dict[str, Any]) -> None:
         fits = type(value) in kinds or (float in kinds and type(value) is int)
         if kinds <= IN_WORDS.keys() and not fits:
             must = " or ".join(words for kind, words in IN_WORDS.items() if kind in kinds)
-            raise AllpayError(f"{key} of {name} must be {must}: got {value!r}")
+            raise AllpayError(f"{key} of {name} must be {must}: got {short(value)}")
 
 
 def in_one_line(error: BaseException) -> str:

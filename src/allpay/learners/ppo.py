@@ -3,7 +3,6 @@
 Sampling auctions, and training many runs side by side, is in `deep`.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +14,16 @@ import optax  # type: ignore[import-untyped]
 
 from allpay.errors import AllpayError, one_of
 from allpay.game import Game, Private, Setting
-from allpay.learners.base import Seeds
+from allpay.learners.base import Seeds, check_number
 from allpay.learners.deep import (
+    LARGEST,
+    SMALLEST,
     Design,
     Network,
     at,
     beginning,
     below,
+    bytes_needed,
     check,
     check_decay,
     check_unit,
@@ -235,10 +237,13 @@ class PPO:
         check(self, "epochs", "minibatches", "width")
         check_unit(self, "averaging")
         check_decay(self, "entropy")
-        if not 0 < self.clip < math.inf:
-            raise AllpayError(f"clip must be above 0: got {self.clip:g}")
+        check_number("clip", self.clip, SMALLEST, LARGEST)
         if self.batch % self.minibatches:
             raise AllpayError(f"minibatches must divide the batch: got {self.minibatches} of {self.batch} auctions")
+
+    def bytes_needed(self, bidders: int, values: int, bids: int, runs: int) -> float:
+        outputs = BIDS[self.bids].size(bids)
+        return bytes_needed(self, outputs, bidders, values, bids, runs)
 
     def learn(self, games: Sequence[Game], seeds: Seeds, checkpoint: Path | None = None) -> Outcome:
         return train(self, games, seeds, checkpoint)

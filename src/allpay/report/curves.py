@@ -10,6 +10,7 @@ from allpay.errors import AllpayError
 from allpay.game import Array, Common, Discrete, Game, values_at
 from allpay.report.style import drawing, save
 from allpay.report.summary import bidders_in_words
+from allpay.report.words import in_a_column
 from allpay.simplex import shown
 from allpay.theory import Equilibrium
 
@@ -50,11 +51,17 @@ def bids_in_words(game: Game, equilibrium: Equilibrium) -> str:
         means = [equilibrium.bid_at(low + (high - low) * MIDDLES).mean() for low, high in pieces]
         values = values_at(game.values.distribution, pieces.mean(axis=1))
         rows = zip(values, equilibrium.bid_at(pieces), means, strict=True)
-        lines = [f"{value:8g}  {low:11.4f}  {high:11.4f}  {mean:8.4f}" for value, (low, high), mean in rows]
+        numbers = in_a_column(x for _, (low, high), mean in rows for x in (low, high, mean))
+        lines = [
+            f"{value:8g}  {low:>11}  {high:>11}  {mean:>8}"
+            for value, low, high, mean in zip(values, numbers[::3], numbers[1::3], numbers[2::3], strict=True)
+        ]
         return "\n".join(["   value   lowest bid  highest bid      mean", *lines])
+    bids = in_a_column(equilibrium.bid_at(PLACES))
+    width = max(map(len, bids))
     return (
-        "quantile     " + "  ".join(f"{q:6.2f}" for q in PLACES) + "\n"
-        "bid          " + "  ".join(f"{b:6.4f}" for b in equilibrium.bid_at(PLACES))
+        "quantile     " + "  ".join(f"{q:{width}.2f}" for q in PLACES) + "\n"
+        "bid          " + "  ".join(f"{b:>{width}}" for b in bids)
     )
 
 

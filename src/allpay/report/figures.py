@@ -21,7 +21,6 @@ from allpay.report.summary import (
     games_in_words,
     setting_in_words,
     setting_of,
-    value_interval,
     without_limits,
 )
 from allpay.simplex import looked_at
@@ -234,7 +233,7 @@ def _draw_optimum(ax: "Axes", result: "Result", colour: str, height: float) -> N
         clip_on=False,
         label="interval",
     )
-    if best.flat:  # no design is best
+    if best.undecided:  # no design is best
         return
     _draw_best(ax, best.weights[0], result, colour)
     ax.errorbar(
@@ -254,13 +253,12 @@ def _draw_optimum(ax: "Axes", result: "Result", colour: str, height: float) -> N
 def _draw_best(
     ax: "Axes", x: float, result: "Result", colour: str, xerr: float | None = None, label: str = "best"
 ) -> None:
-    best = result.optimum
-    low, high = value_interval(result)
+    value, low, high = result.optimum.prediction
     ax.errorbar(
         x,
-        best.value,
+        value,
         xerr=xerr,
-        yerr=[[best.value - low], [high - best.value]],
+        yerr=[[value - low], [high - value]],
         **_BEST,
         color=colour,
         ecolor="black",
@@ -320,7 +318,7 @@ def _draw_fit(ax: "Axes", result: "Result", colour: str, marker: str) -> None:
                 zorder=3,
                 label=label,
             )
-    if not result.optimum.flat:
+    if not result.optimum.undecided:
         _draw_best(ax, result.checked.mean, result, colour, _finite(result.checked.stderr), "best against check")
     ends = [min(ax.get_xlim()[0], ax.get_ylim()[0]), max(ax.get_xlim()[1], ax.get_ylim()[1])]
     ax.plot(ends, ends, color="black", ls=_DASHED, lw=0.8, zorder=1, label="diagonal")
@@ -341,7 +339,7 @@ def _draw_weights(ax: "Axes", result: "Result", colour: str) -> None:
     best, theory = result.optimum, result.exact_best
     rank = np.arange(1, len(best.weights) + 1)
     weights, interval = np.array(best.weights), np.array(best.interval)
-    if not best.flat:
+    if not best.undecided:
         ax.bar(rank, weights, color=colour, alpha=0.6, width=0.6, zorder=2, label="weights")
     ax.errorbar(
         rank,

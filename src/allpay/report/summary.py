@@ -6,7 +6,6 @@ Plain text of at most 100 columns. Everything said is computed from a `Result`; 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from statistics import NormalDist
 from textwrap import fill
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,27 +16,22 @@ from allpay.errors import AllpayError
 from allpay.game import Array, Beta, Common, Discrete, Distribution, Game, Lognormal, Power, Private, Setting, Uniform
 from allpay.optimum import FLAT, in_words, share_in_words
 from allpay.outcome import Verdict
-from allpay.simplex import looked_at
+from allpay.report.words import significant, with_error
+from allpay.simplex import FEW_ZEROS, looked_at
 from allpay.study.study import DesignSpace
 from allpay.theory import Equilibrium, equilibrium, why_no_equilibrium
 
 if TYPE_CHECKING:  # the pipeline is slow to import, and nothing of it runs here
     from allpay.pipeline import Result
 
+SMALL = 0.01
+"""The errors of means below this are given by their digits, not by decimals."""
+
 WIDTH = 100
 """Columns of a summary."""
 
-AGREES = 2.0
-"""Up to how many standard errors the check by fresh simulation is said to agree with the prediction."""
-
 RAISED = {2.0: "²", 3.0: "³"}
 """Exponents that have a sign of their own."""
-
-IMPRECISE = 0.25
-"""A prediction whose interval is wider than this part of its value is too imprecise to be checked."""
-
-NEARLY_EXACT = 1e-4
-"""Rounds whose standard error is below this part of their mean are nearly deterministic."""
 
 NEAREST = 0.1
 """The part of the designs, those nearest the best, whose rounds say how far learning settled there; at least three."""
@@ -60,7 +54,8 @@ def summarise(result: "Result") -> str:
         _chosen(result),
         _beware(result),
         _found(result),
-        _checked(result),
+        _worth(result),
+        _predicted(result),
         _fit(result),
         _learned(result),
         _theory(result),
@@ -199,7 +194,8 @@ def _asked(result: "Result") -> str:
     names = ["w", "1−w"] if two else [f"w_{k + 1}" for k in range(study.space.dimension)]
     if len(names) > 5:
         names[2:-1] = ["…"]
-    weights = ", ".join(names + ["0"] * (study.space.bidders - study.space.dimension))
+    rest = study.space.bidders - study.space.dimension
+    weights = ", ".join(names + (["0"] * rest if rest <= FEW_ZEROS else ["0", "…", "0"]))
     limits = _limits(setting)
     bounds = _bounds(study.space)
     goal = "most revenue" if study.objective == "revenue" else "highest expected top bid"
@@ -259,41 +255,30 @@ def _beware(result: "Result") -> str:
         rounds = "the fresh round" if check.size == 1 else f"none of the {check.size} fresh rounds"
         negation = "did not converge" if check.size == 1 else "converged"
         sentences.append(f"at the best design {rounds} {negation}, so what is said of it is no equilibrium's")
-    if r2 < 0 and not (best.flat and not best.uncertain):  # on a flat curve nothing is left to explain
+    if r2 < 0 and not best.flat:  # on a flat curve nothing is left to explain
         sentences.append(
             f"on held-out designs the network does worse than their mean (r² = {r2:.2g}), so what it prefers means little"
         )
     return f"Beware: {'; '.join(sentences)}." if sentences else ""
 
 
-def value_interval(result: "Result") -> tuple[float, float]:
-    """The interval of the best design's value, cut to what can be paid: at least nothing, at most everybody's top bid."""
-    best, study = result.optimum, result.sweep.study
-    most = max(float(game.bid_grid[-1]) for game in result.check.games)
-    if study.objective == "revenue":  # all ranks may bid as much, and pay their fractions of it
-        most *= study.space.bidders if study.space.rule == "prizes" else sum(best.weights)
-    return max(best.low, min(best.value, 0.0)), min(best.high, max(best.value, most))
-
-
 def _found(result: "Result") -> str:
     best, what, study = result.optimum, _objective(result), result.sweep.study
-    worth = f"predicted {what} {best.value:.4g}, {_interval(result)}"
     share = share_in_words(best.fraction)
     if best.uncertain:
         text = (
             f"Found: cannot tell. {_capital(_size(result))} are too few or too noisy to tell any design from another "
-            f"({best.unknown}). {_capital(share)} of all designs ({_ranges(result)}) may be best; that the network is "
-            f"highest at {in_words(best.weights)}, with {what} {best.value:.4g}, means little"
+            f"({best.unknown}). {_capital(share)} of all designs ({_ranges(result)}) may be best; that the highest found is "
+            f"{in_words(best.weights)} means little."
         )
-        text += "." if result.surrogate.r2 <= 0 else f" ({_interval(result)})."
     elif best.flat:
         text = (
             f"Found: {what} is flat, near {best.value:.4g}. {share} of all designs ({_ranges(result)}) cannot be told "
-            f"apart, and all lie within about {FLAT:.0%} of one value, so none is better than another; the network is "
-            f"highest at {in_words(best.weights)} by noise or grid error ({worth})."
+            f"apart, and all lie within about {FLAT:.0%} of one value, so none is better than another; that the highest "
+            f"found is {in_words(best.weights)} is noise or grid error."
         )
     else:
-        text = f"Found: the best design is {in_words(best.weights)}, {worth}. "
+        text = f"Found: the best design is {in_words(best.weights)}. "
         if all(high - low < 5e-4 for low, high in best.interval):
             text += "All other designs looked at can be told apart from it."
         else:
@@ -305,45 +290,35 @@ def _found(result: "Result") -> str:
     return text
 
 
-def _checked(result: "Result") -> str:
-    checked, best = result.checked, result.optimum
-    rounds = _count(len(checked.rounds), "fresh round")
-    text = (
-        f"Checked: {rounds} at the best design, with seeds not used before, gave {_estimate(result, explained=True)}. "
-    )
-    off = checked.mean - best.value
-    side = "above" if off > 0 else "below"
-    if abs(off) <= 1e-9 * max(abs(best.value), 1):
-        return text + "That is the prediction."
-    low, high = value_interval(result)
-    if high - low > IMPRECISE * abs(best.value):
-        return (
-            text
-            + f"That is {_small(abs(off))} {side} the prediction, but the prediction is too imprecise to be checked: "
-            f"its interval is {_small(high - low)} wide. Sample more designs or rounds."
-        )
-    # the prediction's standard error on the side where the check lies, by its interval; the grid's error is in both
-    bound = (high - best.value) if off > 0 else (best.value - low)
-    error = math.hypot(bound / NormalDist().inv_cdf((1 + best.confidence) / 2), _finite(checked.stderr))
-    if abs(off) <= result.resolution and (error == 0 or abs(off) / error > AGREES):
-        return text + f"That is {_small(abs(off))} {side} the prediction, less than is resolved: they agree."
-    if error == 0:
-        return (
-            text + f"That is {_small(abs(off))} {side} the prediction; neither has a standard error to compare it with."
-        )
-    ratio = abs(off) / error
-    text += f"That is {_small(abs(off))} {side} the prediction, {ratio:.1f} standard errors of their difference: "
-    if ratio <= AGREES:
-        return text + "they agree."
-    if not result.check.converged.all():
-        settled = int(result.check.converged.sum())
-        return (
-            text + f"they disagree, and only {settled} of {rounds} converged, so that neither number need be an "
-            "equilibrium's."
-            if settled
-            else text + "they disagree, and no fresh round converged: neither number is an equilibrium's."
-        )
-    return text + "they disagree. Trust the check, and sample more designs."
+def _worth(result: "Result") -> str:
+    """What the design is worth: by fresh rounds, with one interval for their noise and the grid's error."""
+    best, what = result.optimum, _objective(result)
+    if not best.measured:
+        return f"Worth: predicted {what} {best.value:.4g}, {_interval(result)}."
+    rounds = _count(len(result.checked.rounds), "fresh round")
+    text = f"Worth: {what} {best.value:.4g}, {_interval(result)}, measured in {rounds} with seeds not used before"
+    if result.grid > 0:
+        text += f"; {_small(result.grid)} of it on either side is what the grid of bids leaves open"
+    return text + "."
+
+
+def _predicted(result: "Result") -> str:
+    """Whether the network's prediction is what fresh rounds brought: a check of the network, not of the value."""
+    best = result.optimum
+    if not best.measured:
+        return ""
+    value, low, high = best.prediction
+    text = f"Predicted: the network says {value:.4g} ({low:.4g} to {high:.4g}) of this design, from the designs it has seen"
+    off = best.value - value
+    if abs(off) <= 1e-9 * max(abs(value), 1):
+        return text + ", the same."
+    text += f"; what was measured is {_small(abs(off))} {'above' if off > 0 else 'below'}. "
+    if low <= best.high and best.low <= high:
+        return text + "The two intervals overlap: they agree."
+    unsettled = (~result.check.converged).sum()
+    if unsettled:
+        text += f"{unsettled} of {_count(result.check.converged.size, 'fresh round')} did not converge. "
+    return text + "The two intervals do not overlap: they disagree. Take what was measured, and sample more designs."
 
 
 def _fit(result: "Result") -> str:
@@ -399,7 +374,7 @@ def _at_best(result: "Result") -> str:
     """How far learning settled where the answer lies."""
     near, rounds = _near_best(result)
     fresh = result.check.converged
-    where = "At the designs nearest the " + ("highest prediction" if result.optimum.flat else "best")
+    where = "At the designs nearest the " + ("one recommended" if result.optimum.undecided else "best")
     return (
         f"{where}, {near} of {_count(rounds, 'round')} converged, and of the fresh check {int(fresh.sum())} of "
         f"{_count(fresh.size, 'round')}."
@@ -528,10 +503,10 @@ def _about_limits(result: "Result") -> Iterable[str]:
 
 # The table ------------------------------------------------------------------------------------------------------------
 
-_HEADER = ("rule", "learner", "best w", "interval", "predicted", "checked", "by theory", "converged")
+_HEADER = ("rule", "learner", "best w", "interval", "predicted", "measured", "by theory", "converged")
 _COLUMNS = (
-    "w is the weight of the highest rank, its interval that of designs not told apart from the best. Checked: fresh rounds, "
-    "± the larger of their standard error and what the grid of bids leaves open. Converged: of all rounds, and of those at "
+    "w is the weight of the highest rank, its interval that of designs not told apart from the best. Measured: fresh rounds, "
+    "± the half of their 90% interval, with what the grid of bids leaves open. Converged: of all rounds, and of those at "
     "the designs nearest the best."
 )
 
@@ -549,8 +524,8 @@ def _row(result: "Result") -> tuple[str, ...]:
         result.sweep.study.learner.name,
         "unknown" if best.uncertain else "any" if best.flat else f"{best.weights[0]:.3f}",
         f"{low:.3f}–{high:.3f}",
-        f"{best.value:.4g}",
-        _estimate(result),
+        f"{best.prediction[0]:.4g}",
+        f"{with_error(best.value, None)} ± {error_in_words(max(best.high - best.value, best.value - best.low), best.value)}",
         by_theory,
         f"{_part(counts[Verdict.CONVERGED] / sum(counts.values()))}, {_part(near / rounds)}",
     )
@@ -566,8 +541,7 @@ def _headline(result: "Result") -> str:
         if result.resolution > 0:
             text += f" (differences below {_small(result.resolution)} are not resolved)"
     else:
-        low, high = value_interval(result)
-        text += f"best at {_named(result, best.weights)}, {what} {best.value:.4g} ({low:.4g} to {high:.4g})"
+        text += f"best at {_named(result, best.weights)}, {what} {best.value:.4g} ({best.low:.4g} to {best.high:.4g})"
     if theory is None:
         text += "; no closed form"
     else:
@@ -584,7 +558,7 @@ def _headline(result: "Result") -> str:
     near, rounds = _near_best(result)
     return text + (
         f"; {unsettled} of {_count(sum(counts.values()), 'run')} did not converge, of those nearest "
-        f"{'the highest prediction' if best.flat else 'the best'} {rounds - near} of {rounds}, of the fresh check "
+        f"{'the one recommended' if best.undecided else 'the best'} {rounds - near} of {rounds}, of the fresh check "
         f"{int((~fresh).sum())} of {fresh.size}."
     )
 
@@ -609,8 +583,7 @@ def _ranges(result: "Result") -> str:
 
 
 def _interval(result: "Result") -> str:
-    low, high = value_interval(result)
-    return f"{result.optimum.confidence:.0%} interval {low:.4g} to {high:.4g}"
+    return f"{result.optimum.confidence:.0%} interval {result.optimum.low:.4g} to {result.optimum.high:.4g}"
 
 
 def _size(result: "Result") -> str:
@@ -634,29 +607,12 @@ def _part(share: float) -> str:
     return ">99%" if 0.99 < share < 1 else f"{share:.0%}"
 
 
-def _estimate(result: "Result", explained: bool = False) -> str:
-    """The check with the larger of its errors, that of its rounds or what the simulation leaves open; explained, with both.
-
-    Nearly deterministic rounds agree with each other more closely than with the game on continuous bids.
-    """
-    checked, resolution = result.checked, result.resolution
-    stderr = _finite(checked.stderr)
-    if resolution <= stderr:
-        if not math.isfinite(checked.stderr):
-            return f"{checked.mean:.4g}"
-        return f"{checked.mean:.4f} ± {error_in_words(stderr)}"
-    if not explained:
-        return f"{checked.mean:.4f} ± {error_in_words(resolution)}"
-    exact = math.isfinite(checked.stderr) and stderr < NEARLY_EXACT * abs(checked.mean)
-    which = "the grid of bids" if exact and result.sweep.study.learner.continuous else "the simulation"
-    text = f"{checked.mean:.4f} ± {error_in_words(stderr)}" if math.isfinite(checked.stderr) else f"{checked.mean:.4f}"
-    return f"{text} (what {which} leaves open: ± {error_in_words(resolution)})"
-
-
-def error_in_words(x: float) -> str:
-    """A standard error to four or five decimals, never rounded to none."""
+def error_in_words(x: float, mean: float = 1.0) -> str:
+    """The standard error of a mean to four or five decimals, never rounded to none; of a small mean, to two digits."""
     if x == 0:
         return "0"
+    if abs(mean) < SMALL:
+        return significant(x, 2)
     return "<0.00001" if x < 5e-6 else f"{x:.{4 if x >= 1e-4 else 5}f}"
 
 

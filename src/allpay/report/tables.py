@@ -8,6 +8,7 @@ import polars as pl
 
 from allpay.outcome import Verdict
 from allpay.report.summary import equilibrium_curves, wrapped
+from allpay.report.words import with_error
 
 if TYPE_CHECKING:
     from allpay.pipeline import Result
@@ -22,15 +23,17 @@ UNSETTLED = "*"
 def by_design(results: "Sequence[Result]") -> pl.DataFrame:
     """A row per rule and design, in the order of the weights.
 
-    Columns: `rule`, `w1`…`wn`, `equilibrium` (of the game without limits on bids; null where there is no closed form), and
-    for each learner its mean, `… stderr` (over rounds; null for one round) and `… converged` (share of rounds), all of the
-    studies' objective. Learners that played other designs have null there.
+    Columns: `rule`, `w1`…`wm` of the ranks that may carry weight, `equilibrium` (of the game without limits on bids; null
+    where there is no closed form), and for each learner its mean, `… stderr` (over rounds; null for one round) and
+    `… converged` (share of rounds), all of the studies' objective. Learners that played other designs have null there.
     """
     parts: dict[str, pl.DataFrame] = {}
+    ranks = max(result.sweep.study.space.dimension for result in results)
     for result in results:
         study, values, weights = result.sweep.study, result.sweep.values(), result.sweep.weights
         name, rounds = study.learner.name, values.shape[1]
-        keys = {"rule": [study.space.rule] * len(weights), **{f"w{k + 1}": w for k, w in enumerate(weights.T)}}
+        carried = weights.T[:ranks]
+        keys = {"rule": [study.space.rule] * len(weights), **{f"w{k + 1}": w for k, w in enumerate(carried)}}
         settled = result.sweep.values("verdict") == Verdict.CONVERGED.value
         columns = {
             name: values.mean(axis=1),
@@ -47,9 +50,9 @@ def by_design(results: "Sequence[Result]") -> pl.DataFrame:
             parts[rule].join(table, on=shared, how="full", coalesce=True, nulls_equal=True) if rule in parts else table
         )
     whole = pl.concat(parts.values(), how="diagonal").fill_nan(None)
-    ranks = [column for column in whole.columns if column[0] == "w" and column[1:].isdigit()]
+    by_weight = [column for column in whole.columns if column[0] == "w" and column[1:].isdigit()]
     order = list(parts)
-    return whole.sort(pl.col("rule").replace_strict(order, list(range(len(order)))), *ranks)
+    return whole.sort(pl.col("rule").replace_strict(order, list(range(len(order)))), *by_weight)
 
 
 def as_text(results: "Sequence[Result]") -> str:
@@ -70,7 +73,7 @@ def as_text(results: "Sequence[Result]") -> str:
         grid = [[str(rule), "equilibrium", *learners]]
         for row in chosen.iter_rows(named=True):
             cells = [_cell(row[name], row[f"{name} stderr"], row[f"{name} converged"]) for name in learners]
-            exact = "–" if row["equilibrium"] is None else f"{row['equilibrium']:.4f}"
+            exact = "–" if row["equilibrium"] is None else with_error(row["equilibrium"], None)
             grid.append([f"w = {row['w1']:.3f}", exact, *cells])
         widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
         lines.append(
@@ -84,5 +87,4 @@ def as_text(results: "Sequence[Result]") -> str:
 def _cell(mean: float | None, stderr: float | None, settled: float | None) -> str:
     if mean is None or settled is None:
         return "–"
-    error = "" if stderr is None else f" ± {stderr:.4f}" if stderr >= 5e-5 else " ± <0.0001"
-    return f"{mean:.4f}{error}{'' if settled > 0.5 else f' {UNSETTLED}'}"
+    return f"{with_error(mean, stderr)}{'' if settled > 0.5 else f' {UNSETTLED}'}"

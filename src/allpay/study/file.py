@@ -1,5 +1,6 @@
 """Studies as text: the TOML file that a user writes, and the specification that a study folder keeps. Both become a `Study`."""
 
+import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -8,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from allpay.errors import AllpayError, one_of
+from allpay.errors import AllpayError, one_line, one_of, short, shortened
 from allpay.files import in_shell
 from allpay.game import Beta, Common, Discrete, Lognormal, Power, Private, Setting, Uniform, distribution
 from allpay.learners import LEARNERS, kind_of, learner
@@ -54,6 +55,9 @@ name = "fictitious-play"
                              # a learner of your own: name = "package.module:Class"
 """
 
+
+MOST_BYTES = 1_000_000
+"""A study file is not longer: a list of ten thousand designs is half of that."""
 
 MUST_BE = {
     "int_type": "a whole number",
@@ -201,38 +205,82 @@ def read_study(path: Path) -> Study:
     Raises:
         AllpayError: naming file, key, value and remedy, if the file cannot be read or something in it does not fit.
     """
-    if path.is_dir():
-        raise AllpayError(
-            f"{path} is a folder: give a study file, or `allpay resume {in_shell(path)}` if it holds a study"
-        )
+    text = _text(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")  # editors on Windows begin it with a mark
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise AllpayError(
-            f"cannot read {path}: {reason}; `allpay init {in_shell(path)}` writes one to begin with"
-        ) from None
-    try:
-        return StudyFile.model_validate(tomllib.loads(text)).build()
+        return StudyFile.model_validate(_keys(text)).build()
     except tomllib.TOMLDecodeError as error:
-        raise AllpayError(f"{path} is not TOML: {error}") from None
+        raise AllpayError(f"{path} is not TOML: {shortened(str(error), 120)}") from None
     except ValidationError as error:
         fault = error.errors()[0]
-        key = ".".join(str(part) for part in fault["loc"] if part not in UNION)
+        key = shortened(one_line(".".join(str(part) for part in fault["loc"] if part not in UNION)), 60)
         last = key.split(".")[-1]
         if fault["type"] == "extra_forbidden" and last in StudyFile.model_fields:
-            raise AllpayError(f"{path}: {last} is a section: got {key} = {fault['input']!r}; write [{last}]") from None
+            raise AllpayError(
+                f"{path}: {last} is a section: got {key} = {short(fault['input'])}; write [{last}]"
+            ) from None
         if fault["type"] == "extra_forbidden":
             sections: dict[str, type[BaseModel]] = {"study": StudySection, "game": GameSection}
             section = sections.get(str(fault["loc"][0]), StudyFile)
             one_of(f"key in {path}:", key.split(".")[-1], section.model_fields)
         if fault["type"] == "model_type":
-            raise AllpayError(f"{path}: {key} is a section: got {key} = {fault['input']!r}; write [{key}]") from None
+            raise AllpayError(
+                f"{path}: {key} is a section: got {key} = {short(fault['input'])}; write [{key}]"
+            ) from None
         must = MUST_BE.get(fault["type"])
-        what = f"must be {must}: got {fault['input']!r}" if must else f"= {fault['input']!r}: {fault['msg'].lower()}"
+        given = short(fault["input"])
+        what = f"must be {must}: got {given}" if must else f"= {given}: {fault['msg'].lower()}"
         raise AllpayError(f"{path}: {key} {what}") from None
     except AllpayError as error:
         raise AllpayError(f"{path}: {error}") from None
+
+
+def _text(path: Path) -> str:
+    """What is written in a file.
+
+    Raises:
+        AllpayError: if it is a folder, a pipe or a device, or not text, or too long for a study.
+    """
+    name = shortened(str(path), 120)
+    try:
+        if path.is_dir():
+            raise AllpayError(
+                f"{name} is a folder: give a study file, or `allpay resume {in_shell(path)}` if it holds a study"
+            )
+        if path.exists() and not path.is_file():  # to read it may never end
+            raise AllpayError(f"{name} is a pipe or a device: give a study file, see `allpay init`")
+        with path.open("rb") as file:
+            held = file.read(MOST_BYTES + 1)
+        if len(held) > MOST_BYTES:
+            raise AllpayError(f"{name} has more than {MOST_BYTES:,} bytes: give a study file, see `allpay init`")
+        return held.decode("utf-8-sig").replace("\r\n", "\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise AllpayError(
+            f"cannot read {name}: {reason}; `allpay init {in_shell(path)}` writes one to begin with"
+        ) from None
+
+
+def _keys(text: str) -> dict[str, Any]:
+    """What a text in TOML says.
+
+    Raises:
+        TOMLDecodeError: if it is none.
+        AllpayError: if it is, but nobody can hold what it says.
+    """
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise AllpayError("lists or tables are nested too deep: a design is a number or a list of numbers") from None
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError as error:  # a number or a date of the right form
+        most = sys.get_int_max_str_digits()
+        why = (
+            f"a number has more than {most:,} digits"
+            if "digits" in str(error)
+            else shortened(one_line(str(error)), 100)
+        )
+        raise AllpayError(f"it cannot be read: {why}") from None
 
 
 def study_of(specification: dict[str, Any]) -> Study:

@@ -9,13 +9,24 @@ from typing import Any
 
 import numpy as np
 
-from allpay.errors import AllpayError, one_of
-from allpay.game import Array, Game, Setting
+from allpay.errors import AllpayError, one_of, short
+from allpay.game import Array, Game, Private, Setting
 from allpay.learners import FictitiousPlay, Learner, name_of
-from allpay.learners.base import check_learner, check_rounds
+from allpay.learners.base import check_count, check_learner, check_room, check_rounds, check_seed
 from allpay.mechanism import RULES, Mechanism, check_bidders, complete_weights
+from allpay.memory import check_memory
 from allpay.scalars import plain_fields
-from allpay.simplex import SAMPLINGS, Box, OrderedSimplex, Polytope, grid, opening, spread
+from allpay.simplex import (
+    MOST_SOBOL,
+    SAMPLINGS,
+    Box,
+    OrderedSimplex,
+    Polytope,
+    grid,
+    opening,
+    spread,
+    too_many_ranks,
+)
 
 OBJECTIVES = ("revenue", "highest-bid")
 """What a design can be chosen for: the expected sum of payments, or the expected highest bid."""
@@ -30,8 +41,15 @@ FEWEST_FIRST, FEWEST_NEXT, GROWTH = 8, 4, 8
 """The first batch of an active study has at least so many designs, and two for each corner of a simplex of as many
 dimensions; each further one has at least so many, or one for every so many designs before it."""
 
-_DESIGNS, TRAINING, CHECKING, CHOOSING = 0, 1, 2, 3
-"""Streams of random numbers under a study's seed. What is trained on and what checks the result never share one."""
+MOST_SAMPLES = 100_000_000
+"""More designs than this are refused."""
+
+COLUMNS, COPIES = 12, 2
+"""The table of a study has so many columns beside its weights, and so many copies while it is put together."""
+
+_DESIGNS, TRAINING, CHECKING, CHOOSING, LOOKING = 0, 1, 2, 3, 4
+"""Streams of random numbers under a study's seed. What is trained on, what is looked at
+again and what checks the result never share one."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +93,12 @@ class DesignSpace:
         if self.ranks is None:
             object.__setattr__(self, "ranks", self.bidders if self.box else max(2, self.bidders - 1))
         if not least <= self.dimension <= self.bidders:
-            raise AllpayError(
-                f"between {least} and {self.bidders} ranks of {self.bidders} can carry weight: got {self.ranks}"
-            )
+            raise AllpayError(too_many_ranks(self.dimension, self.bidders, least))
         _ = self.polytope  # what is wrong with the bounds is said at once
+        for name in ("first_at_most", "first_at_least", "last_at_least"):
+            given = getattr(self, name)
+            if given is not None and not 0 <= given <= 1:
+                raise AllpayError(f"{name} bounds a weight, which is from 0 to 1: got {short(given)}")
 
     @property
     def dimension(self) -> int:
@@ -184,9 +204,8 @@ class Study:
             object.__setattr__(self, "setting", self.learner.setting)
         plain_fields(self)
         check_rounds(self.rounds)
-        for name, least in (("samples", 1), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise AllpayError(f"{name} must be at least {least}: got {getattr(self, name)}")
+        check_count("samples", self.samples, most=MOST_SAMPLES)
+        check_seed(self.seed)
         if self.sampling is None:
             object.__setattr__(self, "sampling", "sobol" if self.active else "uniform")
         one_of("sampling", self.spread_by, SAMPLINGS)
@@ -195,9 +214,13 @@ class Study:
                 raise AllpayError(
                     "precision says when an active study stops: give the strategy active, or leave it out"
                 )
-            if not self.precision > 0:
-                raise AllpayError(f"precision must be above 0, a part of the best value: got {self.precision:g}")
+            if not 0 < self.precision < 1:
+                raise AllpayError(
+                    f"precision must be above 0 and below 1, a part of the best value: got {short(self.precision)}"
+                )
         self._check_bids()
+        self._check_room()
+        self._check_sobol()
         if self.given is not None:
             object.__setattr__(self, "given", tuple(self.space.complete(weights) for weights in self.given))
             if not self.given:
@@ -214,6 +237,14 @@ class Study:
                 )
             object.__setattr__(self, "samples", len(grid(self.space.polytope, self.samples)))
 
+    def _check_sobol(self) -> None:
+        """Raise AllpayError if there are no Sobol points for designs of so many ranks."""
+        if self.spread_by == "sobol" and self.space.polytope.cube > MOST_SOBOL:
+            raise AllpayError(
+                f"sampling sobol spreads designs of at most {MOST_SOBOL:,} numbers: got {self.space.polytope.cube:,}, for "
+                f"{self.space.dimension:,} ranks; give sampling uniform, or fewer ranks"
+            )
+
     def _check_bids(self) -> None:
         """Raise AllpayError if some designs of a box leave bids without a bound."""
         assert self.setting is not None
@@ -223,6 +254,19 @@ class Study:
                 "in this box the highest bidder may pay next to nothing, so that any bid is rational: "
                 "give first-at-least (0.2, say) or max-bid"
             )
+
+    def _check_room(self) -> None:
+        """Raise AllpayError if the table of all rounds, or the rounds of one design, take more memory than there may be."""
+        assert self.setting is not None
+        n, values = self.space.bidders, self.setting.values
+        levels = values.levels if isinstance(values, Private) else 1
+        samples = self.samples if self.given is None else max(self.samples, len(self.given))
+        check_memory(
+            COPIES * 8 * samples * self.rounds * (n + COLUMNS),
+            f"a table of samples {samples:,} × rounds {self.rounds:,} for bidders {n:,}",
+            "give fewer of these",
+        )
+        check_room(self.learner, n, levels, self.setting.bid_levels, self.rounds)
 
     @property
     def active(self) -> bool:

@@ -4,17 +4,19 @@ from dataclasses import dataclass
 from numbers import Real
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from allpay.errors import AllpayError, short
 from allpay.game import Array, Distribution
 from allpay.scalars import unboxed
 from allpay.theory.noformula import NoFormula, check_number
-from allpay.theory.quantiles import breaks_of, has_atoms
-from allpay.theory.symmetric import ATOMS
+from allpay.theory.symmetric import indistinct
 
 ROUNDING = 1e-12
 """The part of the highest by which values may fall between quantiles next to each other: what a quantile function rounds."""
+
+LAST = 1 - 2.0**-53
+"""The last quantile below 1."""
 
 
 @dataclass(frozen=True)
@@ -46,18 +48,22 @@ def distribution_of(values: Values) -> Distribution | NoFormula:
     if isinstance(values, type) or not callable(getattr(values, "quantile", None)):
         raise AllpayError(f"values must be a number or a distribution, as Uniform(0, 1): got {short(values)}")
     assert not isinstance(values, float)
-    if not isinstance(values, Constant) and len(breaks_of(values)) == 0 and has_atoms(values):
-        return NoFormula(ATOMS)
-    return values
+    fault = None if isinstance(values, Constant) else indistinct(values, 1)
+    return values if fault is None else NoFormula(fault)
 
 
 def rising_values(given: Distribution, q: Array) -> Array:
     """The values at nondecreasing quantiles `q`, same shape, made nondecreasing where they only are up to rounding.
 
+    Where there is no highest value, that of the last quantile below 1 stands for it.
+
     Raises:
         AllpayError: if they are not finite, ≥ 0 and nondecreasing.
     """
-    values = np.asarray(given.quantile(q), float)
+    with np.errstate(divide="ignore"):
+        values = np.asarray(given.quantile(q), float)
+    if np.any(np.isposinf(values) & (q == 1)):
+        values = np.asarray(given.quantile(np.minimum(q, LAST)), float)
     flat = values.ravel()
     if not (np.all(np.isfinite(flat)) and np.all(flat >= 0)):
         raise AllpayError(f"the quantile function of {given} must be finite, ≥ 0 and nondecreasing")
@@ -65,3 +71,12 @@ def rising_values(given: Distribution, q: Array) -> Array:
     if np.any(rising - flat > ROUNDING * np.max(flat, initial=0.0)):
         raise AllpayError(f"the quantile function of {given} must be finite, ≥ 0 and nondecreasing")
     return rising.reshape(values.shape)
+
+
+def away_from(breaks: Array, q: Array, least: float) -> NDArray[np.bool_]:
+    """Which of the quantiles `q` `[n]` are further than `least` from each of the breaks, which are increasing."""
+    if not breaks.size:
+        return np.full(q.shape, True)
+    i = np.searchsorted(breaks, q)
+    after, before = breaks[np.minimum(i, len(breaks) - 1)], breaks[np.maximum(i - 1, 0)]
+    return np.asarray(np.minimum(np.abs(q - after), np.abs(q - before)) > least)

@@ -23,11 +23,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from allpay.errors import AllpayError
 from allpay.game import Array, Distribution
-from allpay.theory.constant import Constant, Values, distribution_of, rising_values
+from allpay.theory.constant import Constant, Values, away_from, distribution_of, rising_values
 from allpay.theory.effort import Cost, PowerCost
 from allpay.theory.field import Field, total
 from allpay.theory.noformula import NoFormula, check_falling, check_number, check_numbers
-from allpay.theory.quantiles import Curve, base_edges, breaks_of, cumulative, edges_for, in_panels
+from allpay.theory.quantiles import APART, Curve, base_edges, breaks_of, cumulative, edges_for, in_panels
 
 FALLS = 1e-9
 """The part of the highest cost by which costs may fall from one quantile to the next, and still count as rising."""
@@ -452,7 +452,5 @@ def _edges(s: _Setting, start: float) -> Array:
     near = length * 4.0 ** -np.arange(1.0, 41.0)
     inner = np.concatenate([fixed[fixed > start + 1e-9 * length] - start, near])
     inner = inner[inner < length * (1 - 1e-15)]
-    if jumps.size:
-        away = np.min(np.abs(inner[:, None] + start - jumps), -1) > 1e-9
-        inner = np.concatenate([inner[away], jumps[(jumps > start + 1e-9) & (jumps < 1)] - start])
-    return np.unique(np.concatenate([[0.0], inner, [length]]))
+    inner = inner[away_from(jumps, start + inner, APART)]
+    return np.unique(np.concatenate([[0.0], inner, jumps[jumps > start + APART] - start, [length]]))

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 
 from allpay.errors import AllpayError
 from allpay.game import Array, Distribution
-from allpay.theory.constant import Values, distribution_of, rising_values
+from allpay.theory.constant import Values, away_from, distribution_of, rising_values
 from allpay.theory.noformula import NoFormula, check_number
 from allpay.theory.quantiles import APART, Curve, breaks_of, cumulative, in_panels, legendre_rule
 
@@ -275,6 +275,5 @@ def _graded(start: float, breaks: Array) -> Array:
     middle = length * np.linspace(0.0, 1.0, 17)
     edges = np.unique(np.concatenate([low, high, middle]))
     inside = np.unique(breaks[(breaks > start + APART) & (breaks < 1 - APART)]) - start
-    if inside.size:
-        edges = edges[np.min(np.abs(edges[:, None] - inside), -1) > APART]
+    edges = edges[away_from(inside, edges, APART)]
     return np.unique(np.concatenate([[0.0], edges, inside, [length]]))

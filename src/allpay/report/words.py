@@ -1,0 +1,54 @@
+"""Numbers as people read them: with the digits that count, however small or large they are."""
+
+import math
+from collections.abc import Iterable
+
+LEAST_FIXED, MOST_FIXED = 1e-4, 1e9
+"""Numbers smaller or larger than these are written with a power of ten."""
+
+TINY = 1e-12
+"""And so are columns of numbers that are all smaller than this."""
+
+
+def significant(x: float, digits: int = 4) -> str:
+    """A number with so many significant digits; trailing zeros among them are kept, so that columns line up.
+
+    >>> [significant(x) for x in (0.4, 0.0512, 1.25e-6, 1234.5, 0.0, float("nan"))]
+    ['0.4000', '0.05120', '1.250e-06', '1234', '0', '–']
+    """
+    if not math.isfinite(x):
+        return "–" if math.isnan(x) else f"{x:g}"
+    if x == 0:
+        return "0"
+    size = abs(float(f"{x:.{digits - 1}e}"))  # rounded first: 0.99999 is 1.000
+    if not LEAST_FIXED <= size < MOST_FIXED:
+        return f"{x:.{digits - 1}e}"
+    return f"{x:.{max(0, digits - 1 - math.floor(math.log10(size)))}f}"
+
+
+def with_error(mean: float, error: float | None) -> str:
+    """A mean ± its standard error to the decimals of the mean, of which there are four at least.
+
+    >>> with_error(0.4, 0.0012), with_error(0.4, 1e-6), with_error(2e-6, 3e-8), with_error(0.0512, None)
+    ('0.4000 ± 0.0012', '0.4000 ± <0.0001', '2.000e-06 ± 3.0e-08', '0.05120')
+    """
+    if not LEAST_FIXED <= abs(mean) < MOST_FIXED:
+        return significant(mean) + ("" if error is None else f" ± {significant(error, 2)}")
+    decimals = max(4, 3 - math.floor(math.log10(abs(mean))))
+    unit = 10.0**-decimals
+    told = "" if error is None else f" ± {error:.{decimals}f}" if error >= unit / 2 else f" ± <{unit:.{decimals}f}"
+    return f"{mean:.{decimals}f}{told}"
+
+
+def in_a_column(numbers: Iterable[float]) -> list[str]:
+    """Numbers with as many decimals each, four at least, of which the largest has four digits that count.
+
+    >>> in_a_column([0.0, 0.25]), in_a_column([0.0, 1.25e-6])
+    (['0.0000', '0.2500'], ['0.000000000', '0.000001250'])
+    """
+    listed = [float(x) for x in numbers]
+    largest = max((abs(x) for x in listed if math.isfinite(x)), default=0.0)
+    if 0 < largest < TINY or largest >= MOST_FIXED:
+        return [significant(x) for x in listed]
+    decimals = max(4, 3 - math.floor(math.log10(largest))) if largest else 4
+    return [f"{x:.{decimals}f}" for x in listed]
