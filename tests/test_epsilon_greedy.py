@@ -207,7 +207,7 @@ def seed_md():
 
 
 def test_the_setting_of_seed_md_earns_what_its_public_code_earns():
-    """That code gave 4.2 to 4.65 over rounds at w = .8; theory.md measures the neighbourhood."""
+    """That code gave 4.2 to 4.65 over rounds at w = .8; docs/theory.md has the neighbourhood."""
     found = seed_md()
     assert 4.0 <= found.realised_revenue.mean() <= 4.7
     assert 4.0 <= found.revenue.mean() <= 4.7

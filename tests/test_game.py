@@ -1,6 +1,5 @@
 """The game: grids of values and bids, the bid that nobody exceeds, and the message that each fault gets."""
 
-import doctest
 import math
 import re
 from dataclasses import dataclass, fields
@@ -11,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-import allpay.game
 from allpay.errors import AllpayError
 from allpay.game import (
     MOST_CELLS,
@@ -329,12 +327,6 @@ def test_above_the_undominated_bid_no_rank_beats_bidding_zero_and_below_it_one_d
     if a[0] - a[-1] > 1e-3:
         below = worth([0.99 * top])
         assert below[-1].max() > nothing[-1, 0]
-
-
-def test_doctests():
-    found = doctest.testmod(allpay.game)
-    assert found.attempted > 0
-    assert found.failed == 0
 
 
 def test_one_mechanism_may_be_played_in_many_games():

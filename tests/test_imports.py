@@ -14,7 +14,19 @@ import allpay
 SOURCE = Path(allpay.__file__).parent
 
 FLOORS = [
-    {"compiled", "cores", "devices", "errors", "files", "memory", "progress", "scalars", "versions"},
+    {
+        "compiled",
+        "cores",
+        "devices",
+        "errors",
+        "files",
+        "frozen",
+        "memory",
+        "precision",
+        "progress",
+        "scalars",
+        "versions",
+    },
     {"mechanism", "game", "payoffs", "simplex"},
     {"auction", "theory"},
     {"outcome", "learners"},
@@ -29,11 +41,11 @@ ROOT = {"", "__init__", "__main__"}
 """The package itself: it may lead anywhere, but only from within functions."""
 
 ONLY = {
-    "surrogate": {"errors", "game"},
-    "simplex": {"errors", "memory", "scalars"},
-    "ascent": {"errors", "simplex"},
+    "surrogate": {"errors", "files", "frozen", "game", "precision"},
+    "simplex": {"errors", "frozen", "memory", "scalars"},
+    "ascent": {"errors", "frozen", "simplex"},
     "evidence": {"errors", "simplex"},
-    "optimum": {"errors", "evidence", "simplex", "surrogate", "ascent"},
+    "optimum": {"errors", "evidence", "frozen", "simplex", "surrogate", "ascent"},
     "acquisition": {"errors", "evidence", "simplex", "ascent"},
 }
 """Rooms that know numbers, not auctions: all that they may import."""

@@ -1,6 +1,5 @@
 """Rank-order mechanisms: what the weights become, and the message that each fault gets."""
 
-import doctest
 import math
 import re
 
@@ -9,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import allpay.mechanism
 from allpay.errors import AllpayError
 from allpay.mechanism import MOST_BIDDERS, RULES, Mechanism, all_pay, complete_weights, first_price
 
@@ -146,9 +144,3 @@ def test_any_w_between_a_half_and_one_makes_a_mechanism(w, bidders, rule):
     assert weights[0] == w
     assert math.fsum(weights) == pytest.approx(1.0, abs=1e-14)
     assert Mechanism.from_weights(rule, weights) == m
-
-
-def test_doctests():
-    found = doctest.testmod(allpay.mechanism)
-    assert found.attempted > 0
-    assert found.failed == 0

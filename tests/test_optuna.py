@@ -1,13 +1,10 @@
 """Inside Optuna's own study loop: designs as its parameters, and the ensemble as its sampler."""
 
-import doctest
-
 import numpy as np
 import pytest
 
 optuna = pytest.importorskip("optuna")
 
-import allpay.adapters.optuna as adapter  # noqa: E402
 from allpay.adapters.optuna import AllpaySampler, suggest_weights, weights_of  # noqa: E402
 from allpay.errors import AllpayError  # noqa: E402
 from allpay.simplex import OrderedSimplex  # noqa: E402

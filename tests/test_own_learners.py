@@ -275,7 +275,7 @@ def test_a_study_stops_and_goes_on_with_it_in_spawned_workers(mine, monkeypatch)
     for name in [name for name in sys.modules if name.split(".")[0] == "mine"]:
         del sys.modules[name]
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry != str(mine)])
-    elsewhere = CliRunner().invoke(app, ["resume", str(mine / "own")])
+    elsewhere = CliRunner().invoke(app, ["resume", str(mine / "own"), "--trust"])
     assert elsewhere.exit_code == 2
     assert "there is no module 'mine.learners'" in elsewhere.stderr
     assert elsewhere.stderr.count("\n") == 1

@@ -83,7 +83,7 @@ def test_every_number_of_every_learner_becomes_plain_or_is_refused(name):
                 dataclasses.replace(usual, **{field.name: wrong})
             same = dataclasses.replace(usual, **{field.name: np.asarray(value)[()]})
             assert same == usual
-            assert type(getattr(same, field.name)) is type(value)
+            assert type(getattr(same, field.name)) is type(np.asarray(value).item())
         if type(value) is int:
             with pytest.raises(AllpayError, match=f"{field.name} must be a whole number"):
                 dataclasses.replace(usual, **{field.name: float(value)})

@@ -69,7 +69,7 @@ def gain_of_deviating(g, found, points=101):
     return worst
 
 
-# The table of the theory: three bidders, weights (w, 1−w, 0) ----------------------------------------------------------
+# The table of docs/theory.md: three bidders, weights (w, 1−w, 0) ----------------------------------------------------------
 
 W = [0.5, 0.6, 0.75, 0.8, 1.0]
 
@@ -438,9 +438,9 @@ def test_bids_that_are_no_best_responses_are_found():
     g = Game(mechanism("payments", [0.6, 0.4, 0]), risk_aversion=2.0)
     q, ranks = np.linspace(0.001, 0.999, 500), Ranks.of(g.mechanism.prizes, g.mechanism.payments)
     cost = solved(g).bid_at(q)
-    assert not_best_responses(g, ranks, q, cost, q) is None
-    assert "no best responses" in not_best_responses(g, ranks, q, 0.9 * cost, q)
-    assert "give less of it" in not_best_responses(g, ranks, q, cost + q**20, q)
+    assert not_best_responses(g, ranks, q, 1 - q, cost, q) is None
+    assert "no best responses" in not_best_responses(g, ranks, q, 1 - q, 0.9 * cost, q)
+    assert "give less of it" in not_best_responses(g, ranks, q, 1 - q, cost + q**20, q)
 
 
 def test_gradient_of_many_designs():
@@ -492,7 +492,7 @@ def test_objective_refuses():
         (Game(Mechanism([1, 0, 0], [0, 0.5, 0.5]), max_bid=2.0), "highest bidder pays nothing"),
         (Game(Mechanism([0.7, 0.3, 0], [1, 0, 0]), max_bid=2.0), "rank 2 wins more"),
         (Game(Mechanism([0.5, 0.5, 0], [1, 0.1, 0]), Common()), "fall near quantile"),
-        (game("payments", [0.5, 0.5, 0], risk_aversion=40.0), "give less of it"),
+        (Game(Mechanism([1, 0, 0], [0.4, 1, 1]), risk_aversion=30.0), "give less of it"),
     ],
 )
 def test_why_there_is_none(g, words):

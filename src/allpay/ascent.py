@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from allpay.errors import AllpayError
+from allpay.frozen import ByValue
 from allpay.simplex import OrderedSimplex, Polytope
 
 Array = NDArray[np.float64]
@@ -20,8 +21,8 @@ FLOOR = -60.0
 """The lowest logarithm of a coordinate: e^−60 is 0 to every purpose, and the ascent can still come back from it."""
 
 
-@dataclass(frozen=True)
-class Ascent:
+@dataclass(frozen=True, eq=False)
+class Ascent(ByValue):
     """Where mirror ascent came to.
 
     Attributes:

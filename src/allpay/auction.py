@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from allpay.compiled import compiled
 from allpay.errors import AllpayError, short
+from allpay.frozen import ByValue
 from allpay.game import Array, Game, check_game
 from allpay.payoffs import as_strategy
 from allpay.scalars import whole
@@ -113,8 +114,8 @@ def _play(cumulative, payments, bids, auctions, state, step, revenue, highest): 
         highest[t] = bids[ranked[0]]
 
 
-@dataclass(frozen=True)
-class Settled:
+@dataclass(frozen=True, eq=False)
+class Settled(ByValue):
     """Auctions that are decided, `[…, bidders]`: the rank of each bidder, 0 for the highest bid, its payment and utility."""
 
     rank: NDArray[np.int64]
@@ -136,8 +137,8 @@ def settle(game: Game, values: Array, bids: Array, ties: Array) -> Settled:
     return Settled(rank, payment * bids, game.utility(money))
 
 
-@dataclass(frozen=True)
-class Played:
+@dataclass(frozen=True, eq=False)
+class Played(ByValue):
     """Sampled auctions: `[auctions]` the revenue and the highest bid of each."""
 
     revenue: Array

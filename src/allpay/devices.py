@@ -14,5 +14,7 @@ def check_devices() -> None:
     except RuntimeError as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         asked = os.environ.get("JAX_PLATFORMS") or os.environ.get("JAX_PLATFORM_NAME")
-        told = f"JAX_PLATFORMS is {short(asked, 30)}; unset it, or set it to cpu" if asked else "set JAX_PLATFORMS to cpu"
+        told = (
+            f"JAX_PLATFORMS is {short(asked, 30)}; unset it, or set it to cpu" if asked else "set JAX_PLATFORMS to cpu"
+        )
         raise AllpayError(f"JAX has no device to compute on: {told} ({reason[:60]})") from None

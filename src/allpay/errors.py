@@ -43,6 +43,11 @@ def short(value: object, most: int = 80) -> str:
     return shortened(one_line(text), most)
 
 
+def printable(text: str) -> str:
+    """A text of somebody else's as it may be shown on a terminal: codes that would move the cursor, or worse, spelled out."""
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+
+
 def one_of(what: str, given: str, choices: Iterable[str]) -> str:
     """Return `given` if it is among `choices`.
 

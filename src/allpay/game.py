@@ -7,7 +7,7 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from itertools import islice
 from typing import Annotated, Any, Protocol, Self
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from allpay.errors import AllpayError, one_of, short
+from allpay.frozen import Stateful, asked, derived
 from allpay.mechanism import Mechanism
 from allpay.scalars import LEAST, MOST, Bound, plain_fields, real
 
@@ -52,8 +53,8 @@ SHAPE = Bound(at_least=0.01, at_most=1e6)
 class Distribution(Protocol):
     """A distribution of values, given by its quantile function. Any object with this method will do.
 
-    Where that function jumps, as between values that have a probability of their own, `theory` must be told: by a property
-    `breaks`, the quantiles between 0 and 1 at which it does, increasing. See `Discrete`.
+    Where values have a probability of their own, `theory` must be told where they begin and end: by a property `breaks`, the
+    quantiles between 0 and 1 at which the function jumps, increasing (see `Discrete`). Other jumps are found.
     """
 
     def quantile(self, q: ArrayLike) -> Array:
@@ -296,9 +297,9 @@ class Private:
             )
             shown = given.__name__ if isinstance(given, type) else repr(given)
             raise AllpayError(f"private values need a distribution: got {shown}; {remedy}")
-        if self.levels is None:
+        if asked(self.levels) is None:
             points = self.distribution.points if isinstance(self.distribution, Discrete) else ()
-            object.__setattr__(self, "levels", len(points) or DEFAULT_LEVELS)
+            object.__setattr__(self, "levels", derived(len(points) or DEFAULT_LEVELS))
         plain_fields(self, levels="value levels")
         _check_levels("value levels", self.levels)
 
@@ -371,8 +372,12 @@ class Common:
         return self.value
 
 
+_DERIVED = ("bidders", "value_grid", "bid_grid", "costs", "allowed", "top_bid", "own_utility")
+"""What follows from the fields of a game, in more than one way: no subclass may say otherwise."""
+
+
 @dataclass(frozen=True)
-class Game:
+class Game(Stateful):
     """Bidders with values bid on a grid under a mechanism.
 
     A bidder of value v, bid b and rank k has the money payoff z = v·a_k − p_k·b^cost_power, and the utility z, or
@@ -399,6 +404,14 @@ class Game:
     bid_levels: BidLevels = 101
     max_bid: MaxBid | None = None
     overbidding: bool = True
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        taken = [name for name in _DERIVED if name in vars(cls)]
+        if taken:
+            raise AllpayError(
+                f"a subclass of Game may have a utility of its own: got {', '.join(taken)}, which not all would follow"
+            )
 
     def __post_init__(self) -> None:
         if not isinstance(self.mechanism, Mechanism):
@@ -497,8 +510,16 @@ class Game:
             return float(self.max_bid)
         return undominated_bid(self) if self.overbidding else self.values.highest
 
+    @property
+    def own_utility(self) -> bool:
+        """Whether a subclass has a utility of its own: exact payoffs and learners follow it, theory has no formula for it."""
+        return type(self).utility is not Game.utility
+
     def utility(self, money: ArrayLike) -> Array:
-        """Utility of a money payoff, any shape: itself, or (1 − e^{−ρz})/ρ."""
+        """Utility of a money payoff, any shape: itself, or (1 − e^{−ρz})/ρ.
+
+        A subclass may have another, increasing and 0 at 0. Studies are of a `Setting`, which has none.
+        """
         z = np.asarray(money, float)
         return z if self.risk_aversion == 0 else -np.expm1(-self.risk_aversion * z) / self.risk_aversion
 
@@ -519,7 +540,7 @@ class Setting:
 
     def game(self, mechanism: Mechanism) -> Game:
         """This setting under a mechanism."""
-        return Game(mechanism, **vars(self))
+        return Game(mechanism, **{field.name: getattr(self, field.name) for field in fields(self)})
 
 
 game = Game.from_weights

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from allpay.ascent import mirror_ascent
 from allpay.errors import AllpayError
 from allpay.evidence import Evidence
+from allpay.frozen import ByValue
 from allpay.simplex import Box, OrderedSimplex, Polytope, looked_at, shown
 
 Array = NDArray[np.float64]
@@ -69,8 +70,8 @@ class Ensemble(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Optimum:
+@dataclass(frozen=True, eq=False)
+class Optimum(ByValue):
     """The best weights found, with their uncertainty.
 
     Attributes:

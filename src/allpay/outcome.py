@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from allpay.frozen import ByValue
 from allpay.game import Array, Game
 from allpay.payoffs import Evaluation, exploitability
 
@@ -50,8 +51,8 @@ class Verdict(StrEnum):
         }[self]
 
 
-@dataclass(frozen=True)
-class Outcome:
+@dataclass(frozen=True, eq=False)
+class Outcome(ByValue):
     """What one learner did in a batch of games.
 
     Attributes:

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from allpay.compiled import compiled
 from allpay.errors import AllpayError
+from allpay.frozen import ByValue
 from allpay.game import Array, Game, check_game
 
 EXACT_BIDDERS = 16
@@ -21,12 +22,12 @@ EXACT_BIDDERS = 16
 q^{n−1} change by a factor of at most e², leave less than 1e-15."""
 
 
-@dataclass(frozen=True)
-class Terms:
+@dataclass(frozen=True, eq=False)
+class Terms(ByValue):
     """A game's expected payoff as a sum of polynomials in q: payoff[b, v] = Σ_g table[g, b, v] · (Σ_k coefficients[g, k] P_k).
 
     Risk-neutral bidders need two terms, the expected share (coefficients a) at weight v, and the expected fraction paid
-    (coefficients p) at weight −c(b). With CARA utility each distinct pair (a_k, p_k) is a term of its own.
+    (coefficients p) at weight −c(b). With CARA or another utility each distinct pair (a_k, p_k) is a term of its own.
 
     Attributes:
         coefficients: `[terms, bidders]` Bernstein coefficients by rank.
@@ -41,15 +42,15 @@ def terms(game: Game) -> Terms:
     """The terms of a game's expected payoff."""
     a, p = np.asarray(game.mechanism.prizes), np.asarray(game.mechanism.payments)
     v, c = game.value_grid[None, :], game.costs[:, None]
-    if game.risk_aversion == 0:
+    if game.risk_aversion == 0 and not game.own_utility:
         return Terms(np.stack([a, p]), np.stack(np.broadcast_arrays(v, -c)))
     pairs, index = np.unique(np.stack([a, p], axis=1), axis=0, return_inverse=True)
     coefficients = (np.arange(len(pairs))[:, None] == index.reshape(1, -1)).astype(float)
     return Terms(coefficients, np.stack([game.utility(v * a_k - p_k * c) for a_k, p_k in pairs]))
 
 
-@dataclass(frozen=True)
-class Quadrature:
+@dataclass(frozen=True, eq=False)
+class Quadrature(ByValue):
     """Gauss–Legendre nodes and weights on [0, 1], and ln C(n−1, k): what tie averages need to know of n."""
 
     nodes: Array
@@ -219,8 +220,8 @@ def best_responses(averages, table, allowed, best, payoff, u):  # type: ignore[n
                 best[v] = b
 
 
-@dataclass(frozen=True)
-class Evaluation:
+@dataclass(frozen=True, eq=False)
+class Evaluation(ByValue):
     """What a profile of strategies is worth, exactly, on the grid.
 
     Attributes:

@@ -13,6 +13,7 @@ from allpay.ascent import mirror_ascent, polish
 from allpay.devices import check_devices
 from allpay.errors import AllpayError
 from allpay.evidence import Evidence
+from allpay.frozen import ByValue
 from allpay.game import Array, Game, Private, Setting
 from allpay.learners import run_seeds
 from allpay.learners.base import outcome_from
@@ -24,7 +25,7 @@ from allpay.study.store import Store
 from allpay.study.study import CHECKING, CHOOSING, LOOKING, TRAINING, DesignSpace, Study
 from allpay.study.sweep import Sweep, run
 from allpay.surrogate import FEWEST_DESIGNS, QUICK, Surrogate, fit_surrogate
-from allpay.theory import Equilibrium, design_objective, equilibrium
+from allpay.theory import Equilibrium, design_objective, equilibrium_or_reason, failure
 
 FEWEST_STEPS, FAR_OFF = 8, 0.05
 """Fewer steps of the grid up to the highest equilibrium bid, or revenue further off the closed form, call for a note."""
@@ -79,8 +80,8 @@ class ExactBest:
     fraction: float
 
 
-@dataclass(frozen=True)
-class Result:
+@dataclass(frozen=True, eq=False)
+class Result(ByValue):
     """What a study says about the best design.
 
     Attributes:
@@ -95,6 +96,7 @@ class Result:
         exact: the objective of the equilibrium at the best design; None where there is no closed form.
         exact_best: the best design by theory; None where there is no closed form for any.
         seconds: how long it took.
+        theory_missing: one sentence on why theory could not name its best design, if it failed; None if it did not.
     """
 
     sweep: Sweep
@@ -107,6 +109,7 @@ class Result:
     exact_best: ExactBest | None
     seconds: float
     grid: float = 0.0
+    theory_missing: str | None = None
 
 
 def check_enough(study: Study) -> None:
@@ -155,9 +158,7 @@ def design(
         check = outcome_from(study.learner, [study.game(best)], run_seeds(study.seed, 1, study.rounds, CHECKING))
         checked = Estimate(tuple(objective_of(check, study.objective)[0].tolist()))
         optimum = measured_optimum(study, surrogate, evidence, resolution, best, check)
-        assert study.setting is not None
-        exact = equilibrium(study.game(optimum.weights))
-        exact_best = best_in_theory(study.space, study.setting, study.objective)
+        exact, exact_best, missing = _theory_beside(study, optimum)
     return Result(
         sweep=sweep,
         surrogate=surrogate,
@@ -165,11 +166,27 @@ def design(
         resolution=resolution,
         checked=checked,
         check=check,
-        exact=None if exact is None else float(getattr(exact, study.objective.replace("-", "_"))),
+        exact=exact,
         exact_best=exact_best,
         seconds=time.perf_counter() - start,
         grid=grid,
+        theory_missing=missing,
     )
+
+
+def _theory_beside(study: Study, optimum: Optimum) -> tuple[float | None, ExactBest | None, str | None]:
+    """What theory says of the best design, the best design by theory, and what is missing of the two if theory fails."""
+    assert study.setting is not None
+    found, missing = equilibrium_or_reason(study.game(optimum.weights)), None
+    try:
+        best = best_in_theory(study.space, study.setting, study.objective)
+    except Exception as error:  # the simulations are done, and worth keeping whatever theory does
+        best, missing = None, failure(error)
+    return (None if isinstance(found, str) else _objective_in(found, study.objective)), best, missing
+
+
+def _objective_in(found: Equilibrium, objective: str) -> float:
+    return float(getattr(found, objective.replace("-", "_")))
 
 
 def optimum_of(study: Study, surrogate: Surrogate, resolution: float = 0.0) -> Optimum:

@@ -11,6 +11,7 @@ from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from allpay.errors import AllpayError, short
+from allpay.frozen import asked
 
 MOST = 1e100
 """No amount of money is larger, so that products of several of them are still numbers."""
@@ -112,7 +113,7 @@ def plain_fields(made: Any, **words: str) -> None:
     """
     for name, (kind, optional, bounds) in numeric_fields(made.__class__).items():
         given = getattr(made, name)
-        if given is None and optional:
+        if (given is None and optional) or asked(given) is not given:
             continue
         what = words.get(name, name)
         number = {int: whole, float: real, bool: truth}[kind](what, given)

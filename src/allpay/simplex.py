@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from allpay.errors import AllpayError, one_of, short
+from allpay.frozen import Stateful
 from allpay.memory import check_memory
 from allpay.scalars import plain_fields, real
 
@@ -206,7 +207,7 @@ class Polytope(Protocol):
 
 
 @dataclass(frozen=True)
-class OrderedSimplex:
+class OrderedSimplex(Stateful):
     """Nonincreasing weights of sum 1 on the first m of n ranks, the last of them at least so much, and the first bounded.
 
     A bound on w_1 cuts the simplex in two. The part that is kept is a polytope: its corners are those of the simplex that
@@ -329,7 +330,7 @@ class OrderedSimplex:
 
 
 @dataclass(frozen=True)
-class Box:
+class Box(Stateful):
     """Weights of the first m of n ranks, each anywhere between its bounds; 0 on the others.
 
     Attributes:

@@ -19,6 +19,9 @@ import optax  # type: ignore[import-untyped]
 from numpy.typing import ArrayLike, NDArray
 
 from allpay.errors import AllpayError
+from allpay.files import load_arrays
+from allpay.frozen import ByValue
+from allpay.precision import pinned
 
 Array = NDArray[np.float64]
 
@@ -54,8 +57,8 @@ class Network(eqx.Module):
         return (x @ last[0] + last[1])[0]
 
 
-@dataclass(frozen=True)
-class Trend:
+@dataclass(frozen=True, eq=False)
+class Trend(ByValue):
     """The quadratic c + g·x + ½ x·Hx of each member, a response surface (Box & Wilson 1951).
 
     Attributes:
@@ -82,8 +85,8 @@ class Trend:
         return Trend(*(part.mean(axis=0, keepdims=True) for part in (self.level, self.slope, self.bend)))
 
 
-@dataclass(frozen=True)
-class Surrogate:
+@dataclass(frozen=True, eq=False)
+class Surrogate(ByValue):
     """An ensemble fitted to simulated designs.
 
     Attributes:
@@ -106,6 +109,7 @@ class Surrogate:
     trend: Trend
     held_out: Array
 
+    @pinned
     def members(self, weights: ArrayLike) -> Array:
         """`[members, points]` what each member predicts at the weights `[points, n]`."""
         return self.level + self.unit * self._scaled(*self._inputs(weights))
@@ -115,6 +119,7 @@ class Surrogate:
         every = self.members(weights)
         return every.mean(axis=0), every.std(axis=0, ddof=1)
 
+    @pinned
     def value_and_gradient(self, weights: ArrayLike) -> tuple[Array, Array]:
         """The members' mean `[points]` and its gradient in the weights `[points, n]`."""
         x, single = self._inputs(weights)
@@ -131,6 +136,7 @@ class Surrogate:
         np.savez(file, **arrays, **{name: np.asarray(getattr(self, name)) for name in _NUMBERS})  # type: ignore[arg-type]
 
     @classmethod
+    @pinned
     def load(cls, path: Path | str) -> "Surrogate":
         """The surrogate that a file holds.
 
@@ -138,8 +144,7 @@ class Surrogate:
             AllpayError: if it cannot be read or holds something else.
         """
         try:
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as found:
-                arrays = dict(found)
+            arrays = load_arrays(Path(path))
             layers = range(sum(name.startswith("matrices ") for name in arrays))
             networks = Network(
                 *(tuple(jnp.asarray(arrays[f"{name} {i}"]) for i in layers) for name in ("matrices", "biases"))
@@ -152,6 +157,7 @@ class Surrogate:
         except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
             raise AllpayError(f"{path} holds no surrogate, or is damaged: run its study again") from None
 
+    @pinned
     def members_and_gradients(self, weights: ArrayLike) -> tuple[Array, Array]:
         """What each member predicts `[members, points]`, and its gradient `[members, points, n]`, at weights `[points, n]`."""
         x, single = self._inputs(weights)
@@ -174,6 +180,7 @@ class Surrogate:
         return x, jnp.asarray(_filled(x.T, 1 << (max(len(w), 1) - 1).bit_length()).T)
 
 
+@pinned
 def fit_surrogate(
     weights: ArrayLike,
     values: ArrayLike,

@@ -41,6 +41,7 @@ from allpay.cli.options import (
     Seed,
     Strategy,
     Tolerance,
+    Trust,
     ValueLevels,
     Values,
     Weights,
@@ -48,7 +49,7 @@ from allpay.cli.options import (
 )
 from allpay.cli.results import labelled, without_empty
 from allpay.cli.running import design_by_theory, run_studies, simulate_study
-from allpay.errors import AllpayError, one_of
+from allpay.errors import AllpayError, one_of, printable
 from allpay.files import in_shell
 
 if TYPE_CHECKING:
@@ -246,12 +247,13 @@ def run(
     ] = None,
     workers: Workers = None,
     scheduler: Scheduler = None,
+    trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a study file: sweep, fit, ascend, check; all of it kept in a folder."""
     from allpay.study.file import read_study
 
-    run_studies({"": read_study(file)}, folder_of(file) if out is None else out, workers, scheduler, as_json)
+    run_studies({"": read_study(file, trust)}, folder_of(file) if out is None else out, workers, scheduler, as_json)
 
 
 def folder_of(file: Path) -> Path:
@@ -264,13 +266,14 @@ def resume(
     out: Annotated[Path, typer.Argument(metavar="DIR", help="a study's folder", show_default=False)],
     workers: Workers = None,
     scheduler: Scheduler = None,
+    trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
     """Go on with the study in a folder, to the same bits as if it had never been interrupted."""
     from allpay.study.file import studies_of
     from allpay.study.store import read_folder
 
-    run_studies(studies_of(read_folder(out).specification), out, workers, scheduler, as_json)
+    run_studies(studies_of(read_folder(out).specification, trust), out, workers, scheduler, as_json)
 
 
 @command
@@ -279,18 +282,20 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Say how far the study in a folder is."""
-    from allpay.study.file import studies_of
-    from allpay.study.store import in_use, read_folder, result_is_there
+    from allpay.study.received import outlines_of
+    from allpay.study.store import check_below, in_use, read_folder, result_is_there
     from allpay.study.sweep import found_in, read, verdicts
 
     states: list[dict[str, Any]] = []
+    outlines = outlines_of(read_folder(folder).specification)
     running = in_use(folder)
-    for name, study in studies_of(read_folder(folder).specification).items():
+    for name, study in outlines.items():
+        check_below(folder, name)
         found, store = found_in(study, folder / name)
         states.append(
             {
-                "rule": study.space.rule,
-                "learner": study.learner.name,
+                "rule": study.rule,
+                "learner": study.learner,
                 "designs": found.designs,
                 "samples": study.samples,
                 "active": study.active,
@@ -310,13 +315,17 @@ def status(
         return
     for s in states:
         of = f"of {'at most ' if s['active'] else ''}{s['samples']}"
-        typer.echo(f"{s['rule']}, {s['learner']}: {s['designs']} {of} designs × {s['rounds']} rounds")
+        typer.echo(
+            f"{printable(s['rule'])}, {printable(s['learner'])}: {s['designs']} {of} designs × {s['rounds']} rounds"
+        )
         if s["verdicts"]:
             typer.echo("runs: " + ", ".join(f"{count} {verdict}" for verdict, count in s["verdicts"].items()))
         if s["damaged"]:
             typer.echo(f"damaged batches, which will be run again: {', '.join(map(str, s['damaged']))}")
         if s["foreign"]:
-            typer.echo(f"files of no batch of this study, which will be set aside: {', '.join(s['foreign'])}")
+            typer.echo(
+                f"files of no batch of this study, which will be set aside: {printable(', '.join(s['foreign']))}"
+            )
     if running:
         typer.echo("a process is running it now")
     elif finished:
@@ -335,20 +344,21 @@ def export(
     import polars as pl
 
     from allpay.files import write
-    from allpay.study.file import studies_of
-    from allpay.study.store import read_folder
+    from allpay.study.received import outlines_of
+    from allpay.study.store import check_below, read_folder
     from allpay.study.sweep import found_in, read
 
     one_of("format", file_format, ("csv", "parquet", "json"))
-    studies, tables = studies_of(read_folder(folder).specification), []
+    studies, tables = outlines_of(read_folder(folder).specification), []
     for name, study in studies.items():
+        check_below(folder, name)
         found, store = found_in(study, folder / name)
         if found.computed:
             table = read(store, found.computed)
-            tables.append(labelled(table, study) if len(studies) > 1 else table)
+            tables.append(labelled(table, study.rule, study.learner) if len(studies) > 1 else table)
     if not tables:
         raise AllpayError(f"{folder} has no finished rounds yet: allpay resume {in_shell(folder)}")
-    table = without_empty(pl.concat(tables), studies.values())
+    table = without_empty(pl.concat(tables), max(study.ranks for study in studies.values()))
     content = io.BytesIO()
     if file_format == "csv":
         table.write_csv(content)

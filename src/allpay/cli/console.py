@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 
 from allpay.cli.stopping import Terminated, status_of
-from allpay.errors import LONGEST, AllpayError, one_line, short, shortened
+from allpay.errors import LONGEST, AllpayError, one_line, printable, short, shortened
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -143,7 +143,7 @@ def fail(message: str, status: int) -> NoReturn:
     """End the program with one line: of an error at most `LONGEST` characters, but how to go on is told in full."""
     line = f"allpay: {message}"
     with suppress(OSError):  # where stderr cannot be written, the status must do
-        typer.echo(line if status in SIGNALLED else shortened(one_line(line), LONGEST), err=True)
+        typer.echo(printable(line) if status in SIGNALLED else shortened(one_line(line), LONGEST), err=True)
     raise typer.Exit(status)
 
 
@@ -306,5 +306,5 @@ def reporting(unit: str = "designs") -> Iterator[Bars]:
     # batches may take minutes: what is done in the last ones says how long the others will take
     shown = sys.stderr is not None and sys.stderr.isatty()  # whatever colours are asked for
     bars = Progress(*columns, console=console, disable=not shown, speed_estimate_period=900)
-    with bars as progress, listening(tell=lambda text: typer.echo(f"allpay: {text}", err=True)):
+    with bars as progress, listening(tell=lambda text: typer.echo(f"allpay: {printable(text)}", err=True)):
         yield Bars(progress)

@@ -171,3 +171,11 @@ Scheduler = Annotated[
         help="address of a running Dask scheduler whose workers learn", show_default="none", rich_help_panel=STUDY
     ),
 ]
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        help="run code that is not allpay's own: a learner or a distribution that the file or the folder names",
+        rich_help_panel=STUDY,
+    ),
+]

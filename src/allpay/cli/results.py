@@ -1,7 +1,6 @@
 """What `--json` and a study's folder get of the results."""
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +36,7 @@ def result_values(result: "Result") -> dict[str, Any]:
         "surrogate": {"r2": result.surrogate.r2, "rmse": result.surrogate.rmse},
         "equilibrium": result.exact,
         "equilibrium_best": None if result.exact_best is None else vars(result.exact_best),
+        "theory_missing": result.theory_missing,
         "verdicts": result.sweep.verdicts,
         "region": study.space.region,
         "strategy": study.strategy,
@@ -51,6 +51,7 @@ def result_values(result: "Result") -> dict[str, Any]:
 
 def write_results(results: "list[Result]", out: Path, reporter: Any) -> list[str]:
     """The table of all rounds, the figure, the summary and the values, into a folder; the files that were written."""
+    import jax
     import polars as pl
 
     from allpay.files import write
@@ -60,11 +61,12 @@ def write_results(results: "list[Result]", out: Path, reporter: Any) -> list[str
     from allpay.versions import versions
 
     with reporter.stage("writing figure and tables"):
-        table = pl.concat([labelled(r.sweep.table, r.sweep.study) for r in results])
-        rounds = without_empty(table, [r.sweep.study for r in results])
+        table = pl.concat(
+            [labelled(r.sweep.table, r.sweep.study.space.rule, r.sweep.study.learner.name) for r in results]
+        )
         text = summary_of(results)
         values = {
-            "versions": versions(),
+            "versions": {**versions(), "device": jax.devices()[0].device_kind},
             "results": [
                 {
                     **result_values(r),
@@ -75,11 +77,7 @@ def write_results(results: "list[Result]", out: Path, reporter: Any) -> list[str
                 for r in results
             ],
         }
-        tables = ["rounds.parquet"]
-        write(out / "rounds.parquet", rounds.write_parquet)
-        if rounds.height <= MOST_ROWS_AS_TEXT:
-            tables.append("rounds.csv")
-            write(out / "rounds.csv", rounds.write_csv)
+        tables = write_rounds(table, [r.sweep.study for r in results], out)
         write(out / "designs.csv", by_design(results).write_csv)
         write(out / "summary.txt", lambda file: file.write(f"{text}\n".encode()))
         figures = draw_designs(results, out / "figure.png")
@@ -98,16 +96,27 @@ def summary_of(results: "list[Result]") -> str:
     return summarise(results[0]) if len(results) == 1 else f"{summarise_all(results)}\n\n{as_text(results)}"
 
 
-def without_empty(table: "DataFrame", studies: "Iterable[Study]") -> "DataFrame":
-    """The rows of studies, without the weights of ranks that may carry none in any of them."""
-    ranks = max(study.space.dimension for study in studies)
+def write_rounds(table: "DataFrame", studies: "list[Study]", out: Path) -> list[str]:
+    """The rows of all rounds, into a folder; the names of the files."""
+    from allpay.files import write
+
+    rounds = without_empty(table, max(study.space.dimension for study in studies))
+    write(out / "rounds.parquet", rounds.write_parquet)
+    if rounds.height > MOST_ROWS_AS_TEXT:
+        return ["rounds.parquet"]
+    write(out / "rounds.csv", rounds.write_csv)
+    return ["rounds.parquet", "rounds.csv"]
+
+
+def without_empty(table: "DataFrame", ranks: int) -> "DataFrame":
+    """The rows of studies, without the weights of ranks that may carry none in any of them: of all after so many."""
     return table.drop(
         [name for name in table.columns if name[0] == "w" and name[1:].isdigit() and int(name[1:]) > ranks]
     )
 
 
-def labelled(table: "DataFrame", study: "Study") -> "DataFrame":
+def labelled(table: "DataFrame", rule: str, learner: str) -> "DataFrame":
     """The rows of a study, with its rule and its learner."""
     import polars as pl
 
-    return table.select(pl.lit(study.space.rule).alias("rule"), pl.lit(study.learner.name).alias("learner"), pl.all())
+    return table.select(pl.lit(rule).alias("rule"), pl.lit(learner).alias("learner"), pl.all())

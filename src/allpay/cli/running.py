@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from allpay.cli.console import fail, plain, print_json, reporting
-from allpay.cli.results import result_values, summary_of, write_results
+from allpay.cli.results import labelled, result_values, summary_of, write_results, write_rounds
 from allpay.cli.stopping import Keeping, Terminated, status_of
 from allpay.errors import AllpayError
 from allpay.files import in_shell
@@ -41,9 +41,10 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
             from allpay.files import write
             from allpay.pipeline import Estimate, coarseness
             from allpay.progress import listening
+            from allpay.report.rounds import draw_rounds
             from allpay.study.store import RESULT, open_store
             from allpay.study.sweep import learn_one
-            from allpay.theory import equilibrium
+            from allpay.theory import equilibrium_or_reason
             from allpay.versions import versions
 
             specification, rule, learner = study.specification(), study.space.rule, study.learner.name
@@ -54,7 +55,8 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
                 outcome = learn_one(study, store)
             seconds = time.perf_counter() - start
             game = outcome.games[0]
-            exact = equilibrium(game)
+            theory = equilibrium_or_reason(game)
+            exact = None if isinstance(theory, str) else theory
             note = coarseness(game, exact, float(outcome.revenue.mean()), float(outcome.converged.mean()))
             estimates = {
                 name: Estimate(tuple(getattr(outcome, name)[0].tolist()))
@@ -87,7 +89,11 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
                 told(_plain_console(text))
                 write(out / "summary.txt", lambda file: file.write(text.getvalue().encode()))
                 write(out / RESULT, lambda file: file.write(json.dumps(plain(held), indent=2).encode()))
-                store.log(f"written: summary.txt, {RESULT}")
+                table, _ = store.read_batch(0) or (None, {})
+                if table is not None:
+                    write_rounds(labelled(table, study.space.rule, study.learner.name), [study], out)
+                draw_rounds(outcome, exact, out / "figure.png")
+                store.log(f"written: summary.txt, rounds, figure, {RESULT}")
     except (KeyboardInterrupt, AllpayError) as error:
         go_on(error, None if store is None else out)
     if as_json:
@@ -117,7 +123,7 @@ def simulated_in_words(
     from allpay.game import Private
     from allpay.report.words import significant
     from allpay.simplex import shown
-    from allpay.theory import why_no_equilibrium
+    from allpay.theory import equilibrium_or_reason
 
     game = outcome.games[0]
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -151,7 +157,7 @@ def simulated_in_words(
         if note:
             console.print(note, soft_wrap=True)
         if exact is None:
-            console.print(f"No closed form to compare with: {why_no_equilibrium(game)}", soft_wrap=True)
+            console.print(f"No closed form to compare with: {equilibrium_or_reason(game)}", soft_wrap=True)
 
     return told
 
@@ -196,11 +202,13 @@ def run_studies(
             from allpay.study.batches import designs_per_batch
             from allpay.study.executors import processes_for
             from allpay.study.file import together
-            from allpay.study.store import SURROGATE, open_store
+            from allpay.study.store import SURROGATE, check_below, open_store
             from allpay.versions import versions
 
-            for study in studies.values():
+            for name, study in studies.items():
                 check_enough(study)
+                if out is not None:
+                    check_below(out, name)
             if out is not None:
                 size = max(designs_per_batch(study) for study in studies.values())
                 store = stack.enter_context(open_store(out, together(studies), versions(), size))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from allpay.files import write
+from allpay.files import load_arrays, write
 from allpay.progress import tell
 from allpay.versions import versions
 
@@ -54,9 +54,8 @@ class Checkpoint:
         if self.path is None or not self.path.exists():
             return None
         try:
-            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                found = dict(arrays)
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+            found = load_arrays(self.path)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, NotImplementedError):
             tell(f"the checkpoint {self.path} is damaged: its runs are begun again")
             return None
         if str(found.pop(_IDENTITY, "")) != self.identity:

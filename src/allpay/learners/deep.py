@@ -22,6 +22,7 @@ from allpay.learners.base import CHECKPOINTS, Seeds, check_batch, check_count, c
 from allpay.learners.checkpoint import Arrays, Checkpoint, identity
 from allpay.outcome import TOLERANCE, Outcome, fields_of, stake
 from allpay.payoffs import evaluate, exploitability
+from allpay.precision import pinned
 from allpay.scalars import plain_fields
 
 MOST_AT_ONCE = 1_000_000
@@ -271,6 +272,7 @@ def bytes_needed(learner: DeepLearner, outputs: int, bidders: int, values: int, 
     return 4 * learner.chunk * run + 8 * runs * game
 
 
+@pinned
 def train(learner: DeepLearner, games: Sequence[Game], seeds: Seeds, checkpoint: Path | None = None) -> Outcome:
     """Every run of a deep learner, and what its strategies bring.
 

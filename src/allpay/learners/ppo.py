@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import optax  # type: ignore[import-untyped]
 
 from allpay.errors import AllpayError, one_of
+from allpay.frozen import asked, derived
 from allpay.game import Game, Private, Setting
 from allpay.learners.base import Seeds, check_number
 from allpay.learners.deep import (
@@ -232,8 +233,8 @@ class PPO:
     def __post_init__(self) -> None:
         usual = ENTROPY[one_of("kind of bids", self.bids, BIDS)]
         for name, weight in zip(("entropy", "final_entropy"), usual, strict=True):
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, weight)
+            if asked(getattr(self, name)) is None:
+                object.__setattr__(self, name, derived(weight))
         check(self, "epochs", "minibatches", "width")
         check_unit(self, "averaging")
         check_decay(self, "entropy")

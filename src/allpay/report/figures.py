@@ -445,7 +445,10 @@ def _column_title(result: "Result", first: bool) -> str:
 def _axis(result: "Result") -> str:
     """What is on the axis of the objective, with its unit."""
     what = result.sweep.study.objective.replace("-", " ")
-    highest = setting_of(result).values.highest
+    setting = setting_of(result)
+    highest = setting.values.highest
+    if setting.cost_power != 1:  # a bid is no amount of value: its cost is
+        return f"{what}\n(of bids b that cost b^{setting.cost_power:g}; highest value {highest:g})"
     return f"{what}\n(in units of the highest value)" if highest == 1 else f"{what}\n(highest value {highest:g})"
 
 

@@ -19,7 +19,7 @@ from allpay.outcome import Verdict
 from allpay.report.words import significant, with_error
 from allpay.simplex import FEW_ZEROS, looked_at
 from allpay.study.study import DesignSpace
-from allpay.theory import Equilibrium, equilibrium, why_no_equilibrium
+from allpay.theory import Equilibrium, equilibrium_or_reason
 
 if TYPE_CHECKING:  # the pipeline is slow to import, and nothing of it runs here
     from allpay.pipeline import Result
@@ -139,15 +139,15 @@ def equilibrium_curves(result: "Result", designs: Array) -> Curves:
     """What theory says of each design."""
     study, own, free = result.sweep.study, setting_of(result), without_limits(result)
 
-    def found(setting: Setting) -> list[Equilibrium | None]:
-        return [equilibrium(setting.game(study.space.mechanism(weights.tolist()))) for weights in designs]
+    def found(setting: Setting) -> list[Equilibrium | str]:
+        return [equilibrium_or_reason(setting.game(study.space.mechanism(weights.tolist()))) for weights in designs]
 
-    def curve(equilibria: list[Equilibrium | None]) -> Array:
+    def curve(equilibria: list[Equilibrium | str]) -> Array:
         name = study.objective.replace("-", "_")
-        return np.array([math.nan if e is None else getattr(e, name) for e in equilibria])
+        return np.array([math.nan if isinstance(e, str) else getattr(e, name) for e in equilibria])
 
     within = found(own)
-    pooled = np.array([e is not None and e.pooled_from is not None for e in within])
+    pooled = np.array([not isinstance(e, str) and e.pooled_from is not None for e in within])
     return Curves(curve(within if own == free else found(free)), curve(within), pooled)
 
 
@@ -417,10 +417,14 @@ def _theory(result: "Result") -> str:
     study, best, what = result.sweep.study, result.exact_best, _objective(result)
     setting = setting_of(result)
     sentences = []
-    if best is None:
-        reason = why_no_equilibrium(study.game(result.optimum.weights))
+    if result.theory_missing:
+        sentences.append(f"Theory: its best design is missing, since {result.theory_missing}.")
+    elif best is None:
+        reason = equilibrium_or_reason(study.game(result.optimum.weights))
         sentences.append(
-            f"Theory: no closed form to compare with, since {reason}." if reason else "Theory: no closed form."
+            f"Theory: no closed form to compare with, since {reason}."
+            if isinstance(reason, str)
+            else "Theory: no closed form."
         )
     elif best.flat:
         every, best_of_all = "every design", "no weights are best"
@@ -449,7 +453,9 @@ def _theory(result: "Result") -> str:
             )
         sentences.append(text + ".")
     elif best is not None:
-        sentences.append("For the best design found the program has no closed form.")
+        reason = equilibrium_or_reason(study.game(result.optimum.weights))
+        since = f", since {reason}" if isinstance(reason, str) else ""
+        sentences.append(f"For the best design found there is no closed form to compare with{since}.")
     sentences.extend(_about_limits(result))
     if best is not None and not study.learner.continuous:
         levels = f"{setting.bid_levels} bids" + (

@@ -8,7 +8,9 @@ worker loses; and so large that a folder holds thousands of files at most. Its s
 import math
 from typing import Any
 
+from allpay.errors import AllpayError
 from allpay.game import Private, Setting
+from allpay.study.received import Outline
 from allpay.study.study import Study
 
 SECONDS = {
@@ -36,12 +38,23 @@ what a batch costs."""
 MOST_BATCHES = 10_000
 """Into how many batches a study is parted at most: they last longer instead. Enough for a thousand workers, ten for each."""
 
+REFUSED = 1_000_000
+"""With more batches than this a study is refused."""
+
 MEMORY = 2**29
 """Bytes that the strategies learned in a batch may take; this goes before all else."""
 
 
-def batches_of(study: Study, size: int) -> tuple[range, ...]:
-    """The designs of each batch, at most so many; those of one are all known at the same time."""
+def batches_of(study: Study | Outline, size: int) -> tuple[range, ...]:
+    """The designs of each batch, at most so many; those of one are all known at the same time.
+
+    Raises:
+        AllpayError: if they are more than a folder can hold.
+    """
+    if study.samples > REFUSED * size:
+        raise AllpayError(
+            f"{study.samples:,} designs in batches of {size:,} are more than {REFUSED:,} files: take fewer designs"
+        )
     return tuple(
         range(first, min(first + size, stage.stop))
         for stage in study.stages

@@ -35,6 +35,10 @@ PATIENCE = 10
 """Seconds in which a scheduler must answer."""
 
 
+CERTIFICATES = tuple(f"DASK_DISTRIBUTED__COMM__TLS__{name}" for name in ("CA_FILE", "CLIENT__CERT", "CLIENT__KEY"))
+"""Dask's names for the files that a client of an encrypted scheduler needs."""
+
+
 @dataclass(frozen=True)
 class Pool:
     """Where batches are learned.
@@ -180,7 +184,7 @@ def _begin(threads: int) -> None:
 @contextmanager
 def _dask(scheduler: str) -> Iterator[Pool]:
     try:
-        from distributed import Client
+        from distributed import Client, Security
     except ModuleNotFoundError:
         raise AllpayError("a scheduler needs Dask: install it with pip install 'allpay[cluster]'") from None
     from distributed.comm import get_address_host_port, parse_address
@@ -190,9 +194,14 @@ def _dask(scheduler: str) -> Iterator[Pool]:
             get_address_host_port(scheduler)
     except ValueError as error:
         raise AllpayError(f"{scheduler!r} is no address of a scheduler ({error}): give tcp://HOST:PORT") from None
+    security = None
+    if scheduler.startswith("tls:"):
+        security = Security(require_encryption=True)  # by Dask's own settings
+        if not all(getattr(security, name) for name in ("tls_ca_file", "tls_client_cert", "tls_client_key")):
+            raise AllpayError(f"a scheduler at tls:// needs certificates: set {', '.join(CERTIFICATES)} to their files")
     with _silent("distributed", "tornado", "asyncio"):
         try:
-            client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
+            client = Client(scheduler, timeout=PATIENCE, set_as_default=False, security=security)
         except (OSError, ValueError) as error:
             reason = type(error).__name__
             raise AllpayError(

@@ -1,5 +1,6 @@
 """Studies as text: the TOML file that a user writes, and the specification that a study folder keeps. Both become a `Study`."""
 
+import dataclasses
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
@@ -14,6 +15,8 @@ from allpay.files import in_shell
 from allpay.game import Beta, Common, Discrete, Lognormal, Power, Private, Setting, Uniform, distribution
 from allpay.learners import LEARNERS, kind_of, learner
 from allpay.learners.own import SEPARATOR
+from allpay.study.identity import FUNCTION, TYPE, made_of
+from allpay.study.received import outline_of, parted
 from allpay.study.study import DesignSpace, Study
 
 TEMPLATE = """\
@@ -175,12 +178,17 @@ class StudyFile(_Section):
     game: GameSection = GameSection()
     learner: LearnerSection = LearnerSection()
 
-    def build(self) -> Study:
-        """The study that it describes.
+    def build(self, trust: bool = True) -> Study:
+        """The study that it describes; a learner that is not allpay's own is imported only if it is trusted.
 
         Raises:
             AllpayError: if something in it does not fit.
         """
+        if SEPARATOR in self.learner.name and not trust:
+            raise AllpayError(
+                f"learner.name = {short(self.learner.name)} is code that is not allpay's own: "
+                "give --trust if you know where the file is from"
+            )
         bidding = learner(self.learner.name, **(self.learner.model_extra or {}))
         study = Study(
             self.study.space(),
@@ -199,15 +207,15 @@ class StudyFile(_Section):
         return study
 
 
-def read_study(path: Path) -> Study:
-    """The study of a TOML file.
+def read_study(path: Path, trust: bool = True) -> Study:
+    """The study of a TOML file; a learner that is not allpay's own is imported only if it is trusted.
 
     Raises:
         AllpayError: naming file, key, value and remedy, if the file cannot be read or something in it does not fit.
     """
     text = _text(path)
     try:
-        return StudyFile.model_validate(_keys(text)).build()
+        return StudyFile.model_validate(_keys(text)).build(trust)
     except tomllib.TOMLDecodeError as error:
         raise AllpayError(f"{path} is not TOML: {shortened(str(error), 120)}") from None
     except ValidationError as error:
@@ -283,18 +291,29 @@ def _keys(text: str) -> dict[str, Any]:
         raise AllpayError(f"it cannot be read: {why}") from None
 
 
-def study_of(specification: dict[str, Any]) -> Study:
+OURS: Mapping[str, Callable[..., Any]] = {
+    kind.__name__: kind for kind in (DesignSpace, Setting, Private, Common, Uniform, Power, Beta, Lognormal, Discrete)
+}
+"""The classes, beside those of learners, that a folder's specification may name without being trusted."""
+
+TRUST = "its code is run only if you trust the folder: give --trust if you know where it is from"
+"""What is said of a folder that names a class which is not allpay's own."""
+
+
+def study_of(specification: dict[str, Any], trust: bool = True) -> Study:
     """The study that a folder's specification describes.
 
+    Args:
+        specification: as plain JSON values.
+        trust: whether distributions and learners that are not allpay's own may be imported, by the names that it gives; the
+            command line does so only with --trust.
+
     Raises:
-        AllpayError: if it was made with a learner or a distribution that is not allpay's own.
+        AllpayError: if it does not describe one, or holds what is not allpay's own and is not trusted.
     """
-    try:
-        return Study(**{key: _made(value) for key, value in specification.items()})
-    except (KeyError, TypeError):
-        raise AllpayError(
-            "this study uses a learner or a distribution of its own: run it again from its own program"
-        ) from None
+    outline_of(specification)
+    given = {key: _made(value, trust) for key, value in specification.items()}
+    return _called(Study, "a study", given)
 
 
 def together(studies: Mapping[str, Study]) -> dict[str, Any]:
@@ -304,25 +323,54 @@ def together(studies: Mapping[str, Study]) -> dict[str, Any]:
     return {"studies": {name: study.specification() for name, study in studies.items()}}
 
 
-def studies_of(specification: dict[str, Any]) -> dict[str, Study]:
+def studies_of(specification: dict[str, Any], trust: bool = True) -> dict[str, Study]:
     """The studies that a folder's specification describes, by their folders below it.
 
     Raises:
         AllpayError: see `study_of`.
     """
-    if "studies" not in specification:
-        return {"": study_of(specification)}
-    return {name: study_of(held) for name, held in specification["studies"].items()}
+    return {name: study_of(held, trust) for name, held in parted(specification).items()}
 
 
-def _made(value: Any) -> Any:
+def _made(value: Any, trust: bool) -> Any:
     """What `Study.specification` has written, as the object that it was."""
     if isinstance(value, list):
-        return tuple(_made(v) for v in value)
+        return tuple(_made(v, trust) for v in value)
     if not isinstance(value, dict):
         return value
-    kinds: dict[str, Callable[..., Any]] = {k.__name__: k for k in (DesignSpace, Setting, Private, Common)}
-    kinds |= {k.__name__: k for k in (Uniform, Power, Beta, Lognormal, Discrete)} | dict(LEARNERS)
-    fields, kind = {key: _made(v) for key, v in value.items() if key != "type"}, value["type"]
-    own = SEPARATOR in kind and not kind.startswith("__main__") and "<locals>" not in kind
-    return (kind_of(kind) if own else kinds[kind])(**fields)
+    name = value.get(TYPE)
+    fields = {
+        TYPE if key == f"field {TYPE}" else key: _made(v, trust)
+        for key, v in value.items()
+        if key not in (TYPE, FUNCTION)
+    }
+    if not isinstance(name, str):
+        raise AllpayError(f"the folder holds no study that can be read: got {short(value)}")
+    if name in OURS:
+        return _called(OURS[name], name, fields)
+    if name in LEARNERS:
+        return _called(LEARNERS[name], name, fields)
+    if SEPARATOR not in name:
+        return made_of(value)
+    if name.startswith("__main__") or "<locals>" in name:
+        raise AllpayError(f"this study uses {short(name)}, which cannot be imported: run it again from its own program")
+    if not trust:
+        raise AllpayError(f"this study uses {short(name)}, which is not allpay's own: {TRUST}")
+    return _called(kind_of(name), name, fields)
+
+
+def _called(kind: Callable[..., Any], name: str, fields: dict[str, Any]) -> Any:
+    """An object of a class, of these fields and no others."""
+    known = {field.name for field in dataclasses.fields(kind) if field.init}  # type: ignore[arg-type]
+    unknown = [key for key in fields if key not in known]
+    if unknown:
+        raise AllpayError(f"the folder holds no study that can be read: {name} has no field {short(unknown[0])}")
+    try:
+        return kind(**fields)
+    except AllpayError:
+        raise
+    except (TypeError, ValueError, OverflowError, AttributeError, KeyError, IndexError) as error:
+        text = short(" ".join(str(error).split()))
+        raise AllpayError(
+            f"the folder holds no study that can be read: {name} of other kinds of values ({text})"
+        ) from None

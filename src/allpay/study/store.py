@@ -2,10 +2,14 @@
 
 A file under its own name is whole: it was written to a temporary name, flushed to the disk and renamed. Every batch says which
 study it is of, by what it was computed and what it holds, so that one that is damaged, changed or another study's is noticed.
+
+A folder may come from somebody else. Nothing that it names is imported here, no link in it is followed, and nothing is unpacked
+or allocated on the word of a file that says too much of itself (`received`, `parquet`).
 """
 
 import errno
 import hashlib
+import io
 import json
 import os
 import platform
@@ -21,9 +25,12 @@ import numpy as np
 import polars as pl
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
-from allpay.errors import AllpayError
-from allpay.files import UNFINISHED, clear, in_shell, write
+from allpay.errors import AllpayError, printable, short
+from allpay.files import UNFINISHED, check_place, clear, in_shell, read_text, write
+from allpay.outcome import Verdict
 from allpay.progress import tell
+from allpay.study.parquet import Header, header
+from allpay.study.received import BatchKept, FolderKept
 from allpay.versions import in_words
 
 SPECIFICATION = "study.json"
@@ -40,6 +47,24 @@ FORMAT = 1
 
 MOMENT = 0.3
 """Seconds that `allpay status` may hold the lock to see whether somebody has it."""
+
+MOST_TEXT = 100_000_000
+"""Bytes that a specification may have; a million designs given as numbers fit."""
+
+MOST_BATCH = 2**30
+"""Bytes that the file of a batch may have."""
+
+MOST_ROWS = 10_000_000
+"""Rows of a batch, where it is not known how many there must be."""
+
+CELL, BESIDE = 64, 2**20
+"""Bytes that a batch may unpack to for each of its numbers, and beside them."""
+
+FILES = (SPECIFICATION, f".{SPECIFICATION}", RESULT, SURROGATE, LOG, LOCK, SOFT_LOCK)
+"""The files of a folder that are read or added to."""
+
+VERDICTS = {verdict.value for verdict in Verdict}
+"""What a verdict can be."""
 
 NO_LOCKS = {
     getattr(errno, name) for name in ("ENOSYS", "ENOTSUP", "EOPNOTSUPP", "ENOLCK", "EINVAL") if hasattr(errno, name)
@@ -81,33 +106,38 @@ class Store:
     folder: Path
     held: Held
 
-    def read_batch(self, number: int) -> tuple[pl.DataFrame, dict[str, str]] | None:
-        """The table of a finished batch and the versions that computed it; None if there is none, or its file is not whole
-        or not of this batch.
+    def read_batch(self, number: int, rows: int | None = None) -> tuple[pl.DataFrame, dict[str, str]] | None:
+        """The table of a finished batch and the versions that computed it; None if there is none, or its file is not whole,
+        not of this batch, or has not so many rows.
 
         Raises:
-            AllpayError: if the file may not be read.
+            AllpayError: if it is a link, or no file.
         """
-        path = self._batch(number)
-        made = _made(path)
-        try:
-            with _opened(path) as file:
-                table = pl.read_parquet(file)
-        except (pl.exceptions.PolarsError, OSError):
+        file = _BatchFile.read(self._batch(number))
+        if file is None or file.made.study != self.held.identity or file.made.batch != number:
             return None
-        ours = {"study": self.held.identity, "batch": number, "content": digest(table)}
-        return (table, made.get("versions", {})) if made == {**made, **ours} else None
+        table = file.table(rows)
+        return None if table is None or digest(table) != file.made.content else (table, dict(file.made.versions))
 
     def files(self, batches: int) -> tuple[list[int], list[Path]]:
         """Which of so many batches have a file, whole or not, and the files among theirs that are not of this study."""
         numbers = {self._batch(number): number for number in range(batches)}
         ours, others = [], []
-        for path in sorted((self.folder / BATCHES).glob("*.parquet")):
-            if path in numbers and _made(path).get("study", self.held.identity) == self.held.identity:
-                ours.append(numbers[path])
-            else:
-                others.append(path)
+        for path in _entries(self.folder / BATCHES):
+            if path.suffix == ".parquet":
+                file = _BatchFile.read(path) if path in numbers else None
+                if path in numbers and (file is None or file.made.study == self.held.identity):
+                    ours.append(numbers[path])
+                else:
+                    others.append(path)
         return ours, others
+
+    def set_aside(self, path: Path) -> Path:
+        """Move a file that is not of this study out of the way; what has been set aside before stays as it is."""
+        times = 1
+        while (place := self.folder / f"foreign-{'' if times == 1 else f'{times}-'}{path.name}").exists():
+            times += 1
+        return path.rename(place)
 
     def write_batch(self, number: int, table: pl.DataFrame, versions: dict[str, str]) -> None:
         """Keep the table of a finished batch.
@@ -126,8 +156,9 @@ class Store:
 
     def log(self, text: str) -> None:
         """Add a line to the log. A disk that is full is no reason to fail."""
+        line = f"{time.strftime('%Y-%m-%d %H:%M:%S %z')}  {printable(text)}\n"
         with suppress(OSError), (self.folder / LOG).open("a", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S %z')}  {text}\n")
+            file.write(line)
 
     def tell(self, text: str) -> None:
         """Add a line to the log, and say it."""
@@ -138,17 +169,88 @@ class Store:
         return self.folder / BATCHES / f"batch-{number:05d}.parquet"
 
 
-def _made(path: Path) -> dict[str, Any]:
-    """What the file of a batch says of itself: `study`, `batch`, `versions`, `content`; nothing if it cannot be read."""
+def schema_of(bidders: int) -> pl.Schema:
+    """The columns of every batch, and their types."""
+    measured = ("revenue", "highest_bid", "realised_revenue", "realised_highest_bid", "payoff", "exploitability")
+    numbers = (*(f"w{k + 1}" for k in range(bidders)), *measured, "relative_exploitability")
+    before = {"design": pl.Int64(), "round": pl.Int64()}
+    after = {"verdict": pl.String(), "iterations": pl.Int64(), "seed": pl.UInt64()}
+    return pl.Schema({**before, **dict.fromkeys(numbers, pl.Float64()), **after})
+
+
+@dataclass(frozen=True)
+class _BatchFile:
+    """The file of a batch, of which nothing has been unpacked, and what it says of itself."""
+
+    data: bytes
+    header: Header
+    made: BatchKept
+
+    @classmethod
+    def read(cls, path: Path) -> "_BatchFile | None":
+        """None if there is none, or it cannot be read."""
+        check_place(path)
+        try:
+            if path.stat().st_size > MOST_BATCH:
+                return None
+            with _opened(path) as file:
+                data = file.read()
+            found = header(data)
+            return cls(data, found, BatchKept.model_validate(json.loads(found.metadata[_METADATA])))
+        except AllpayError:
+            raise
+        except (OSError, ValueError, KeyError, RecursionError):
+            return None
+
+    def table(self, rows: int | None) -> pl.DataFrame | None:
+        """Its rows; None if they are not as many, or not such as `schema_of` says."""
+        said = self.header
+        if said.rows > MOST_ROWS or (rows is not None and said.rows != rows):
+            return None
+        if said.size > CELL * said.rows * said.columns + BESIDE:
+            return None
+        try:
+            table = pl.read_parquet(io.BytesIO(self.data), use_pyarrow=False)
+            weights = sum(name[:1] == "w" for name in table.columns)
+            whole = table.schema == schema_of(weights) and not any(table.null_count().row(0))
+            return table if whole and set(table["verdict"].unique()) <= VERDICTS else None
+        except pl.exceptions.PolarsError:
+            return None
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What lies in a folder that may not be there, in order."""
+    check_place(folder, folder=True)
     try:
-        with _opened(path) as file:
-            return dict(json.loads(pl.read_parquet_metadata(file)[_METADATA]))
-    except (pl.exceptions.PolarsError, OSError, ValueError, KeyError, TypeError):
-        return {}
+        return sorted(folder.iterdir()) if folder.is_dir() else []
+    except OSError as error:
+        raise AllpayError(f"cannot read {folder}: {error.strerror}; ask its owner, or copy it as its owner") from None
+
+
+def check_folder(folder: Path) -> None:
+    """Raise AllpayError if something in a study folder is a link, a pipe or a folder where a file should be.
+
+    The folder itself may be reached by a link, for the user has named it.
+    """
+    for name in FILES:
+        place = folder / name
+        if name == LOG and place.is_dir() and not place.is_symlink():
+            continue  # then nothing is logged
+        check_place(place)
+    for name in (BATCHES, CHECKPOINTS):
+        for path in _entries(folder / name):
+            check_place(path)
+
+
+def check_below(folder: Path, name: str) -> None:
+    """Raise AllpayError if the folder of a study below another is reached by a link."""
+    for part in Path(name).parts:
+        folder = folder / part
+        check_place(folder, folder=True)
 
 
 def _opened(path: Path) -> BinaryIO:
-    """The open file of a batch: given its path, Polars would take brackets and stars in it for a pattern.
+    """The open file of a batch.
 
     Raises:
         AllpayError: if it may not be read, which does not mean that it is damaged.
@@ -186,6 +288,7 @@ def open_store(
         AllpayError: if the folder holds something else or another study, is in use, or cannot be written.
     """
     folder = Path(folder)
+    check_folder(folder)
     lock: BaseFileLock | None = None
     try:
         if not _is_free(folder) and not _holds_study(folder):
@@ -262,6 +365,7 @@ def read_folder(folder: Path) -> Held:
         AllpayError: if the folder holds no study, or both are damaged.
     """
     path, copy = _places(folder)
+    check_folder(folder)
     if not path.exists() and not copy.exists():
         raise AllpayError(f"{folder} holds no study (it has no {SPECIFICATION})")
     try:
@@ -282,16 +386,17 @@ def _places(folder: Path) -> tuple[Path, Path]:
 def _read(path: Path) -> Held | None:
     """What a specification file holds; None if there is none, or it is not as it was written."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if found["format"] != FORMAT:
-            raise AllpayError(f"{path} has format {found['format']}, not {FORMAT}: use the allpay that made it")
-        held = Held(dict(found["specification"]), int(found["designs_per_batch"]), dict(found["versions"]))
-        return held if held.identity == found["identity"] else None
+        found = json.loads(read_text(path, MOST_TEXT))
+        if isinstance(found, dict) and isinstance(found.get("format"), int) and found["format"] != FORMAT:
+            raise AllpayError(f"{path} has format {short(found['format'])}, not {FORMAT}: use the allpay that made it")
+        kept = FolderKept.model_validate(found)
+        held = Held(kept.specification, kept.designs_per_batch, kept.versions)
+        return held if held.identity == kept.identity else None
     except FileNotFoundError:
         return None
     except AllpayError:
         raise
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, RecursionError):
         return None
 
 
@@ -300,8 +405,8 @@ def _fault(path: Path, held: Held) -> str:
     if not path.exists():
         return "is missing"
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))["specification"]
-    except (ValueError, KeyError, TypeError):
+        found = json.loads(read_text(path, MOST_TEXT))["specification"]
+    except (ValueError, KeyError, TypeError, RecursionError):
         return "is damaged"
     if found != held.specification:
         change = _difference(held.specification, found, "it had {}, now {}")
@@ -315,7 +420,7 @@ def _is_free(folder: Path) -> bool:
         return True
     left = {LOCK, SOFT_LOCK, LOG, BATCHES}
     parts = [path for path in folder.iterdir() if path.name not in left]
-    parts += (folder / BATCHES).glob("*")
+    parts += _entries(folder / BATCHES)
     return all(path.name.startswith(".") and path.name.endswith(UNFINISHED) for path in parts)
 
 
@@ -332,6 +437,8 @@ def in_use(folder: Path) -> bool:
     """Whether a process is running the study in a folder."""
     if not (folder / LOCK).exists() and not (folder / SOFT_LOCK).exists():
         return False
+    for name in (LOCK, SOFT_LOCK):
+        check_place(folder / name)
     try:
         with _lock(folder).acquire(timeout=0):
             return False
@@ -358,8 +465,14 @@ def _is_held(path: Path) -> bool:
 def _difference(held: Any, asked: Any, words: str = "it has {}, this one {}") -> str:
     """The first thing in which two specifications differ, in words."""
     if not (isinstance(held, dict) and isinstance(asked, dict)):
-        return words.format(held, asked)
+        return words.format(_shortly(held), _shortly(asked))
     for key in {**asked, **held}:
         if held.get(key) != asked.get(key):
             return f"{key}: {_difference(held.get(key), asked.get(key), words)}"
     return "it is the same"
+
+
+def _shortly(value: Any) -> str:
+    """A value of a specification, cut short."""
+    text = printable(" ".join(str(value).split()))
+    return text if len(text) <= 60 else f"{text[:40]}…{text[-15:]}"

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from allpay.errors import AllpayError, one_of, short
+from allpay.frozen import Stateful, asked, derived
 from allpay.game import Array, Game, Private, Setting
-from allpay.learners import FictitiousPlay, Learner, name_of
+from allpay.learners import FictitiousPlay, Learner
 from allpay.learners.base import check_count, check_learner, check_room, check_rounds, check_seed
 from allpay.mechanism import RULES, Mechanism, check_bidders, complete_weights
 from allpay.memory import check_memory
-from allpay.scalars import plain_fields
+from allpay.scalars import plain_fields, whole
 from allpay.simplex import (
     MOST_SOBOL,
     SAMPLINGS,
@@ -27,6 +28,7 @@ from allpay.simplex import (
     spread,
     too_many_ranks,
 )
+from allpay.study.identity import written
 
 OBJECTIVES = ("revenue", "highest-bid")
 """What a design can be chosen for: the expected sum of payments, or the expected highest bid."""
@@ -53,7 +55,7 @@ again and what checks the result never share one."""
 
 
 @dataclass(frozen=True)
-class DesignSpace:
+class DesignSpace(Stateful):
     """The designs under one rule: weights of the first `ranks` ranks, nothing on the others.
 
     On the `simplex` weights are nonincreasing and sum to 1, under either rule. In the `box`, for `payments` alone, each
@@ -90,8 +92,8 @@ class DesignSpace:
         if self.box and self.rule == "prizes":
             raise AllpayError("prizes share one prize, so their weights sum to 1: a box is for the rule payments")
         least = 1 if self.box else 2
-        if self.ranks is None:
-            object.__setattr__(self, "ranks", self.bidders if self.box else max(2, self.bidders - 1))
+        if asked(self.ranks) is None:
+            object.__setattr__(self, "ranks", derived(self.bidders if self.box else max(2, self.bidders - 1)))
         if not least <= self.dimension <= self.bidders:
             raise AllpayError(too_many_ranks(self.dimension, self.bidders, least))
         _ = self.polytope  # what is wrong with the bounds is said at once
@@ -157,11 +159,11 @@ class DesignSpace:
 
         Unless they are a grid, a longer sample begins with the shorter one.
         """
-        return spread(self.polytope, count, _designs_rng(seed), sampling)
+        return spread(self.polytope, whole("count", count), _designs_rng(whole("seed", seed)), sampling)
 
 
 @dataclass(frozen=True)
-class Study:
+class Study(Stateful):
     """Designs drawn from a space, `rounds` independent rounds of learning under each.
 
     Attributes:
@@ -197,17 +199,19 @@ class Study:
     given: Sequence[float | Sequence[float]] | None = None
 
     def __post_init__(self) -> None:
+        for name in ("space", "setting", "samples", "sampling", "given"):
+            object.__setattr__(self, name, asked(getattr(self, name)))
         one_of("objective", self.objective, OBJECTIVES)
         one_of("strategy", self.strategy, STRATEGIES)
         check_learner(self.learner)
         if self.setting is None:
-            object.__setattr__(self, "setting", self.learner.setting)
+            object.__setattr__(self, "setting", derived(self.learner.setting))
         plain_fields(self)
         check_rounds(self.rounds)
         check_count("samples", self.samples, most=MOST_SAMPLES)
         check_seed(self.seed)
         if self.sampling is None:
-            object.__setattr__(self, "sampling", "sobol" if self.active else "uniform")
+            object.__setattr__(self, "sampling", derived("sobol" if self.active else "uniform"))
         one_of("sampling", self.spread_by, SAMPLINGS)
         if self.precision is not None:
             if not self.active:
@@ -222,20 +226,22 @@ class Study:
         self._check_room()
         self._check_sobol()
         if self.given is not None:
-            object.__setattr__(self, "given", tuple(self.space.complete(weights) for weights in self.given))
+            given = tuple(self.given)
+            complete = tuple(self.space.complete(weights) for weights in given)
+            object.__setattr__(self, "given", derived(complete, given))
             if not self.given:
                 raise AllpayError("no designs are given: give at least one, or leave them out")
             carrying = max(np.flatnonzero(weights).max(initial=0) + 1 for weights in self.given)
             if carrying > self.space.dimension:  # they say how many ranks may carry weight
-                object.__setattr__(self, "space", replace(self.space, ranks=int(carrying)))
+                object.__setattr__(self, "space", derived(replace(self.space, ranks=int(carrying)), self.space))
             if not self.active or self.samples < len(self.given):
-                object.__setattr__(self, "samples", len(self.given))
+                object.__setattr__(self, "samples", derived(len(self.given), self.samples))
         elif self.spread_by == "grid":
             if self.active:
                 raise AllpayError(
                     "an active study chooses its designs, and a grid does not go on: give another sampling"
                 )
-            object.__setattr__(self, "samples", len(grid(self.space.polytope, self.samples)))
+            object.__setattr__(self, "samples", derived(len(grid(self.space.polytope, self.samples)), self.samples))
 
     def _check_sobol(self) -> None:
         """Raise AllpayError if there are no Sobol points for designs of so many ranks."""
@@ -269,6 +275,11 @@ class Study:
         check_room(self.learner, n, levels, self.setting.bid_levels, self.rounds)
 
     @property
+    def bidders(self) -> int:
+        """n, how many bid."""
+        return self.space.bidders
+
+    @property
     def active(self) -> bool:
         """Whether designs are chosen by what others have brought."""
         return self.strategy == "active"
@@ -286,17 +297,14 @@ class Study:
             return np.array(self.given)
         if not self.active:
             return self.space.sample(self.samples, self.seed, self.spread_by)
-        count = min(max(FEWEST_FIRST, 2 * (self.space.polytope.freedom + 1)), self.samples)
+        count = first_of(self.samples, self.space.polytope.freedom, active=True)
         return opening(self.space.polytope, count, _designs_rng(self.seed), self.spread_by)
 
     @cached_property
     def stages(self) -> tuple[range, ...]:
         """The numbers of the designs that are known together: all, or the batches of an active study, one after another."""
-        stages = [range(len(self.designs))]
-        while stages[-1].stop < self.samples:
-            known = stages[-1].stop
-            stages.append(range(known, min(known + max(FEWEST_NEXT, known // GROWTH), self.samples)))
-        return tuple(stages)
+        given = None if self.given is None else len(self.given)
+        return stages_of(first_of(self.samples, self.space.polytope.freedom, self.active, given), self.samples)
 
     def game(self, weights: float | Sequence[float]) -> Game:
         """The game under one design."""
@@ -304,19 +312,29 @@ class Study:
         return self.setting.game(self.space.mechanism(weights))
 
     def specification(self) -> dict[str, Any]:
-        """All that the results depend on, as plain JSON values; two studies with equal ones have equal results."""
-        return {key: _plain(value) for key, value in vars(self).items() if key in self.__dataclass_fields__}
+        """All that the results depend on, as plain JSON values; two studies with equal ones have equal results.
+
+        Raises:
+            AllpayError: if a distribution or a learner of somebody else's holds what cannot be written down.
+        """
+        return {f.name: written(getattr(self, f.name), f"the study's {f.name}") for f in dataclasses.fields(self)}
+
+
+def first_of(samples: int, freedom: int, active: bool, given: int | None = None) -> int:
+    """How many designs of a study are known before any is learned, in a space of so many dimensions."""
+    if given is not None:
+        return given
+    return min(max(FEWEST_FIRST, 2 * (freedom + 1)), samples) if active else samples
+
+
+def stages_of(first: int, samples: int) -> tuple[range, ...]:
+    """The numbers of the designs that are known together, where so many are known at first and so many in the end."""
+    stages = [range(first)]
+    while stages[-1].stop < samples:
+        known = stages[-1].stop
+        stages.append(range(known, min(known + max(FEWEST_NEXT, known // GROWTH), samples)))
+    return tuple(stages)
 
 
 def _designs_rng(seed: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_DESIGNS,)))
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        kind = name_of(value) if callable(getattr(value, "learn", None)) else type(value).__name__  # type: ignore[arg-type]
-        return {"type": kind, **fields}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    return value if isinstance(value, (str, int, float, bool, type(None))) else repr(value)

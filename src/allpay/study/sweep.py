@@ -18,13 +18,16 @@ import numpy as np
 import polars as pl
 
 from allpay.errors import AllpayError
+from allpay.frozen import ByValue
 from allpay.game import Array
 from allpay.learners import run_seeds
 from allpay.outcome import Outcome, Verdict
 from allpay.progress import listening, tell
+from allpay.scalars import whole
 from allpay.study.batches import batches_of, designs_per_batch
 from allpay.study.executors import AHEAD, Pool, pool_of
-from allpay.study.store import CHECKPOINTS, Held, Store, open_store, read_folder
+from allpay.study.received import Outline, parted
+from allpay.study.store import CHECKPOINTS, Held, Store, open_store, read_folder, schema_of
 from allpay.study.study import TRAINING, Study
 from allpay.study.task import Answer, computing, in_words, learn_batch, outcome_from, table_of, task_of
 from allpay.versions import difference, versions
@@ -40,8 +43,8 @@ Progress = Callable[[float, int], None]
 """Called with the number of designs done, a part of one among them, and of all designs."""
 
 
-@dataclass(frozen=True)
-class Sweep:
+@dataclass(frozen=True, eq=False)
+class Sweep(ByValue):
     """What a study found, a row per design and round.
 
     Attributes:
@@ -124,7 +127,10 @@ def run(
     """
     if study.active and choose is None:
         raise AllpayError("an active study chooses designs by its results: run it by allpay.design, or give choose")
-    size = batch or designs_per_batch(study)
+    workers = whole("workers", workers)
+    size = designs_per_batch(study) if batch is None else whole("batch", batch)
+    if size < 1:
+        raise AllpayError(f"batch must be at least 1: got {size}")
     if isinstance(folder, Store) or folder is None:
         return _Run(study, folder, size, progress, workers, scheduler).run(choose)
     with open_store(folder, study.specification(), versions(), size) as store:
@@ -144,7 +150,7 @@ def learn_one(study: Study, store: Store | None = None) -> Outcome:
         checkpoint = store.checkpoint(0)
     outcome = outcome_from(study.learner, [game], seeds, checkpoint)
     if store is not None:
-        table, before = table_of(outcome, study.designs, seeds), store.read_batch(0)
+        table, before = table_of(outcome, study.designs, seeds), store.read_batch(0, study.rounds)
         if before is None and look(study, store).damaged:
             store.tell(f"damaged or changed in {store.folder}, and made again: its rounds")
         elif before is not None and not before[0].equals(table):
@@ -177,26 +183,33 @@ class Found:
         return sum(len(self.batches[number]) for number in self.computed)
 
 
-def look(study: Study, store: Store) -> Found:
-    """What is there of a study in its folder; nothing is changed."""
+def look(study: Study | Outline, store: Store) -> Found:
+    """What is there of a study, or of what a folder says of one, in its folder; nothing is changed."""
     batches = batches_of(study, store.held.designs_per_batch)
     ours, foreign = store.files(len(batches))
     computed, damaged = {}, []
     for number in ours:
-        table, made = store.read_batch(number) or (None, {})
         expected = np.repeat(batches[number], study.rounds)
-        if table is not None and np.array_equal(table["design"].to_numpy(), expected):
+        table, made = store.read_batch(number, len(expected)) or (None, {})
+        fits = table is not None and table.schema == schema_of(study.bidders)
+        if table is not None and fits and np.array_equal(table["design"].to_numpy(), expected):
             computed[number] = made
         else:
             damaged.append(number)
     return Found(batches, computed, tuple(damaged), tuple(foreign))
 
 
-def found_in(study: Study, folder: Path) -> tuple[Found, Store]:
-    """What is there of a study in a folder that may not have been made yet, and the folder to read it from."""
+def found_in(study: Outline, folder: Path) -> tuple[Found, Store]:
+    """What is there of a study in a folder that may not have been made yet, and the folder to read it from.
+
+    Raises:
+        AllpayError: if the folder holds another study, or what allpay has not written.
+    """
     if not folder.exists():
-        return Found((), {}, (), ()), Store(folder, Held(study.specification(), 1, {}))
+        return Found((), {}, (), ()), Store(folder, Held(study.specification, 1, {}))
     store = Store(folder, read_folder(folder))
+    if parted(store.held.specification).get("", study.specification) != study.specification:
+        raise AllpayError(f"{folder} holds another study than the folder above it says: it cannot be read")
     return look(study, store), store
 
 
@@ -286,7 +299,7 @@ class _Run:
             found = look(self.study, self.store)
             self.computed, self.designs, damaged = found.computed, found.designs, found.damaged
             for path in found.foreign:
-                aside = path.rename(self.store.folder / f"foreign-{path.name}")
+                aside = self.store.set_aside(path)
                 self._tell(f"{path} is no batch of this study: it has been set aside as {aside.name}")
             if damaged:
                 self._tell(f"damaged or changed in {self.store.folder}, and run again: {self._named(damaged)}")

@@ -11,12 +11,13 @@ import polars as pl
 from allpay.devices import check_devices
 from allpay.errors import AllpayError
 from allpay.game import Array, Setting
-from allpay.learners import DEEP, Learner, run_seeds
+from allpay.learners import DEEP, LEARNERS, Learner, run_seeds
 from allpay.learners.base import Seeds, outcome_from, threads_limited
 from allpay.outcome import Outcome
 from allpay.progress import listening
+from allpay.study.store import schema_of
 from allpay.study.study import TRAINING, DesignSpace, Study
-from allpay.versions import versions
+from allpay.versions import precision, versions
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,10 @@ def learn_batch(task: Task) -> Answer:
 
 
 def computing(learner: Learner) -> dict[str, str]:
-    """What computes the runs of a learner here: the versions, and the device of those that JAX trains."""
+    """What computes the runs of a learner here: the versions, the device of those that JAX trains, and the precision of JAX in
+    learners that are not allpay's own, for which it is not pinned."""
+    if LEARNERS.get(learner.name) is not type(learner):
+        return {**versions(), "precision": precision()}
     if learner.name not in DEEP:
         return versions()
     check_devices()
@@ -135,4 +139,4 @@ def table_of(outcome: Outcome, weights: Array, seeds: Seeds, first: int = 0) -> 
     ):
         columns[name] = getattr(outcome, name).ravel()
     columns |= {"verdict": outcome.verdicts.ravel(), "iterations": outcome.iterations.ravel(), "seed": seeds.ravel()}
-    return pl.DataFrame(columns)
+    return pl.DataFrame(columns).cast(schema_of(weights.shape[1]))

@@ -4,6 +4,7 @@ The economics is in `symmetric`, `costs` and `designs`, the numerics beneath in 
 game on its bid grid are in `allpay.payoffs`.
 """
 
+from allpay.theory.beside import equilibrium_or_reason, failure
 from allpay.theory.designs import OBJECTIVES, design_objective, value_and_gradient
 from allpay.theory.grid import on_grid
 from allpay.theory.ranks import rank_probabilities
@@ -15,6 +16,8 @@ __all__ = [
     "Equilibrium",
     "design_objective",
     "equilibrium",
+    "equilibrium_or_reason",
+    "failure",
     "on_grid",
     "rank_probabilities",
     "two_bidder_all_pay",

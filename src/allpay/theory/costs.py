@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from allpay.game import Array, Common, Discrete, Distribution, Game
-from allpay.theory.quantiles import Panels, collocate, cumulative, means_below, values_at
+from allpay.theory.quantiles import Panels, collocate, cumulative, mean_under_power, means_below, values_at
 from allpay.theory.ranks import TINY, Odds, Ranks
 
 # Values ---------------------------------------------------------------------------------------------------------------
@@ -48,8 +48,12 @@ def _common_cost(value: float, game: Game, ranks: Ranks, panels: Panels) -> Cost
     if game.risk_aversion > 0:
         chance = panels.odds.relative / panels.odds.relative.sum(-1, keepdims=True)
         cost = indifferent(chance, value * ranks.gains, ranks.paid, game.risk_aversion, cost)
-    first = 0.0 if ranks.paid[-1] > 0 else value * ranks.gains[-2] / ranks.paid[-2]
-    return cost, float(first), float(value * ranks.gains[0] / ranks.paid[0])
+    return cost, first_cost(value, ranks), float(value * ranks.gains[0] / ranks.paid[0])
+
+
+def first_cost(lowest: float, ranks: Ranks) -> float:
+    """What the bid at quantile 0 costs, where the value is `lowest`: the lowest rank that matters is all that it can win."""
+    return 0.0 if ranks.top == 0 or ranks.paid[-1] > 0 else float(lowest * ranks.gains[-2] / ranks.paid[-2])
 
 
 def indifferent(chance: Array, gains: Array, paid: Array, rho: float, start: Array) -> Array:
@@ -80,18 +84,21 @@ def indifferent(chance: Array, gains: Array, paid: Array, rho: float, start: Arr
 def _private_cost(game: Game, ranks: Ranks, panels: Panels) -> Cost | str:
     given = distribution_of(game)
     values = values_at(given, panels.q)
-    lowest = float(values_at(given, 0.0))
-    first = 0.0 if ranks.paid[-1] > 0 else lowest * float(ranks.gains[-2] / ranks.paid[-2])
+    first = first_cost(float(values_at(given, 0.0)), ranks)
     if game.risk_aversion == 0:
         # c S = ∫₀^q v dΠ, with that integral as (Π − a_n) times a mean of the values below q
         below, mean = means_below(given, values, ranks, panels)
         cost = below * np.exp(panels.odds.log_gain - panels.odds.log_paid)
         return cost, first, float(mean * ranks.gains[0] / ranks.paid[0])
     if np.all(ranks.paid == ranks.paid[0]):
-        found: Cost | str = _averse_all_pay_cost(values, game.risk_aversion, ranks, panels)
+        found: Cost = _averse_all_pay_cost(values, game.risk_aversion, ranks, panels)
     else:
-        found = _averse_cost(values, first, game, ranks, panels)
-    if not isinstance(found, str) and game.risk_aversion * found[2] * float(np.max(ranks.paid)) > STAKES:
+        slope = averse_slope(values, panels.q, game.risk_aversion, ranks, panels.odds)
+        solved = averse_cost(given, panels.edges, panels.q, game.risk_aversion, ranks, slope)
+        if isinstance(solved, str):
+            return solved
+        found = solved[0], first, solved[1]
+    if game.risk_aversion * found[2] * float(np.max(ranks.paid)) > STAKES:
         return "the utility of what is at stake overflows: give less risk aversion, or values in a larger unit"
     return found
 
@@ -111,17 +118,37 @@ def _averse_all_pay_cost(values: Array, rho: float, ranks: Ranks, panels: Panels
     return np.maximum(cost, 0.0), 0.0, last
 
 
-def _averse_cost(values: Array, first: float, game: Game, ranks: Ranks, panels: Panels) -> Cost | str:
-    """Σ_k P_k′(q) u_k = c′ Σ_k P_k p_k u_k′: a differential equation, singular at q = 0 if the last rank does not pay."""
-    found = collocate(panels.edges, first, averse_slope(values, panels.q, game.risk_aversion, ranks, panels.odds))
+Slope = Callable[[int, Array], tuple[Array, Array]]
+"""c′ and its derivative in c at the nodes of a panel, given c there; see `collocate`."""
+
+
+def averse_cost(
+    given: Distribution, edges: Array, q: Array, rho: float, ranks: Ranks, slope: Slope
+) -> tuple[Array, float] | str:
+    """Σ_k P_k′(q) u_k = c′ Σ_k P_k p_k u_k′: a differential equation, singular at q = 0 if the last rank does not pay.
+
+    In the first panel its solution for values that hardly change is taken: there it is as if the value were common, and that
+    of the mean below q, weighted by dΠ ∝ d(q^{n−m}), with m the lowest rank that wins anything. What is left out is of
+    second order in these values, and an error at q₀ = 10⁻¹² is felt at q as (q₀/q)^{n−m} of it, or less. The mean is that of
+    e^{ρ(a_m − a_n)v} where c follows from e^{ρ p_m c} = that mean, else of the utility e^{−ρ(a_m − a_n)v}.
+
+    Returns:
+        the costs `[panels, nodes]` and that at 1, or what is wrong.
+    """
+    start = np.append(q[0], edges[1])
+    odds, lowest = ranks.odds(start), int(np.max(np.nonzero(ranks.gains)[0]))
+    bend = rho * ranks.gains[lowest] * (1 if ranks.paid[-1] == 0 and lowest == ranks.top - 1 else -1)
+    value = mean_under_power(given, start, ranks.n - 1 - lowest, float(bend))
+    chance = odds.relative / odds.relative.sum(-1, keepdims=True)
+    neutral = value * np.exp(odds.log_gain - odds.log_paid)
+    near = indifferent(chance, value[:, None] * ranks.gains, ranks.paid, rho, neutral)
+    found = collocate(edges[1:], float(near[-1]), lambda i, c: slope(i + 1, c))
     if isinstance(found, str):
         return f"the equilibrium condition {found}"
-    return np.maximum(found[0], 0.0), first, found[1]
+    return np.maximum(np.concatenate([near[None, :-1], found[0]]), 0.0), found[1]
 
 
-def averse_slope(
-    values: Array, q: Array, rho: float, ranks: Ranks, odds: Odds
-) -> Callable[[int, Array], tuple[Array, Array]]:
+def averse_slope(values: Array, q: Array, rho: float, ranks: Ranks, odds: Odds) -> Slope:
     """What c′ is by that equation, and its derivative in c, for `collocate`; `values`, `q` and odds are at the nodes."""
     paid, relative = ranks.paid, odds.relative
     worth = values[..., None] * ranks.gains

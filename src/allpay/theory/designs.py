@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from allpay.errors import AllpayError, one_of
 from allpay.game import Array, Game
 from allpay.mechanism import RULES
-from allpay.theory.costs import STAKES, common_value, distribution_of
+from allpay.theory.costs import STAKES, common_value, distribution_of, first_cost
 from allpay.theory.pooling import FALLS, Pool, Threshold, not_best_responses, pool_at_cap
 from allpay.theory.quantiles import (
     NODES,
@@ -24,6 +24,7 @@ from allpay.theory.quantiles import (
     interpolation,
     interpolation_slope,
     panels_for,
+    rest_in_panels,
     values_at,
     values_below,
 )
@@ -62,6 +63,10 @@ def design_objective(game: Game, rule: str, objective: str = "revenue") -> _Valu
     """
     one_of("rule", rule, RULES)
     one_of("objective", objective, OBJECTIVES)
+    if game.own_utility:
+        raise AllpayError(
+            "the exact objective is for risk-neutral and CARA bidders: got a game with a utility of its own"
+        )
     n, free_prizes = game.bidders, rule == "prizes"
     value = common_value(game)
     given = distribution_of(game) if value is None else None
@@ -74,7 +79,9 @@ def design_objective(game: Game, rule: str, objective: str = "revenue") -> _Valu
         edges = edges_for(n, given, game.risk_aversion)
     else:
         ranks = Ranks.of(alone, np.ones(n) if free_prizes else alone)
-        edges = panels_for(ranks, given, game.risk_aversion).edges
+        # how fast the highest bids change depends on the weights, so that the shortest panels are taken
+        fastest = math.inf if game.risk_aversion > 0 and not free_prizes else game.risk_aversion
+        edges = panels_for(ranks, given, fastest).edges
     nodes = _Nodes.at(game, *in_panels(edges))
     respond = responses(game, value, free_prizes, edges, nodes.q.reshape(-1, NODES), nodes.chance)
 
@@ -172,8 +179,10 @@ def _assess(design: _Design, nodes: _Nodes, cost: Array) -> _Part | None:
 def _assess_pooled(design: _Design, nodes: _Nodes, cost: Array, cap: float) -> _Part | None:
     """The same where bids pool; the panel in which the threshold lies is cut there, and costs to its left interpolated."""
     game, edges, value, n = design.game, design.edges, common_value(design.game), design.game.bidders
-    curve = Curve(edges, cost.reshape(-1, NODES), float(cost[0]), float(cost[-1]), game.cost_power)
-    pool = pool_at_cap(game, Ranks.of(design.prizes, design.payments), curve)
+    ranks = Ranks.of(design.prizes, design.payments)
+    first = first_cost(value if value is not None else float(values_at(distribution_of(game), 0.0)), ranks)
+    curve = Curve(edges, cost.reshape(-1, NODES), first, float(cost[-1]), game.cost_power)
+    pool = pool_at_cap(game, ranks, curve)
     if pool is None:
         return None
     start = pool.start
@@ -200,7 +209,7 @@ def _assess_pooled(design: _Design, nodes: _Nodes, cost: Array, cap: float) -> _
         start,
         chance,
         mean,
-        cost=float(at @ cost[here]),
+        cost=min(max(float(at @ cost[here]), 0.0), cap**game.cost_power),  # interpolation may miss by a rounding
         value=float(at @ nodes.values[here]),
         steep=float(interpolation_slope(place) @ nodes.values[here] * 2 / (right - left)),
     )
@@ -288,7 +297,8 @@ def _deviates(design: _Design, nodes: _Nodes, cost: Array, pool: Pool | None = N
     if common_value(game) is not None or game.risk_aversion == 0 or np.all(payments == payments[0]):
         return False
     ranks = Ranks.of(design.prizes, payments)
-    return not_best_responses(game, ranks, nodes.q, cost, nodes.values, pool) is not None
+    rest = rest_in_panels(design.edges).ravel()
+    return not_best_responses(game, ranks, nodes.q, rest, cost, nodes.values, pool) is not None
 
 
 def _overbids(design: _Design, nodes: _Nodes, cost: Array, start: float = 1.0) -> bool:

@@ -11,11 +11,11 @@ import numpy as np
 
 from allpay.game import Array, Game
 from allpay.theory.costs import common_value, distribution_of
-from allpay.theory.quantiles import Curve, breaks_of, values_at
+from allpay.theory.quantiles import SHORTEST, Curve, breaks_of, values_at
 from allpay.theory.ranks import Ranks
 
 ENDS = 1e-12
-"""How near to quantile 1 a threshold is looked for, and how near to a jump of the values it is taken to be there."""
+"""How near to quantile 1 a threshold is looked for, and how near to 0, or to a jump of the values, it is taken to be there."""
 
 FALLS = 1e-9
 """The part of the highest cost by which costs may fall from one quantile to the next, and still count as rising."""
@@ -23,6 +23,14 @@ FALLS = 1e-9
 
 GAINS = 1e-7
 """The part of the highest value that some other bid may gain, and the bids still count as an equilibrium."""
+
+CANDIDATE = (
+    "so the one candidate that this program knows is no equilibrium; others, as bids that pool, are not ruled out"
+)
+"""What follows where the solution of the equilibrium condition fails: no theorem that nothing else exists."""
+
+TOO_FAST = "the bids of the highest values change too fast for so much risk aversion to be found: give less of it"
+"""What is wrong where the panels next to quantile 1 are too long."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +53,10 @@ def certain(rho: float, chance: Array, money: Array) -> Array:
     if rho == 0:
         return np.sum(chance * money, -1)
     least = money.min(-1)
-    loss = np.sum(chance * np.exp(-rho * (money - least[..., None])), -1)
-    return least - np.log(loss) / rho
+    power = -rho * (money - least[..., None])
+    loss, excess = np.sum(chance * np.exp(power), -1), np.sum(chance * np.expm1(power), -1)
+    # to all digits also where ρ is tiny, and the sum near 1, or where the worst is unlikely, and the sum near 0
+    return least - np.where(excess > -0.5, np.log1p(np.maximum(excess, -0.5)), np.log(loss)) / rho
 
 
 def pool_at_cap(game: Game, ranks: Ranks, curve: Curve) -> Pool | None:
@@ -73,6 +83,8 @@ def pool_at_cap(game: Game, ranks: Ranks, curve: Curve) -> Pool | None:
     from scipy.optimize import brentq
 
     start = float(brentq(gain, 0.0, reach, xtol=1e-16, rtol=1e-15, maxiter=200))
+    if start < ENDS:
+        return Pool(0.0, ranks.mean_above(0.0), jump=False)  # so few bid less that they count for nothing
     if curve.cost_at(np.array(start)) > cap * (1 + FALLS):
         return None
     jumps = np.array([]) if value is not None else breaks_of(distribution_of(game))
@@ -142,16 +154,17 @@ def _reach(curve: Curve, cap: float) -> float:
 
 
 def not_best_responses(
-    game: Game, ranks: Ranks, q: Array, cost: Array, values: Array, pool: Pool | None = None
+    game: Game, ranks: Ranks, q: Array, rest: Array, cost: Array, values: Array, pool: Pool | None = None
 ) -> str | None:
     """What is wrong if a bidder of some value gains by bidding as another value does.
 
     Args:
-        q, cost, values: `[nodes]`; costs at and above the start of a pool do not count.
+        q, rest, cost, values: `[nodes]`, rest being 1 − q; costs at and above the start of a pool do not count.
     """
-    some = np.unique(np.linspace(0, q.size - 1, 120).astype(int))
+    apart = np.flatnonzero(rest >= SHORTEST)  # nearer to 1, values are not told apart well enough
+    some = apart[np.unique(np.linspace(0, apart.size - 1, 120).astype(int))]
     q, v, c = q[some], values[some], cost[some]
-    chance = ranks.chances(q)
+    chance = ranks.chances(q, rest[some])
     if pool is not None:
         assert game.max_bid is not None
         pooled = q >= pool.start
@@ -161,9 +174,7 @@ def not_best_responses(
     worth = certain(game.risk_aversion, chance, money)
     own, much = np.diag(worth), GAINS * v[-1]
     if np.min(np.diff(own)) < -much:  # a higher value is never worth less
-        return "the bids of the highest values change too fast for so much risk aversion to be found: give less of it"
+        return TOO_FAST
     if np.max(worth - own[:, None]) > much:
-        return (
-            "the bids that solve the first-order condition are no best responses, so no increasing equilibrium exists"
-        )
+        return f"the bids that solve the first-order condition are no best responses, {CANDIDATE}"
     return None

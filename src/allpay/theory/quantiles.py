@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,8 +25,26 @@ STEP = 5.0
 END = 1e-6
 """Length of the first and the last panel."""
 
-SHORTEST = 1e-12
+DEEP = 10
+"""How many more panels, each a quarter of the next, lead to 0 where a differential equation is singular there."""
+
+SHORTEST = 1e-15
 """The least length of the last one; quantiles nearer to 1 are not told apart well enough."""
+
+ROUNDS = 12
+"""How often jumps are looked for: each time one is found in every interval between those that are known."""
+
+SMOOTH = 9
+"""After so many halvings an interval whose values are smooth has lost most of their rise."""
+
+JUMP = 1 / 32
+"""The part of the rise of values within a four-hundredth of all quantiles that a jump must have to be found."""
+
+SMALLEST = 1e-9
+"""The part of the whole rise of values that a jump must have to count."""
+
+BELOW_ONE = float(np.nextafter(1.0, 0.0))
+"""The highest quantile at which a value is asked for; the highest value itself may be infinite."""
 
 MOST_BREAKS = 100_000
 """So many breaks × ranks the values of a game may have at most; each takes a panel, and each of several tables 128 bytes."""
@@ -34,8 +53,8 @@ APART = 1e-9
 """Edges of panels nearer than this to a break of the values give way to it."""
 
 
-def breaks_of(given: Distribution) -> Array:
-    """`[jumps]` the quantiles at which the quantile function jumps or has a kink, if the distribution says so.
+def declared_breaks(given: Distribution) -> Array:
+    """`[jumps]` the quantiles at which a distribution says that its quantile function jumps or has a kink.
 
     Raises:
         AllpayError: if they are not numbers between 0 and 1, increasing.
@@ -47,6 +66,76 @@ def breaks_of(given: Distribution) -> Array:
     if not (found.ndim == 1 and np.all((found > 0) & (found < 1)) and np.all(np.diff(found) > 0)):
         raise AllpayError(f"the breaks of {given} must be quantiles between 0 and 1, increasing: got {found.tolist()}")
     return found
+
+
+def breaks_of(given: Distribution) -> Array:
+    """`[jumps]` the quantiles that a distribution declares, and those at which its quantile function is found to jump.
+
+    Raises:
+        AllpayError: as `declared_breaks`, and if the quantile function is not finite, ≥ 0 and nondecreasing.
+    """
+    settings = getattr(given, "__dataclass_params__", None)
+    if settings is not None and settings.frozen:
+        frozen: Any = given
+        try:
+            return _breaks_of_frozen(frozen)
+        except TypeError:  # a field that cannot be hashed
+            pass
+    return _search_breaks(given)
+
+
+@lru_cache(maxsize=256)
+def _breaks_of_frozen(given: Any) -> Array:
+    """Those of a distribution that cannot change."""
+    found = _search_breaks(given)
+    found.setflags(write=False)
+    return found
+
+
+def _search_breaks(given: Distribution) -> Array:
+    """Declared breaks, and jumps between them, found by bisection until no interval between two has one."""
+    found = declared_breaks(given)
+    ends = 10.0 ** np.arange(-12, -2)
+    grid = np.unique(np.concatenate([ends, np.linspace(0, 1, 401)[1:-1], 1 - ends]))
+    for _ in range(ROUNDS):
+        more = _jumps(given, np.union1d(grid, found), found)
+        if not more.size:
+            break
+        found = np.union1d(found, more)
+    return found
+
+
+def _jumps(given: Distribution, edges: Array, known: Array) -> Array:
+    """One jump within each interval that has one, as the first quantile that belongs to the values after it.
+
+    Each interval is halved again and again, and the half kept across which values rise more. Where they are smooth their rise
+    halves too, and after a few steps little of it is left; a jump stays as it is.
+    """
+    inset = np.where(np.isin(edges, known), 1e-12, 0.0)
+    left, right = edges[:-1] + inset[:-1], edges[1:] - inset[1:]
+    apart = left < right
+    left, right = left[apart], right[apart]
+    low, high = _rising(given, np.stack([left, right], -1).ravel()).reshape(-1, 2).T
+    if not left.size:
+        return left
+    least = np.maximum((high - low) * JUMP, (high.max() - low.min()) * SMALLEST)
+    for step in range(64):
+        if step == SMOOTH:
+            kept = high - low > least
+            left, right, low, high, least = (x[kept] for x in (left, right, low, high, least))
+        if not left.size:
+            break
+        middle = (left + right) / 2
+        at = np.clip(_rising(given, middle), low, high)
+        above = high - at > at - low
+        left, low = np.where(above, middle, left), np.where(above, at, low)
+        right, high = np.where(above, right, middle), np.where(above, high, at)
+    return right[high - low > least]
+
+
+def _rising(given: Distribution, q: Array) -> Array:
+    """The values at increasing quantiles, also where rounding makes one fall; they are checked elsewhere."""
+    return np.maximum.accumulate(np.asarray(given.quantile(q.copy()), float))
 
 
 def has_atoms(given: Distribution) -> bool:
@@ -104,6 +193,7 @@ class Panels:
     Attributes:
         edges: `[panels + 1]`, from 0 to 1.
         q: `[panels, nodes]`.
+        rest: `[panels, nodes]` 1 − q, to more digits than q itself tells where that is near 1.
         weight: `[panels, nodes]`, summing to 1.
         odds: at q.
         log_gain_at_edges: `[panels + 1]` ln(Π − a_n).
@@ -111,6 +201,7 @@ class Panels:
 
     edges: Array
     q: Array
+    rest: Array
     weight: Array
     odds: Odds
     log_gain_at_edges: Array
@@ -130,15 +221,17 @@ def cumulative_back(edges: Array, g: Array) -> Array:
     return half * (later[:, None] * rule.weights + g @ rule.integrate)
 
 
-def base_edges(n: int, last: float = END) -> Array:
+def base_edges(n: int, last: float = END, deep: int = 0) -> Array:
     """Edges that resolve a binomial of n trials (equal steps of arcsin √q) and powers of q and 1−q at the ends."""
     angles = np.linspace(0.0, np.pi, 1 + max(8, math.ceil(np.pi * math.sqrt(n) / 2.5)))
-    low = END * 4.0 ** np.arange(9)
+    low = END * 4.0 ** np.arange(-deep, 9)
     high = last * 4.0 ** np.arange(9 + math.ceil(math.log(END / last, 4)))
     return np.unique(np.concatenate([[0.0, 1.0], np.sin(angles[1:-1] / 2) ** 2, low, 1 - high]))
 
 
-def edges_for(n: int, given: Distribution | None = None, rho: float = 0.0, also: ArrayLike = ()) -> Array:
+def edges_for(
+    n: int, given: Distribution | None = None, rho: float = 0.0, also: ArrayLike = (), deep: int = 0
+) -> Array:
     """Edges for n bidders, where values jump too, and ever closer to where they cease to be 0: there bids begin to rise.
 
     Args:
@@ -146,12 +239,13 @@ def edges_for(n: int, given: Distribution | None = None, rho: float = 0.0, also:
         given: the distribution of private values.
         rho: the risk aversion of their bidders; at quantile 1 what bids are worth changes within e^{−ρv} of it.
         also: quantiles in (0, 1) where there must be an edge.
+        deep: how many panels more lead to 0.
     """
     last, jumps = END, np.array([])
     if given is not None:
         most = float(values_at(given, np.array(1 - END / 4)))  # the highest value itself may be infinite
         last, jumps = max(min(math.exp(-rho * most) / 30, END), SHORTEST), breaks_of(given)
-    edges = base_edges(n, last)
+    edges = base_edges(n, last, deep)
     breaks = np.union1d(jumps, also)
     if not breaks.size:
         return edges
@@ -169,9 +263,10 @@ def panels_for(ranks: Ranks, given: Distribution | None = None, rho: float = 0.0
 
     Arguments as in `edges_for`.
     """
+    deep = DEEP if given is not None and rho > 0 and np.any(ranks.paid != ranks.paid[0]) else 0
     if rho > 0:
         rho *= float(ranks.paid.max() / ranks.paid[0])  # what a loser may pay of the winner's bid
-    edges = edges_for(ranks.n, given, rho, also)
+    edges = edges_for(ranks.n, given, rho, also, deep)
     inside = 1 - END / 4  # the highest value itself may be infinite
     for _ in range(8):
         odds = ranks.odds(edges)
@@ -190,14 +285,20 @@ def panels_for(ranks: Ranks, given: Distribution | None = None, rho: float = 0.0
         piece = np.concatenate([np.arange(m) for m in pieces[1:]])
         inner = edges[start] * np.exp(ratio[start - 1] * piece / pieces[start])
         edges = np.concatenate([[0.0], inner, [1.0]])
-    q, weight = in_panels(edges)
-    return Panels(edges, q, weight, ranks.odds(q), ranks.odds(edges).log_gain)
+    (q, weight), rest = in_panels(edges), rest_in_panels(edges)
+    return Panels(edges, q, rest, weight, ranks.odds(q, rest), ranks.odds(edges).log_gain)
 
 
 def in_panels(edges: Array) -> tuple[Array, Array]:
-    """Quantiles and their weights, each `[panels, nodes]`."""
+    """Quantiles, all below 1, and their weights, each `[panels, nodes]`."""
     half, rule = np.diff(edges)[:, None] / 2, legendre_rule()
-    return edges[:-1, None] + half * (1 + rule.nodes), half * rule.weights
+    return np.minimum(edges[:-1, None] + half * (1 + rule.nodes), BELOW_ONE), half * rule.weights
+
+
+def rest_in_panels(edges: Array) -> Array:
+    """1 − q at the same quantiles, from the right edge of each panel, so that it has all digits also next to 1."""
+    half, rule = np.diff(edges)[:, None] / 2, legendre_rule()
+    return (1 - edges[1:, None]) + half * (1 - rule.nodes)
 
 
 @dataclass(frozen=True)
@@ -237,13 +338,17 @@ class Curve:
         return np.where((panel == 0) | (panel == len(self.cost) - 1), straight, smooth)
 
 
-def mean_under_power(given: Distribution, q: Array, power: int) -> Array:
+def mean_under_power(given: Distribution, q: Array, power: int, bend: float = 0.0) -> Array:
     """The mean value below quantiles `q` weighted by d(q^power): ∫₀^∞ v(q·e^{−t/power}) e^{−t} dt by Gauss–Laguerre.
 
-    It converges fast for quantile functions that start as any power of q.
+    It converges fast for quantile functions that start as any power of q, and rises with q whatever they are.
+
+    Args:
+        bend: κ of the exponential mean, ln(mean of e^{κv})/κ, which is taken where it is not 0.
     """
     t, weights = np.polynomial.laguerre.laggauss(NODES)
-    return np.asarray(given.quantile(q[:, None] * np.exp(-t / power)), float) @ weights
+    values = np.asarray(given.quantile(q[:, None] * np.exp(-t / power)), float)
+    return values @ weights if bend == 0 else np.log1p(np.expm1(bend * values) @ weights) / bend
 
 
 def means_below(given: Distribution, values: Array, ranks: Ranks, panels: Panels) -> tuple[Array, float]:

@@ -86,21 +86,26 @@ class Ranks:
         """`[top]` (n−k)(a_k − a_{k+1}), so that Π′(q) = Σ_k falls_k P_k(q)/q."""
         return (self.n - np.arange(1, self.top + 1)) * (self.gains[:-1] - self.gains[1:])
 
-    def chances(self, q: ArrayLike) -> Array:
-        """`[..., top + 1]` P_k(q), with the sum of all others at the end."""
-        return self.odds(np.asarray(q, float)).chances
+    def chances(self, q: ArrayLike, rest: Array | None = None) -> Array:
+        """`[..., top + 1]` P_k(q), with the sum of all others at the end; `rest` as in `odds`."""
+        return self.odds(np.asarray(q, float), rest).chances
 
     def mean_above(self, q: ArrayLike) -> Array:
         """`[..., top + 1]` the mean of P_k over [q, 1], with that of all others at the end."""
         return _completed(mean_rank_probabilities(self.n, q, self.top))
 
-    def odds(self, q: Array) -> "Odds":
+    def odds(self, q: Array, rest: Array | None = None) -> "Odds":
         """How likely each rank is for a bidder who beats each rival with probability q, in a form that cannot underflow.
 
         Where the last rank pays nothing it matters to no formula, and its probability is left out: what remains is
         relative to the ranks that matter, which gives the limits at q = 0.
+
+        Args:
+            q: `[...]`.
+            rest: 1 − q, if it is known to more digits than q itself tells.
         """
-        log_q, log_1q = np.log(np.maximum(q, TINY)), np.log(np.maximum(1 - q, TINY))
+        rest = 1 - q if rest is None else rest
+        log_q, log_1q = np.log(np.maximum(q, TINY)), np.log(np.maximum(rest, TINY))
         log_1q = np.where(q < 0.5, np.log1p(-np.minimum(q, 0.5)), log_1q)
         k = np.arange(1, self.top + 1)
         log = np.empty((*q.shape, self.top + 1))
@@ -111,7 +116,7 @@ class Ranks:
             from scipy.special import betainc
 
             # P(rank > top), the chance that at least `top` of n−1 rivals bid higher
-            log[..., -1] = np.log(np.maximum(betainc(self.top, self.n - self.top, 1 - q), TINY))
+            log[..., -1] = np.log(np.maximum(betainc(self.top, self.n - self.top, rest), TINY))
         else:
             log[..., -1] = -np.inf
         scale = log.max(-1)

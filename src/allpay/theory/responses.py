@@ -9,13 +9,14 @@ from collections.abc import Callable
 import numpy as np
 
 from allpay.game import Array, Distribution, Game
-from allpay.theory.costs import STAKES, averse_slope, distribution_of, indifferent
+from allpay.theory.costs import STAKES, averse_cost, averse_slope, distribution_of, first_cost, indifferent
 from allpay.theory.quantiles import (
-    collocate,
+    END,
     collocate_back,
     cumulative,
     cumulative_back,
     mean_under_power,
+    rest_in_panels,
     values_at,
 )
 from allpay.theory.ranks import Ranks, log_binomials
@@ -119,22 +120,22 @@ def _averse_response_by_rank(given: Distribution, values: Array, rho: float, edg
     c′ = f = Σ_k P_k′ u_k / Σ_k P_k p_k m_k with m_k = u_k′, all relative to the ranks that matter, as in `Ranks.odds`.
     """
     places = np.arange(n - 1, -1, -1)  # n − k
-    log = log_binomials(n) + places * np.log(q)[..., None] + places[::-1] * np.log1p(-q)[..., None]
-    lowest = float(values_at(given, 0.0))
+    lowest, rest = float(values_at(given, 0.0)), rest_in_panels(edges)
+    log = log_binomials(n) + places * np.log(q)[..., None] + places[::-1] * np.log(rest)[..., None]
 
     def respond(prizes: Array, payments: Array, paid: Array) -> tuple[Array, PullBack]:
         ranks = Ranks.of(prizes, payments)
-        odds, pays_at_0 = ranks.odds(q), ranks.paid[-1] > 0
-        first = 0.0 if pays_at_0 else lowest * float(ranks.gains[-2] / ranks.paid[-2])
+        odds, first = ranks.odds(q, rest), first_cost(lowest, ranks)
         slope = averse_slope(values, q, rho, ranks, odds)
-        found = collocate(edges, first, slope)
+        found = averse_cost(given, edges, q, rho, ranks, slope)
         if isinstance(found, str):
             return np.full(q.size, np.nan), lambda by_cost: (np.zeros(n), np.zeros(n))
-        cost = np.maximum(found[0], 0.0)
+        cost = found[0]
 
         def pull_back(by_cost: Array) -> tuple[Array, Array]:
             f, in_c = (np.stack(x) for x in zip(*(slope(i, c) for i, c in enumerate(cost)), strict=True))
-            by_slope, by_first = collocate_back(edges, in_c, by_cost.reshape(q.shape))
+            by_slope = np.zeros_like(f)  # the first panel, and what it starts the others with, carry no weight
+            by_slope[1:], _ = collocate_back(edges[1:], in_c[1:], by_cost.reshape(q.shape)[1:])
             relative = np.exp(np.minimum(log - odds.log_scale[..., None], STAKES))
             marginal = np.exp(-rho * (values[..., None] * (prizes - prizes[-1]) - cost[..., None] * payments))
             below = np.sum(relative * payments * marginal, -1)
@@ -144,13 +145,13 @@ def _averse_response_by_rank(given: Distribution, values: Array, rho: float, edg
             by_node = (by_slope / below)[..., None] * by_pay * marginal
             by_payments = by_node.sum((0, 1))
             if first > 0:  # the winner alone pays
-                by_payments[0] -= by_first * first / payments[0]
                 # If the last rank pays p_n, low bids begin at 0, and rise within a short way of it to where P_1 u_1 = p_n c. So
-                # they are lower beyond by p_n·first/(P_1 p_1 m_1), here told at the end of the first panel.
-                _, by_start = collocate_back(edges[1:], in_c[1:], by_cost.reshape(q.shape)[1:])
+                # they are lower beyond by p_n·first/(P_1 p_1 m_1), here told at a quantile where that is small.
+                i = int(np.searchsorted(edges, END * (1 - 1e-9)))
+                _, by_start = collocate_back(edges[i:], in_c[i:], by_cost.reshape(q.shape)[i:])
                 effect = payments[0] * math.exp(-rho * (lowest * (prizes[0] - prizes[-1]) - payments[0] * first))
-                by_payments[-1] = by_node[1:, :, -1].sum() - float(
-                    ratio(by_start * first, edges[1] ** (n - 1) * effect)
+                by_payments[-1] = by_node[i:, :, -1].sum() - float(
+                    ratio(by_start * first, edges[i] ** (n - 1) * effect)
                 )
             return np.zeros(n), by_payments
 

@@ -16,14 +16,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from allpay.errors import AllpayError
+from allpay.frozen import ByValue
 from allpay.game import Array, Distribution, Game, check_game
 from allpay.theory.costs import common_value, costs, distribution_of
-from allpay.theory.pooling import FALLS, Pool, not_best_responses, pool_at_cap
+from allpay.theory.pooling import CANDIDATE, FALLS, TOO_FAST, Pool, not_best_responses, pool_at_cap
 from allpay.theory.quantiles import (
     MOST_BREAKS,
+    SHORTEST,
     Curve,
     Panels,
     breaks_of,
+    declared_breaks,
     edges_for,
     has_atoms,
     in_panels,
@@ -43,7 +46,7 @@ ATOMS = (
 
 
 @dataclass(frozen=True, eq=False)
-class Equilibrium:
+class Equilibrium(ByValue):
     """The symmetric equilibrium in nondecreasing bids.
 
     Attributes:
@@ -61,7 +64,7 @@ class Equilibrium:
     pooled_from: float | None
     quantile: Array = field(repr=False)
     bid: Array = field(repr=False)
-    _bid: Callable[[Array], Array] = field(repr=False)
+    _bid: Callable[[Array], Array] = field(repr=False, compare=False)
 
     def bid_at(self, q: ArrayLike) -> Array:
         """The bid at quantiles `q` in [0, 1], same shape.
@@ -80,9 +83,11 @@ class Equilibrium:
 
 @np.errstate(under="ignore")  # whatever the user has set: a probability of 1e-400 is 0
 def equilibrium(game: Game) -> Equilibrium | None:
-    """The symmetric equilibrium of a game when every bid from 0 to its cap is allowed; None where there is none.
+    """The symmetric equilibrium of a game when every bid from 0 to its cap is allowed; None where none is known.
 
-    `why_no_equilibrium` says why. The bid grid of the game plays no part. The settings:
+    `why_no_equilibrium` says why. There may be others: where several ranks win and ranks pay differently, all may bid the
+    same without a cap, as .5 under prizes (.5, .5, 0), payments (1, .2, .2) and the common value 1. The bid grid of the game
+    plays no part. The settings:
 
     - private values, risk-neutral: c(q) S(q) = ∫₀^q v(t) dΠ(t) (Moldovanu & Sela 2001 for prizes);
     - a common value, risk-neutral or CARA: Σ_k P_k(q) u(v·a_k − p_k·c(q)) = u(v·a_n), since every bid of the mixture
@@ -97,8 +102,10 @@ def equilibrium(game: Game) -> Equilibrium | None:
 
     Values that occur with positive probability are mixed over: the bids of each fill an interval, above those of the value
     before it, and all bring the same. The conditions above hold as they stand, with the step function v(t); a distribution
-    must say where it jumps (`breaks`, see `Distribution`). Where the quantile function is smooth between its breaks, the
-    relative error of revenue and highest bid is below 1e-9; a kink in it costs some of these digits.
+    must say where it jumps (`breaks`, see `Distribution`). Jumps between values that have no probability of their own are
+    found. The relative error of revenue and highest bid, against other mathematics, was below 1e-9 in nearly all settings
+    tried. The largest found were 1.6e-6 (8 bidders, ρ = 10, cost b⁴) and 1.5e-5 (values without an upper end); a kink in the
+    quantile function that is not declared, or a jump too small to be found, costs digits too.
 
     Raises:
         AllpayError: if the quantile function of the values is not finite, ≥ 0 and nondecreasing.
@@ -109,6 +116,10 @@ def equilibrium(game: Game) -> Equilibrium | None:
     """
     found = _solve(game)
     return None if isinstance(found, str) else found
+
+
+OWN_UTILITY = "The game has a utility of its own, and the closed forms are for risk-neutral and CARA bidders."
+"""Why there is no closed form for a subclass of `Game`."""
 
 
 @np.errstate(under="ignore")  # whatever the user has set: a probability of 1e-400 is 0
@@ -125,6 +136,8 @@ def why_no_equilibrium(game: Game) -> str | None:
 def _solve(game: Game) -> Equilibrium | str:
     """The equilibrium, or the sentence that says why there is none."""
     check_game(game)
+    if game.own_utility:
+        return OWN_UTILITY
     ranks = Ranks.of(game.mechanism.prizes, game.mechanism.payments)
     if ranks.gains[0] == 0:
         return _nobody_bids(game)
@@ -139,7 +152,7 @@ def _solve(game: Game) -> Equilibrium | str:
     pool, fault = None, _fault(game, curve)
     if fault and game.max_bid is not None:
         pool = pool_at_cap(game, ranks, curve)
-        fault = None if pool else f"{fault}, and no pooling of bids at the cap is an equilibrium"
+        fault = None if pool else f"{fault}; nor is one found in which bids pool at the cap"
     if fault:
         return fault
     if pool is not None and pool.start > 0:  # integrals end and begin there
@@ -243,9 +256,9 @@ def _unpaid(ranks: Ranks) -> str | None:
 
 def indistinct(given: Distribution, ranks: int) -> str | None:
     """What is wrong with private values if theory cannot tell them apart."""
-    jumps = len(breaks_of(given))
-    if jumps == 0 and has_atoms(given):
+    if not declared_breaks(given).size and has_atoms(given):
         return ATOMS
+    jumps = len(breaks_of(given))
     if jumps * ranks > MOST_BREAKS:
         return (
             f"theory takes at most {MOST_BREAKS:,} different values × ranks: got {jumps + 1:,} × {ranks:,}; "
@@ -263,10 +276,7 @@ def _fault(game: Game, curve: Curve) -> str | None:
     drop = np.diff(cost)
     if np.min(drop) < -FALLS * np.max(cost):
         where = q[int(np.argmin(drop))]
-        return (
-            f"the bids that solve the equilibrium condition fall near quantile {where:.3g}, "
-            "so no equilibrium in nondecreasing bids exists"
-        )
+        return f"the bids that solve the equilibrium condition fall near quantile {where:.3g}, {CANDIDATE}"
     top = curve.last ** (1.0 / game.cost_power)
     if game.max_bid is not None and top > game.max_bid * (1 + 1e-9):
         return f"the equilibrium bids rise to {top:.6g}, above the cap of {game.max_bid:g}"
@@ -290,8 +300,10 @@ def _not_best(game: Game, ranks: Ranks, played: Played) -> str | None:
             )
     if given is None or game.risk_aversion == 0 or np.all(ranks.paid == ranks.paid[0]):
         return None  # a higher value gains more from a higher rank, so that the first-order condition suffices
-    flat = (played.panels.q.ravel(), played.curve.cost.ravel(), played.values.ravel())
-    return not_best_responses(game, ranks, *flat, played.pool)
+    flat = (played.panels.q.ravel(), played.panels.rest.ravel(), played.curve.cost.ravel(), played.values.ravel())
+    wrong = not_best_responses(game, ranks, *flat, played.pool)
+    unresolved = 1 - played.panels.edges[-2] < 1.01 * SHORTEST
+    return TOO_FAST if wrong and unresolved and played.pool is None else wrong
 
 
 def two_bidder_all_pay(v1: float, v2: float) -> tuple[float, float, float]:

@@ -1,0 +1,96 @@
+"""What frozen dataclasses share: defaults that follow from other fields, a state without caches, equality of arrays."""
+
+import copy
+import dataclasses
+import math
+from typing import Any, TypeVar
+
+import numpy as np
+
+Value = TypeVar("Value")
+
+_ASKED = "_asked"
+
+
+class _Int(int):
+    """A whole number that can remember what was asked; so can the next three kinds."""
+
+
+class _Float(float):
+    pass
+
+
+class _Str(str):
+    __slots__ = ("__dict__",)
+
+
+class _Tuple(tuple[Any, ...]):
+    pass
+
+
+_KINDS: dict[type, Any] = {int: _Int, float: _Float, str: _Str, tuple: _Tuple}
+
+
+def derived(value: Value, asked: object = None) -> Value:
+    """An equal value for a field whose own was left open, which remembers what was asked for: None, unless given.
+
+    `dataclasses.replace` hands the values of all fields back to the class. `__post_init__` takes what was `asked` of such a
+    field and derives it anew, so that it follows the other fields. (A property beside a field of what was asked would
+    not do: two names for one thing, of which users would take the wrong one.)
+
+    >>> levels = derived(64)
+    >>> levels, asked(levels), asked(64)
+    (64, None, 64)
+    """
+    kind = _KINDS.get(type(value))
+    made = copy.copy(value) if kind is None else kind(value)
+    object.__setattr__(made, _ASKED, asked)
+    return made
+
+
+def asked(value: Any) -> Any:
+    """What was asked for in a field: its value, unless that is `derived`."""
+    return getattr(value, "__dict__", {}).get(_ASKED, value)
+
+
+class Stateful:
+    """A frozen dataclass whose cached properties are no part of it: pickled, copied or hashed by what its fields hold."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        held = {field.name for field in dataclasses.fields(self)} | {_ASKED}  # type: ignore[arg-type]
+        return {name: value for name, value in vars(self).items() if name in held}
+
+
+class ByValue:
+    """A frozen dataclass (`eq=False`) with arrays or tables among its fields: equal if they are, NaN to NaN."""
+
+    def __eq__(self, other: object) -> bool:
+        if other.__class__ is not self.__class__:
+            return NotImplemented
+        names = [field.name for field in dataclasses.fields(self) if field.compare]  # type: ignore[arg-type]
+        return all(_same(getattr(self, name), getattr(other, name)) for name in names)
+
+    def __hash__(self) -> int:
+        names = [field.name for field in dataclasses.fields(self) if field.compare]  # type: ignore[arg-type]
+        return hash((type(self), *(_key(getattr(self, name)) for name in names)))
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        one, other = np.asarray(one), np.asarray(other)
+        return np.array_equal(one, other, equal_nan=one.dtype.kind == other.dtype.kind == "f")
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if hasattr(one, "equals"):  # a table
+        return bool(type(one) is type(other) and one.equals(other))
+    both_nan = isinstance(one, float) and isinstance(other, float) and math.isnan(one) and math.isnan(other)
+    return both_nan or bool(one == other)
+
+
+def _key(value: Any) -> Any:
+    """Something that can be hashed and is the same for equal values."""
+    if isinstance(value, tuple):
+        return tuple(map(_key, value))
+    if isinstance(value, np.ndarray):
+        return value.shape
+    return value if isinstance(value, (str, int, type(None))) else None

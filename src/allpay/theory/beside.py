@@ -1,0 +1,26 @@
+"""Theory beside a study: asked so that no failure of it can lose what bidders have already learned.
+
+Whoever wants the theory itself asks `equilibrium` or `design_objective`, which raise what is wrong.
+"""
+
+from allpay.game import Game
+from allpay.theory.symmetric import Equilibrium, equilibrium, why_no_equilibrium
+
+LONGEST = 200
+"""The most characters of an error that are repeated."""
+
+
+def equilibrium_or_reason(game: Game) -> Equilibrium | str:
+    """The equilibrium of a game, or one sentence that says why there is none to compare with; raises nothing."""
+    try:
+        found = equilibrium(game)
+        return (why_no_equilibrium(game) or "there is none") if found is None else found
+    except Exception as error:
+        return failure(error)
+
+
+def failure(error: Exception) -> str:
+    """One sentence on an error of theory, for the summary of a study."""
+    said = " ".join(str(error).split())
+    said = said if len(said) <= LONGEST else said[: LONGEST - 1] + "…"
+    return f"theory failed here ({type(error).__name__}: {said}); what bidders learned does not depend on it"
