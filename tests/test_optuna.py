@@ -111,12 +111,6 @@ def test_what_does_not_fit_is_said():
         several.optimize(lambda trial: (loss(trial), 0.0), n_trials=1)
 
 
-def test_doctests():
-    found = doctest.testmod(adapter)
-    assert found.attempted > 0
-    assert found.failed == 0
-
-
 @pytest.mark.filterwarnings("ignore:PartialFixedSampler is experimental")
 @pytest.mark.parametrize("fixed", [{"stick_1": 0.25}, {"stick_1": 0.25, "stick_2": 0.5}])
 def test_some_numbers_of_a_design_can_be_fixed(fixed):
