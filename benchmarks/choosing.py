@@ -118,14 +118,45 @@ PAGE = """\
 
 How to read a verdict that is not *converged*:
 
-- *still learning*: more `--iterations`, or a learner that settles sooner.
+- *still learning*: more `--iterations`, or a learner that settles sooner. `allpay simulate` says about how many times as
+  many it takes, at the rate at which the gain fell. If that is more than ten, take another learner.
 - *circling*: more iterations will not help. Revenue is then an average over the circle, or what bidders who chase each other
   happen to bid at the end. Take `interior-point` for the equilibrium, and the learner's number as what such bidders would pay.
+- *not solved*: said of `interior-point` alone. Its bids mean nothing then. Other rounds start elsewhere and may succeed; so may
+  another grid. Else take a learner.
 - With several equilibria (a common value and more than two bidders; a coarse grid) rounds may end in different ones: look at
   the spread between rounds, and at the sentence on symmetry that `allpay simulate` prints.
 
 The time of a sweep is the time of a run × designs × rounds ÷ cores. Memory is that of the whole process with its libraries; it
 does not grow with the number of designs, which are learned in batches.
+
+## When a round has converged
+
+A round is judged by three numbers, all exact on the grid:
+
+1. what a bidder gains by a best response, as a part of the top prize at the highest value;
+2. the same gain as a part of what the bidder spends;
+3. the part of revenue that comes from spending which its bidders would rather save.
+
+It has converged when the first is at most the tolerance, 1 %, and the others at most five times that, 5 %. The first alone is
+not enough. Where values are concentrated far below the highest, hardly any bidder could gain 1 % of the highest: with 50
+bidders, values lognormal(−3, ½) and cost b², logit play ends with a gain of .08 % of the top prize, and with 1.7 times the
+equilibrium's revenue. The third is for costs such as b², where small bids cost next to nothing and still bring revenue. A gain
+below .1 % of what bidders win counts as none.
+
+Measured on 227 random games (2 to 16 bidders, several prizes, first price, concentrated values, costs, risk aversion), four
+learners each, against the equilibrium on the same grid:
+
+| | called converged | of these, revenue more than 5 % off | more than 10 % off | within 2 %, yet not called converged |
+|---|--:|--:|--:|--:|
+| usual iterations | 837 of 908 | 1.8 % | 0 | 1.7 % |
+| usual iterations, the first number alone | 893 of 908 | 5.3 % | 2.0 % | 0.4 % |
+| 300 iterations | 530 of 908 | 5.1 % | 0 | 13.4 % |
+| 300 iterations, the first number alone | 775 of 908 | 25.9 % | 15.1 % | 6.7 % |
+
+*Still learning* and *circling* differ by the trend of the gain over the last seven eighths of the run: a line through its
+logarithm over the logarithm of time. If the line falls fast enough to reach the tolerance, or a tenth of the gain, in 400 times
+the iterations, and clearly so against its noise, the run is still learning.
 
 ## The measurements
 

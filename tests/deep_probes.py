@@ -113,6 +113,7 @@ def stops_at_the_tolerance(learner, tolerance: float) -> None:
     early = replace(learner, tolerance=tolerance).learn([game], seeds)
     assert np.all(early.iterations < learner.iterations)
     assert np.all(early.relative_exploitability <= tolerance)
+    assert early.converged.all()
     taken = np.isfinite(early.history)
     np.testing.assert_array_equal(early.history[taken], whole.history[taken])
     assert early.auctions == early.iterations.sum() * learner.batch

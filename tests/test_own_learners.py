@@ -16,7 +16,7 @@ from allpay.errors import AllpayError
 from allpay.game import Game, Private, Setting
 from allpay.learners import FictitiousPlay, learn, learner, name_of, outcome_of, random_strategy, run_seeds
 from allpay.learners.base import CHECKPOINTS
-from allpay.outcome import Verdict, threshold
+from allpay.outcome import Verdict, distance_of
 from allpay.payoffs import evaluate, exploitability
 from allpay.study import Study, run
 from allpay.study.file import read_study, study_of
@@ -227,13 +227,13 @@ def test_a_tolerance_ends_a_run_at_the_first_iteration_within_it():
     whole = learn(GAME, Ladder(), rounds=3)
     early = learn(GAME, Ladder(tolerance=0.03), rounds=3)
     assert early.tolerance == 0.03
-    assert np.all(early.exploitability <= threshold(GAME, 0.03))
+    assert np.all(early.distance <= 0.03)
     assert set(early.verdicts.ravel()) == {Verdict.CONVERGED.value}
     assert np.all((early.iterations > 1) & (early.iterations < whole.iterations))
     for r in range(3):
         along = Ladder().run(GAME, run_seeds(0, 1, 3)[0, r])
-        gains = np.array([exploitability(GAME, strategy).mean() for strategy in along])
-        assert early.iterations[0, r] == 1 + np.argmax(gains <= threshold(GAME, 0.03))
+        far = np.array([distance_of(GAME, evaluate(GAME, strategy)) for strategy in along])
+        assert early.iterations[0, r] == 1 + np.argmax(far <= 0.03)
 
 
 @pytest.mark.parametrize(

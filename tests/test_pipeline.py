@@ -239,6 +239,22 @@ def test_a_coarse_grid_is_said_and_a_fine_one_is_not():
     assert note(0.4, **without) is None  # no closed form to compare with
 
 
+def test_a_grid_is_only_blamed_where_a_finer_one_gives_another_number():
+    game = Game.from_weights("prizes", 0.8, 3)
+    exact = equilibrium(game)
+    asked = []
+
+    def note(revenue, finer):
+        return coarseness(game, exact, revenue, 1.0, lambda: asked.append(revenue) or finer)
+
+    assert note(0.401, 0.6) is None
+    assert asked == []  # nothing is learned again where nothing is off
+    assert "the grid is too coarse" in note(0.5, 0.45)
+    assert "12.5%: the grid" in note(0.5, 0.45)
+    assert "not the grid's doing" in note(0.5, 0.499)
+    assert "too coarse" not in note(0.5, 0.499)
+
+
 def test_what_a_fresh_simulation_cannot_tell_apart_is_not_told_apart():
     """The set of designs is never narrower than what a simulation of as many rounds could see."""
     learner = EpsilonGreedy(iterations=20_000, exploration=5_000, tail=2_000)

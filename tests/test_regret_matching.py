@@ -96,9 +96,10 @@ def test_a_run_stops_when_it_is_within_the_tolerance():
     g = Game.from_weights("prizes", 0.8, 3)
     found = learn(g, RegretMatching(iterations=20_000, tolerance=0.001, auctions=1000), rounds=3)
     assert np.all(found.relative_exploitability <= 0.001)
+    assert np.all(found.distance <= 0.001)
     assert np.all(found.iterations % 20 == 0)
     before = RegretMatching(iterations=int(found.iterations[0, 0]) - 20, auctions=1000)
-    assert before.learn([g], run_seeds(0, 1, 1)).relative_exploitability[0, 0] > 0.001
+    assert before.learn([g], run_seeds(0, 1, 1)).distance[0, 0] > 0.001
     assert found.tolerance == 0.001
     assert np.all(found.verdicts == Verdict.CONVERGED)
 

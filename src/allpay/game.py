@@ -157,6 +157,8 @@ class Discrete:
         given = self.points
         if isinstance(given, (str, bytes, Mapping, Set)) or not isinstance(given, Iterable):
             raise AllpayError(f"discrete values must be several numbers: got {short(given)}")
+        if getattr(given, "ndim", 1) == 0:
+            raise AllpayError(f"discrete values must be several numbers: got {short(given)}")
         points = tuple(real("discrete values", p) for p in islice(given, MOST_CELLS + 1))
         object.__setattr__(self, "points", points)
         ordered = all(x <= y for x, y in zip(self.points, self.points[1:], strict=False))
@@ -252,14 +254,14 @@ def distribution(text: str) -> Distribution:
     >>> distribution("beta(2,5)")
     Beta(a=2.0, b=5.0)
     """
-    match = re.fullmatch(r"\s*([a-z-]+)\s*(?:\(([^()]*)\))?\s*", str(text).lower())
+    match = isinstance(text, str) and re.fullmatch(r"\s*([a-z-]+)\s*(?:\(([^()]*)\))?\s*", text.lower())
     if not match:
-        raise AllpayError(f"cannot read the distribution {text!r}: write it as uniform(0,1) or beta(2,5)")
+        raise AllpayError(f"cannot read the distribution {short(text)}: write it as uniform(0,1) or beta(2,5)")
     name = one_of("distribution", match[1], DISTRIBUTIONS)
     try:
         numbers = [float(x) for x in match[2].split(",")] if match[2] else []
     except ValueError:
-        raise AllpayError(f"cannot read the numbers of {text!r}: write them as in beta(2,5)") from None
+        raise AllpayError(f"cannot read the numbers of {short(text)}: write them as in beta(2,5)") from None
     parameters = inspect.signature(DISTRIBUTIONS[name]).parameters
     usual = all(p.default is not p.empty for p in parameters.values())
     if len(numbers) != len(parameters) and (
@@ -267,7 +269,7 @@ def distribution(text: str) -> Distribution:
     ):  # uniform is uniform(0,1), but uniform(0) may be anything
         most = len(parameters)
         takes = f"{'at most ' if usual and len(numbers) > most else ''}{most} number{'' if most == 1 else 's'}"
-        raise AllpayError(f"{name}({','.join(parameters)}) takes {takes}: got {len(numbers)} in {text!r}")
+        raise AllpayError(f"{name}({','.join(parameters)}) takes {takes}: got {len(numbers)} in {short(text)}")
     return DISTRIBUTIONS[name](*numbers)
 
 
@@ -295,7 +297,7 @@ class Private:
                 if isinstance(given, type)
                 else "give one, as Uniform(0, 1) or Beta(2, 5), or any object with a method quantile"
             )
-            shown = given.__name__ if isinstance(given, type) else repr(given)
+            shown = given.__name__ if isinstance(given, type) else short(given)
             raise AllpayError(f"private values need a distribution: got {shown}; {remedy}")
         if asked(self.levels) is None:
             points = self.distribution.points if isinstance(self.distribution, Discrete) else ()
@@ -304,7 +306,7 @@ class Private:
         _check_levels("value levels", self.levels)
 
     def grid(self) -> Array:
-        return values_at(self.distribution, (np.arange(self.levels) + 0.5) / self.levels)
+        return values_at(self.distribution, self._quantiles)
 
     @property
     def exact(self) -> bool:
@@ -315,9 +317,15 @@ class Private:
     @property
     def highest(self) -> float:
         """The highest value that the distribution allows."""
-        last = (self.levels - 0.5) / self.levels
-        below, top = values_at(self.distribution, np.array([last, 1.0]), infinite=True)
+        *_, below, top = values_at(self.distribution, np.append(self._quantiles, 1.0), infinite=True)
+        if not math.isfinite(below):
+            raise AllpayError(f"the quantile function of {short(self.distribution)} must be finite below 1")
         return float(top if math.isfinite(top) else below)
+
+    @property
+    def _quantiles(self) -> Array:
+        """`[values]` of the values on the grid."""
+        return (np.arange(self.levels) + 0.5) / self.levels
 
 
 def values_at(given: Distribution, q: ArrayLike, infinite: bool = False) -> Array:
@@ -536,6 +544,8 @@ class Setting:
     overbidding: bool = True
 
     def __post_init__(self) -> None:
+        if not isinstance(self.values, (Private, Common)):
+            raise AllpayError(f"values must be Private(…) or Common(…): got {short(self.values)}")
         plain_fields(self, **WORDS)
 
     def game(self, mechanism: Mechanism) -> Game:

@@ -3,11 +3,12 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from numbers import Real
 from typing import Self
 
 from allpay.errors import AllpayError, one_of, short
-from allpay.scalars import real, unboxed, whole
+from allpay.scalars import MOST, real, unboxed, whole
 
 RULES = ("prizes", "payments")
 """What a design's weights set: how the prize is split, or who pays how much of its bid."""
@@ -149,7 +150,7 @@ def _as_numbers(what: str, given: Iterable[float]) -> tuple[float, ...]:
     if isinstance(given, (str, bytes)):
         raise AllpayError(f"{what} must be numbers: got the text {short(given)}; give them without quotes")
     try:
-        numbers = tuple(given)
+        numbers = tuple(islice(given, MOST_BIDDERS + 1))
     except TypeError:
         raise AllpayError(f"{what} must be a number, or several: got {short(given)}") from None
     return tuple(real(what, x) for x in numbers)
@@ -159,6 +160,8 @@ def _check_finite(what: str, numbers: Sequence[float]) -> None:
     for k, x in enumerate(numbers, start=1):
         if not math.isfinite(x):
             raise AllpayError(f"{what} must be finite numbers: got {x} at position {k}")
+        if x > MOST:
+            raise AllpayError(f"{what} must be at most {MOST:g}: got {x:g} at position {k}")
         if x < 0:
             raise AllpayError(f"{what} must not be negative: got {x:g} at position {k}")
 

@@ -3,24 +3,40 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from allpay.compiled import compiled
 from allpay.frozen import ByValue
 from allpay.game import Array, Game
-from allpay.payoffs import Evaluation, exploitability
+from allpay.payoffs import Evaluation, appraise, evaluate, exploitability, terms
 
 TOLERANCE = 0.01
-"""Exploitability, relative to the stake of the game, below which a run counts as converged unless its learner says."""
+"""The distance from equilibrium up to which a run counts as converged unless its learner says, see `distance`."""
 
-TOGETHER = 5
-"""All bidders together may gain so many times the tolerance, as a part of all prizes."""
+WIDER = 5.0
+"""Of what a bidder spends, and of revenue, so many times the part may be amiss that may be of the top prize."""
 
-FALLING = 0.9
-"""Exploitability still falls if its mean over the last quarter of a run is below this part of the quarter before."""
+NEGLIGIBLE = 0.1
+"""A gain below this part of the tolerance, of what a bidder wins, is no distance, however little is spent."""
 
+SETTLED = 0.125
+"""The part of a run that its trend leaves out: there bidders still forget where they began."""
+
+HORIZON = 400.0
+"""A run is still learning if, as fast as it comes closer, this many times the iterations bring it within the tolerance,
+or to a tenth of where it is."""
+
+PATIENT = 10.0
+"""More times the iterations than these are not advised."""
+
+FEWEST = 4
+"""A trend needs so many points at least."""
+
+CERTAIN = 2.0
+"""By how many standard errors its trend must fall."""
 
 ASYMMETRIC = 0.05
 """Bidders whose mean bids lie further apart than this part of the top bid play an asymmetric profile."""
@@ -32,6 +48,7 @@ class Verdict(StrEnum):
     CONVERGED = "converged"
     STILL_LEARNING = "still learning"
     CIRCLING = "circling"
+    UNSOLVED = "not solved"
 
     @property
     def sentence(self) -> str:
@@ -45,8 +62,12 @@ class Verdict(StrEnum):
                 "or another learner, for some settle sooner."
             ),
             Verdict.CIRCLING: (
-                "Exploitability stays flat above the tolerance: learning does not settle here, "
+                "Exploitability does not fall towards the tolerance: learning does not settle here, "
                 "and revenue is what these bidders pay on the way, not an equilibrium's."
+            ),
+            Verdict.UNSOLVED: (
+                "The solver stopped before it found an equilibrium: its bids mean nothing. Start it from other seeds, "
+                "give it more iterations, a learner, or another grid."
             ),
         }[self]
 
@@ -67,10 +88,12 @@ class Outcome(ByValue):
         realised_highest_bid: `[designs, rounds]` mean highest bid of the same auctions.
         exploitability: `[designs, rounds]` best-response payoff minus payoff, mean over bidders and values.
         payoff: `[designs, rounds]` expected utility, mean over bidders.
+        distance: `[designs, rounds]` how far the strategies are from an equilibrium, see `distance`.
         history: `[designs, rounds, checkpoints]` exploitability along the run, at even distances; NaN after it ended.
         iterations: `[designs, rounds]` how many iterations or auctions each run took.
         auctions: how many auctions were sampled, over all runs, in learning or measuring.
-        tolerance: exploitability relative to the stake up to which a run counts as converged.
+        tolerance: the distance up to which a run counts as converged.
+        solver: whether the learner solves the game, and does not model how bidders learn.
     """
 
     games: tuple[Game, ...]
@@ -82,10 +105,12 @@ class Outcome(ByValue):
     realised_highest_bid: Array
     exploitability: Array
     payoff: Array
+    distance: Array
     history: Array
     iterations: NDArray[np.int64]
     auctions: int
     tolerance: float = TOLERANCE
+    solver: bool = False
 
     def of(self, design: int) -> "Outcome":
         """The outcome of one design of the batch; its first dimension has length 1. Of the auctions it has an equal share."""
@@ -120,18 +145,31 @@ class Outcome(ByValue):
 
     @property
     def converged(self) -> NDArray[np.bool_]:
-        """`[designs, rounds]` whether exploitability ended within the tolerance, see `threshold`."""
-        return self.exploitability <= np.array([threshold(game, self.tolerance) for game in self.games])[:, None]
+        """`[designs, rounds]` whether the strategies are within the tolerance of an equilibrium, see `distance`."""
+        return self.distance <= self.tolerance
+
+    @property
+    def longer(self) -> Array:
+        """`[designs, rounds]` how many times the iterations would bring a run within the tolerance, at the rate at which it
+        came closer; 1 where it is within, ∞ where it does not come closer."""
+        return self._longer(np.inf)
+
+    def _longer(self, most: float) -> Array:
+        """The same, where it is enough to come closer by a factor of `most`."""
+        factors = np.minimum(self.distance / self.tolerance, most)
+        return np.array(
+            [
+                [_longer(history, factor) for history, factor in zip(*rows, strict=True)]
+                for rows in zip(self.history, factors, strict=True)
+            ]
+        )
 
     @property
     def verdicts(self) -> NDArray[np.str_]:
         """`[designs, rounds]` a `Verdict` each."""
-        falling = np.apply_along_axis(_is_falling, -1, self.history)
-        return np.where(
-            self.converged,
-            Verdict.CONVERGED.value,
-            np.where(falling, Verdict.STILL_LEARNING.value, Verdict.CIRCLING.value),
-        )
+        learning = np.where(self._longer(10.0) <= HORIZON, Verdict.STILL_LEARNING.value, Verdict.CIRCLING.value)
+        unsettled = Verdict.UNSOLVED.value if self.solver else learning
+        return np.where(self.converged, Verdict.CONVERGED.value, unsettled)
 
     @property
     def sentence(self) -> str:
@@ -143,9 +181,14 @@ class Outcome(ByValue):
             told[Verdict.CONVERGED] = (
                 "No bidder gains more than the tolerance that was asked for, but that is too much for an equilibrium."
             )
+        times = self.longer.ravel()[found == Verdict.STILL_LEARNING.value]
+        if times.size and np.isfinite(longest := float(times.max())):
+            rather = "" if longest <= PATIENT else ", so that another learner is the better choice"
+            told[Verdict.STILL_LEARNING] += f" At this rate it takes about {longest:.2g} times as many{rather}."
         text = " ".join(f"{k} of {len(found)} rounds {v.value}. {told[v]}" for v, k in counts.items() if k)
-        limit = threshold(self.games[0], self.tolerance)
-        return f"{text} (Tolerance: an exploitability of {limit:.3g}.)" + self._symmetry()
+        part = 100 * self.tolerance
+        limits = f"{part:.3g}% of the top prize, and {WIDER * part:.3g}% of what a bidder spends and of revenue"
+        return f"{text} (Tolerance: a gain of {limits}.)" + self._symmetry()
 
     def _symmetry(self) -> str:
         """A sentence on how alike the bidders bid, where each learned a strategy of its own."""
@@ -172,17 +215,84 @@ def stake(game: Game) -> float:
     return float(game.utility(game.values.highest * game.mechanism.prizes[0]))
 
 
-def threshold(game: Game, tolerance: float) -> float:
-    """The exploitability up to which a game counts as converged: a part `tolerance` of the stake.
+@compiled
+def distance(gain, payoff, winnings, paid, excess, stake):  # type: ignore[no-untyped-def]
+    """How far strategies are from an equilibrium: the largest of three parts, measured against what is at stake.
 
-    Where bidders are many that is not enough: each may overbid by little and all together by more than there is to win.
-    So what all could gain together must also be at most five times that part of all prizes, at the highest value.
+    - gain / stake: what a bidder gains by a best response, as a part of the top prize at the highest value.
+    - gain / spent / 5: the same as a part of what it spends, in utility. Most values are below the highest, and most
+      bidders win nothing: where they spend little, little is worth learning, and a small part of the top prize is much.
+    - excess / paid / 5: the part of revenue whose bidders would rather keep it. With cost b² low bids cost next to nothing, so
+      that wrong ones leave hardly anything to gain, and yet they bring revenue.
+
+    Where the gain is below a thousandth or so of what bidders win (`NEGLIGIBLE`), little can be amiss even if nearly nothing is
+    spent, as where all prizes are equal. A distance of 0.01 leaves revenue within about 5 % of the equilibrium's.
+
+    Args:
+        gain, payoff, winnings, paid, excess: means over bidders and values, see `payoffs.appraise`.
+        stake: of the game.
     """
-    prizes = float(game.utility(game.values.highest * sum(game.mechanism.prizes)))
-    return tolerance * min(stake(game), TOGETHER * prizes / game.bidders)
+    if gain <= 0.0:
+        return 0.0
+    spent = max(winnings - payoff, 1e-12 * stake)  # nothing spent is very far, and not infinitely
+    far = max(gain / stake, gain / (WIDER * spent))
+    far = max(far, excess / (WIDER * paid) if paid > 0.0 else 0.0)
+    return min(far, gain / (NEGLIGIBLE * winnings)) if winnings > 0.0 else far
 
 
-def fields_of(evaluations: Sequence[Iterable[Evaluation]]) -> dict[str, Array]:
+def distance_of(game: Game, found: Evaluation) -> float:
+    """The distance from equilibrium of a profile that was evaluated."""
+    parts = (found.exploitability, found.payoff, found.winnings, found.paid, found.excess)
+    gain, payoff, winnings, paid, excess = (float(part.mean()) for part in parts)
+    return float(distance(gain, payoff, winnings, paid, excess, stake(game)))
+
+
+def within(game: Game, strategy: Array, gain: float, tolerance: float | None) -> bool:
+    """Whether a run may stop: whether a profile, of this exploitability, is within the tolerance; None never is."""
+    if tolerance is None or gain > tolerance * stake(game):  # the latter for speed alone
+        return False
+    return distance_of(game, evaluate(game, strategy)) <= tolerance
+
+
+class Goal(NamedTuple):
+    """What a compiled loop needs to know to stop when the verdict would be that the run has converged.
+
+    Attributes:
+        tolerance: the distance at which to stop; negative if the run is not to stop for that.
+        least: the exploitability at which to stop in any case; negative for none.
+        stake: of the game.
+        winnings, fractions: see `payoffs.Terms`.
+        bids: the bid grid.
+    """
+
+    tolerance: float
+    least: float
+    stake: float
+    winnings: Array
+    fractions: Array
+    bids: Array
+
+
+def goal_of(game: Game, tolerance: float | None, least: float = -1.0) -> Goal:
+    """The goal of a run; where it has no tolerance it stops at an exploitability of `least` of the stake."""
+    part = terms(game)
+    if tolerance is not None:
+        return Goal(float(tolerance), -1.0, stake(game), part.winnings, part.fractions, game.bid_grid)
+    return Goal(-1.0, least * stake(game), stake(game), part.winnings, part.fractions, game.bid_grid)
+
+
+@compiled
+def reached(goal, gain, averages, table, allowed, strategy):  # type: ignore[no-untyped-def]
+    """Whether a run whose `strategy` `[values, bids]` has this exploitability may stop; the rest is as in `appraise`."""
+    if gain <= goal.least:
+        return True
+    if gain > goal.tolerance * goal.stake:
+        return False
+    found = appraise(averages, table, goal.winnings, goal.fractions, goal.bids, allowed, strategy)
+    return distance(gain, found[1], found[2], found[3], found[4], goal.stake) <= goal.tolerance
+
+
+def fields_of(games: Sequence[Game], evaluations: Sequence[Iterable[Evaluation]]) -> dict[str, Any]:
     """The fields of an `Outcome` that exact evaluations `[designs][rounds]` fill, each `[designs, rounds]`."""
     table = [list(row) for row in evaluations]
     return {
@@ -190,12 +300,36 @@ def fields_of(evaluations: Sequence[Iterable[Evaluation]]) -> dict[str, Array]:
         "highest_bid": np.array([[e.highest_bid for e in row] for row in table]),
         "exploitability": np.array([[e.exploitability.mean() for e in row] for row in table]),
         "payoff": np.array([[e.payoff.mean() for e in row] for row in table]),
+        "distance": np.array([[distance_of(game, e) for e in row] for game, row in zip(games, table, strict=True)]),
     }
 
 
-def _is_falling(history: Array) -> bool:
+def _longer(history: Array, factor: float) -> float:
+    """How many times the iterations would bring exploitability down by `factor`, from its trend in the history.
+
+    Exploitability falls like a power of time where learning settles, and where it circles it swings evenly in the logarithm of
+    time, ever more slowly. So the trend is a line through log exploitability over log time, with times weighed evenly in
+    the latter, from an eighth of the run on: long enough to see a swing for what it is. Errors that follow each other, as in a
+    swing, count as fewer.
+    """
+    if factor <= 1.0:
+        return 1.0
     known = history[np.isfinite(history)]
-    quarter = len(known) // 4
-    if quarter == 0:
-        return True  # too short a run to have settled
-    return bool(known[-quarter:].mean() < FALLING * known[-2 * quarter : -quarter].mean())
+    if len(known) and known[-1] <= 0:
+        return np.inf
+    time = np.arange(1, len(known) + 1) / max(len(known), 1)
+    late = (time > SETTLED) & (known > 0)
+    if late.sum() < FEWEST:
+        return HORIZON  # too short a run to have settled
+    x, y, weight = np.log(time[late]), np.log(known[late]), 1.0 / time[late]
+    weight /= weight.sum()
+    x, y = x - weight @ x, y - weight @ y
+    spread = weight @ x**2
+    slope = (weight @ (x * y)) / spread
+    rest = y - slope * x
+    noise = rest @ rest
+    follows = min(max((rest[1:] @ rest[:-1]) / noise, 0.0), 0.95) if noise > 0 else 0.0
+    error = np.sqrt(weight @ rest**2 / spread / (len(x) - 2) * (1 + follows) / (1 - follows))
+    if slope >= -1e-9 or slope + CERTAIN * error >= 0:
+        return np.inf
+    return float(np.exp(min(np.log(factor) / -slope, 700.0)))

@@ -32,10 +32,14 @@ class Terms(ByValue):
     Attributes:
         coefficients: `[terms, bidders]` Bernstein coefficients by rank.
         table: `[terms, bids, values]` what each term is worth; values last, so that loops over them run on vector registers.
+        winnings: `[terms, values]` what each term would be worth to a bidder who paid nothing.
+        fractions: `[terms]` the fraction of its bid that a bidder pays under each term.
     """
 
     coefficients: Array
     table: Array
+    winnings: Array
+    fractions: Array
 
 
 def terms(game: Game) -> Terms:
@@ -43,10 +47,13 @@ def terms(game: Game) -> Terms:
     a, p = np.asarray(game.mechanism.prizes), np.asarray(game.mechanism.payments)
     v, c = game.value_grid[None, :], game.costs[:, None]
     if game.risk_aversion == 0 and not game.own_utility:
-        return Terms(np.stack([a, p]), np.stack(np.broadcast_arrays(v, -c)))
+        free = np.stack([v[0], np.zeros(v.shape[1])])
+        return Terms(np.stack([a, p]), np.stack(np.broadcast_arrays(v, -c)), free, np.array([0.0, 1.0]))
     pairs, index = np.unique(np.stack([a, p], axis=1), axis=0, return_inverse=True)
     coefficients = (np.arange(len(pairs))[:, None] == index.reshape(1, -1)).astype(float)
-    return Terms(coefficients, np.stack([game.utility(v * a_k - p_k * c) for a_k, p_k in pairs]))
+    table = np.stack([game.utility(v * a_k - p_k * c) for a_k, p_k in pairs])
+    free = np.stack([game.utility(v[0] * a_k) for a_k, _ in pairs])
+    return Terms(coefficients, table, free, np.ascontiguousarray(pairs[:, 1]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,6 +211,47 @@ def regret(averages, table, allowed, strategy):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def appraise(averages, table, winnings, fractions, bids, allowed, strategy):  # type: ignore[no-untyped-def]
+    """What `strategy` `[V, K]` (rows of any positive sum) brings and leaves to gain: five means over values.
+
+    The gain by a best response; the payoff; the utility of what is won, if it cost nothing; the money paid; and the excess:
+    the part of that money whose bidders would rather keep it. Of a payment it is min(1, gain / cost), the part of the
+    payment's cost in utility that its bidder would gain by a best response.
+    """
+    values = len(strategy)
+    gain = worth = won = paid = excess = 0.0
+    payoff, free = np.empty(table.shape[1]), np.empty(table.shape[1])
+    for v in range(values):
+        best = -np.inf
+        for b in range(allowed[v]):
+            payoff[b] = free[b] = 0.0
+            for g in range(averages.shape[0]):
+                payoff[b] += table[g, b, v] * averages[g, b]
+                free[b] += winnings[g, v] * averages[g, b]
+            best = max(best, payoff[b])
+        weight = mean = mean_free = mean_paid = mean_excess = 0.0
+        for b in range(allowed[v]):
+            x = strategy[v, b]
+            if x > 0.0:
+                fraction = 0.0
+                for g in range(averages.shape[0]):
+                    fraction += fractions[g] * averages[g, b]
+                cost = free[b] - payoff[b]
+                weight += x
+                mean += x * payoff[b]
+                mean_free += x * free[b]
+                mean_paid += x * fraction * bids[b]
+                if cost > 0.0:
+                    mean_excess += x * fraction * bids[b] * min(1.0, (best - payoff[b]) / cost)
+        gain += max(best - mean / weight, 0.0)
+        worth += mean / weight
+        won += mean_free / weight
+        paid += mean_paid / weight
+        excess += mean_excess / weight
+    return gain / values, worth / values, won / values, paid / values, excess / values
+
+
+@compiled
 def best_responses(averages, table, allowed, best, payoff, u):  # type: ignore[no-untyped-def]
     """Fill best `[values]` with the lowest of each value's best bids, payoff `[values]` with their worth; u is scratch."""
     best[:] = 0
@@ -230,12 +278,18 @@ class Evaluation(ByValue):
         exploitability: `[bidders]` expected best-response payoff minus payoff, in units of utility; one number each
             where strategies differ, the same number where all play one strategy.
         payoff: `[bidders]` expected utility.
+        winnings: `[bidders]` expected utility of what is won, if it cost nothing; less the payoff, it is what is spent.
+        paid: `[bidders]` expected money paid.
+        excess: `[bidders]` the part of that money whose bidders would rather keep it, see `appraise`.
     """
 
     revenue: float
     highest_bid: float
     exploitability: Array
     payoff: Array
+    winnings: Array
+    paid: Array
+    excess: Array
 
 
 @np.errstate(under="ignore")  # whatever the user has set: a probability of 1e-400 is 0
@@ -289,24 +343,25 @@ def evaluate(game: Game, strategy: Array) -> Evaluation:
     """
     strategy = as_strategy(game, strategy)
     parts = terms(game)
-    money = Terms(np.asarray([game.mechanism.payments]), np.empty((0, 0, 0)))
     mass = strategy.mean(axis=1)
-    symmetric = len(strategy) == 1
-    revenue, worth = 0.0, []
+    copies = game.bidders if len(strategy) == 1 else 1
+    found = []
     for i in range(len(strategy)):
-        rivals = _rivals(mass, i)
-        revenue += float(mass[i] @ (game.bid_grid * _averages(game, money, rivals)[0]))
-        gain = np.einsum("gbv,gb,vb->", parts.table, _averages(game, parts, rivals), strategy[i])
-        worth.append(float(gain) / len(game.value_grid))
-    copies = game.bidders if symmetric else 1
+        averages = _averages(game, parts, _rivals(mass, i))
+        args = (parts.table, parts.winnings, parts.fractions, game.bid_grid, game.allowed, strategy[i])
+        found.append(appraise(averages, *args))
+    gain, worth, won, paid, excess = np.repeat(np.array(found).T, copies, axis=1)
     at_most = np.minimum(np.cumsum(mass, axis=1), 1.0)
     at_most[:, -1] = 1.0
     highest_at_most = np.prod(at_most, axis=0) ** copies
     return Evaluation(
-        revenue=revenue * copies,
+        revenue=float(paid.sum()),
         highest_bid=float(game.bid_grid @ np.diff(highest_at_most, prepend=0.0)),
-        exploitability=exploitability(game, strategy),
-        payoff=np.repeat(worth, copies),
+        exploitability=gain,
+        payoff=worth,
+        winnings=won,
+        paid=paid,
+        excess=excess,
     )
 
 

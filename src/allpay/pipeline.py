@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,6 +30,10 @@ from allpay.theory import Equilibrium, design_objective, equilibrium_or_reason, 
 
 FEWEST_STEPS, FAR_OFF = 8, 0.05
 """Fewer steps of the grid up to the highest equilibrium bid, or revenue further off the closed form, call for a note."""
+
+MOVED = 0.25
+"""A grid is too coarse if halving its steps moves revenue by this part of its distance from the closed form: an error of first
+order in the step moves by half."""
 
 ASCENTS = 8
 """From how many of the best designs looked at the exact objective is ascended."""
@@ -307,10 +312,22 @@ def objective_of(outcome: Outcome, objective: str) -> Array:
     return outcome.highest_bid if objective == "highest-bid" else outcome.revenue
 
 
-def coarseness(game: Game, exact: Equilibrium | None, revenue: float, settled: float = 1.0) -> str | None:
+def coarseness(
+    game: Game,
+    exact: Equilibrium | None,
+    revenue: float,
+    settled: float = 1.0,
+    finer: Callable[[], float] | None = None,
+) -> str | None:
     """A sentence for the user where the grid of a game is too coarse to stand for continuous bids and values, else None.
 
-    What `settled` is, the share of rounds that converged, says whether the grid is to blame for revenue that is off.
+    Args:
+        game: whose grid.
+        exact: its equilibrium on continuous bids.
+        revenue: what was learned on the grid.
+        settled: the share of rounds that converged; if it is not 1, the grid need not be to blame for revenue that is off.
+        finer: gives the revenue on a grid with steps half as wide, see `on_finer_grid`. It is asked only where revenue is off
+            and all rounds converged: the grid is to blame if this is another number.
     """
     if exact is None:
         return None
@@ -326,11 +343,31 @@ def coarseness(game: Game, exact: Equilibrium | None, revenue: float, settled: f
             ("bids", "--bid-levels") if game.values.exact else ("bids and values", "--bid-levels and --value-levels")
         )
         text = f"Revenue is {off:.0%} off the closed form, which is for continuous {kinds}"
-        if settled == 1:
+        if settled < 1:
+            which = "no round" if settled == 0 else "not every round"
+            return f"{text}; since {which} converged, this need not be the grid's doing."
+        if finer is None:
             return f"{text}: the grid is too coarse; give more {remedy}."
-        which = "no round" if settled == 0 else "not every round"
-        return f"{text}; since {which} converged, this need not be the grid's doing."
+        moved = abs(finer() - revenue) / exact.revenue
+        if moved < MOVED * off:
+            return f"{text}. Steps half as wide move it by {moved:.1%} only, so this is not the grid's doing."
+        return f"{text}. Steps half as wide move it by {moved:.1%}: the grid is too coarse; give more {remedy}."
     return None
+
+
+def on_finer_grid(study: Study) -> Study:
+    """The same study with steps of bids and values half as wide."""
+    setting = study.setting
+    assert setting is not None
+    values = setting.values
+    return replace(
+        study,
+        setting=replace(
+            setting,
+            bid_levels=2 * setting.bid_levels - 1,
+            values=replace(values, levels=2 * values.levels) if isinstance(values, Private) else values,
+        ),
+    )
 
 
 def grid_resolution(sweep: Sweep) -> float:
@@ -342,18 +379,9 @@ def grid_resolution(sweep: Sweep) -> float:
     what goes beyond the chance between rounds counts. It is 0 for learners whose grid is a part of their game.
     """
     study = sweep.study
-    setting = study.setting
-    if setting is None or not study.learner.continuous:
+    if study.setting is None or not study.learner.continuous:
         return 0.0
-    values = setting.values
-    finer = replace(
-        study,
-        setting=replace(
-            setting,
-            bid_levels=2 * setting.bid_levels - 1,
-            values=replace(values, levels=2 * values.levels) if isinstance(values, Private) else values,
-        ),
-    )
+    finer = on_finer_grid(study)
     settled = (sweep.values("verdict") == Verdict.CONVERGED.value).all(axis=1)
     order = np.argsort(sweep.weights[:, 0])
     order = order[settled[order]] if settled.any() else order

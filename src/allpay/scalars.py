@@ -16,6 +16,9 @@ from allpay.frozen import asked
 MOST = 1e100
 """No amount of money is larger, so that products of several of them are still numbers."""
 
+MOST_WHOLE = 2**128
+"""No count or seed is larger; it can be written and made a float."""
+
 LEAST = 1e-100
 """Nor is one smaller that is not 0."""
 
@@ -28,7 +31,7 @@ class Bound:
         above, at_least: what it must exceed, or may not fall below.
         at_most: what it may not exceed.
         or_zero: whether it may be 0 beside.
-        low: how the lower bound is said, where not as "be above 0".
+        low, high: how the bounds are said, where not as "be above 0" and "be at most 1".
         remedy: what to do where the number is too large.
     """
 
@@ -37,6 +40,7 @@ class Bound:
     at_most: float = math.inf
     or_zero: bool = False
     low: str = ""
+    high: str = ""
     remedy: str = ""
 
     def check(self, what: str, number: float) -> None:
@@ -50,7 +54,8 @@ class Bound:
             raise AllpayError(f"{what} must {self.low or words}: got {written(number)}")
         if number > self.at_most:
             remedy = f"; {self.remedy}" if self.remedy else ""
-            raise AllpayError(f"{what} must be at most {written(self.at_most)}: got {written(number)}{remedy}")
+            words = self.high or f"be at most {written(self.at_most)}"
+            raise AllpayError(f"{what} must {words}: got {written(number)}{remedy}")
 
 
 def written(number: float) -> str:
@@ -69,6 +74,8 @@ def whole(what: str, given: object) -> int:
     number = unboxed(given)
     if isinstance(number, bool) or not isinstance(number, Integral):
         raise AllpayError(f"{what} must be a whole number: got {short(given)}")
+    if not -MOST_WHOLE < int(number) < MOST_WHOLE:
+        raise AllpayError(f"{what} must be a whole number below 2^128: got {short(given, 40)}")
     return int(number)
 
 
@@ -152,4 +159,7 @@ def unboxed(given: object) -> object:
     if isinstance(given, (int, float)) or getattr(given, "ndim", None) != 0:
         return given
     item = getattr(given, "item", None)
-    return item() if callable(item) else given
+    try:
+        return item() if callable(item) else given
+    except Exception:  # somebody else's object, which is then no number
+        return given

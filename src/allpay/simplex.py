@@ -345,7 +345,10 @@ class Box(Stateful):
     def __post_init__(self) -> None:
         plain_fields(self)
         for bounds in ("low", "high"):
-            object.__setattr__(self, bounds, tuple(real(f"a {bounds} bound", x) for x in getattr(self, bounds)))
+            given = getattr(self, bounds)
+            if not isinstance(given, (tuple, list, np.ndarray)) or getattr(given, "ndim", 1) != 1:
+                raise AllpayError(f"{bounds} must be several numbers, one for each rank: got {short(given)}")
+            object.__setattr__(self, bounds, tuple(real(f"a {bounds} bound", x) for x in given))
         if not 1 <= len(self.low) == len(self.high) <= self.n:
             raise AllpayError(too_many_ranks(len(self.low), self.n, 1))
         for rank, (low, high) in enumerate(zip(self.low, self.high, strict=True), start=1):
@@ -511,6 +514,11 @@ def spread(polytope: Polytope, count: int, rng: np.random.Generator, sampling: s
         return polytope.uniform(count, rng)
     if sampling == "grid":
         return grid(polytope, count)
+    if polytope.cube > MOST_SOBOL:
+        raise AllpayError(
+            f"Sobol points have at most {MOST_SOBOL:,} dimensions: got {polytope.cube:,}; give the sampling uniform, or "
+            "fewer ranks"
+        )
     from scipy.stats import qmc
 
     points = qmc.Sobol(polytope.cube, scramble=True, seed=rng).random_base2((max(count, 1) - 1).bit_length())

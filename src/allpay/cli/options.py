@@ -83,8 +83,8 @@ Bids = Annotated[
 Tolerance = Annotated[
     float | None,
     typer.Option(
-        help="exploitability, as a part of the top prize, at which a round counts as converged; "
-        "fictitious play stops there",
+        help="at which distance from equilibrium a round counts as converged, and stops: 0.01 is a gain of 1 % of the top "
+        "prize and of 5 % of what a bidder spends",
         show_default="0.01, and no stop",
         rich_help_panel=LEARNING,
     ),

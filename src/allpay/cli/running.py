@@ -39,7 +39,8 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
             from rich.console import Console
 
             from allpay.files import write
-            from allpay.pipeline import Estimate, coarseness
+            from allpay.learners import run_seeds
+            from allpay.pipeline import Estimate, coarseness, on_finer_grid
             from allpay.progress import listening
             from allpay.report.rounds import draw_rounds
             from allpay.study.store import RESULT, open_store
@@ -57,7 +58,14 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
             game = outcome.games[0]
             theory = equilibrium_or_reason(game)
             exact = None if isinstance(theory, str) else theory
-            note = coarseness(game, exact, float(outcome.revenue.mean()), float(outcome.converged.mean()))
+
+            def finer() -> float:
+                again = on_finer_grid(study)
+                rounds = run_seeds(study.seed, 1, min(study.rounds, 3))
+                return float(study.learner.learn([again.game(study.designs[0])], rounds).revenue.mean())
+
+            blame = finer if study.learner.continuous else None
+            note = coarseness(game, exact, float(outcome.revenue.mean()), float(outcome.converged.mean()), blame)
             estimates = {
                 name: Estimate(tuple(getattr(outcome, name)[0].tolist()))
                 for name in ("revenue", "highest_bid", "exploitability", "realised_revenue", "realised_highest_bid")
@@ -69,6 +77,7 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
                 "learner": learner,
                 **{name: {"mean": e.mean, "stderr": e.stderr, "rounds": e.rounds} for name, e in estimates.items()},
                 "relative_exploitability": outcome.relative_exploitability[0],
+                "distance": outcome.distance[0],
                 "total_exploitability": outcome.total_exploitability[0],
                 "exploitability_history": outcome.history[0],
                 "asymmetry": outcome.asymmetry[0],

@@ -87,7 +87,7 @@ def kind_of(name: str) -> Callable[..., Learner]:
     Raises:
         AllpayError: if there is none.
     """
-    if SEPARATOR in str(name):
+    if isinstance(name, str) and SEPARATOR in name:
         return own_kind(name)
     return LEARNERS[one_of("learner", name, LEARNERS)]
 

@@ -18,12 +18,12 @@ from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from allpay.auction import Played, play
+from allpay.auction import MOST_AUCTIONS, Played, check_auctions, play
 from allpay.cores import cores
 from allpay.errors import AllpayError, short
 from allpay.game import Array, Game, Setting, check_game
 from allpay.memory import check_memory
-from allpay.outcome import TOLERANCE, Outcome, fields_of, stake, threshold
+from allpay.outcome import TOLERANCE, Goal, Outcome, fields_of, goal_of, within
 from allpay.payoffs import Evaluation, as_strategy, evaluate, exploitability, quadrature, terms
 from allpay.progress import advance
 from allpay.scalars import plain_fields, real, whole
@@ -42,9 +42,6 @@ MOST_ITERATIONS = 1_000_000_000
 
 MOST_SEED = 2**128 - 1
 """Seeds are at most this: the generator of seeds tells no others apart."""
-
-MOST_AUCTIONS = 10_000_000
-"""More auctions than this to measure a run by are refused: their mean is exact to more digits than are printed."""
 
 MOST_POWER = 30.0
 """Powers of the number of an iteration are at most this: beyond, sums of them are above what a float can hold."""
@@ -65,6 +62,7 @@ FIELDS_BY_RUN = (
     "realised_highest_bid",
     "exploitability",
     "payoff",
+    "distance",
     "iterations",
 )
 """The fields of an outcome that have one number for each run."""
@@ -120,7 +118,17 @@ def run_seeds(seed: int, designs: int | Sequence[int], rounds: int, stream: int 
     """
     check_seed(seed)
     seed, rounds = whole("seed", seed), whole("rounds", rounds)
-    indices = designs if isinstance(designs, Sequence) else range(whole("designs", designs))
+    check_count("stream", stream, least=0)
+    if rounds != 0:
+        check_rounds(rounds)
+    if isinstance(designs, (str, bytes)):
+        raise AllpayError(f"designs must be a number, or the numbers of some: got {short(designs)}")
+    if not isinstance(designs, Sequence):
+        check_count("designs", designs, least=0, most=1_000_000)
+        designs = range(whole("designs", designs))
+    indices = [whole("the number of a design", d) for d in designs]
+    for d in indices:
+        check_count("the number of a design", d, least=0)
     return np.array(
         [
             [
@@ -211,13 +219,15 @@ def check_learner(learner: object) -> None:
     if isinstance(learner, type):
         raise AllpayError(f"{learner.__name__} is a class: call it, as {learner.__name__}()")
     if isinstance(learner, str):
-        raise AllpayError(f"a learner is needed: got the name {learner!r}; give allpay.learners.learner({learner!r})")
+        raise AllpayError(
+            f"a learner is needed: got the name {short(learner)}; give allpay.learners.learner({short(learner)})"
+        )
     if not callable(getattr(learner, "learn", None)):
-        raise AllpayError(f"a learner is needed: got {learner!r}; give one, as FictitiousPlay()")
+        raise AllpayError(f"a learner is needed: got {short(learner)}; give one, as FictitiousPlay()")
     for attribute, (kind, words) in PROTOCOL.items():
         given = getattr(learner, attribute, None)
         if not isinstance(given, kind):
-            raise AllpayError(f"{type(learner).__name__}.{attribute} must be {words}: got {given!r}")
+            raise AllpayError(f"{type(learner).__name__}.{attribute} must be {words}: got {short(given)}")
 
 
 def check_outcome(outcome: object, learner: Learner, games: Sequence[Game], seeds: Seeds) -> None:
@@ -312,6 +322,10 @@ def _check_round(outcome: Outcome, game: Game, d: int, r: int) -> None:
 
 def check_batch(games: Sequence[Game], seeds: Seeds) -> None:
     """Raise AllpayError if the games are not of one shape, have too many bidders, or not one row of seeds each."""
+    for game in games:
+        check_game(game)
+    if not isinstance(seeds, np.ndarray) or seeds.dtype.kind not in "iu":
+        raise AllpayError(f"seeds must be an array of whole numbers, as of run_seeds: got {short(seeds)}")
     most = max((game.bidders for game in games), default=0)
     if most > MOST_LEARNERS:
         raise AllpayError(f"bidders who learn must be at most {MOST_LEARNERS:,}: got {most:,}; theory takes more")
@@ -390,7 +404,7 @@ def outcome_of(
 
     Strategies are evaluated exactly, and `auctions` fresh ones are sampled with what was learned. Runs share out the threads,
     so `run` must not change anything but its own variables. A learner with a field `tolerance` that is not None stops at the
-    first iteration within it (see `outcome.threshold`).
+    first iteration within it (see `outcome.distance`).
 
     Args:
         learner: whose outcome it is.
@@ -404,9 +418,10 @@ def outcome_of(
         AllpayError: if games or seeds do not fit together, a run has no strategies, or one is no strategy of the game.
     """
     tolerance: float | None = getattr(learner, "tolerance", None)
+    auctions = check_auctions(auctions)
+    check_batch(games, seeds)
 
     def taken(game: Game, seed: np.uint64) -> Learned:
-        goal = -1.0 if tolerance is None else threshold(game, tolerance)
         gains: list[float] = []
         steps = run(game, seed)
         if not isinstance(steps, Iterable):
@@ -414,7 +429,7 @@ def outcome_of(
         for step in steps:
             strategy = as_strategy(game, step)
             gains.append(float(exploitability(game, strategy).mean()))
-            if gains[-1] <= goal:
+            if within(game, strategy, gains[-1], tolerance):
                 break
         if not gains:
             raise AllpayError(f"a run of {learner.name} gave no strategy: yield or return one at least")
@@ -447,13 +462,14 @@ def _outcome(
         games=tuple(games),
         learner=learner.name,
         strategy=np.array([[learned.strategy for learned, _, _ in row] for row in runs]),
-        **fields_of([[exact for _, exact, _ in row] for row in runs]),
+        **fields_of(games, [[exact for _, exact, _ in row] for row in runs]),
         realised_revenue=np.array([[played.revenue.mean() for _, _, played in row] for row in runs]),
         realised_highest_bid=np.array([[played.highest_bid.mean() for _, _, played in row] for row in runs]),
         history=np.array([[learned.history for learned, _, _ in row] for row in runs]),
         iterations=np.array([[learned.iterations for learned, _, _ in row] for row in runs]),
         auctions=seeds.size * auctions,
         tolerance=tolerance or TOLERANCE,
+        solver=bool(getattr(learner, "solver", False)),
     )
 
 
@@ -474,7 +490,7 @@ class SelfPlay(Learner, Protocol):
 
     @property
     def tolerance(self) -> float | None:
-        """Exploitability relative to the stake at which a run may stop; None if it is not to stop for that."""
+        """The distance from equilibrium at which a run may stop; None if it is not to stop for that."""
         ...
 
     @property
@@ -498,9 +514,9 @@ class Payoffs(NamedTuple):
     log_binomials: Array
 
 
-SelfPlayKernel = Callable[[Game, Payoffs, Array, float, Array], int]
-"""From a game, its payoffs, the initial strategy `[values, bids]` (turned into the learned one), the exploitability at which
-to stop (negative: never) and the history (filled) to the iterations taken."""
+SelfPlayKernel = Callable[[Game, Payoffs, Array, Goal, Array], int]
+"""From a game, its payoffs, the initial strategy `[values, bids]` (turned into the learned one), the goal at which to stop
+and the history (filled) to the iterations taken."""
 
 
 def check_self_play(learner: SelfPlay) -> None:
@@ -551,8 +567,8 @@ def self_play(
 ) -> Outcome:
     """Every run of a learner with one strategy for all bidders, on exact payoffs, and what its strategies bring.
 
-    Runs begin with random mixtures, drawn from the flat Dirichlet distribution for each value. `least` is the tolerance of
-    a learner that has none.
+    Runs begin with random mixtures, drawn from the flat Dirichlet distribution for each value. A learner without a tolerance
+    stops at an exploitability of `least` of the stake.
     """
     check_batch(games, seeds)
     parts = {}
@@ -564,8 +580,7 @@ def self_play(
     def run(game: Game, seed: np.uint64) -> Learned:
         strategy = random_strategy(game, seed)
         history = np.full(min(CHECKPOINTS, learner.iterations), np.nan)
-        goal = least * stake(game) if learner.tolerance is None else threshold(game, learner.tolerance)
-        taken = kernel(game, parts[id(game)], strategy, goal, history)
+        taken = kernel(game, parts[id(game)], strategy, goal_of(game, learner.tolerance, least), history)
         return Learned(strategy[None], history, taken)
 
     return _outcome(learner, games, seeds, run, learner.auctions, learner.tolerance)

@@ -15,7 +15,7 @@ from allpay.errors import AllpayError
 from allpay.game import Common, Game, Private
 from allpay.learners.base import FIELDS_BY_RUN, Learner, Seeds, check_learner, outcome_from, run_seeds
 from allpay.mechanism import Mechanism
-from allpay.outcome import Outcome
+from allpay.outcome import Outcome, fields_of
 from allpay.payoffs import evaluate
 
 ROUNDS = 3
@@ -91,9 +91,9 @@ def _learned(learner: Learner, games: Sequence[Game], seeds: Seeds) -> Outcome:
 
 
 def _check_run(outcome: Outcome, game: Game, d: int, r: int) -> None:
-    exact = evaluate(game, outcome.strategy[d, r])
-    for field in ("revenue", "highest_bid", "exploitability", "payoff"):
-        found, known = float(getattr(outcome, field)[d, r]), float(np.mean(getattr(exact, field)))
+    known_fields = fields_of([game], [[evaluate(game, outcome.strategy[d, r])]])
+    for field in ("revenue", "highest_bid", "exploitability", "payoff", "distance"):
+        found, known = float(getattr(outcome, field)[d, r]), float(known_fields[field][0, 0])
         if abs(found - known) > 1e-9 * max(1.0, abs(known)):
             raise AllpayError(
                 f"{outcome.learner}: in design {d}, round {r}: {field} must be that of the strategy, {known:.10g} by "

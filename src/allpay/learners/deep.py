@@ -20,7 +20,7 @@ from allpay import progress
 from allpay.game import Array, Game
 from allpay.learners.base import CHECKPOINTS, Seeds, check_batch, check_count, check_number, check_tolerance
 from allpay.learners.checkpoint import Arrays, Checkpoint, identity
-from allpay.outcome import TOLERANCE, Outcome, fields_of, stake
+from allpay.outcome import TOLERANCE, Outcome, fields_of, stake, within
 from allpay.payoffs import evaluate, exploitability
 from allpay.precision import pinned
 from allpay.scalars import plain_fields
@@ -219,7 +219,7 @@ class DeepLearner(Protocol):
 
     @property
     def tolerance(self) -> float | None:
-        """Exploitability relative to the stake at which a run may stop; None if it is not to stop for that."""
+        """The distance from equilibrium at which a run may stop; None if it is not to stop for that."""
         ...
 
     def begin(self, design: Design, key: jax.Array) -> Any:
@@ -288,13 +288,12 @@ def train(learner: DeepLearner, games: Sequence[Game], seeds: Seeds, checkpoint:
     check_batch(games, seeds)
     designs = jax.tree.map(lambda *arrays: np.stack(arrays), *[design_of(game) for game in games])
     which = np.repeat(np.arange(len(games)), seeds.shape[1])
-    goals = np.array([-1.0 if learner.tolerance is None else learner.tolerance * stake(game) for game in games])
     stops = np.unique([max(1, k * learner.iterations // CHECKPOINTS) for k in range(1, CHECKPOINTS + 1)])
 
     chunks = math.ceil(seeds.size / learner.chunk)
     kept = Checkpoint(checkpoint, identity(learner, tuple(games), seeds, jax.devices()[0].device_kind))
     found = kept.load()
-    every = [] if found is None else runs_of(found, goals[which])
+    every = [] if found is None else runs_of(found)
 
     def train_chunk(k: int, found: Arrays | None) -> None:
         first = k * learner.chunk
@@ -303,7 +302,7 @@ def train(learner: DeepLearner, games: Sequence[Game], seeds: Seeds, checkpoint:
         states = begin(learner, chunk, seeds.ravel()[index])
         if found is None:
             taken = 0
-            every.extend(Run(goals[d]) for d in which[first : first + learner.chunk])
+            every.extend(Run() for _ in which[first : first + learner.chunk])
         else:
             taken = int(found["taken"])
             states = with_numbers(states, found)
@@ -316,7 +315,7 @@ def train(learner: DeepLearner, games: Sequence[Game], seeds: Seeds, checkpoint:
             states, policies, played = advance(learner, chunk, states, stop - before)
             for i, run in enumerate(runs):
                 if not run.ended:
-                    run.record(games[which[first + i]], policies[i], played[i], int(stop))
+                    run.record(games[which[first + i]], policies[i], played[i], int(stop), learner.tolerance)
             kept.save(partial(arrays_of, k, stop, states, every))
             progress.advance(seeds.size * (k + stop / stops[-1]) / chunks, seeds.size)
 
@@ -332,7 +331,9 @@ def train(learner: DeepLearner, games: Sequence[Game], seeds: Seeds, checkpoint:
         games=tuple(games),
         learner=learner.name,
         strategy=np.array([[run.strategy for run in row] for row in rows]),
-        **fields_of([[evaluate(game, run.strategy) for run in row] for game, row in zip(games, rows, strict=True)]),
+        **fields_of(
+            games, [[evaluate(game, run.strategy) for run in row] for game, row in zip(games, rows, strict=True)]
+        ),
         realised_revenue=np.array([[float(run.played[0]) for run in row] for row in rows]),
         realised_highest_bid=np.array([[float(run.played[1]) for run in row] for row in rows]),
         history=history,
@@ -346,19 +347,16 @@ def train(learner: DeepLearner, games: Sequence[Game], seeds: Seeds, checkpoint:
 class Run:
     """What is recorded of a run: at a checkpoint its strategy, exploitability and the auctions just played."""
 
-    goal: float
     history: list[float] = field(default_factory=list)
     strategy: Array = field(default_factory=lambda: np.empty(0))
     played: Array = field(default_factory=lambda: np.empty(0))
     taken: int = 0
+    ended: bool = False
 
-    @property
-    def ended(self) -> bool:
-        return bool(self.history) and self.history[-1] <= self.goal
-
-    def record(self, game: Game, policy: Array, played: Array, taken: int) -> None:
+    def record(self, game: Game, policy: Array, played: Array, taken: int, tolerance: float | None) -> None:
         self.strategy, self.played, self.taken = policy, game.top_bid * played, taken
         self.history.append(float(exploitability(game, policy).mean()))
+        self.ended = within(game, policy, self.history[-1], tolerance)
 
 
 def arrays_of(chunk: int, taken: int, states: Any, runs: Sequence[Run]) -> Arrays:
@@ -372,16 +370,17 @@ def records_of(runs: Sequence[Run]) -> Arrays:
     history = np.full((len(runs), lengths.max()), np.nan)
     for row, run in zip(history, runs, strict=True):
         row[: len(run.history)] = run.history
-    parts = {f"run {name}": np.array([getattr(run, name) for run in runs]) for name in ("strategy", "played", "taken")}
+    names = ("strategy", "played", "taken", "ended")
+    parts = {f"run {name}": np.array([getattr(run, name) for run in runs]) for name in names}
     return {"run history": history, "run length": lengths, **parts}
 
 
-def runs_of(arrays: Arrays, goals: Array) -> list[Run]:
-    """The runs of such arrays, the first of those with these goals."""
-    parts = (arrays[f"run {name}"] for name in ("history", "length", "strategy", "played", "taken"))
+def runs_of(arrays: Arrays) -> list[Run]:
+    """The runs of such arrays."""
+    parts = (arrays[f"run {name}"] for name in ("history", "length", "strategy", "played", "taken", "ended"))
     return [
-        Run(goal, history[:length].tolist(), strategy, played, int(taken))
-        for goal, history, length, strategy, played, taken in zip(goals, *parts, strict=False)
+        Run(history[:length].tolist(), strategy, played, int(taken), bool(ended))
+        for history, length, strategy, played, taken, ended in zip(*parts, strict=True)
     ]
 
 

@@ -91,7 +91,7 @@ class DQN:
         temperature, final_temperature: at the start and at the end, in units of the stake; it falls geometrically.
         averaging: what a step counts in the average of the networks.
         chunk: how many runs are trained side by side.
-        tolerance: stop a run at the first of its 32 checkpoints at which its exploitability relative to the stake is at
+        tolerance: stop a run at the first of its 32 checkpoints at which its distance from equilibrium is at
             most this; None runs all iterations.
 
     Realised revenue is that of the auctions after the last checkpoint but one in which nobody explored.

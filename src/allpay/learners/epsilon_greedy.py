@@ -16,7 +16,7 @@ from allpay.compiled import compiled
 from allpay.errors import AllpayError
 from allpay.game import Array, Game, Private, Setting
 from allpay.learners.base import CHECKPOINTS, Seeds, check_count, check_tolerance, each_run, threads
-from allpay.outcome import TOLERANCE, Outcome, fields_of, threshold
+from allpay.outcome import TOLERANCE, Outcome, fields_of, within
 from allpay.payoffs import evaluate, exploitability
 from allpay.scalars import plain_fields
 
@@ -44,8 +44,8 @@ class EpsilonGreedy:
         halving: after how many further auctions epsilon halves.
         restart: whether exploration counts as one observation of each bid when it ends.
         tail: the last auctions, over which realised revenue is averaged.
-        tolerance: stop a run as soon as a checkpoint (32 evenly over the auctions after exploration) finds its exploitability
-            relative to the stake at most this; None runs all auctions.
+        tolerance: stop a run as soon as a checkpoint (32 evenly over the auctions after exploration) finds its distance
+            from equilibrium at most this; None runs all auctions.
     """
 
     iterations: int = 2_000_000
@@ -86,7 +86,6 @@ class EpsilonGreedy:
             tables = (np.zeros(shape), np.zeros(shape), np.zeros(shape[:2], np.int64), np.zeros(shape[:2]))
             payments = np.asarray(game.mechanism.payments)
             bidders = tuple(range(game.bidders)) if game.bidders <= UNROLLED else np.arange(game.bidders)
-            goal = -1.0 if self.tolerance is None else threshold(game, self.tolerance)
             state, step = stream(int(seed), LEARNING)
             state = _explore(
                 state, step, *tables, bidders, utilities[id(game)], game.allowed, self.exploration, self.restart
@@ -112,7 +111,7 @@ class EpsilonGreedy:
                     profile = (tables[2][..., None] == np.arange(game.bid_levels)).astype(float)
                     # a run with fewer auctions than checkpoints has some of them at the same auction
                     history += [exploitability(game, profile).mean()] * checkpoints.count(stop)
-                    if history[-1] <= goal:
+                    if within(game, profile, history[-1], self.tolerance):
                         break
             return profile, evaluate(game, profile), _mean_of_tail(parts, self.tail), history, t
 
@@ -126,7 +125,7 @@ class EpsilonGreedy:
             games=tuple(games),
             learner=self.name,
             strategy=np.array([[r[0] for r in row] for row in runs]),
-            **fields_of([[r[1] for r in row] for row in runs]),
+            **fields_of(games, [[r[1] for r in row] for row in runs]),
             realised_revenue=np.array([[r[2][0] for r in row] for row in runs]),
             realised_highest_bid=np.array([[r[2][1] for r in row] for row in runs]),
             history=histories,

@@ -12,7 +12,7 @@ import numpy as np
 from allpay.compiled import compiled
 from allpay.game import Array, Game, Setting
 from allpay.learners.base import Payoffs, Seeds, check_power, check_self_play, self_play
-from allpay.outcome import Outcome
+from allpay.outcome import Goal, Outcome, reached
 from allpay.payoffs import best_responses, fill_cdf, regret, tie_averages
 
 
@@ -48,7 +48,7 @@ class FictitiousPlay:
         check_power("weighting", self.weighting)
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
-        def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: float, history: Array) -> int:
+        def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: Goal, history: Array) -> int:
             return _fictitious_play(strategy, *payoffs, self.iterations, float(self.weighting), goal, history)
 
         return self_play(self, kernel, games, seeds)
@@ -56,7 +56,7 @@ class FictitiousPlay:
 
 @compiled
 def _fictitious_play(  # type: ignore[no-untyped-def]
-    strategy, coefficients, table, allowed, nodes, weights, log_binomials, iterations, weighting, tolerance, history
+    strategy, coefficients, table, allowed, nodes, weights, log_binomials, iterations, weighting, goal, history
 ):
     """Turn `strategy` `[values, bids]`, the initial belief, into the average; fill history; return the iterations taken."""
     groups, bids, values = table.shape
@@ -78,7 +78,7 @@ def _fictitious_play(  # type: ignore[no-untyped-def]
         if (t - 1) * len(history) >= checkpoint * iterations and checkpoint < len(history):
             history[checkpoint] = regret(averages, table, allowed, strategy)
             checkpoint += 1
-            if history[checkpoint - 1] <= tolerance:
+            if reached(goal, history[checkpoint - 1], averages, table, allowed, strategy):
                 break
         weight = float(t) ** weighting
         total += weight

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from allpay.compiled import compiled
 from allpay.game import Array, Game, Setting
 from allpay.learners.base import Payoffs, Seeds, check_count, check_self_play, self_play, threads, usual_bytes
-from allpay.outcome import Outcome
+from allpay.outcome import Goal, Outcome, reached
 from allpay.payoffs import fill_cdf, quadrature, regret, tie_averages, tie_slopes
 
 ROUNDING = 1e-10
@@ -49,7 +49,7 @@ class InteriorPoint:
 
     Attributes:
         iterations: the most that a run takes, all its attempts together.
-        tolerance: stop a run as soon as its exploitability relative to the stake is at most this; None goes on to 1e-10.
+        tolerance: stop a run as soon as its distance from equilibrium is at most this; None goes on to 1e-10.
         auctions: how many fresh auctions are sampled with the strategies found for the realised revenue.
     """
 
@@ -60,6 +60,7 @@ class InteriorPoint:
     name: ClassVar[str] = "interior-point"
     setting: ClassVar[Setting] = Setting()
     continuous: ClassVar[bool] = True
+    solver: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_self_play(self)
@@ -70,7 +71,7 @@ class InteriorPoint:
         return working + usual_bytes(bidders, values, bids, runs)
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
-        def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: float, history: Array) -> int:
+        def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: Goal, history: Array) -> int:
             n = payoffs.coefficients.shape[1]
             falls = (1 - n) * np.diff(payoffs.coefficients, axis=1)
             trace = np.full(self.iterations + 1, np.nan)
@@ -163,7 +164,10 @@ def _follow(best, p, game, falls, fewer_binomials, goal, trace):  # type: ignore
             if trace[taken] < found:
                 found = trace[taken]
                 best[:] = p.mix
-            if found <= goal or taken == iterations:
+            if reached(goal, trace[taken], p.averages, game.table, allowed, p.mix):
+                best[:] = p.mix
+                return taken
+            if taken == iterations:
                 return taken
             tie_slopes(falls, p.cdf, game.nodes, game.weights, fewer_binomials, p.lower, p.upper)
             _linearise(p, game)

@@ -13,7 +13,7 @@ from allpay.compiled import compiled
 from allpay.game import Array, Game, Setting
 from allpay.learners.base import Payoffs, Seeds, check_number, check_power, check_self_play, self_play
 from allpay.learners.mixing import softmax, utilities, watch
-from allpay.outcome import Outcome, stake
+from allpay.outcome import Goal, Outcome, stake
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class LogitPlay:
         weighting: α ≥ 0: 0 lets all iterations count alike, 1 lets early play fade.
         temperature: of the first iteration, in units of the utility of the top prize at the highest value.
         cooling: power of t by which the temperature falls, ≥ 0.
-        tolerance: stop a run when its exploitability relative to the stake is at most this, looked at every 20
+        tolerance: stop a run when its distance from equilibrium is at most this, looked at every 20
             iterations; None runs all iterations.
         auctions: how many fresh auctions are sampled with the learned strategies for the realised revenue.
     """
@@ -58,7 +58,7 @@ class LogitPlay:
         check_number("cooling", self.cooling, 0, 10)
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
-        def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: float, history: Array) -> int:
+        def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: Goal, history: Array) -> int:
             total = strategy.T.copy()
             hottest = self.temperature * stake(game)
 

@@ -11,6 +11,7 @@ import numpy as np
 from allpay.compiled import compiled
 from allpay.game import Array
 from allpay.learners.base import Payoffs
+from allpay.outcome import Goal, reached
 from allpay.payoffs import fill_cdf, regret, tie_averages
 
 CHECK = 20
@@ -26,10 +27,10 @@ def watch(
     payoffs: Payoffs,
     strategy: Array,
     iterations: int,
-    goal: float,
+    goal: Goal,
     history: Array,
 ) -> int:
-    """Run a learner until the exploitability of its average is at most `goal`, or its iterations are spent.
+    """Run a learner until its average has reached the goal, or its iterations are spent.
 
     Args:
         advance: goes on with the run.
@@ -37,14 +38,14 @@ def watch(
         payoffs: of the game.
         strategy: `[values, bids]` becomes the average.
         iterations: the most to take.
-        goal: an exploitability, negative if the run is not to stop for it.
+        goal: when to stop.
         history: filled with exploitability at even distances, the last at the end.
 
     Returns:
         The iterations taken.
     """
     records = [iterations * (k + 1) // len(history) for k in range(len(history))]
-    stops = merge(sorted(set(records)), range(CHECK, iterations, CHECK) if goal > 0 else ())
+    stops = merge(sorted(set(records)), range(CHECK, iterations, CHECK) if goal.tolerance > 0 else ())
     cdf, averages = np.empty(len(total) + 1), np.empty(payoffs.table.shape[:2])
     taken = 0
     for stop in stops:
@@ -53,9 +54,10 @@ def watch(
         advance(taken, stop)
         taken = stop
         gain = _settle(total, strategy, *payoffs, cdf, averages)
-        if stop in records:
-            history[records.index(stop)] = gain
-        if gain <= goal:
+        ended = reached(goal, gain, averages, payoffs.table, payoffs.allowed, strategy)
+        if stop in records or ended:  # a run that ends between two records has its end in the place of the next
+            history[next(k for k, record in enumerate(records) if record >= stop)] = gain
+        if ended:
             break
     return taken
 

@@ -13,7 +13,7 @@ from allpay.compiled import compiled
 from allpay.game import Array, Game, Setting
 from allpay.learners.base import Payoffs, Seeds, check_number, check_power, check_self_play, self_play
 from allpay.learners.mixing import softmax, utilities, watch
-from allpay.outcome import Outcome, stake
+from allpay.outcome import Goal, Outcome, stake
 
 TINY = 1e-300
 """Stands for a first weight of 0 where its logarithm is taken."""
@@ -38,7 +38,7 @@ class MultiplicativeWeights:
         iterations: the most that a run takes.
         step: η, in units of 1 over the utility of the top prize at the highest value.
         averaging: power of t in the weights of the average: 0 for the plain average, 1 for the linear one.
-        tolerance: stop a run when its exploitability relative to the stake is at most this, looked at every 20
+        tolerance: stop a run when its distance from equilibrium is at most this, looked at every 20
             iterations; None runs all iterations.
         auctions: how many fresh auctions are sampled with the learned strategies for the realised revenue.
     """
@@ -59,7 +59,7 @@ class MultiplicativeWeights:
         check_power("averaging", self.averaging)
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
-        def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: float, history: Array) -> int:
+        def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: Goal, history: Array) -> int:
             # The score of a bid is the logarithm of its weight; what may not be bid is left out by `softmax`.
             score = np.log(np.maximum(strategy.T, TINY))
             gains, total = score.copy(), np.zeros(score.shape)

@@ -205,7 +205,7 @@ class PPO:
             What suits the kind of bids if not given: .1 and .005, or .02 and .003.
         averaging: what a step counts in the average of the policies.
         chunk: how many runs are trained side by side.
-        tolerance: stop a run at the first of its 32 checkpoints at which its exploitability relative to the stake is at
+        tolerance: stop a run at the first of its 32 checkpoints at which its distance from equilibrium is at
             most this; None runs all iterations.
 
     Realised revenue is that of all auctions after the last checkpoint but one.

@@ -13,7 +13,7 @@ from allpay.compiled import compiled
 from allpay.game import Array, Game, Setting
 from allpay.learners.base import Payoffs, Seeds, check_power, check_self_play, self_play
 from allpay.learners.mixing import utilities, watch
-from allpay.outcome import Outcome
+from allpay.outcome import Goal, Outcome
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class RegretMatching:
     Attributes:
         iterations: the most that a run takes.
         averaging: power of t in the weights of the average: 0 for the plain average, 1 for the linear one.
-        tolerance: stop a run when its exploitability relative to the stake is at most this, looked at every 20
+        tolerance: stop a run when its distance from equilibrium is at most this, looked at every 20
             iterations; None runs all iterations.
         auctions: how many fresh auctions are sampled with the learned strategies for the realised revenue.
     """
@@ -50,7 +50,7 @@ class RegretMatching:
         check_power("averaging", self.averaging)
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
-        def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: float, history: Array) -> int:
+        def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: Goal, history: Array) -> int:
             mix = strategy.T.copy()
             regrets, total = np.zeros(mix.shape), np.zeros(mix.shape)
 

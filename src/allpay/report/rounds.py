@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from allpay.files import write
-from allpay.outcome import Outcome, threshold
+from allpay.outcome import Outcome
 from allpay.report.figures import COLUMN
 from allpay.report.style import drawing
 from allpay.theory import Equilibrium
@@ -68,7 +68,10 @@ def _draw_bids(axes: "Axes", outcome: Outcome, exact: Equilibrium | None) -> Non
 
 def _draw_history(axes: "Axes", outcome: Outcome) -> None:
     """Exploitability along each round, and how little of it counts as converged."""
-    history, limit = outcome.history[0], threshold(outcome.games[0], outcome.tolerance)
+    history, far = outcome.history[0], outcome.distance[0]
+    # what would be at the tolerance if the distance fell with exploitability, in proportion
+    limits = outcome.exploitability[0][far > 0] * outcome.tolerance / far[far > 0]
+    limit = float(limits.min()) if limits.size else outcome.tolerance * float(outcome.stakes[0])
     along = np.arange(1, history.shape[1] + 1) / history.shape[1]
     axes.plot(along, np.where(history > 0, history, np.nan).T, color="0.6", lw=0.7)
     axes.axhline(limit, color="black", ls=":", label="converged below")

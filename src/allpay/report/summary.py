@@ -36,6 +36,13 @@ RAISED = {2.0: "²", 3.0: "³"}
 NEAREST = 0.1
 """The part of the designs, those nearest the best, whose rounds say how far learning settled there; at least three."""
 
+DOING = {
+    Verdict.CIRCLING: "bidders circle",
+    Verdict.STILL_LEARNING: "bidders are still learning",
+    Verdict.UNSOLVED: "the solver fails",
+}
+"""What goes on where a run has not converged."""
+
 ENOUGH = 5
 """Designs per dimension of their space below which a study has few."""
 
@@ -357,6 +364,8 @@ def _learned(result: "Result") -> str:
             text += (
                 " Still learning means that exploitability was falling when the run ended: more iterations may help."
             )
+        if counts[Verdict.UNSOLVED]:
+            text += " Where the game is not solved the solver stopped too early, and its bids mean nothing."
     if counts[Verdict.CONVERGED] < runs or settled < len(check):
         text += f" {_at_best(result)}"
     return text
@@ -396,19 +405,19 @@ def _where(result: "Result") -> str:
         low, high = w[unsettled > 0][[0, -1]]
         return f"Under every design most runs converged; the others lie at {name} from {low:.2f} to {high:.2f}."
     spans = _spans(w, unsettled > 0.5)
-    doing = "circle" if _mode(verdicts[unsettled > 0.5]) == Verdict.CIRCLING else "are still learning"
+    doing = DOING[Verdict(_mode(verdicts[unsettled > 0.5]))]
     if len(spans) == 1 and spans[0][0] == w[0]:
         edge = float(w[w > spans[0][1]][0] + spans[0][1]) / 2
-        return f"For {name} below {edge:.2f} bidders {doing} in most runs; above, most runs are equilibria on the grid."
+        return f"For {name} below {edge:.2f} {doing} in most runs; above, most runs are equilibria on the grid."
     if len(spans) == 1 and spans[0][1] == w[-1]:
         edge = float(w[w < spans[0][0]][-1] + spans[0][0]) / 2
-        return f"For {name} above {edge:.2f} bidders {doing} in most runs; below, most runs are equilibria on the grid."
+        return f"For {name} above {edge:.2f} {doing} in most runs; below, most runs are equilibria on the grid."
     if len(spans) <= 3:
         listed = " and ".join(f"{a:.2f}" if a == b else f"{a:.2f} to {b:.2f}" for a, b in spans)
-        return f"Bidders {doing} in most runs at {name} = {listed}; elsewhere most runs are equilibria on the grid."
+        return f"{_capital(doing)} in most runs at {name} = {listed}; elsewhere most runs are equilibria on the grid."
     share = float(np.mean(unsettled > 0.5))
     return (
-        f"Under {share:.0%} of the designs, between {name} = {spans[0][0]:.2f} and {spans[-1][1]:.2f}, bidders {doing} in "
+        f"Under {share:.0%} of the designs, between {name} = {spans[0][0]:.2f} and {spans[-1][1]:.2f}, {doing} in "
         "most runs."
     )
 

@@ -142,7 +142,10 @@ class DesignSpace(Stateful):
             return complete_weights(weights, self.bidders)
         if isinstance(weights, (int, float, Real)):
             raise AllpayError(f"in a box each rank has its own weight: got the one number {weights}")
-        given = tuple(weights)
+        try:
+            given = tuple(weights)
+        except TypeError:
+            raise AllpayError(f"weights must be numbers: got {short(weights)}") from None
         if len(given) > self.bidders:
             raise AllpayError(f"too many weights: got {len(given)} for {self.bidders} bidders; give one per bidder")
         alone = (1.0,) + (0.0,) * (self.bidders - 1)
@@ -204,9 +207,21 @@ class Study(Stateful):
         one_of("objective", self.objective, OBJECTIVES)
         one_of("strategy", self.strategy, STRATEGIES)
         check_learner(self.learner)
+        if not isinstance(self.space, DesignSpace):
+            raise AllpayError(
+                f"space must be a DesignSpace: got {short(self.space)}; give one, as DesignSpace('prizes')"
+            )
+        if not isinstance(self.setting, Setting | None):
+            raise AllpayError(
+                f"setting must be a Setting: got {short(self.setting)}; leave it out for the learner's own"
+            )
         if self.setting is None:
             object.__setattr__(self, "setting", derived(self.learner.setting))
         plain_fields(self)
+        if self.given is not None:
+            several = isinstance(self.given, Sequence) or (isinstance(self.given, np.ndarray) and self.given.ndim > 0)
+            if not several or isinstance(self.given, (str, bytes)):
+                raise AllpayError(f"designs are given as a list of weights: got {short(self.given)}")
         check_rounds(self.rounds)
         check_count("samples", self.samples, most=MOST_SAMPLES)
         check_seed(self.seed)

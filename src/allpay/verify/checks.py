@@ -304,9 +304,8 @@ def _outcome_checks(learner: Learner, case: Case, game: Game, outcome: Outcome) 
     left = float(outcome.relative_exploitability.max())
     said = ", ".join(sorted(set(outcome.verdicts.ravel().tolist())))
     if settles is False or (settles is None and not outcome.converged.all()):
-        yield Check(
-            *where, f"left to gain ({said})", left, outcome.tolerance, 0.0, "known not to settle", at_least=True
-        )
+        far = float(outcome.distance.max())
+        yield Check(*where, f"left to gain ({said})", far, outcome.tolerance, 0.0, "known not to settle", at_least=True)
         return
     step = float(game.bid_grid[1])
     # a grid that is part of the game is coarse: half a step of it is more than the tolerance of a verdict
