@@ -14,7 +14,19 @@ import allpay
 SOURCE = Path(allpay.__file__).parent
 
 FLOORS = [
-    {"compiled", "cores", "errors", "files", "frozen", "memory", "precision", "progress", "scalars", "versions"},
+    {
+        "compiled",
+        "cores",
+        "devices",
+        "errors",
+        "files",
+        "frozen",
+        "memory",
+        "precision",
+        "progress",
+        "scalars",
+        "versions",
+    },
     {"success", "attendance", "preferences", "ranking"},
     {"mechanism", "game", "payoffs", "simplex"},
     {"auction", "theory"},
@@ -129,7 +141,6 @@ def test_nothing_needs_the_adapters():
     [
         ("pettingzoo", "pettingzoo", "allpay[pettingzoo]"),
         ("gymnasium", "gymnasium", "allpay[gymnasium]"),
-        ("openspiel", "pyspiel", "allpay[openspiel]"),
         ("stable_baselines3", "stable_baselines3", "stable-baselines3"),
     ],
 )
@@ -140,6 +151,25 @@ def test_an_adapter_without_its_library_says_what_to_install(adapter, library, e
     with pytest.raises(ModuleNotFoundError, match=r"install .* with pip install") as error:
         import_module(f"allpay.adapters.{adapter}")
     assert extra in str(error.value)
+
+
+def test_what_needs_no_openspiel_does_without_it(monkeypatch):
+    for name in ("pyspiel", "open_spiel"):
+        for loaded in [name, *(other for other in sys.modules if other.startswith(f"{name}."))]:
+            monkeypatch.setitem(sys.modules, loaded, None)
+    monkeypatch.delitem(sys.modules, "allpay.adapters.openspiel", raising=False)
+    from allpay.adapters import openspiel
+
+    game = allpay.Game.from_weights("prizes", 0.8, 2, values="common", bid_levels=3)
+    assert openspiel.payoff_tensors(game).shape == (2, 3, 3)
+    assert openspiel.gambit(game).startswith("EFG 2 R")
+    for needs_it in (
+        openspiel.normal_form,
+        openspiel.extensive_form,
+        lambda g: openspiel.policy_of_strategy(g, None, None),
+    ):
+        with pytest.raises(ModuleNotFoundError, match=r"install OpenSpiel with pip install 'allpay\[openspiel\]'"):
+            needs_it(game)
 
 
 def test_rooms_that_exist_have_one_floor_each():

@@ -109,3 +109,12 @@ def test_what_does_not_fit_is_said():
     several = optuna.create_study(sampler=AllpaySampler(4, seed=0), directions=["minimize", "minimize"])
     with pytest.raises(AllpayError, match="a study of 2"):
         several.optimize(lambda trial: (loss(trial), 0.0), n_trials=1)
+
+
+@pytest.mark.filterwarnings("ignore:PartialFixedSampler is experimental")
+@pytest.mark.parametrize("fixed", [{"stick_1": 0.25}, {"stick_1": 0.25, "stick_2": 0.5}])
+def test_some_numbers_of_a_design_can_be_fixed(fixed):
+    sampler = optuna.samplers.PartialFixedSampler(fixed, AllpaySampler(4, seed=0))
+    study = studied(sampler, trials=10)
+    assert all(trial.params[name] == value for trial in study.trials for name, value in fixed.items())
+    assert all(set(trial.params) == {"stick_1", "stick_2"} for trial in study.trials)

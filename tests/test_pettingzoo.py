@@ -220,3 +220,21 @@ def test_what_cannot_be_played_is_refused():
     assert env.agents == []
     with pytest.raises(AllpayError, match="the episode is over"):
         env.step(dict.fromkeys(env.possible_agents, 1))
+
+
+@pytest.mark.parametrize("continuous", [False, True])
+@pytest.mark.parametrize("action", [np.nan, np.inf, -np.inf, None, "x", [1, 2], 10**400, 1j])
+def test_an_action_that_is_no_number_is_refused_in_one_line(action, continuous):
+    env = AuctionEnv(Game.from_weights("prizes", 0.8, 2), continuous=continuous)
+    env.reset(seed=0)
+    with pytest.raises(AllpayError, match=r"an action must be (one|a finite) number: got .* of bidder_1") as error:
+        env.step({"bidder_0": 0, "bidder_1": action})
+    assert len(str(error.value)) <= 300
+
+
+@pytest.mark.parametrize(("continuous", "action"), [(True, 1.0000001), (True, -1e-9), (False, 1.0000001)])
+def test_an_action_just_beyond_its_bound_is_told_in_full(action, continuous):
+    env = AuctionEnv(Game.from_weights("prizes", 0.8, 2), continuous=continuous)
+    env.reset(seed=0)
+    with pytest.raises(AllpayError, match=f"got {action!r} of bidder_1"):
+        env.step({"bidder_0": 0, "bidder_1": action})

@@ -14,6 +14,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
 from numba import typeof
@@ -417,3 +418,84 @@ def test_a_file_system_without_locks_has_locks_by_file(tmp_path, monkeypatch, mi
     (folder / ".lock-by-file").write_text(f"{gone.stdout.strip()}\n{socket.gethostname()}\n")
     with open_store(folder, study, versions()):  # of a process that was killed
         pass
+
+
+# Figures
+
+PROGRAM = """
+import sys, allpay
+from pathlib import Path
+from allpay.report.curves import draw_equilibrium
+game = allpay.Game.from_weights("prizes", 0.8, 3)
+for path in sys.argv[1:]:
+    draw_equilibrium(game, allpay.equilibrium(game), Path(path))
+"""
+
+
+def test_figures_do_not_depend_on_the_surroundings(tmp_path):
+    """On another style, nor on the backend that a notebook asks for, which is not installed here."""
+    game, names = Game.from_weights("prizes", 0.8, 3), ("bids.png", "bids.pdf", "bids.svg", "bids.eps")
+    folders = [tmp_path / name for name in ("plain", "styled", "notebook")]
+    for folder, style in zip(folders, ({}, {"text.usetex": True, "savefig.dpi": 11, "font.size": 30}), strict=False):
+        folder.mkdir()
+        with matplotlib.rc_context(style):
+            for name in names:
+                draw_equilibrium(game, equilibrium(game), folder / name)
+    folders[2].mkdir()
+    notebook = {**os.environ, "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    line = [sys.executable, "-c", PROGRAM, *(str(folders[2] / name) for name in names)]
+    done = subprocess.run(line, capture_output=True, text=True, env=notebook, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    for name in names[:3]:
+        plain, styled, shown = ((folder / name).read_bytes() for folder in folders)
+        assert plain == styled == shown
+    assert b"/Type3" not in (folders[0] / "bids.pdf").read_bytes()
+    assert b"/FontType 3" not in (folders[0] / "bids.eps").read_bytes()
+
+
+def test_a_figure_that_cannot_be_drawn_is_one_line_and_leaves_the_study_unfinished(tmp_path, monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("no fonts\nat all")
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", broken)
+    folder = tmp_path / "study"
+    line = ["design", "--samples", "5", "--rounds", "1", "--iterations", "50", "--out", str(folder)]
+    done = CliRunner().invoke(app, line)
+    assert done.exit_code == 2
+    assert done.stderr.splitlines() == [
+        "allpay: the figure cannot be drawn (RuntimeError: no fonts at all); what is finished is kept: "
+        f"allpay resume {folder}"
+    ]
+    assert CliRunner().invoke(app, ["status", str(folder)]).stdout.splitlines()[-1].startswith("not finished")
+
+
+@pytest.mark.parametrize("name", ["bids.xyz", "bids.p", "bids.tif9"])
+def test_an_unknown_format_is_refused_in_one_line(tmp_path, name):
+    done = CliRunner().invoke(app, ["equilibrium", "--weights", "0.8", "--plot", str(tmp_path / name)])
+    assert done.exit_code == 2
+    assert done.stderr.startswith("allpay: cannot draw into ")
+    assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("learner", ["fictitious-play", "dqn"])
+def test_a_device_that_is_not_there_is_told_in_one_line_before_anybody_learns(tmp_path, learner):
+    folder = tmp_path / "study"
+    line = ("design", "--learner", learner, "--samples", 50, "--rounds", 50, "--out", folder)
+    done = allpay(*line, JAX_PLATFORMS="nonsense")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(
+        "allpay: JAX has no device to compute on: JAX_PLATFORMS is 'nonsense'; unset it, or set it to cpu ("
+    )
+    assert done.stderr.count("\n") == 1
+    assert not list(folder.glob("batches/*"))
+
+
+def test_the_settings_of_numpy_of_a_user_change_nothing():
+    games = [Game.from_weights("prizes", 0.8, n, max_bid=cap) for n in (3, 40) for cap in (None, 0.3)]
+    usual = [equilibrium(game).revenue for game in games]
+    before = np.seterr(all="raise")
+    try:
+        assert [equilibrium(game).revenue for game in games] == usual
+    finally:
+        np.seterr(**before)

@@ -418,6 +418,7 @@ class Evaluation(ByValue):
     share: Array
 
 
+@np.errstate(under="ignore")  # whatever the user has set: a probability of 1e-400 is 0
 def expected_payoffs(game: Game, mass: Array, group: int = 0) -> Array:
     """Exact expected utility `[values, bids]` of every bid of the grid against rivals who bid with probabilities `mass`.
 
@@ -462,6 +463,7 @@ def _averages(parts: Payoffs, mass: Array, coefficients: Array | None = None) ->
     return out
 
 
+@np.errstate(under="ignore")  # whatever the user has set: a probability of 1e-400 is 0
 def evaluate(game: Game, strategy: Array) -> Evaluation:
     """What a profile of strategies is worth.
 

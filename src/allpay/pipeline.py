@@ -11,6 +11,7 @@ from scipy.special import stdtrit
 
 from allpay.acquisition import next_designs, overlooked, rivals
 from allpay.ascent import mirror_ascent, polish
+from allpay.devices import check_devices
 from allpay.errors import AllpayError
 from allpay.evidence import Evidence
 from allpay.frozen import ByValue
@@ -126,6 +127,7 @@ def check_enough(study: Study) -> None:
     _ = study.space.polytope.corners  # what takes too much memory is said now
 
 
+@np.errstate(under="ignore")  # whatever the user has set: a probability of 1e-400 is 0
 def design(
     study: Study,
     folder: Path | str | Store | None = None,
@@ -146,6 +148,7 @@ def design(
         AllpayError: if the study has too few designs to fit, or the folder cannot be used.
     """
     check_enough(study)
+    check_devices()
     reporter = reporter or Silent()
     start = time.perf_counter()
     with reporter.stage(f"{study.space.rule}, {study.learner.name}: bidders learn"):

@@ -11,7 +11,7 @@ try:
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(f"{error}: install Gymnasium with pip install 'allpay[gymnasium]'") from None
 
-from allpay.adapters.seat import Seat, unpack
+from allpay.adapters.seat import Seat, index_of
 from allpay.errors import AllpayError
 from allpay.game import Game
 from allpay.outcome import Outcome
@@ -53,7 +53,7 @@ class BidderEnv(Seat, gymnasium.Env[NDArray[np.float32], np.int64]):
         if not self._open:
             raise AllpayError("the auction is over: call reset() before step()")
         self._open = False
-        settled, bids = self.play(self.np_random, self._values, [unpack(action)])
+        settled, bids = self.play(self.np_random, self._values, [index_of(action, "the bidder")])
         info = {
             "value": float(self.game.value_grid[self._values[0]]),
             "bid": float(bids[0, 0]),

@@ -2,25 +2,25 @@
 
 A common value makes a normal form: one tensor of payoffs for each bidder. Private values make a game in extensive form: chance
 draws the values, then bidders bid one after the other, each seeing nothing but its own value.
+
+OpenSpiel is imported where it is used: `payoff_tensors` and `gambit` do without it.
 """
 
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-try:
-    import pyspiel
-    from open_spiel.python.policy import TabularPolicy
-except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(f"{error}: install OpenSpiel with pip install 'allpay[openspiel]'") from None
-
 from allpay.errors import AllpayError
 from allpay.game import Array, Game, check_game, check_simple
 from allpay.payoffs import as_strategy
+
+if TYPE_CHECKING:
+    import pyspiel
+    from open_spiel.python.policy import TabularPolicy
 
 MOST_CELLS = 10_000_000
 """So many payoffs a normal form may have at most, over all bidders; each takes 8 bytes, here and in OpenSpiel."""
@@ -67,7 +67,7 @@ def normal_form(game: Game) -> "pyspiel.TensorGame":
     Raises:
         AllpayError: as `payoff_tensors`.
     """
-    return pyspiel.create_tensor_game(list(payoff_tensors(game)))
+    return _pyspiel().create_tensor_game(list(payoff_tensors(game)))
 
 
 def extensive_form(game: Game) -> "pyspiel.Game":
@@ -80,7 +80,7 @@ def extensive_form(game: Game) -> "pyspiel.Game":
         AllpayError: if the tree would have more than 200,000 leaves.
     """
     check_simple(game, "a form for other solvers")
-    return pyspiel.load_efg_game(gambit(game))
+    return _pyspiel().load_efg_game(gambit(game))
 
 
 def gambit(game: Game) -> str:
@@ -127,6 +127,14 @@ def gambit(game: Game) -> str:
 
     chance(())
     return "\n".join(lines) + "\n"
+
+
+def _pyspiel() -> Any:
+    try:
+        import pyspiel
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(f"{error}: install OpenSpiel with pip install 'allpay[openspiel]'") from None
+    return pyspiel
 
 
 def _utilities(game: Game, profiles: np.ndarray) -> Array:
@@ -182,12 +190,15 @@ def strategy_of_policy(game: Game, form: "pyspiel.Game", policy: Any) -> Array:
     return as_strategy(game, _put_right(strategy))
 
 
-def policy_of_strategy(game: Game, form: "pyspiel.Game", strategy: ArrayLike) -> TabularPolicy:
+def policy_of_strategy(game: Game, form: "pyspiel.Game", strategy: ArrayLike) -> "TabularPolicy":
     """A strategy `[1 or bidders, values, bids]` as OpenSpiel's tabular policy of a form of the game, see `strategy_of_policy`.
 
     Raises:
         AllpayError: if it is no strategy of the game, or the form is of another game.
     """
+    _pyspiel()
+    from open_spiel.python.policy import TabularPolicy
+
     table = as_strategy(game, strategy)
     policy = TabularPolicy(form)
     for state, i, v in _states(game, form):

@@ -109,9 +109,11 @@ class AllpaySampler(BaseSampler):
     ) -> dict[str, Any]:
         if len(study.directions) > 1:
             raise AllpayError(f"AllpaySampler has one objective: got a study of {len(study.directions)}")
+        if not search_space:  # another sampler around this one has fixed all
+            return {}
         weights = self._next(study, trial.number)
         sticks = to_sticks(self._simplex.coordinates(weights)[0])
-        return dict(zip(self._names, map(float, sticks), strict=True))
+        return {name: float(stick) for name, stick in zip(self._names, sticks, strict=True) if name in search_space}
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution

@@ -10,7 +10,7 @@ try:
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(f"{error}: install PettingZoo with pip install 'allpay[pettingzoo]'") from None
 
-from allpay.adapters.seat import unpack
+from allpay.adapters.seat import index_of, number_of
 from allpay.auction import settle
 from allpay.errors import AllpayError
 from allpay.game import Game, check_game, check_simple
@@ -113,11 +113,11 @@ class AuctionEnv(ParallelEnv[str, Any, Any]):
         """The bid that an action of bidder i stands for, in money."""
         game, value = self.game, self._value[i]
         if self.continuous:
-            part = float(unpack(action))
+            part = number_of(action, f"bidder_{i}")
             if not 0 <= part <= 1:
-                raise AllpayError(f"an action must lie in [0, 1]: got {part:g} of bidder_{i}")
+                raise AllpayError(f"an action must lie in [0, 1]: got {part!r} of bidder_{i}")
             return part * highest_bid(game, game.value_grid[value])
-        index = int(unpack(action))
+        index = index_of(action, f"bidder_{i}")
         if not 0 <= index < game.allowed[value]:
             raise AllpayError(
                 f"an action must lie in 0…{game.allowed[value] - 1} at the value {game.value_grid[value]:g}: got {index} "

@@ -3,6 +3,7 @@
 What agents of other libraries need of a game; how they are given it is in `gymnasium` and `stable_baselines3`.
 """
 
+import math
 from functools import cached_property
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from allpay.auction import Settled, closed, settle
-from allpay.errors import AllpayError, one_of
+from allpay.errors import AllpayError, one_of, short
 from allpay.game import Array, Game, check_game, check_simple
 from allpay.outcome import Outcome
 from allpay.payoffs import as_strategy, expected_payoffs
@@ -131,6 +132,28 @@ def strategy_of(game: Game, rivals: ArrayLike | Outcome | str) -> Array:
     return as_strategy(game, rivals)
 
 
-def unpack(action: Any) -> Any:
-    """The number that an agent gives as its action, also where it comes as an array of one."""
-    return np.asarray(action).item()
+def number_of(action: Any, agent: str) -> float:
+    """The number that an agent gives as its action, also where it comes as an array of one.
+
+    Raises:
+        AllpayError: if it is none, or not finite.
+    """
+    try:
+        number = float(np.asarray(action).item())
+    except (TypeError, ValueError, OverflowError):
+        raise AllpayError(f"an action must be one number: got {short(action)} of {agent}") from None
+    if not math.isfinite(number):
+        raise AllpayError(f"an action must be a finite number: got {number} of {agent}")
+    return number
+
+
+def index_of(action: Any, agent: str) -> int:
+    """The index of a bid that an agent gives as its action.
+
+    Raises:
+        AllpayError: if it is no whole number.
+    """
+    number = number_of(action, agent)
+    if not number.is_integer():
+        raise AllpayError(f"an action must be the index of a bid, a whole number: got {number!r} of {agent}")
+    return int(number)

@@ -80,8 +80,9 @@ def write_results(results: "list[Result]", out: Path, reporter: Any) -> list[str
         tables = write_rounds(table, [r.sweep.study for r in results], out)
         write(out / "designs.csv", by_design(results).write_csv)
         write(out / "summary.txt", lambda file: file.write(f"{text}\n".encode()))
-        write(out / RESULT, lambda file: file.write(json.dumps(plain(values), indent=2).encode()))
         figures = draw_designs(results, out / "figure.png")
+        # last, for it says that the study is finished
+        write(out / RESULT, lambda file: file.write(json.dumps(plain(values), indent=2).encode()))
     return [str(out / name) for name in ("summary.txt", *tables, "designs.csv", RESULT)] + [
         str(path) for path in figures
     ]

@@ -162,6 +162,7 @@ def check_room(learner: Learner, bidders: int, values: int, bids: int, rounds: i
     )
 
 
+@np.errstate(under="ignore")  # whatever the user has set: a probability of 1e-400 is 0
 def learn(game: Game, learner: Learner, rounds: int = 10, seed: int = 0) -> Outcome:
     """Independent rounds of learning in one game; the outcome's first dimension has length 1."""
     check_game(game)

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from allpay.errors import AllpayError
 from allpay.game import Array, Common, Discrete, Game, values_at
+from allpay.report.style import drawing, save
 from allpay.report.summary import bidders_in_words
 from allpay.report.words import in_a_column
 from allpay.simplex import shown
@@ -15,6 +16,7 @@ from allpay.theory import Equilibrium
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 PLACES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 """Quantiles that the table of bids has."""
@@ -78,9 +80,18 @@ def draw_equilibrium(game: Game, equilibrium: Equilibrium, path: Path) -> Path:
     """
     if not path.name:
         raise AllpayError("cannot draw into a file without a name: give --plot bids.png")
+    path = path if path.suffix else path.with_suffix(".png")
+    with drawing():
+        save(_equilibrium_figure(game, equilibrium), path)
+    return path
+
+
+def _equilibrium_figure(game: Game, equilibrium: Equilibrium) -> "Figure":
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.0, 2.9), layout="constrained")
+    FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
     figure.suptitle(game_in_words(game), fontsize=8, color="0.35")
     if isinstance(game.values, Common):
@@ -93,18 +104,7 @@ def draw_equilibrium(game: Game, equilibrium: Equilibrium, path: Path) -> Path:
         _draw_bids(left, game, equilibrium)
     left.set_xlim(left=0)
     _draw_density(right, game, equilibrium)
-    for axes in (left, right):
-        axes.spines[["top", "right"]].set_visible(False)
-    if not path.suffix:
-        path = path.with_suffix(".png")
-    try:
-        metadata = {"Software": None} if path.suffix == ".png" else None
-        figure.savefig(path, dpi=200, metadata=metadata)
-    except ValueError as error:
-        raise AllpayError(f"cannot draw into {path}: {error}") from None
-    except OSError as error:
-        raise AllpayError(f"cannot write {path}: {error.strerror}; choose another file") from None
-    return path
+    return figure
 
 
 def game_in_words(game: Game) -> str:

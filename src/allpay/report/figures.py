@@ -3,8 +3,7 @@
 Matplotlib is imported where it is used, by its object-oriented interface; nobody's global settings are changed.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
 from textwrap import fill
@@ -14,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from allpay.errors import AllpayError
-from allpay.files import write
 from allpay.game import Array
 from allpay.outcome import Verdict
+from allpay.report.style import drawing, save
 from allpay.report.summary import (
     equilibrium_curves,
     games_in_words,
@@ -47,29 +46,6 @@ NARROWEST = 0.008
 OVERLAID = 2
 """How many learners can be read in one panel; of more, each gets its own."""
 
-_STYLE = {
-    "font.size": 8.0,
-    "axes.titlesize": 8.0,
-    "axes.labelsize": 7.5,
-    "legend.fontsize": 6.5,
-    "xtick.labelsize": 7.0,
-    "ytick.labelsize": 7.0,
-    "axes.linewidth": 0.6,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlelocation": "left",
-    "axes.titlepad": 9.0,
-    "lines.linewidth": 1.2,
-    "legend.frameon": False,
-    "legend.borderaxespad": 0.2,
-    "legend.labelspacing": 0.35,
-    "legend.columnspacing": 1.2,
-    "legend.handlelength": 1.8,
-    "pdf.fonttype": 42,  # text stays text
-}
-
 # Okabe and Ito's colours, safe for the colour-blind, in an order of different greys; markers tell the same apart again
 _LOOKS = (("#0072B2", "o"), ("#D55E00", "^"), ("#009E73", "s"), ("#CC79A7", "v"))
 _NEUTRAL = "0.35"
@@ -98,12 +74,10 @@ def draw_designs(results: "Sequence[Result]", path: Path | str) -> tuple[Path, P
     path = Path(path)
     stem = path.with_suffix("") if path.suffix.lower() in {".png", ".pdf"} else path
     png, pdf = (stem.with_name(stem.name + suffix) for suffix in (".png", ".pdf"))
-    figure = designs_figure(results)
-    with _style():
-        # no dates and versions in the files, or they would differ from one run to the next
-        nothing = {"Creator": None, "Producer": None, "CreationDate": None}
-        write(png, lambda file: figure.savefig(file, format="png", dpi=200, metadata={"Software": None}))
-        write(pdf, lambda file: figure.savefig(file, format="pdf", metadata=nothing))
+    with drawing():
+        figure = designs_figure(results)
+        save(figure, png)
+        save(figure, pdf)
     return png, pdf
 
 
@@ -126,7 +100,7 @@ def designs_figure(results: "Sequence[Result]") -> "Figure":
         raise AllpayError("studies of different objectives do not share an axis: draw them apart")
     if len({r.sweep.study.space.line for r in results}) > 1:
         raise AllpayError("designs of two weights and designs of more do not share a figure: draw them apart")
-    with _style():
+    with drawing():
         figure = Figure(layout="constrained")
         FigureCanvasAgg(figure)
         if results[0].sweep.study.space.line:
@@ -491,14 +465,3 @@ def _stderr(values: Array) -> Array | None:
 
 def _finite(x: float) -> float:
     return x if np.isfinite(x) else 0.0
-
-
-@contextmanager
-def _style() -> Iterator[None]:
-    """Our style on Matplotlib's own defaults, whatever the user's are, and for no longer than it takes to draw."""
-    import matplotlib as mpl
-    from matplotlib import style
-
-    with mpl.rc_context():
-        style.use(["default", _STYLE])
-        yield

@@ -7,7 +7,8 @@ import numpy as np
 
 from allpay.files import write
 from allpay.outcome import Outcome
-from allpay.report.figures import COLUMN, _style
+from allpay.report.figures import COLUMN
+from allpay.report.style import drawing
 from allpay.theory import Equilibrium
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def draw_rounds(outcome: Outcome, exact: Equilibrium | None, path: Path) -> tupl
     from matplotlib.figure import Figure
 
     png, pdf = path.with_suffix(".png"), path.with_suffix(".pdf")
-    with _style():
+    with drawing():
         figure = Figure(figsize=(2 * COLUMN, 2.6), layout="constrained")
         FigureCanvasAgg(figure)
         left, right = figure.subplots(1, 2)

@@ -16,6 +16,7 @@ from multiprocessing import get_context, parent_process
 from typing import Any
 
 from allpay.cores import cores
+from allpay.devices import check_devices
 from allpay.errors import AllpayError
 from allpay.learners import DEEP
 from allpay.study.batches import designs_per_batch
@@ -63,6 +64,7 @@ def processes_for(study: Study) -> int:
     batches = math.ceil(study.samples / designs_per_batch(study))
     if study.learner.name not in DEEP or study.active or batches < PER_PROCESS * cores():
         return 1
+    check_devices()
     import jax
 
     return cores() if jax.default_backend() == "cpu" else 1

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from allpay.devices import check_devices
 from allpay.errors import AllpayError
 from allpay.game import Array, Setting
 from allpay.learners import DEEP, LEARNERS, Learner, run_seeds
@@ -92,6 +93,7 @@ def computing(learner: Learner) -> dict[str, str]:
         return {**versions(), "precision": precision()}
     if learner.name not in DEEP:
         return versions()
+    check_devices()
     import jax
 
     return {**versions(), "device": jax.devices()[0].device_kind}

@@ -81,6 +81,7 @@ class Equilibrium(ByValue):
         return self._bid(q)
 
 
+@np.errstate(under="ignore")  # whatever the user has set: a probability of 1e-400 is 0
 def equilibrium(game: Game) -> Equilibrium | None:
     """The symmetric equilibrium of a game when every bid from 0 to its cap is allowed; None where none is known.
 
@@ -121,6 +122,7 @@ OWN_UTILITY = "The game has a utility of its own, and the closed forms are for r
 """Why there is no closed form for a subclass of `Game`."""
 
 
+@np.errstate(under="ignore")  # whatever the user has set: a probability of 1e-400 is 0
 def why_no_equilibrium(game: Game) -> str | None:
     """One sentence that says why `equilibrium` returns None; None where it returns an equilibrium.
 

@@ -1,0 +1,95 @@
+"""How figures look, whatever Matplotlib is told elsewhere, and how they become files: one place for both."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from allpay.errors import AllpayError
+from allpay.files import write
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BACKEND = "MPLBACKEND"
+"""The environment variable from which Matplotlib takes what draws, when it is imported; it fails if that is not installed."""
+
+DPI = 200
+
+STYLE = {
+    "font.size": 8.0,
+    "axes.titlesize": 8.0,
+    "axes.labelsize": 7.5,
+    "legend.fontsize": 6.5,
+    "xtick.labelsize": 7.0,
+    "ytick.labelsize": 7.0,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 9.0,
+    "lines.linewidth": 1.2,
+    "legend.frameon": False,
+    "legend.borderaxespad": 0.2,
+    "legend.labelspacing": 0.35,
+    "legend.columnspacing": 1.2,
+    "legend.handlelength": 1.8,
+    "pdf.fonttype": 42,  # text stays text
+    "ps.fonttype": 42,
+    "svg.hashsalt": "allpay",  # the same figure has the same bytes
+}
+
+# no dates and versions in the files, or they would differ from one run to the next
+_NOTHING: dict[str, dict[str, Any]] = {
+    "png": {"Software": None},
+    "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+    "svg": {"Creator": None, "Date": None},
+}
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Our style on Matplotlib's own defaults, whatever the user's are, and for no longer than it takes to draw.
+
+    Raises:
+        AllpayError: if what is drawn meanwhile cannot be.
+    """
+    mpl = _matplotlib()
+    from matplotlib import style
+
+    with mpl.rc_context():
+        style.use(["default", STYLE])
+        try:
+            yield
+        except (AllpayError, OSError, MemoryError):
+            raise
+        except Exception as error:
+            reason = " ".join(str(error).split())
+            raise AllpayError(f"the figure cannot be drawn ({type(error).__name__}: {reason[:150]})") from error
+
+
+def save(figure: "Figure", path: Path) -> None:
+    """Write a figure into a file, its ending says which format; the same figure gives the same bytes.
+
+    Raises:
+        AllpayError: if the format is unknown or the file cannot be written.
+    """
+    kind = path.suffix[1:].lower()
+    kinds = figure.canvas.get_supported_filetypes()
+    if kind not in kinds:
+        raise AllpayError(f"cannot draw into {path}: choose an ending from {', '.join(sorted(kinds))}")
+    write(path, lambda file: figure.savefig(file, format=kind, dpi=DPI, metadata=_NOTHING.get(kind)))
+
+
+def _matplotlib() -> Any:
+    """Matplotlib, imported without a look at which program is to show its figures: ours are drawn into files."""
+    asked = os.environ.pop(BACKEND, None)
+    try:
+        import matplotlib
+    finally:
+        if asked is not None:
+            os.environ[BACKEND] = asked
+    return matplotlib
