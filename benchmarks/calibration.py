@@ -173,6 +173,7 @@ class Known:
             realised_highest_bid=revenue / bidders,
             exploitability=none,
             payoff=none,
+            distance=none,
             history=none[..., None],
             iterations=np.ones(revenue.shape, np.int64),
             auctions=0,

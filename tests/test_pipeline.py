@@ -114,7 +114,7 @@ class Jump:
         none, strategy = np.zeros(revenue.shape), np.zeros((*revenue.shape, 1, 2, 3))
         strategy[..., 0] = 1
         ones = np.ones(revenue.shape, np.int64)
-        some = (revenue, revenue / 3, revenue, revenue / 3, none, none)
+        some = (revenue, revenue / 3, revenue, revenue / 3, none, none, none)
         return Outcome(tuple(games), self.name, strategy, *some, none[..., None], ones, 0)
 
 
