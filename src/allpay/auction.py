@@ -174,6 +174,18 @@ def settle(
     return Settled(rank, payment * bids, utility, share, fee)
 
 
+def utilities_by_rank(game: Game) -> Array:
+    """`[groups, values, bids, bidders + 1]` the utility of a value and bid at each rank; 0 without one, and for staying out."""
+    prizes, payments, fee = np.asarray(game.mechanism.prizes), np.asarray(game.mechanism.payments), game.mechanism.fee
+    out = np.zeros((len(game.groups), game.value_levels, game.bid_levels, game.bidders + 1))
+    for i in range(len(game.groups)):
+        money = game.value_grids[i][:, None, None] * prizes - game.cost_grids[i][None, :, None] * payments
+        out[i, ..., :-1] = game.utility_of(i, money - fee if fee else money)
+    if game.mechanism.may_stay_out:
+        out[:, :, 0] = 0.0
+    return out
+
+
 def turn_up(game: Game, auctions: int, random: np.random.Generator) -> NDArray[np.bool_]:
     """`[auctions, bidders]` who is there."""
     n = game.bidders

@@ -11,7 +11,8 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from importlib import import_module
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -48,9 +49,14 @@ class Law(Protocol):
         """Its derivative."""
         ...
 
-    def quantile(self, u: ArrayLike) -> Array:
-        """The inverse of the distribution function."""
+    def quantile(self, u: ArrayLike, xp: Any = np) -> Any:
+        """The inverse of the distribution function, an array of the namespace: NumPy's, or JAX's."""
         ...
+
+
+def _special(xp: Any) -> Any:
+    """The special functions that go with an array namespace."""
+    return import_module(f"{xp.__name__.replace('numpy', 'scipy')}.special")
 
 
 class _Normal:
@@ -65,10 +71,8 @@ class _Normal:
     def density(self, x: Array) -> Array:
         return np.exp(-0.5 * x**2) / math.sqrt(2 * math.pi)
 
-    def quantile(self, u: ArrayLike) -> Array:
-        from scipy.special import ndtri
-
-        return ndtri(np.asarray(u, float))
+    def quantile(self, u: ArrayLike, xp: Any = np) -> Any:
+        return _special(xp).ndtri(xp.asarray(u, float))
 
 
 class _Logistic:
@@ -85,10 +89,8 @@ class _Logistic:
 
         return expit(x) * expit(-x)
 
-    def quantile(self, u: ArrayLike) -> Array:
-        from scipy.special import logit
-
-        return logit(np.asarray(u, float))
+    def quantile(self, u: ArrayLike, xp: Any = np) -> Any:
+        return _special(xp).logit(xp.asarray(u, float))
 
 
 class _Gumbel:
@@ -102,8 +104,8 @@ class _Gumbel:
         x = np.maximum(x, -700.0)
         return np.exp(-x - np.exp(-x))
 
-    def quantile(self, u: ArrayLike) -> Array:
-        return -np.log(-np.log(np.asarray(u, float)))
+    def quantile(self, u: ArrayLike, xp: Any = np) -> Any:
+        return -xp.log(-xp.log(xp.asarray(u, float)))
 
 
 class _Uniform:
@@ -116,8 +118,8 @@ class _Uniform:
     def density(self, x: Array) -> Array:
         return np.where(np.abs(x) <= 1, 0.5, 0.0)
 
-    def quantile(self, u: ArrayLike) -> Array:
-        return 2 * np.asarray(u, float) - 1
+    def quantile(self, u: ArrayLike, xp: Any = np) -> Any:
+        return 2 * xp.asarray(u, float) - 1
 
 
 class _Exponential:
@@ -130,8 +132,8 @@ class _Exponential:
     def density(self, x: Array) -> Array:
         return np.where(x >= 0, np.exp(-np.maximum(x, 0.0)), 0.0)
 
-    def quantile(self, u: ArrayLike) -> Array:
-        return -np.log1p(-np.asarray(u, float))
+    def quantile(self, u: ArrayLike, xp: Any = np) -> Any:
+        return -xp.log1p(-xp.asarray(u, float))
 
 
 @dataclass(frozen=True)
@@ -147,8 +149,8 @@ class _Pareto:
     def density(self, x: Array) -> Array:
         return np.where(x >= 1, self.power * np.maximum(x, 1.0) ** (-self.power - 1), 0.0)
 
-    def quantile(self, u: ArrayLike) -> Array:
-        return (1 - np.asarray(u, float)) ** (-1 / self.power)
+    def quantile(self, u: ArrayLike, xp: Any = np) -> Any:
+        return (1 - xp.asarray(u, float)) ** (-1 / self.power)
 
 
 LAWS: dict[str, Callable[..., Law]] = {
@@ -187,12 +189,16 @@ class Success(Protocol):
         """How ranks are decided, for the user: ends the sentence "Ranks are decided by …"."""
         ...
 
-    def scores(self, effort: Array) -> Array:
-        """The score of each bid, any shape; −∞ for one that every other beats."""
+    def scores(self, effort: Any, xp: Any = np) -> Any:
+        """The score of each bid, any shape; −∞ for one that every other beats. Arrays are of the namespace `xp`."""
+        ...
+
+    def luck(self, uniform: Any, xp: Any = np) -> Any:
+        """What is added to scores, from numbers uniform in (0, 1), same shape; zeros where there is no luck."""
         ...
 
     def noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-        """Random numbers to add to scores; zeros where there is no luck."""
+        """The same, drawn."""
         ...
 
     def sums(self, scores: Array) -> Sums:
@@ -210,8 +216,11 @@ class Highest:
     def words(self) -> str:
         return "bids alone"
 
-    def scores(self, effort: Array) -> Array:
+    def scores(self, effort: Any, xp: Any = np) -> Any:
         return effort
+
+    def luck(self, uniform: Any, xp: Any = np) -> Any:
+        return xp.zeros_like(uniform)
 
     def noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         return np.zeros(shape)
@@ -255,14 +264,17 @@ class Noise:
         power = f", power {self.power:g}" if self.law == "pareto" else ""
         return f"{on} and luck ({self.law}, scale {self.scale:g}{power})"
 
-    def scores(self, effort: Array) -> Array:
+    def scores(self, effort: Any, xp: Any = np) -> Any:
         if not self.log:
-            return np.asarray(effort, float)
+            return xp.asarray(effort, float)
         with np.errstate(divide="ignore"):
-            return np.log(np.asarray(effort, float))
+            return xp.log(xp.asarray(effort, float))
+
+    def luck(self, uniform: Any, xp: Any = np) -> Any:
+        return self.scale * self._law.quantile(uniform, xp)
 
     def noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-        return self.scale * self._law.quantile(rng.uniform(np.finfo(float).tiny, 1.0, shape))
+        return np.asarray(self.luck(rng.uniform(np.finfo(float).tiny, 1.0, shape)))
 
     def sums(self, scores: Array) -> Sums:
         return _sums(self._law, self.scale, scores)
@@ -301,9 +313,12 @@ class Tullock:
             else ("luck with chances in proportion to bids (Tullock)")
         )
 
-    def scores(self, effort: Array) -> Array:
+    def scores(self, effort: Any, xp: Any = np) -> Any:
         with np.errstate(divide="ignore"):
-            return self.r * np.log(np.asarray(effort, float))
+            return self.r * xp.log(xp.asarray(effort, float))
+
+    def luck(self, uniform: Any, xp: Any = np) -> Any:
+        return _Gumbel().quantile(uniform, xp)
 
     def noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         return rng.gumbel(size=shape)

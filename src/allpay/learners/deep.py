@@ -2,7 +2,6 @@
 trained side by side in chunks of one fixed size. How they learn is in `dqn` and `ppo`.
 """
 
-import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,13 +16,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from allpay import progress
-from allpay.game import Array, Game, check_simple
+from allpay.auction import utilities_by_rank
+from allpay.game import Array, Game
 from allpay.learners.base import CHECKPOINTS, Seeds, check_batch, check_count, check_number, check_tolerance
 from allpay.learners.checkpoint import Arrays, Checkpoint, identity
 from allpay.outcome import TOLERANCE, Outcome, fields_of, stake, within
 from allpay.payoffs import evaluate, exploitability
 from allpay.precision import pinned
 from allpay.scalars import plain_fields
+from allpay.success import Success
 
 MOST_AT_ONCE = 1_000_000
 """More auctions in a batch, units of a network, or runs in a chunk than this are refused."""
@@ -35,12 +36,31 @@ FREQUENCIES = 8
 """How many cosines of the value's quantile a network sees."""
 
 
+class Rules(eqx.Module):
+    """What a game has beyond bidders who are alike, all there, and the highest bid that wins.
+
+    Shapes: which `[bidders]` the group of each; efforts `[bidders, bids]` what luck is added to; presence `[bidders]` the
+    chance to turn up; field `[bidders]` the chance that 0, 1, … or fewer turn up, None where that is not random. Static, so
+    that another one is another program: success, out, whether bid 0 is to stay out, and seconds, whether all who tie for the
+    second place pay as second.
+    """
+
+    which: jax.Array
+    efforts: jax.Array
+    presence: jax.Array
+    field: jax.Array | None
+    success: Success = eqx.field(static=True)
+    out: bool = eqx.field(static=True)
+    seconds: bool = eqx.field(static=True)
+
+
 class Design(NamedTuple):
     """A game as arrays of 32-bit numbers, which is all that a training run knows of it.
 
-    Shapes: features `[values, inputs]` of each value, what networks see of it; utilities `[values, bids, bidders]` of a value
-    and bid at each rank, in units of the stake; allowed `[values]` how many bids, from 0 up, may be made; bids `[bids]`
-    in units of the top bid, so that rounding takes none above it; payments `[bidders]`.
+    Shapes: features `[values, inputs]` of each value, what networks see of it; utilities `[groups, values, bids, bidders + 1]`
+    of a value and bid at each rank and, 0, without one, in units of the stake; allowed `[values]` how many bids, from 0 up, may
+    be made; bids `[bids]` in units of the top bid, so that rounding takes none above it; payments `[bidders + 1]`, the last 0.
+    Where there are rules, features and allowed have an axis of bidders in front.
     """
 
     features: jax.Array
@@ -48,21 +68,43 @@ class Design(NamedTuple):
     allowed: jax.Array
     bids: jax.Array
     payments: jax.Array
+    rules: Rules | None = None
+
+    @property
+    def values(self) -> int:
+        """How many values a bidder can have."""
+        return self.features.shape[-2]
+
+    @property
+    def bidders(self) -> int:
+        """How many bidders there are."""
+        return len(self.payments) - 1
 
 
 def design_of(game: Game) -> Design:
     """The arrays of a game."""
-    values = game.value_grid
-    quantile = (np.arange(len(values)) + 0.5) / len(values)
+    quantile = (np.arange(game.value_levels) + 0.5) / game.value_levels
     waves = np.cos(np.pi * np.arange(FREQUENCIES) * quantile[:, None])
-    prizes, payments = np.asarray(game.mechanism.prizes), np.asarray(game.mechanism.payments)
-    money = values[:, None, None] * prizes - game.costs[None, :, None] * payments
+    features = np.stack([np.column_stack([v / game.highest_value, waves]) for v in game.value_grids])
+    which, rules, allowed = np.repeat(np.arange(len(game.groups)), game.counts), None, game.limits
+    if not game.simple:
+        chances = None if game.field is None else np.cumsum(game.field.among(game.bidders))[:-1]
+        rules = Rules(
+            which=jnp.asarray(which, jnp.int32),
+            efforts=jnp.asarray(game.efforts[which], jnp.float32),
+            presence=jnp.asarray(game.presence[which], jnp.float32),
+            field=None if chances is None else jnp.asarray(chances, jnp.float32),
+            success=game.mechanism.success,
+            out=game.mechanism.may_stay_out,
+            seconds=game.mechanism.ties != "random",
+        )
     return Design(
-        features=jnp.asarray(np.column_stack([values / game.values.highest, waves]), jnp.float32),
-        utilities=jnp.asarray(game.utility(money) / stake(game), jnp.float32),
-        allowed=jnp.asarray(game.allowed, jnp.int32),
+        features=jnp.asarray(features[which] if rules else features[0], jnp.float32),
+        utilities=jnp.asarray(utilities_by_rank(game) / stake(game), jnp.float32),
+        allowed=jnp.asarray(allowed[which] if rules else allowed[0], jnp.int32),
         bids=jnp.asarray(game.bid_grid / game.top_bid, jnp.float32),
-        payments=jnp.asarray(payments, jnp.float32),
+        payments=jnp.asarray([*game.mechanism.payments, 0.0], jnp.float32),
+        rules=rules,
     )
 
 
@@ -125,26 +167,72 @@ class Auctions(NamedTuple):
     utility: jax.Array
 
 
+class Chance(NamedTuple):
+    """What decides auctions beside bids, each `[bidders, auctions]`: the luck of each bidder, and whether it is there."""
+
+    luck: jax.Array
+    there: jax.Array
+
+
+def chance_of(design: Design, key: jax.Array, auctions: int) -> Chance | None:
+    """Luck and presence of so many auctions; None where neither is part of the game."""
+    rules = design.rules
+    if rules is None:
+        return None
+    key, of_field = jax.random.split(jax.random.fold_in(key, 1))
+    uniform = jax.random.uniform(key, (3, design.bidders, auctions))
+    there = uniform[0] < rules.presence[:, None]
+    if rules.field is not None:  # so many of them, each set equally likely
+        count = jnp.sum(rules.field[:, None] <= jax.random.uniform(of_field, (auctions,)), axis=0)
+        there &= ranks(uniform[1], uniform[1]) < count
+    return Chance(rules.success.luck(jnp.maximum(uniform[2], 2.0**-24), jnp), there)
+
+
 def settle(
-    design: Design, value: jax.Array, bid: jax.Array, ties: jax.Array, counted: jax.Array | bool = True
+    design: Design,
+    value: jax.Array,
+    bid: jax.Array,
+    ties: jax.Array,
+    chance: Chance | None = None,
+    counted: jax.Array | bool = True,
 ) -> tuple[Auctions, jax.Array]:
     """Who wins and pays what in auctions of these values and bids; the mean revenue and highest bid of those counted.
 
     Bids are indices of the grid, or numbers between them: what lies between two bids is interpolated, which is exact where
-    utility is linear in the bid.
+    utility is linear in the bid. Where bidders may stay out, they do so with what is nearer to that than to the lowest bid.
     """
-    _, levels, n = design.utilities.shape
-    rank = ranks(bid, ties)
+    _, _, levels, ends = design.utilities.shape
+    rules = design.rules
+    if rules is not None and rules.out and jnp.issubdtype(bid.dtype, jnp.floating):
+        bid = jnp.where(bid < 0.5, 0.0, jnp.maximum(bid, 1.0))
     lower = bid.astype(jnp.int32)
+
+    def between(table: jax.Array, place: jax.Array, stride: int = 1) -> jax.Array:
+        """What a flat table holds at the lower bids, or between those and the next, `stride` further on."""
+        found = table[place]
+        if jnp.issubdtype(bid.dtype, jnp.floating):
+            rest, upper = bid - lower, jnp.minimum(lower + 1, levels - 1)
+            found += rest * (table[place + (upper - lower) * stride] - found)
+        return found
+
+    amount = between(design.bids, lower)
+    if rules is None or chance is None:
+        row, rank, offered = value, ranks(bid, ties), amount
+    else:
+        bidder = jnp.arange(design.bidders)[:, None]
+        score = rules.success.scores(between(rules.efforts.reshape(-1), bidder * levels + lower), jnp) + chance.luck
+        enters = chance.there & (lower > 0) if rules.out else chance.there
+        # those who are not in come after all who are, also after those who can only be last
+        score = jnp.where(enters, jnp.maximum(score, jnp.finfo(score.dtype).min), -jnp.inf)
+        rank = jnp.where(enters, ranks(score, ties), design.bidders)
+        if rules.seconds:  # a loser with at most one bid strictly above its own is second
+            second = jnp.where(score >= jnp.sort(score, axis=0)[-2], 1, 2)
+            rank = jnp.where(enters & (rank > 0), second, rank)
+        row, offered = rules.which[:, None] * design.values + value, jnp.where(enters, amount, 0.0)
     # flat indices: XLA gathers and scatters along one axis several times as fast as along three
-    place, table = (value * levels + lower) * n + rank, design.utilities.reshape(-1)
-    utility, amount = table[place], design.bids[lower]
-    if jnp.issubdtype(bid.dtype, jnp.floating):
-        rest, upper = bid - lower, jnp.minimum(lower + 1, levels - 1)
-        utility += rest * (table[place + (upper - lower) * n] - utility)
-        amount += rest * (design.bids[upper] - amount)
+    utility = between(design.utilities.reshape(-1), (row * levels + lower) * ends + rank, ends)
     paid = jnp.sum(design.payments[rank] * amount, axis=0)
-    return Auctions(value, bid, utility), jnp.mean(jnp.stack([paid, amount.max(axis=0)]), axis=1, where=counted)
+    return Auctions(value, bid, utility), jnp.mean(jnp.stack([paid, offered.max(axis=0)]), axis=1, where=counted)
 
 
 def at(table: jax.Array, value: jax.Array, bid: jax.Array) -> jax.Array:
@@ -160,7 +248,12 @@ def draw_bids(design: Design, policy: jax.Array, value: jax.Array, chance: jax.A
         return jnp.sum(cumulative[value] <= chance[:, None], axis=1, dtype=jnp.int32)
 
     # where rounding leaves the sum of a row below the uniform number, it is the last bid allowed
-    return jnp.minimum(jax.vmap(draw)(policy, value, chance), design.allowed[value] - 1)
+    return jnp.minimum(jax.vmap(draw)(policy, value, chance), allowed_at(design, value) - 1)
+
+
+def allowed_at(design: Design, value: jax.Array) -> jax.Array:
+    """How many bids, from 0 up, bidders may make at values `[bidders, auctions]`, same shape."""
+    return design.allowed[value] if design.rules is None else jnp.take_along_axis(design.allowed, value, axis=1)
 
 
 def softmax(design: Design, scores: jax.Array) -> jax.Array:
@@ -170,7 +263,7 @@ def softmax(design: Design, scores: jax.Array) -> jax.Array:
 
 def allowed_only(design: Design, scores: jax.Array) -> jax.Array:
     """The scores, −∞ at bids not allowed."""
-    return jnp.where(jnp.arange(scores.shape[-1]) < design.allowed[:, None], scores, -jnp.inf)
+    return jnp.where(jnp.arange(scores.shape[-1]) < design.allowed[..., None], scores, -jnp.inf)
 
 
 def outputs(design: Design, networks: Network) -> jax.Array:
@@ -178,7 +271,7 @@ def outputs(design: Design, networks: Network) -> jax.Array:
 
     Values lie on a grid, so a network is evaluated once at each of them, however many auctions are sampled.
     """
-    return jax.vmap(lambda network: network(design.features))(networks)
+    return jax.vmap(Network.__call__, (0, None if design.rules is None else 0))(networks, design.features)
 
 
 def decay(first: float, last: float, progress: jax.Array) -> jax.Array:
@@ -286,29 +379,33 @@ def train(learner: DeepLearner, games: Sequence[Game], seeds: Seeds, checkpoint:
             has been recorded of it and of those before.
     """
     check_batch(games, seeds)
-    for game in games:
-        check_simple(game, learner.name)
-    designs = jax.tree.map(lambda *arrays: np.stack(arrays), *[design_of(game) for game in games])
+    designs = [design_of(game) for game in games]
     which = np.repeat(np.arange(len(games)), seeds.shape[1])
     stops = np.unique([max(1, k * learner.iterations // CHECKPOINTS) for k in range(1, CHECKPOINTS + 1)])
 
-    chunks = math.ceil(seeds.size / learner.chunk)
+    # runs of one chunk are one program, so their games must have the same parts and kind of luck
+    programs: list[Any] = [jax.tree.structure(design) for design in designs]
+    chunks = [
+        alike[first : first + learner.chunk]
+        for alike in (np.flatnonzero([programs[d] == one for d in which]) for one in dict.fromkeys(programs))
+        for first in range(0, len(alike), learner.chunk)
+    ]
+    starts = np.cumsum([0, *map(len, chunks)])
     kept = Checkpoint(checkpoint, identity(learner, tuple(games), seeds, jax.devices()[0].device_kind))
     found = kept.load()
     every = [] if found is None else runs_of(found)
 
     def train_chunk(k: int, found: Arrays | None) -> None:
-        first = k * learner.chunk
-        index = np.minimum(np.arange(first, first + learner.chunk), seeds.size - 1)
-        chunk = jax.tree.map(lambda array: jnp.asarray(array[which[index]]), designs)
+        index = chunks[k][np.minimum(np.arange(learner.chunk), len(chunks[k]) - 1)]
+        chunk = jax.tree.map(lambda *arrays: jnp.stack(arrays), *[designs[d] for d in which[index]])
         states = begin(learner, chunk, seeds.ravel()[index])
         if found is None:
             taken = 0
-            every.extend(Run() for _ in which[first : first + learner.chunk])
+            every.extend(Run() for _ in chunks[k])
         else:
             taken = int(found["taken"])
             states = with_numbers(states, found)
-        runs = every[first:]
+        runs = every[starts[k] :]
         for before, stop in pairwise([0, *stops]):
             if stop <= taken:
                 continue
@@ -317,13 +414,14 @@ def train(learner: DeepLearner, games: Sequence[Game], seeds: Seeds, checkpoint:
             states, policies, played = advance(learner, chunk, states, stop - before)
             for i, run in enumerate(runs):
                 if not run.ended:
-                    run.record(games[which[first + i]], policies[i], played[i], int(stop), learner.tolerance)
+                    run.record(games[which[index[i]]], policies[i], played[i], int(stop), learner.tolerance)
             kept.save(partial(arrays_of, k, stop, states, every))
-            progress.advance(seeds.size * (k + stop / stops[-1]) / chunks, seeds.size)
+            progress.advance(seeds.size * (k + stop / stops[-1]) / len(chunks), seeds.size)
 
     start = 0 if found is None else int(found["chunk"])
-    for k in range(start, chunks):
+    for k in range(start, len(chunks)):
         train_chunk(k, found if k == start else None)
+    every = [every[i] for i in np.argsort(np.concatenate(chunks))]
     rows = [every[d * seeds.shape[1] : (d + 1) * seeds.shape[1]] for d in range(len(games))]
     history = np.full((*seeds.shape, len(stops)), np.nan)
     for place, run in zip(np.ndindex(*seeds.shape), every, strict=True):

@@ -18,10 +18,12 @@ from allpay.learners.deep import (
     Auctions,
     Design,
     Network,
+    allowed_at,
     at,
     beginning,
     below,
     bytes_needed,
+    chance_of,
     check,
     check_decay,
     check_unit,
@@ -38,7 +40,7 @@ from allpay.outcome import Outcome
 
 
 class Replay(NamedTuple):
-    """The last batches of auctions, and 1 where a bidder may learn from one, 0 where a rival explored; arrays
+    """The last batches of auctions, and 1 where a bidder may learn from one, 0 where a rival explored or it was absent; arrays
     `[batches, bidders, auctions]`."""
 
     auctions: Auctions
@@ -127,7 +129,7 @@ class DQN:
         return train(self, games, seeds, checkpoint)
 
     def begin(self, design: Design, key: jax.Array) -> State:
-        inputs, (_, bids, bidders) = design.features.shape[1], design.utilities.shape
+        inputs, bids, bidders = design.features.shape[-1], len(design.bids), design.bidders
         key, start = beginning(self, key)
         sizes = [inputs, self.width, self.width, bids]
         networks = jax.vmap(lambda key: initial(key, sizes))(jax.random.split(start, bidders))
@@ -137,21 +139,23 @@ class DQN:
         return State(networks, networks, moments, buffer, key, jnp.zeros((), jnp.int32))
 
     def step(self, design: Design, state: State) -> tuple[State, jax.Array]:
-        values, _, bidders = design.utilities.shape
+        bidders = design.bidders
         key, draw = jax.random.split(state.key)
         chance = jax.random.uniform(draw, (5, bidders, self.batch))
         progress = state.step / self.iterations
 
-        value = below(chance[0], values)
+        value = below(chance[0], design.values)
         greedy = draw_bids(design, self._play(design, state.networks, progress), value, chance[1])
         auction, bidder = jnp.arange(self.batch), jnp.arange(bidders)[:, None]
         epsilon = jnp.maximum(self.exploration * (1 - 2 * progress), self.final_exploration)
         disturbed = auction < jnp.minimum(epsilon * self.batch, self.batch - 1)
         explores = disturbed & (auction % bidders == bidder)
-        bid = jnp.where(explores, below(chance[2], design.allowed[value]), greedy)
-        auctions, played = settle(design, value, bid, chance[3], ~disturbed)
+        bid = jnp.where(explores, below(chance[2], allowed_at(design, value)), greedy)
+        rest = chance_of(design, draw, self.batch)
+        auctions, played = settle(design, value, bid, chance[3], rest, ~disturbed)
 
-        new = Replay(auctions, (explores | ~disturbed).astype(jnp.float32))
+        counts = explores | ~disturbed
+        new = Replay(auctions, (counts if rest is None else counts & rest.there).astype(jnp.float32))
         buffer = jax.tree.map(lambda ring, new: ring.at[state.step % self.replay].set(new), state.buffer, new)
         if self.replay > 1:
             slot = below(chance[4, 0], jnp.minimum(state.step + 1, self.replay))

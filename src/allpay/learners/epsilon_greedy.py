@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit, uint64
 from numpy.typing import NDArray
 
-from allpay.auction import LEARNING, bid_key, high_index, low_index, rank_of, stream, turn_up, word
+from allpay.auction import LEARNING, bid_key, high_index, low_index, rank_of, stream, turn_up, utilities_by_rank, word
 from allpay.compiled import compiled
 from allpay.errors import AllpayError
 from allpay.game import Array, Game, Private, Setting
@@ -83,7 +83,7 @@ class EpsilonGreedy:
         played = self.iterations - self.exploration
         checkpoints = [self.exploration + max(1, k * played // CHECKPOINTS) for k in range(1, CHECKPOINTS + 1)]
         stops = sorted({*checkpoints, max(self.iterations - self.tail, self.exploration)} - {self.exploration})
-        utilities = {id(game): _utilities(game) for game in games}
+        utilities = {id(game): utilities_by_rank(game) for game in games}
 
         def run(game: Game, seed: np.uint64):  # type: ignore[no-untyped-def]
             if not game.simple:
@@ -252,18 +252,6 @@ def _block(estimate, count, best, runner_up, rules, value, tries, pick, luck, ti
             elif new > runner_up[i, v]:
                 runner_up[i, v] = new
     return paid, top
-
-
-def _utilities(game: Game) -> Array:
-    """`[groups, values, bids, bidders + 1]` the utility of a value and bid at each rank; 0 without one, and for staying out."""
-    prizes, payments, fee = np.asarray(game.mechanism.prizes), np.asarray(game.mechanism.payments), game.mechanism.fee
-    out = np.zeros((len(game.groups), game.value_levels, game.bid_levels, game.bidders + 1))
-    for i in range(len(game.groups)):
-        money = game.value_grids[i][:, None, None] * prizes - game.cost_grids[i][None, :, None] * payments
-        out[i, ..., :-1] = game.utility_of(i, money - fee if fee else money)
-    if game.mechanism.may_stay_out:
-        out[:, :, 0] = 0.0
-    return out
 
 
 @compiled

@@ -21,10 +21,12 @@ from allpay.learners.deep import (
     SMALLEST,
     Design,
     Network,
+    allowed_at,
     at,
     beginning,
     below,
     bytes_needed,
+    chance_of,
     check,
     check_decay,
     check_unit,
@@ -117,7 +119,7 @@ class Continuous:
 
     @staticmethod
     def strategy(design: Design, out: jax.Array) -> jax.Array:
-        top = (design.allowed - 1)[:, None]
+        top = (design.allowed - 1)[..., None]
         borders = (jnp.arange(len(design.bids) - 1) + 0.5) / jnp.maximum(top, 0.25)
         x = jax.scipy.special.logit(jnp.minimum(borders, 0.999999))
         mean, spread = (part[..., None] for part in moments(out))
@@ -132,7 +134,7 @@ class Continuous:
 
     @staticmethod
     def bid(design: Design, value: jax.Array, action: jax.Array) -> jax.Array:
-        return jax.nn.sigmoid(action) * (design.allowed - 1)[value]
+        return jax.nn.sigmoid(action) * (allowed_at(design, value) - 1)
 
     @staticmethod
     def likelihood(design: Design, out: jax.Array, value: jax.Array, action: jax.Array) -> jax.Array:
@@ -250,7 +252,7 @@ class PPO:
         return train(self, games, seeds, checkpoint)
 
     def begin(self, design: Design, key: jax.Array) -> State:
-        inputs, (_, bids, bidders) = design.features.shape[1], design.utilities.shape
+        inputs, bids, bidders = design.features.shape[-1], len(design.bids), design.bidders
         key, start = beginning(self, key)
         policy, value = (
             jax.vmap(lambda key, size=size: initial(key, [inputs, self.width, self.width, size]))(keys)
@@ -260,30 +262,32 @@ class PPO:
         return State(networks, policy, self._optimiser.init(networks), key, jnp.zeros((), jnp.int32))
 
     def step(self, design: Design, state: State) -> tuple[State, jax.Array]:
-        kind, (values, _, bidders) = BIDS[self.bids], design.utilities.shape
+        kind, bidders = BIDS[self.bids], design.bidders
         key, draw = jax.random.split(state.key)
         chance = jax.random.uniform(draw, (3, bidders, self.batch))
         weight = decay(self.entropy, self.final_entropy, state.step / self.iterations)
 
-        value = below(chance[0], values)
+        value = below(chance[0], design.values)
         old = outputs(design, state.networks.policy)
         action = kind.draw(design, old, value, chance[1])
-        (_, _, utility), played = settle(design, value, kind.bid(design, value, action), chance[2])
+        rest = chance_of(design, draw, self.batch)
+        there = None if rest is None else rest.there
+        (_, _, utility), played = settle(design, value, kind.bid(design, value, action), chance[2], rest)
 
         advantage = utility - expected(design, state.networks, value)
-        advantage -= advantage.mean(axis=1, keepdims=True)
-        advantage /= advantage.std(axis=1, keepdims=True) + 1e-6
-        batch = Batch(value, action, utility, advantage, kind.likelihood(design, old, value, action))
+        advantage -= mean(advantage, there)[:, None]
+        advantage /= (advantage.std(axis=1) if there is None else jnp.sqrt(mean(advantage**2, there)))[:, None] + 1e-6
+        batch = Batch(value, action, utility, advantage, kind.likelihood(design, old, value, action), there)
 
         def loss(networks: Networks, part: Batch) -> jax.Array:
             out = outputs(design, networks.policy)
             ratio = kind.likelihood(design, out, part.value, part.action) / part.likelihood
             clipped = jnp.clip(ratio, 1 - self.clip, 1 + self.clip)
-            gain = jnp.minimum(ratio * part.advantage, clipped * part.advantage).mean(axis=1)
+            gain = mean(jnp.minimum(ratio * part.advantage, clipped * part.advantage), part.there)
             entropy = kind.entropy(design, out).mean(axis=1)
             error = expected(design, networks, part.value) - part.utility
             # bidders share no parameter, so that the gradient of the sum is each one's own
-            return jnp.sum(-gain - weight * entropy + 0.5 * jnp.mean(error**2, axis=1))
+            return jnp.sum(-gain - weight * entropy + 0.5 * mean(error**2, part.there))
 
         def update(carry: tuple[Networks, Any], part: Batch) -> tuple[tuple[Networks, Any], None]:
             networks, moments = carry
@@ -306,13 +310,22 @@ class PPO:
 
 
 class Batch(NamedTuple):
-    """What was played, each `[bidders, auctions]`: index of value, action, utility, advantage, π_old(b|v)."""
+    """What was played, each `[bidders, auctions]`: index of value, action, utility, advantage, π_old(b|v); and whether the
+    bidder was there, None where all always are."""
 
     value: jax.Array
     action: jax.Array
     utility: jax.Array
     advantage: jax.Array
     likelihood: jax.Array
+    there: jax.Array | None
+
+
+def mean(numbers: jax.Array, there: jax.Array | None) -> jax.Array:
+    """`[bidders]` the mean over the auctions in which a bidder was there, of numbers `[bidders, auctions]`."""
+    if there is None:
+        return numbers.mean(axis=1)
+    return jnp.sum(numbers * there, axis=1) / jnp.maximum(jnp.sum(there, axis=1), 1)
 
 
 def expected(design: Design, networks: Networks, value: jax.Array) -> jax.Array:

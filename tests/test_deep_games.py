@@ -1,0 +1,142 @@
+"""Bidders with networks in contests as they are: auctions settled as exact payoffs say, and what is learned from them."""
+
+import math
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from allpay.game import Bidder, Common, Game, Power, Private, Uniform
+from allpay.learners import DQN, PPO, run_seeds
+from allpay.learners.deep import below, chance_of, design_of, draw_bids, settle
+from allpay.mechanism import Mechanism
+from allpay.outcome import stake
+from allpay.payoffs import evaluate, exploitability
+from allpay.success import LAWS, Noise, Tullock
+from test_contests import SMALL, mixtures
+
+AUCTIONS, BATCHES = 40_000, 20
+
+LUCKY = Game(
+    Mechanism((0.6, 0.3, 0.1, 0, 0), (1, 0.8, 0.6, 0.4, 0.2), fee=0.05),
+    [(Bidder(Private(Uniform(), 4)), 2), (Bidder(Private(Power(2), 2), handicap=0.7, presence=0.8), 3)],
+    bid_levels=9,
+)
+GAMES = SMALL | {
+    f"{law}, groups, absence, fee": replace(LUCKY, mechanism=replace(LUCKY.mechanism, success=Noise(law, 0.3, power=2.5)))
+    for law in LAWS
+} | {
+    "on the logarithm, random field, reserve": Game(
+        Mechanism((0.6, 0.3, 0.1), (1, 1, 1), success=Noise("normal", 0.5, log=True), reserve=0.1),
+        Private(Uniform(), 4), bid_levels=9, attendance=0.7,
+    ),
+    "many, so that they are sorted": Game(
+        Mechanism((0.6, 0.4) + (0,) * 18, (1,) * 20, success=Tullock(2)), Private(Uniform(), 4), bid_levels=9,
+        attendance=0.4,
+    ),
+}  # fmt: skip
+
+
+BETWEEN = {
+    "tullock, groups, absence, fee": replace(LUCKY, mechanism=replace(LUCKY.mechanism, success=Tullock(1.3))),
+    "reserve and fee": SMALL["reserve and fee"],
+}
+"""Games for bids between those of the grid: with a fee, so that the lowest number is to stay out."""
+
+
+def compare(game, profile, bids):
+    """Revenue, highest bid and payoffs of auctions with these bids are those of a profile, within 4.5 standard errors."""
+
+    design = design_of(game)
+
+    def sample(key):
+        of_values, of_bids, of_ties, rest = jax.random.split(key, 4)
+        shape = (game.bidders, AUCTIONS // BATCHES)
+        value = below(jax.random.uniform(of_values, shape), game.value_levels)
+        chance = chance_of(design, rest, shape[1])
+        bid = bids(design, value, jax.random.uniform(of_bids, shape))
+        auctions, played = settle(design, value, bid, jax.random.uniform(of_ties, shape), chance)
+        return played, auctions.utility, chance.there
+
+    keys = jax.random.split(jax.random.key(3), BATCHES)
+    played, utility, there = (np.asarray(x) for x in jax.jit(lambda: jax.lax.map(sample, keys))())
+    exact = evaluate(game, profile)
+    for found, wanted in zip(game.top_bid * played.T.astype(float), (exact.revenue, exact.highest_bid), strict=True):
+        assert abs(found.mean() - wanted) < 4.5 * found.std() / math.sqrt(BATCHES) + 1e-6
+    for i, wanted in enumerate(exact.payoff):
+        found = stake(game) * utility[:, i][there[:, i]].astype(float)
+        assert abs(found.mean() - wanted) < 4.5 * found.std() / math.sqrt(len(found)) + 1e-6
+
+
+@pytest.mark.parametrize("name", GAMES)
+def test_auctions_are_settled_as_exact_payoffs_say(name):
+    game = GAMES[name]
+    profile = mixtures(game, 8, each=True)
+    policy = jnp.asarray(profile, jnp.float32)
+    compare(game, profile, lambda design, value, u: draw_bids(design, policy, value, u))
+
+
+@pytest.mark.parametrize("name", ["tullock, groups, absence, fee", "reserve and fee"])
+def test_bids_between_those_of_the_grid_are_settled_likewise(name):
+    """Numbers that are those of the grid bring what the grid's do, and what is nearer to staying out stays out."""
+    game = BETWEEN[name]
+    profile = mixtures(game, 9, each=True)
+    policy = jnp.asarray(profile, jnp.float32)
+
+    def bids(design, value, u):
+        bid = draw_bids(design, policy, value, u).astype(jnp.float32)
+        return jnp.where(bid == 0, 0.4, bid)
+
+    compare(game, profile, bids)
+
+
+STEIN = Game(
+    Mechanism((1, 0), (1, 1), success=Tullock(1)), [(Bidder(Common(1)), 1), (Bidder(Common(0.5)), 1)],
+    bid_levels=41, max_bid=0.4,
+)  # fmt: skip
+"""Two bidders with values 1 and ½: they bid v²w/(v + w)², 2/9 and 1/9 (Stein 2002)."""
+
+
+@pytest.mark.parametrize(
+    "learner",
+    [
+        DQN(iterations=300, batch=512, learning_rate=4e-3, averaging=0.02, chunk=1),
+        PPO(iterations=150, batch=512, learning_rate=5e-3, averaging=0.03, chunk=1),
+    ],
+    ids=["dqn", "ppo"],
+)
+def test_unlike_bidders_learn_in_a_contest_with_luck(learner):
+    found = learner.learn([STEIN], run_seeds(0, 1, 1))
+    profile = found.strategy[0, 0]
+    random = np.full(profile.shape, 1 / STEIN.bid_levels)
+    assert exploitability(STEIN, profile).mean() < 0.1 * exploitability(STEIN, random).mean()
+    np.testing.assert_allclose(profile[:, 0] @ STEIN.bid_grid, [2 / 9, 1 / 9], atol=0.02)
+
+
+@pytest.mark.parametrize("learner", [DQN, PPO])
+def test_who_is_absent_learns_nothing(learner):
+    """A bidder who is next to never there stays as it began, though its rivals learn."""
+    kinds = [(Bidder(Common(1), presence=1e-9), 1), (Bidder(Common(1)), 2)]
+    game = Game(Mechanism((1, 0, 0), (1, 1, 1)), kinds, bid_levels=11)
+    rule, design = learner(iterations=20, batch=64, width=8, chunk=1), design_of(game)
+    begun = rule.begin(design, jax.random.key(0))
+    after, _played = jax.jit(rule.step)(design, begun)
+    # a policy network is moved by its entropy alone
+    one, other = (x.networks.value if learner is PPO else x.networks for x in (begun, after))
+    moved = np.abs(np.asarray(one.matrices[0] - other.matrices[0])).max(axis=(1, 2))
+    assert moved[0] < 1e-6
+    assert np.all(moved[1:] > 1e-4)
+
+
+def test_games_with_different_luck_in_one_batch_learn_as_they_do_alone():
+    games = [replace(STEIN, mechanism=replace(STEIN.mechanism, success=luck)) for luck in (Tullock(1), Tullock(2))]
+    games.append(replace(games[0], mechanism=replace(games[0].mechanism, prizes=(0.8, 0.2))))
+    learner = PPO(iterations=3, batch=32, width=4, chunk=2)
+    seeds = run_seeds(0, 3, 2)
+    together = learner.learn(games, seeds)
+    for d, game in enumerate(games):
+        alone = learner.learn([game], seeds[d : d + 1])
+        np.testing.assert_array_equal(together.strategy[d], alone.strategy[0])
+        np.testing.assert_array_equal(together.realised_revenue[d], alone.realised_revenue[0])
