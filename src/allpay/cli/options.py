@@ -48,8 +48,8 @@ GroupTexts = Annotated[
 Luck = Annotated[
     str,
     typer.Option(
-        help="who beats whom: none, the highest bid; tullock(r), chances in proportion to bid^r; or noise on bids: normal(0.2), "
-        "logistic, gumbel, uniform, exponential, pareto(scale,power); normal(0.2,log) on their logarithm",
+        help="who beats whom: none, the highest bid; tullock(r), chances in proportion to bid^r; or noise on bids: "
+        "normal(0.2), logistic, gumbel, uniform, exponential, pareto(scale,power); normal(0.2,log) on their logarithm",
         rich_help_panel=GAME,
     ),
 ]
