@@ -75,12 +75,12 @@ values = "private"           # private, or common: the prize is worth 1 to all
 # fee = 0.05                 # what everybody pays whose bid counts
 # ties = "random"            # or seconds-pay: every loser who ties for the second place pays what the second pays
 
-# [[bidders]]                # bidders who differ: a table for each kind, instead of values, cost and risk in [game]
-# count = 2
-# values = "uniform(0,1)"    # or "common(0.5)"
-# cost_power = 1.0
-# max_bid = 0.8              # also cost_scale, risk_aversion, relative_risk_aversion, wealth, loss_aversion, overbidding,
-                             # head_start, handicap, presence
+# Bidders who differ: a table for each kind, instead of values, cost and risk in [game].
+#   [[bidders]]
+#   count = 2
+#   values = "uniform(0,1)"  # or "common(0.5)"
+#   cost_power = 2.0         # also cost_scale, risk_aversion, relative_risk_aversion, wealth, loss_aversion, max_bid,
+#                            # overbidding, head_start, handicap, presence
 
 [learner]
 name = "fictitious-play"
