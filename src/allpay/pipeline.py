@@ -331,7 +331,7 @@ def coarseness(
     """
     if exact is None:
         return None
-    top, step = float(exact.bid[-1]), game.top_bid / (game.bid_levels - 1)
+    top, step = exact.top_bid, game.top_bid / (game.bid_levels - 1)
     if 0 < top < FEWEST_STEPS * step:
         return (
             f"The grid is coarse: its step is {step:.3g}, and equilibrium bids reach only {top:.3g}; "
@@ -340,7 +340,9 @@ def coarseness(
     off = abs(revenue - exact.revenue) / exact.revenue if exact.revenue > 0 else 0.0
     if off > FAR_OFF:
         kinds, remedy = (
-            ("bids", "--bid-levels") if game.values.exact else ("bids and values", "--bid-levels and --value-levels")
+            ("bids", "--bid-levels")
+            if all(b.values.exact for b, _ in game.groups)
+            else ("bids and values", "--bid-levels and --value-levels")
         )
         text = f"Revenue is {off:.0%} off the closed form, which is for continuous {kinds}"
         if settled < 1:
