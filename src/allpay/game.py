@@ -747,9 +747,9 @@ class Game(Stateful):
     def field(self) -> Field | None:
         """How many turn up, where each set of so many is equally likely; None if everybody is there, or each group has a
         chance of its own."""
-        if isinstance(self.attendance, Field):
-            return self.attendance
         alone = self.groups[0][0].presence if len(self.groups) == 1 else 1.0
+        if isinstance(self.attendance, Field):
+            return self.attendance.thinned(alone)
         chance = self.attendance * alone
         return binomial_field(self.bidders, chance) if chance < 1 else None
 

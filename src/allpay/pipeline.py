@@ -331,7 +331,7 @@ def coarseness(
     """
     if exact is None:
         return None
-    top, step = float(exact.bid[-1]), game.top_bid / (game.bid_levels - 1)
+    top, step = exact.top_bid, game.top_bid / (game.bid_levels - 1)
     if 0 < top < FEWEST_STEPS * step:
         return (
             f"The grid is coarse: its step is {step:.3g}, and equilibrium bids reach only {top:.3g}; "
