@@ -497,7 +497,7 @@ def _theory(result: "Result") -> str:
         sentences.append(
             f"Theory: no closed form to compare with, since {reason}."
             if isinstance(reason, str)
-            else "Theory: no closed form."
+            else "Theory: the program knows the equilibrium of each design, but not which design is best."
         )
     elif best.flat:
         every, best_of_all = "every design", "no weights are best"
