@@ -16,7 +16,7 @@ from allpay.mechanism import first_price
 from allpay.payoffs import evaluate
 from allpay.theory import costs, equilibrium
 from allpay.theory.noformula import NoFormula
-from allpay.verify import checks, known_cases, on_grid
+from allpay.verify import checks, contests, known_cases, on_grid
 from allpay.verify.cases import by_quadrature
 from allpay.verify.page import as_page, as_text
 
@@ -60,6 +60,25 @@ def test_every_number_of_the_tables_of_contests_is_a_check():
 def test_a_contest_without_a_formula_fails(monkeypatch):
     monkeypatch.setattr("allpay.verify.contests.entry_equilibrium", lambda *args, **options: NoFormula("none"))
     assert {"fees", "lowest value"} <= failed(checks.contest_checks())
+
+
+@pytest.mark.parametrize(
+    "contest", list(contests.played_contests()), ids=lambda contest: f"{contest.family}; {contest.point}"
+)
+def test_contests_as_games(contest):
+    found = list(checks.played_checks(contest, seed=0))
+    assert [check.what for check in found] == [
+        *("revenue", "to gain on the grid", "revenue on the grid", "left to gain", "revenue learned")
+    ]
+    assert not failed(found)
+
+
+def test_a_contest_that_is_not_as_known_fails():
+    """A game with another reserve passes none of the checks of its revenue."""
+    contest = next(c for c in contests.played_contests() if c.point == "reserve 0.1")
+    wrong = replace(contest.game, mechanism=replace(contest.game.mechanism, reserve=0.3))
+    found = checks.played_checks(replace(contest, game=wrong), seed=0)
+    assert failed(found) == {"revenue", "revenue on the grid", "revenue learned"}
 
 
 def test_quadrature_does_not_ask_theory(monkeypatch):
@@ -209,6 +228,7 @@ def few(monkeypatch):
     """One case of each kind, one learner, small grids."""
     some = cases_named("prizes, common value; w = 0.8", "prizes, private values; w = 0.8")
     monkeypatch.setattr(checks, "known_cases", lambda full: some)
+    monkeypatch.setattr(checks, "played_contests", lambda full: list(contests.played_contests())[:1])
     monkeypatch.setattr(checks, "LEARNERS", {"fictitious-play": FictitiousPlay})
 
 

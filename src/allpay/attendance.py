@@ -67,6 +67,16 @@ class Field:
         """What it is, for the user."""
         return self.text or f"a random number of bidders, {self.mean:.3g} in the mean and {self.most} at most"
 
+    def thinned(self, chance: float) -> "Field":
+        """The field if each of those in it is there with this chance only."""
+        from scipy.stats import binom
+
+        if chance == 1:
+            return self
+        numbers = np.arange(self.most + 1)
+        chances = np.asarray(self.chances) @ binom.pmf(numbers[None, :], numbers[:, None], chance)
+        return Field(tuple(chances / chances.sum()), f"{self.words}, each there with a chance of {chance:g}")
+
     def among(self, bidders: int) -> Array:
         """`[bidders + 1]` the chances of 0 … so many.
 

@@ -48,21 +48,28 @@ def draw_rounds(outcome: Outcome, exact: Equilibrium | None, path: Path) -> tupl
 
 def _draw_bids(axes: "Axes", outcome: Outcome, exact: Equilibrium | None) -> None:
     """The mean bid of each value, a line per round and bidder; of one value, how its bids are distributed."""
-    game, strategies = outcome.games[0], outcome.strategy[0].reshape(-1, *outcome.strategy.shape[-2:])
-    values, bids = game.value_grid, game.bid_grid
-    quantiles = (np.arange(len(values)) + 0.5) / len(values)
-    if len(values) > 1:
-        axes.plot(values, (strategies @ bids).T, color="0.6", lw=0.7)
-        if exact is not None:
-            axes.plot(values, exact.bid_at(quantiles), color="black", ls="--", label="equilibrium")
-        axes.set(xlabel="value", ylabel="mean bid", title="What bidders bid, a line per round")
-    else:
-        axes.plot(bids, np.cumsum(strategies[:, 0], axis=1).T, color="0.6", lw=0.7)
-        if exact is not None:
-            q = np.linspace(0, 1, 501)
-            axes.plot(exact.bid_at(q), q, color="black", ls="--", label="equilibrium")
-        axes.set(xlabel="bid", ylabel="share of bids up to it", title="What bidders bid, a line per round")
-    if exact is not None:
+    game, profiles = outcome.games[0], outcome.strategy[0]
+    bids, kinds = game.bid_grid, len(game.groups)
+    owner = np.arange(kinds) if profiles.shape[1] == kinds else np.repeat(np.arange(kinds), game.counts)
+    colours = ["0.6"] if kinds == 1 else [f"C{i}" for i in range(kinds)]
+    several = game.value_levels > 1
+    for i in range(kinds):
+        own = profiles[:, owner == i].reshape(-1, *profiles.shape[-2:])
+        for k, strategy in enumerate(own):
+            label = f"group {i + 1}" if kinds > 1 and k == 0 else None
+            if several:
+                axes.plot(game.value_grids[i], strategy @ bids, color=colours[i], lw=0.7, label=label)
+            else:
+                axes.plot(bids, np.cumsum(strategy[0]), color=colours[i], lw=0.7, label=label)
+    if exact is not None and several:
+        quantiles = (np.arange(game.value_levels) + 0.5) / game.value_levels
+        axes.plot(game.value_grids[0], exact.bid_at(quantiles), color="black", ls="--", label="equilibrium")
+    elif exact is not None:
+        q = np.linspace(0, 1, 501)
+        axes.plot(exact.bid_at(q), q, color="black", ls="--", label="equilibrium")
+    labels = ("value", "mean bid") if several else ("bid", "share of bids up to it")
+    axes.set(xlabel=labels[0], ylabel=labels[1], title="What bidders bid, a line per round")
+    if exact is not None or kinds > 1:
         axes.legend(loc="upper left")
 
 

@@ -4,7 +4,8 @@ Whoever wants the theory itself asks `equilibrium` or `design_objective`, which 
 """
 
 from allpay.game import Game
-from allpay.theory.symmetric import Equilibrium, equilibrium, why_no_equilibrium
+from allpay.theory.contests import equilibrium, why_no_equilibrium
+from allpay.theory.symmetric import Equilibrium
 
 LONGEST = 200
 """The most characters of an error that are repeated."""

@@ -59,6 +59,7 @@ class Entry:
         payoff: of a bidder who is there, before it knows its value.
         prizes_paid: the expected sum of prizes that are won, where a prize of 1 is one unit of value.
         top_bid: of quantile 1.
+        mean_bid, win: of a bidder who is there: its expected bid, 0 if it stays out, and the chance that it has rank 1.
     """
 
     revenue: float
@@ -70,6 +71,8 @@ class Entry:
     payoff: float
     prizes_paid: float
     top_bid: float
+    mean_bid: float
+    win: float
     _edges: Array = field(repr=False)
     _cost: Array = field(repr=False)
     _ends: tuple[float, float] = field(repr=False)
@@ -353,6 +356,8 @@ class _Solved:
             payoff=gained,
             prizes_paid=field.expected * float(np.sum(self.weight * share)),
             top_bid=float(s.cost.bid(self.last)),
+            mean_bid=float(np.sum(self.weight * self.bid)),
+            win=float(np.sum(self.weight * field.win_chance(self.q))),
             _edges=self.start + self.edges,
             _cost=s.cost.of(self.bid),
             _ends=(self.first, self.last),

@@ -1,4 +1,4 @@
-"""Symmetric equilibria of a game on continuous bids: who bids what, what it brings, or why there is no such equilibrium.
+"""Symmetric equilibria of a simple game on continuous bids: who bids what, what it brings, or why there is none such.
 
 By formula and quadrature: no bid grid, no learning, no sampling. How integrals are taken is in `quantiles`.
 
@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from allpay.errors import AllpayError
 from allpay.frozen import ByValue
-from allpay.game import Array, Distribution, Game, check_game
+from allpay.game import Array, Distribution, Game
 from allpay.theory.costs import common_value, costs, distribution_of
 from allpay.theory.pooling import CANDIDATE, FALLS, TOO_FAST, Pool, not_best_responses, pool_at_cap
 from allpay.theory.quantiles import (
@@ -46,16 +46,46 @@ ATOMS = (
 
 
 @dataclass(frozen=True, eq=False)
-class Equilibrium(ByValue):
-    """The symmetric equilibrium in nondecreasing bids.
+class Play(ByValue):
+    """What each bidder of a group does in equilibrium, where it turns up.
 
     Attributes:
-        revenue: expected sum of what all bidders pay, n·∫ S(q) b(q) dq; in units of bids.
-        highest_bid: its expectation, n·∫ b(q) q^{n−1} dq.
-        payoff: expected utility of one bidder before it knows its value.
+        bidders: how many the group has.
+        mean_bid: its expected bid, 0 where it stays out.
+        entry: the chance that it bids more than 0; where there is a reserve or a fee, that it does not stay out.
+        win: the chance that it has rank 1.
+        payoff: its expected utility before it knows its value; fees are paid.
+    """
+
+    bidders: int
+    mean_bid: float
+    entry: float
+    win: float
+    payoff: float
+    _bid: Callable[[Array], Array] = field(repr=False, compare=False)
+
+    def bid_at(self, q: ArrayLike) -> Array:
+        """The bid at quantiles `q` in [0, 1] of its value, or of its mixture, same shape; 0 where it stays out.
+
+        Raises:
+            AllpayError: if a quantile lies outside [0, 1].
+        """
+        return self._bid(_quantiles(q))
+
+
+@dataclass(frozen=True, eq=False)
+class Equilibrium(ByValue):
+    """An equilibrium in which the bidders of a group bid alike, in bids that do not fall with the value.
+
+    Attributes:
+        revenue: expected sum of what all bidders pay of their bids, n·∫ S(q) b(q) dq; in units of bids, without fees.
+        highest_bid: its expectation, n·∫ b(q) q^{n−1} dq; 0 where nobody bids.
+        payoff: expected utility of one bidder who turns up, before it knows its value; the mean over bidders who differ.
         pooled_from: the quantile from which on all bid the cap, where it binds; None where it does not.
         quantile: `[201]` quantiles of a bidder's value, equally spaced from 0 to 1; of its mixture for common values.
-        bid: `[201]` the bid at each.
+        bid: `[201]` the bid at each, 0 for those who stay out; NaN where bidders differ, see `groups`.
+        fees: expected sum of entry fees.
+        groups: what bidders of each group of the game do; one group where all are alike.
     """
 
     revenue: float
@@ -65,29 +95,42 @@ class Equilibrium(ByValue):
     quantile: Array = field(repr=False)
     bid: Array = field(repr=False)
     _bid: Callable[[Array], Array] = field(repr=False, compare=False)
+    fees: float = 0.0
+    groups: tuple[Play, ...] = ()
+
+    @property
+    def top_bid(self) -> float:
+        """The highest bid that anybody makes."""
+        return max(float(play.bid_at(1.0)) for play in self.groups)
 
     def bid_at(self, q: ArrayLike) -> Array:
-        """The bid at quantiles `q` in [0, 1], same shape.
+        """The bid at quantiles `q` in [0, 1], same shape, where bidders are alike; see `groups` where they differ.
 
         With private values, a bidder of value v bids `bid_at(F(v))`; where v has a probability of its own, a bid drawn
         at random: `bid_at` of a quantile that is uniform on all those that have this value.
 
         Raises:
-            AllpayError: if a quantile lies outside [0, 1].
+            AllpayError: if a quantile lies outside [0, 1], or bidders differ.
         """
-        q = np.asarray(q, float)
-        if not np.all((q >= 0) & (q <= 1)):
-            raise AllpayError(f"quantiles must lie in [0, 1]: got {q[~((q >= 0) & (q <= 1))].flat[0]:g}")
-        return self._bid(q)
+        return self._bid(_quantiles(q))
 
 
-@np.errstate(under="ignore")  # whatever the user has set: a probability of 1e-400 is 0
-def equilibrium(game: Game) -> Equilibrium | None:
-    """The symmetric equilibrium of a game when every bid from 0 to its cap is allowed; None where none is known.
+def _quantiles(q: ArrayLike) -> Array:
+    q = np.asarray(q, float)
+    if not np.all((q >= 0) & (q <= 1)):
+        raise AllpayError(f"quantiles must lie in [0, 1]: got {q[~((q >= 0) & (q <= 1))].flat[0]:g}")
+    return q
 
-    `why_no_equilibrium` says why. There may be others: where several ranks win and ranks pay differently, all may bid the
-    same without a cap, as .5 under prizes (.5, .5, 0), payments (1, .2, .2) and the common value 1. The bid grid of the game
-    plays no part. The settings:
+
+OWN_UTILITY = "The game has a utility of its own, and the closed forms are for risk-neutral and CARA bidders."
+"""Why there is no closed form for a subclass of `Game`."""
+
+
+def symmetric_equilibrium(game: Game) -> Equilibrium | str:
+    """The symmetric equilibrium of a simple game, every bid from 0 to its cap being allowed; or a sentence: why none is known.
+
+    There may be others: where several ranks win and ranks pay differently, all may bid the same without a cap, as .5 under
+    prizes (.5, .5, 0), payments (1, .2, .2) and the common value 1. The bid grid of the game plays no part. The settings:
 
     - private values, risk-neutral: c(q) S(q) = ∫₀^q v(t) dΠ(t) (Moldovanu & Sela 2001 for prizes);
     - a common value, risk-neutral or CARA: Σ_k P_k(q) u(v·a_k − p_k·c(q)) = u(v·a_n), since every bid of the mixture
@@ -109,35 +152,7 @@ def equilibrium(game: Game) -> Equilibrium | None:
 
     Raises:
         AllpayError: if the quantile function of the values is not finite, ≥ 0 and nondecreasing.
-
-    >>> from allpay.game import game
-    >>> round(equilibrium(game("prizes", 0.8, 3, values="common")).highest_bid, 6)
-    0.54
     """
-    found = _solve(game)
-    return None if isinstance(found, str) else found
-
-
-OWN_UTILITY = "The game has a utility of its own, and the closed forms are for risk-neutral and CARA bidders."
-"""Why there is no closed form for a subclass of `Game`."""
-
-
-@np.errstate(under="ignore")  # whatever the user has set: a probability of 1e-400 is 0
-def why_no_equilibrium(game: Game) -> str | None:
-    """One sentence that says why `equilibrium` returns None; None where it returns an equilibrium.
-
-    Raises:
-        AllpayError: as `equilibrium`.
-    """
-    found = _solve(game)
-    return found if isinstance(found, str) else None
-
-
-def _solve(game: Game) -> Equilibrium | str:
-    """The equilibrium, or the sentence that says why there is none."""
-    check_game(game)
-    if not game.simple:
-        return f"there is no formula yet for {' and '.join(game.parts)}"
     if game.own_utility:
         return OWN_UTILITY
     ranks = Ranks.of(game.mechanism.prizes, game.mechanism.payments)
@@ -221,14 +236,16 @@ def _outcome(game: Game, ranks: Ranks, played: Played) -> Equilibrium:
     else:
         payoff = float(game.utility(value * ranks.prizes[-1]))  # every bid earns what 0 does
     grid = np.linspace(0.0, 1.0, QUANTILES)
+    mean, bids = float(np.sum(panels.weight * bid)), partial(played.bid, game)
     return Equilibrium(
         revenue=n * float(np.sum(panels.weight * paid * bid)),
         highest_bid=n * float(np.sum(panels.weight * panels.q ** (n - 1) * bid)),
         payoff=payoff,
         pooled_from=None if pool is None else pool.start,
         quantile=grid,
-        bid=played.bid(game, grid),
-        _bid=partial(played.bid, game),
+        bid=bids(grid),
+        _bid=bids,
+        groups=(Play(n, mean, float(np.sum(panels.weight * (bid > 0))), 1 / n, payoff, bids),),
     )
 
 
@@ -241,7 +258,8 @@ def _nobody_bids(game: Game) -> Equilibrium:
         payoff = float(np.sum(weight * game.utility(values_at(distribution_of(game), q) * share)))
     else:
         payoff = float(game.utility(value * share))
-    return Equilibrium(0.0, 0.0, payoff, None, grid, np.zeros(QUANTILES), np.zeros_like)
+    play = Play(game.bidders, 0.0, 0.0, 1 / game.bidders, payoff, np.zeros_like)
+    return Equilibrium(0.0, 0.0, payoff, None, grid, np.zeros(QUANTILES), np.zeros_like, groups=(play,))
 
 
 def _unpaid(ranks: Ranks) -> str | None:

@@ -18,7 +18,7 @@ from allpay.payoffs import evaluate, expected_payoffs
 from allpay.progress import Reporter, Silent
 from allpay.theory import Equilibrium, equilibrium, on_grid, two_bidder_all_pay
 from allpay.verify.cases import BAYE_KOVENOCK_DE_VRIES, SIX_DIGITS, Case, by_quadrature, known_cases
-from allpay.verify.contests import known_contests
+from allpay.verify.contests import Played, known_contests, played_contests
 
 UNEQUAL = "two bidders who know each other's values"
 QUADRATURE = "bid function written out, adaptive quadrature"
@@ -27,7 +27,13 @@ EXACT = "exact payoffs"
 NO_GAIN = "an equilibrium leaves nothing to gain"
 ONE_STEP = "theory; tolerance: a step of the grid for every bid paid"
 CONTESTS = "contests"
-"""The layer of contests that go through theory alone."""
+"""The layer of formulas for contests as they are."""
+
+PLAYED = "contests, played"
+"""The layer of such contests as games: through theory, exact payoffs and a learner."""
+
+LEARNED = 0.01
+"""The part by which revenue of such a game may be off the closed form, its grid and its learning together."""
 
 ERRORS = 4
 """Standard errors by which a mean over sampled auctions may be off."""
@@ -136,6 +142,11 @@ def verify(full: bool = False, seed: int = 0, reporter: Reporter | None = None) 
             checks += payoff_checks(case, found, (51, 101, 201, 401, 801) if full else (26, 51, 101, 201, 401))
         for values in ((1.0, 1.0), (2.0, 1.0), (1.0, 3.0)):
             checks += unequal_checks(*values, bid_levels=801)
+    contests = list(played_contests(full))
+    with reporter.stage(f"contests, played: {len(contests)} games"):
+        for i, contest in enumerate(contests):
+            reporter.advance(i, len(contests))
+            checks += played_checks(contest, seed)
     with reporter.stage("sampled auctions"):
         for i, (case, found) in enumerate(known):
             reporter.advance(i, len(known))
@@ -178,6 +189,26 @@ def contest_checks() -> Iterator[Check]:
                 number.known.tolerance,
                 contest.source,
             )
+
+
+def played_checks(contest: Played, seed: int) -> Iterator[Check]:
+    """A game as theory reads it, its bids in the exact payoffs of a grid, and bidders who learn it."""
+    game, found = contest.game, equilibrium(contest.game)
+    where = (contest.family, f"{contest.point}, {contest.learner.name}", PLAYED)
+    known = contest.revenue
+    revenue = math.nan if found is None else found.revenue
+    yield Check(*where, "revenue", revenue, known.value, known.tolerance, contest.source)
+    if found is not None:
+        played = evaluate(game, on_grid(game, found))
+        # the steps above the first, which may be up to a reserve
+        half_cost, half_step = (np.diff(x)[..., 1:].max() / 2 for x in (game.cost_grids, game.bid_grid))
+        yield Check(*where, "to gain on the grid", float(played.exploitability.max()), 0.0, float(half_cost), NO_GAIN)
+        allowed = float(half_step) * sum(game.mechanism.payments)
+        yield Check(*where, "revenue on the grid", played.revenue, known.value, allowed, GRID)
+    outcome = contest.learner.learn([game], run_seeds(seed, 1, 1))
+    left, learned = float(outcome.distance.max()), float(outcome.revenue.mean())
+    yield Check(*where, "left to gain", left, 0.0, outcome.tolerance, NO_GAIN)
+    yield Check(*where, "revenue learned", learned, known.value, LEARNED * known.value, contest.source)
 
 
 def payoff_checks(case: Case, found: Equilibrium, bid_levels: Sequence[int]) -> Iterator[Check]:

@@ -1,6 +1,7 @@
 """Contests whose equilibrium is known though bidders are absent, may stay out, differ or need luck: numbers as printed.
 
-What is expected is typed here, computed once by other means than those of `theory`; here theory alone is held against it.
+What is expected is typed here, computed once by other means than those of `theory`. Every formula is held against it; of each
+kind some are also games, which theory, exact payoffs and learners play.
 """
 
 import math
@@ -10,7 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from allpay.game import Power, Uniform
+from allpay.attendance import field
+from allpay.game import Bidder, Common, Game, Power, Private, Uniform
+from allpay.learners import FictitiousPlay, InteriorPoint, Learner
+from allpay.mechanism import Mechanism
+from allpay.success import Noise as Luck
+from allpay.success import Success
+from allpay.success import Tullock as Lottery
 from allpay.theory.effort import PowerCost
 from allpay.theory.entry import best_reserve, entry_equilibrium
 from allpay.theory.field import Field
@@ -28,7 +35,7 @@ from allpay.theory.tournament import (
 )
 from allpay.theory.tullock import alike_tullock, unlike_tullock
 from allpay.theory.unlike import two_bidders
-from allpay.verify.cases import BARUT_KOVENOCK, BAYE_KOVENOCK_DE_VRIES, MOLDOVANU_SELA, Known, printed
+from allpay.verify.cases import BARUT_KOVENOCK, BAYE_KOVENOCK_DE_VRIES, MOLDOVANU_SELA, SIX_DIGITS, Known, printed
 
 ABSENT = "F replaced by 1 − π + πF"
 PARTICIPANT = "Π averaged with chances ∝ N·P(N)"
@@ -95,6 +102,65 @@ def known_contests() -> list[Contest]:
         *_tournaments(),
         *_fifty(),
     ]
+
+
+@dataclass(frozen=True)
+class Played:
+    """A game whose equilibrium is known, and a learner that is known to find it.
+
+    Attributes:
+        family, point, source: as in `Contest`.
+        game: the game.
+        revenue: what is known.
+        learner: who plays it.
+    """
+
+    family: str
+    point: str
+    source: str
+    game: Game
+    revenue: Known
+    learner: Learner
+
+
+def played_contests(full: bool = False) -> Iterator[Played]:
+    """Games with each part that the simple game lacks; `full` for grids twice as fine, and a solver beside learning."""
+    fine = 2 if full else 1
+    learning, solver = FictitiousPlay(), InteriorPoint()
+    private, squares = Private(levels=64 * fine), Private(Power(2), 64 * fine)
+
+    def everybody_pays(*prizes: float, luck: Success | None = None, **options: float) -> Mechanism:
+        rules: dict[str, Any] = options if luck is None else {"success": luck, **options}
+        return Mechanism(prizes, (1.0,) * len(prizes), **rules)
+
+    def known(*values: float) -> list[tuple[Bidder, int]]:
+        return [(Bidder(Common(value)), 1) for value in values]
+
+    one, steps = (1.0, 0.0, 0.0), 100 * fine + 1
+    for family, source, mechanism, attendance, revenue in (
+        ("absence, π = ½", ABSENT, everybody_pays(*one), 0.5, 0.1875),
+        ("2, 3 or 4 bidders", PARTICIPANT, everybody_pays(1, 0, 0, 0), field("2:4"), 0.477778),
+        ("2, 3 or 4 bidders, prizes 0.7, 0.3", PARTICIPANT, everybody_pays(0.7, 0.3, 0, 0), field("2:4"), 0.321111),
+        ("reserve 0.1", RESERVE, everybody_pays(*one, reserve=0.1), 1.0, 0.530376),
+        ("entry fee ⅛", FEE, everybody_pays(*one, fee=0.125), 1.0, 11 / 32),
+    ):
+        game = Game(mechanism, private, bid_levels=steps, attendance=attendance)
+        yield Played("private values, played", family, source, game, Known(revenue), learning)
+    pair = [(Bidder(private), 1), (Bidder(squares), 1)]
+    game = Game(everybody_pays(1, 0), pair, bid_levels=140 * fine + 1, max_bid=0.7 if full else None)
+    for learner in (learning, solver) if full else (learning,):
+        yield Played("two unlike bidders, played", "F = v and v²", AMANN_LEININGER, game, Known(0.406544), learner)
+    game = Game(everybody_pays(*one), known(1, 0.8, 0.5), bid_levels=2 * steps - 1)
+    yield Played("values known to all, played", "v = 1, 0.8, 0.5", HILLMAN_RILEY, game, Known(0.72), solver)
+    tullock = everybody_pays(*one, luck=Lottery(1))
+    game = Game(tullock, known(1, 0.8, 0.5), bid_levels=2 * steps - 1, max_bid=0.5)
+    yield Played("Tullock, r = 1, played", "v = 1, 0.8, 0.5", STEIN, game, Known(0.470588), learning)
+    for prizes, bid in ((one, 0.282095), ((0.7, 0.3, 0.0), 0.197466)):
+        rule = everybody_pays(*prizes, luck=Luck("normal", 0.5))
+        game = Game(rule, Common(), cost_power=2.0, bid_levels=2 * steps - 1, max_bid=0.5)
+        point = f"n = 3, {_prizes(prizes)}"
+        total = Known(3 * bid, 3 * SIX_DIGITS)
+        yield Played("score = bid + normal noise, played", point, LAZEAR_ROSEN, game, total, learning)
 
 
 def _named(**numbers: float | Known) -> tuple[Number, ...]:

@@ -2,7 +2,7 @@
 
 import math
 
-from allpay.verify.checks import CONTESTS, UNEQUAL, Check, Report
+from allpay.verify.checks import CONTESTS, PLAYED, UNEQUAL, Check, Report
 
 LAYERS = {
     "theory": (
@@ -71,8 +71,12 @@ def as_page(report: Report) -> str:
     parts += [
         "## Contests as they are",
         "Closed forms for bidders who may be absent, face a reserve or a fee, differ, or need luck, against numbers that were "
-        "computed once by other means. They go through theory only.",
+        "computed once by other means.",
         _contest_table([c for c in report.checks if c.layer == CONTESTS]),
+        "Some of each kind as games: what theory says of the game, what its bids leave to gain in the exact payoffs of a grid "
+        "(at most what half a step costs), and what bidders who learn leave to gain and pay (within 1 % of theory). Where "
+        "values are known to all a solver plays, since fictitious play is slow there.",
+        _contest_table([c for c in report.checks if c.layer == PLAYED]),
         "## Learners",
         "What a bidder could still gain when learning ends, as a part of the top prize, and revenue against theory on "
         "continuous bids, from which it may differ by a step of the bid grid for every bid that is paid. Those who play on a "
@@ -82,7 +86,7 @@ def as_page(report: Report) -> str:
         "bidders do not mix at all. There the right answer is a verdict that says so, with more than the tolerance left to "
         "gain.",
     ]
-    for name in dict.fromkeys(c.layer for c in report.checks if c.layer not in {*LAYERS, CONTESTS}):
+    for name in dict.fromkeys(c.layer for c in report.checks if c.layer not in {*LAYERS, CONTESTS, PLAYED}):
         parts += [f"### {name}", _learner_table([c for c in report.checks if c.layer == name])]
     if report.failures:
         parts += ["## What failed", *(f"- {_sentence(check)}" for check in report.failures)]
