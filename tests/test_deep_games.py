@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +18,7 @@ from allpay.payoffs import evaluate, exploitability
 from allpay.success import LAWS, Noise, Tullock
 from test_contests import SMALL, mixtures
 
-AUCTIONS, BATCHES = 40_000, 20
+AUCTIONS, BATCHES = 40_000, 40
 
 LUCKY = Game(
     Mechanism((0.6, 0.3, 0.1, 0, 0), (1, 0.8, 0.6, 0.4, 0.2), fee=0.05),
@@ -49,9 +50,7 @@ BETWEEN = {
 def compare(game, profile, bids):
     """Revenue, highest bid and payoffs of auctions with these bids are those of a profile, within 4.5 standard errors."""
 
-    design = design_of(game)
-
-    def sample(key):
+    def sample(design, key):
         of_values, of_bids, of_ties, rest = jax.random.split(key, 4)
         shape = (game.bidders, AUCTIONS // BATCHES)
         value = below(jax.random.uniform(of_values, shape), game.value_levels)
@@ -61,7 +60,10 @@ def compare(game, profile, bids):
         return played, auctions.utility, chance.there
 
     keys = jax.random.split(jax.random.key(3), BATCHES)
-    played, utility, there = (np.asarray(x) for x in jax.jit(lambda: jax.lax.map(sample, keys))())
+    played, utility, there = (
+        np.asarray(x)
+        for x in jax.jit(lambda *given: jax.lax.map(partial(sample, given[0]), given[1]))(design_of(game), keys)
+    )
     exact = evaluate(game, profile)
     for found, wanted in zip(game.top_bid * played.T.astype(float), (exact.revenue, exact.highest_bid), strict=True):
         assert abs(found.mean() - wanted) < 4.5 * found.std() / math.sqrt(BATCHES) + 1e-6
