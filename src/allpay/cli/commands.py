@@ -418,6 +418,8 @@ def equilibrium(
     typer.echo(f"revenue      {significant(found.revenue, 6)}")
     typer.echo(f"highest bid  {significant(found.highest_bid, 6)}  (expected)")
     typer.echo(f"payoff       {significant(found.payoff, 6)}  (expected utility of one bidder)")
+    if found.fees > 0:
+        typer.echo(f"fees         {significant(found.fees, 6)}  (expected sum)")
     if found.pooled_from is not None:
         typer.echo(f"pooled from  {significant(found.pooled_from, 6)}  (from this quantile on all bid the cap)")
     typer.echo("")

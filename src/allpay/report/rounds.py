@@ -49,6 +49,9 @@ def draw_rounds(outcome: Outcome, exact: Equilibrium | None, path: Path) -> tupl
 def _draw_bids(axes: "Axes", outcome: Outcome, exact: Equilibrium | None) -> None:
     """The mean bid of each value, a line per round and bidder; of one value, how its bids are distributed."""
     game, strategies = outcome.games[0], outcome.strategy[0].reshape(-1, *outcome.strategy.shape[-2:])
+    if len(game.groups) > 1:
+        _draw_groups(axes, outcome, exact)
+        return
     values, bids = game.value_grid, game.bid_grid
     quantiles = (np.arange(len(values)) + 0.5) / len(values)
     if len(values) > 1:
@@ -64,6 +67,24 @@ def _draw_bids(axes: "Axes", outcome: Outcome, exact: Equilibrium | None) -> Non
         axes.set(xlabel="bid", ylabel="share of bids up to it", title="What bidders bid, a line per round")
     if exact is not None:
         axes.legend(loc="upper left")
+
+
+def _draw_groups(axes: "Axes", outcome: Outcome, exact: Equilibrium | None) -> None:
+    """How the bids of each group are distributed, a line per round and bidder or group."""
+    game = outcome.games[0]
+    strategies = outcome.strategy[0]  # [rounds, bidders or groups, values, bids]
+    rows = strategies.shape[1]
+    of_row = np.arange(rows) if rows == len(game.groups) else np.repeat(np.arange(len(game.groups)), game.counts)
+    q = np.linspace(0, 1, 501)
+    for group in range(len(game.groups)):
+        mass = strategies[:, of_row == group].mean(axis=2).reshape(-1, len(game.bid_grid))
+        lines = axes.plot(game.bid_grid, np.cumsum(mass, axis=1).T, color=f"C{group}", lw=0.7)
+        lines[0].set_label(f"group {group + 1}")
+        if exact is not None:
+            name = "equilibrium" if group == 0 else None
+            axes.plot(exact.groups[group].bid_at(q), q, color="black", ls="--", label=name)
+    axes.set(xlabel="bid", ylabel="share of bids up to it", title="What bidders bid, a line per round")
+    axes.legend(loc="lower right")
 
 
 def _draw_history(axes: "Axes", outcome: Outcome) -> None:
