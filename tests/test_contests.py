@@ -8,7 +8,17 @@ import pytest
 
 from allpay.attendance import Field, field, poisson_field
 from allpay.auction import play
+from allpay.errors import AllpayError
 from allpay.game import Beta, Bidder, Common, Game, Power, Private, Uniform, integers
+from allpay.learners import (
+    EpsilonGreedy,
+    FictitiousPlay,
+    InteriorPoint,
+    LogitPlay,
+    MultiplicativeWeights,
+    RegretMatching,
+    learn,
+)
 from allpay.mechanism import Mechanism
 from allpay.payoffs import evaluate, expected_payoffs, exploitability, payoffs_of
 from allpay.preferences import Cara, Crra, LossAverse, PowerCost
@@ -293,3 +303,191 @@ def test_rules_are_read_from_text():
     assert success("tullock(2)") == Tullock(2)
     assert success("pareto(0.1, 3)") == Noise("pareto", 0.1, power=3)
     assert success("normal(0.2, log)") == Noise("normal", 0.2, log=True)
+
+
+def test_a_study_file_of_a_contest_is_that_of_python_and_comes_back_from_its_folder(tmp_path):
+    from allpay.study.file import group, read_study, study_of
+
+    path = tmp_path / "study.toml"
+    path.write_text(
+        """
+[study]
+samples = 6
+[game]
+luck = "normal(0.2)"
+reserve = 0.1
+bid_levels = 31
+value_levels = 8
+[[bidders]]
+count = 2
+values = "beta(2,3)"
+handicap = 1.5
+[[bidders]]
+count = 3
+values = "common(0.5)"
+cost_power = 2.0
+loss_aversion = 2.0
+presence = 0.8
+"""
+    )
+    study = read_study(path)
+    assert study.space.bidders == 5
+    game = study.game(study.designs[0])
+    assert game.mechanism.success == Noise("normal", 0.2)
+    assert game.groups[1][0].utility == LossAverse(2.0)
+    assert game.groups[0][0].values == Private(Beta(2, 3), 8)
+    assert study_of(study.specification(), trust=False) == study
+    text = "3: common(0.5), cost 2, losses 2, presence 0.8"
+    assert group(text).bidder(8, True) == (game.groups[1][0], 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"values": [(Bidder(), 0), (Bidder(), 3)]}, "a group must have at least 1 bidder: got 0"),
+        ({"values": [(Bidder(), 2)]}, "the groups have 2 bidders together, and the mechanism has 3 ranks"),
+        ({"values": []}, "there are no bidders"),
+        ({"attendance": 0}, "attendance must be above 0"),
+        ({"attendance": 1.2}, "attendance is the chance to turn up, at most 1: got 1.2"),
+        ({"attendance": field("2:5")}, "up to 5 bidders may turn up: got 3 bidders"),
+        ({"mechanism": Mechanism((1, 0, 0), (1, 1, 1), reserve=2)}, "the reserve must be below the highest bid"),
+        ({"mechanism": Mechanism((1, 0, 0), (1, 1, 1), fee=1)}, "the fee must be below what the first prize is worth"),
+        (
+            {
+                "mechanism": Mechanism((1, 0, 0), (1, 1, 1), success=Tullock()),
+                "values": [(Bidder(head_start=0.1), 1), (Bidder(), 2)],
+            },
+            "a head start has no meaning where luck acts on the logarithm",
+        ),
+        ({"values": [(Bidder(cost=lambda b: -b), 3)]}, "the cost of a bid must be finite and at least 0"),
+        ({"values": [(Bidder(cost=lambda b: b * (2 - b), max_bid=2), 3)]}, "the cost of a bid must not fall"),
+    ],
+)
+def test_contests_that_cannot_be_are_refused(options, message):
+    given = {"mechanism": Mechanism((1, 0, 0), (1, 1, 1)), **options}
+    with pytest.raises(AllpayError) as caught:
+        evaluate(game := Game(**given), mixtures(game, 1))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Tullock(0), "r of a Tullock contest must be above 0"),
+        (lambda: Noise("normal", -1), "scale of normal luck must be above 0"),
+        (lambda: Noise("cauchy"), "unknown kind of luck 'cauchy'"),
+        (lambda: success("tullock(1, 2)"), "tullock takes r"),
+        (lambda: success("luck"), "unknown luck 'luck'"),
+        (lambda: field("5:2"), "a range of bidders needs 0 ≤ least ≤ most"),
+        (lambda: field("binomial(10, 1.5)"), "the chance to turn up must be above 0 and at most 1"),
+        (lambda: field("many"), "cannot read how many bidders turn up"),
+        (lambda: Mechanism((1, 0, 0), (1, 1, 1), reserve=-1), "the reserve must be at least 0"),
+        (lambda: Mechanism((1, 0, 0), (1, 1, 1), ties="coin"), "unknown way to settle ties"),
+        (lambda: Bidder(handicap=0), "handicap must be above 0"),
+        (lambda: Bidder(utility="risk"), "utility must be a function of money"),
+    ],
+)
+def test_parts_that_cannot_be_are_refused(make, message):
+    with pytest.raises(AllpayError) as caught:
+        make()
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("function", [lambda z: -z, lambda z: np.where(z > 0, np.nan, z)])
+def test_utilities_that_fall_or_are_no_numbers_are_refused(function):
+    game = Game(Mechanism((1, 0, 0), (1, 1, 1)), [(Bidder(utility=function), 3)], bid_levels=11)
+    with pytest.raises(AllpayError, match="the utility of money must"):
+        payoffs_of(game)
+
+
+def test_luck_too_small_for_its_grid_is_refused_with_the_smallest():
+    game = Game(Mechanism((1, 0, 0), (1, 1, 1), success=Noise("normal", 1e-7)), Common(), bid_levels=11)
+    with pytest.raises(AllpayError, match="too small for bids that reach so far: give at least"):
+        payoffs_of(game)
+
+
+# --- learners, against cases whose answer is known
+
+
+def contest(name):
+    """A game, and the revenue that theory gives it."""
+    return {
+        "Stein 2002": (
+            Game(
+                Mechanism((1, 0, 0), (1, 1, 1), success=Tullock(1)),
+                [(Bidder(Common(v)), 1) for v in (1, 0.8, 0.5)],
+                bid_levels=101,
+                max_bid=0.5,
+            ),
+            0.470588,
+        ),
+        "Amann & Leininger 1996": (
+            Game(Mechanism((1, 0), (1, 1)), [(Bidder(Uniform()), 1), (Bidder(Power(2)), 1)], bid_levels=101, max_bid=0.7),
+            0.406544,
+        ),
+        "Lazear & Rosen 1981": (
+            Game(Mechanism((0.7, 0.3, 0), (1, 1, 1), success=Noise("normal", 0.5)), Common(), cost_power=2, bid_levels=101,
+                 max_bid=0.5),
+            3 * 0.197466,
+        ),
+        "absence": (Game(Mechanism((1, 0, 0), (1, 1, 1)), attendance=0.5), 0.1875),
+        "random field": (Game(Mechanism((0.7, 0.3, 0, 0), (1,) * 4), attendance=field("2:4")), 0.321111),
+        "reserve": (Game(Mechanism((1, 0, 0), (1, 1, 1), reserve=0.1)), 0.530376),
+        "fee": (Game(Mechanism((1, 0, 0), (1, 1, 1), fee=0.125)), 11 / 32),
+    }[name]  # fmt: skip
+
+
+CASES = ("Stein 2002", "Amann & Leininger 1996", "Lazear & Rosen 1981", "absence", "random field", "reserve", "fee")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_fictitious_play_finds_what_theory_says(name):
+    game, revenue = contest(name)
+    found = learn(game, FictitiousPlay(iterations=2000, auctions=5000), rounds=1)
+    assert found.revenue[0, 0] == pytest.approx(revenue, rel=0.012)
+    assert found.realised_revenue[0, 0] == pytest.approx(found.revenue[0, 0], rel=0.05)
+
+
+@pytest.mark.parametrize("name", ["Stein 2002", "Amann & Leininger 1996", "reserve"])
+def test_the_solver_solves_games_of_several_groups(name):
+    game, revenue = contest(name)
+    found = learn(game, InteriorPoint(auctions=100), rounds=1)
+    assert found.exploitability[0, 0] < 1e-8
+    assert found.revenue[0, 0] == pytest.approx(revenue, rel=0.01)
+
+
+def test_the_solver_finds_what_fictitious_play_does_not_where_values_are_known():
+    """Hillman & Riley 1989: only the two strongest bid, and bring v2/2 + v2²/(2 v1)."""
+    game = Game(Mechanism((1, 0, 0), (1, 1, 1)), [(Bidder(Common(v)), 1) for v in (1, 0.8, 0.5)], bid_levels=101)
+    found = learn(game, InteriorPoint(auctions=100), rounds=1)
+    assert found.exploitability[0, 0] < 1e-8
+    assert found.revenue[0, 0] == pytest.approx(0.72, rel=0.02)
+
+
+@pytest.mark.parametrize(("learner", "off"), [(RegretMatching, 0.01), (MultiplicativeWeights, 0.04), (LogitPlay, 0.04)])
+def test_other_learners_settle_with_luck(learner, off):
+    """The last two still hedge after so few iterations, and so bid a little more."""
+    game, revenue = contest("Stein 2002")
+    found = learn(game, learner(iterations=600, auctions=100), rounds=1)
+    assert found.revenue[0, 0] == pytest.approx(revenue, rel=off)
+
+
+def test_epsilon_greedy_bidders_play_every_contest():
+    """Two strong bidders and a weak one who may stay out: the greedy profile's revenue is near what was realised."""
+    game = Game(
+        Mechanism((0.7, 0.3, 0), (1, 1, 1), success=Tullock(1), fee=0.02),
+        [(Bidder(Private(Uniform(), 5)), 2), (Bidder(Private(Uniform(0, 0.5), 5), presence=0.9), 1)],
+        bid_levels=8,
+    )
+    found = learn(game, EpsilonGreedy(iterations=60_000, exploration=12_000, halving=2000, tail=20_000), rounds=1)
+    assert found.strategy.shape == (1, 1, 3, 5, 8)
+    assert found.realised_revenue[0, 0] == pytest.approx(found.revenue[0, 0], rel=0.15)
+    assert found.relative_exploitability[0, 0] < 0.1
+
+
+def test_every_loser_who_ties_for_second_pays_in_sampled_auctions_too():
+    game = SMALL["seconds pay"]
+    strategy = mixtures(game, 3)
+    played = play(game, strategy, 100_000, 1)
+    assert abs(played.revenue.mean() - evaluate(game, strategy).revenue) < 4 * played.revenue.std() / math.sqrt(100_000)

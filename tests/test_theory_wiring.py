@@ -338,3 +338,30 @@ def test_studies_have_theory_beside_them(setting):
     space = DesignSpace("prizes", 3)
     assert solved(setting.game(space.mechanism([0.8, 0.2, 0]))).revenue > 0
     assert best_in_theory(space, setting) is None
+
+
+def test_the_command():
+    """Groups, luck and fees from the command line; the numbers of theory.md."""
+    import json
+
+    from typer.testing import CliRunner
+
+    from allpay.cli import app
+
+    def told(*args):
+        done = CliRunner().invoke(app, ["equilibrium", "--weights", *args])
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    kinds = ("--group", "1: uniform(0,1)", "--group", "1: power(2)")
+    assert "0.406544" in told("1,0", *kinds)
+    assert "group 2, 1 bidder" in told("1,0", *kinds)
+    found = json.loads(told("1,0", *kinds, "--json"))
+    assert found["groups"][1]["mean_bid"] == pytest.approx(0.216166, abs=SIX)
+    assert found["groups"][0]["bid"][-1] == pytest.approx(0.567668, abs=SIX)
+    assert found["bid"][0] is None
+    assert "fees         0.187500" in told("1,0,0", "--fee", "0.125")
+    assert "0.177778" in told("1,0,0", "--luck", "tullock(0.8)", "--values", "common")
+    none = json.loads(told("1,0,0", "--luck", "tullock(0.8)", "--json"))
+    assert none["groups"] is None
+    assert "all know each other's values" in none["reason"]

@@ -457,6 +457,23 @@ Groups = tuple[tuple[Bidder, int], ...]
 """Bidders who differ: each kind, and how many there are of it."""
 
 
+def kinds_of_values(values: Any) -> "tuple[Private | Common, ...]":
+    """The values of each kind of bidder; of one kind where all are alike."""
+    return tuple(bidder.values for bidder, _ in values) if isinstance(values, tuple) else (values,)
+
+
+def levels_of(values: Any) -> int:
+    """How many values a bidder can have on the grid: the most that a kind of bidder has."""
+    return max(kind.levels if isinstance(kind, Private) else 1 for kind in kinds_of_values(values))
+
+
+def with_levels(values: Any, change: Callable[[int], int]) -> Any:
+    """The same values on other grids: private ones with a changed number of levels."""
+    if isinstance(values, tuple):
+        return tuple((replace(bidder, values=with_levels(bidder.values, change)), n) for bidder, n in values)
+    return replace(values, levels=change(values.levels)) if isinstance(values, Private) else values
+
+
 def groups_of(given: Sequence[Any]) -> Groups:
     """Kinds of bidders with their numbers, checked.
 
@@ -656,12 +673,17 @@ class Game(Stateful):
     @property
     def value_levels(self) -> int:
         """V, how many values a bidder can have on the grid: the most that a group has."""
-        return max(b.values.levels if isinstance(b.values, Private) else 1 for b, _ in self.groups)
+        return levels_of(self.values)
 
     @property
     def highest_value(self) -> float:
         """The highest value that anybody can have."""
-        return max(bidder.values.highest for bidder, _ in self.groups)
+        return max(kind.highest for kind in kinds_of_values(self.values))
+
+    @property
+    def exact_values(self) -> bool:
+        """Whether the values of the grid are all that there are."""
+        return all(kind.exact for kind in kinds_of_values(self.values))
 
     @cached_property
     def value_grids(self) -> Array:
@@ -805,9 +827,13 @@ class Setting:
     ties: str = TIES[0]
 
     def __post_init__(self) -> None:
-        if not isinstance(self.values, (Private, Common)):
-            raise AllpayError(f"values must be Private(…) or Common(…): got {short(self.values)}")
         plain_fields(self, **WORDS)
+        if isinstance(self.values, (list, tuple)):
+            object.__setattr__(self, "values", groups_of(self.values))
+        for name in ("reserve", "fee"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise AllpayError(f"the {name} must be at least 0 and finite: got {getattr(self, name):g}")
+        one_of("way to settle ties", self.ties, TIES)
 
     def game(self, mechanism: Mechanism) -> Game:
         """This setting under a mechanism, of which prizes and payments are kept."""

@@ -72,7 +72,7 @@ class Mechanism:
             if p > 1:
                 raise AllpayError(f"payments must lie in [0, 1]: got {p:g} at position {k}")
         if isinstance(self.success, type) or not callable(getattr(self.success, "sums", None)):
-            raise AllpayError(f"success must be a rule such as Highest() or Tullock(1): got {str(self.success)[:60]!r}")
+            raise AllpayError(f"success must be a rule such as Highest() or Tullock(1): got {short(self.success)}")
         for name in ("reserve", "fee"):
             (number,) = _as_numbers(f"the {name}", (getattr(self, name),))
             if not (math.isfinite(number) and number >= 0):

@@ -15,7 +15,7 @@ from allpay.devices import check_devices
 from allpay.errors import AllpayError
 from allpay.evidence import Evidence
 from allpay.frozen import ByValue
-from allpay.game import Array, Game, Private, Setting
+from allpay.game import Array, Game, Setting, with_levels
 from allpay.learners import run_seeds
 from allpay.learners.base import outcome_from
 from allpay.optimum import Optimum, find_optimum, highest
@@ -340,9 +340,7 @@ def coarseness(
     off = abs(revenue - exact.revenue) / exact.revenue if exact.revenue > 0 else 0.0
     if off > FAR_OFF:
         kinds, remedy = (
-            ("bids", "--bid-levels")
-            if all(b.values.exact for b, _ in game.groups)
-            else ("bids and values", "--bid-levels and --value-levels")
+            ("bids", "--bid-levels") if game.exact_values else ("bids and values", "--bid-levels and --value-levels")
         )
         text = f"Revenue is {off:.0%} off the closed form, which is for continuous {kinds}"
         if settled < 1:
@@ -361,15 +359,8 @@ def on_finer_grid(study: Study) -> Study:
     """The same study with steps of bids and values half as wide."""
     setting = study.setting
     assert setting is not None
-    values = setting.values
-    return replace(
-        study,
-        setting=replace(
-            setting,
-            bid_levels=2 * setting.bid_levels - 1,
-            values=replace(values, levels=2 * values.levels) if isinstance(values, Private) else values,
-        ),
-    )
+    finer = with_levels(setting.values, lambda levels: 2 * levels)
+    return replace(study, setting=replace(setting, bid_levels=2 * setting.bid_levels - 1, values=finer))
 
 
 def grid_resolution(sweep: Sweep) -> float:

@@ -2,7 +2,7 @@
 
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -14,6 +14,7 @@ from allpay.cli.options import (
     LEARNING,
     STUDY,
     AsJson,
+    Attendance,
     Bidders,
     BidLevels,
     Bids,
@@ -21,17 +22,21 @@ from allpay.cli.options import (
     CostPower,
     DistributionText,
     Exploration,
+    Fee,
     FirstAtLeast,
     FirstAtMost,
+    GroupTexts,
     Iterations,
     LastAtLeast,
     LearnerName,
+    Luck,
     MaxBid,
     Objective,
     Out,
     Overbidding,
     Precision,
     Prizes,
+    Reserve,
     RiskAversion,
     Rounds,
     Rule,
@@ -40,6 +45,7 @@ from allpay.cli.options import (
     Scheduler,
     Seed,
     Strategy,
+    Ties,
     Tolerance,
     Trust,
     ValueLevels,
@@ -53,8 +59,8 @@ from allpay.errors import AllpayError, one_of, printable
 from allpay.files import in_shell
 
 if TYPE_CHECKING:
+    from allpay.game import Setting
     from allpay.mechanism import Mechanism
-    from allpay.study.file import GameSection
 
 app = typer.Typer(
     name="allpay",
@@ -68,6 +74,7 @@ app = typer.Typer(
 
 OF_THEORY = {
     *("rule", "bidders", "values", "distribution", "max_bid", "overbidding", "cost_power", "risk_aversion"),
+    *("group", "luck", "attendance", "reserve", "fee", "ties"),
     *("prizes", "box", "first_at_most", "first_at_least", "last_at_least", "objective", "method", "as_json"),
 }
 """The options of `design` that the exact optimum depends on, and what prints it."""
@@ -107,6 +114,12 @@ def simulate(
     overbidding: Overbidding = None,
     cost_power: CostPower = 1.0,
     risk_aversion: RiskAversion = 0.0,
+    group: GroupTexts = None,
+    luck: Luck = "none",
+    attendance: Attendance = 1.0,
+    reserve: Reserve = 0.0,
+    fee: Fee = 0.0,
+    ties: Ties = "random",
     rounds: Rounds = 10,
     iterations: Iterations = None,
     exploration: Exploration = None,
@@ -117,16 +130,14 @@ def simulate(
     as_json: AsJson = False,
 ) -> None:
     """Let bidders learn under one design, and say what it brings."""
+    asked = dict(locals())
     from allpay.learners import learner as named
     from allpay.study import DesignSpace, Study
 
-    rules = mechanism_of(rule, weights, bidders)
     bidding = named(learner, iterations=iterations, exploration=exploration, bids=bids, tolerance=tolerance)
-    section = game_section(
-        values, distribution, value_levels, bid_levels, max_bid, overbidding, cost_power, risk_aversion
-    )
+    setting, n = contest_of(asked, bidding.setting)
+    rules = mechanism_of(rule, weights, n)
     design = rules.prizes if rule == "prizes" else rules.payments
-    setting = section.setting(bidding.setting)
     setting.game(rules)  # what the options get wrong is said before anything is computed or written
     space = DesignSpace(rule, rules.bidders)
     simulate_study(Study(space, bidding, setting, rounds=rounds, seed=seed, given=(design,)), out, as_json)
@@ -146,6 +157,12 @@ def design(
     overbidding: Overbidding = None,
     cost_power: CostPower = 1.0,
     risk_aversion: RiskAversion = 0.0,
+    group: GroupTexts = None,
+    luck: Luck = "none",
+    attendance: Attendance = 1.0,
+    reserve: Reserve = 0.0,
+    fee: Fee = 0.0,
+    ties: Ties = "random",
     prizes: Prizes = None,
     box: Box = False,
     first_at_most: FirstAtMost = None,
@@ -175,16 +192,15 @@ def design(
     as_json: AsJson = False,
 ) -> None:
     """Find the best design: sample designs, let bidders learn, fit a network, ascend it, check the answer."""
+    asked = dict(locals())
     from allpay.learners import learner as named
     from allpay.study import DesignSpace, Study
 
-    n = 3 if bidders is None else bidders
+    bidding = named(learner, iterations=iterations, exploration=exploration, bids=bids, tolerance=tolerance)
+    setting, given = contest_of(asked, bidding.setting)
+    n = 3 if given is None else given
     if prizes is not None and prizes > n >= 2:
         raise AllpayError(f"--prizes {prizes} needs --bidders {prizes} or more: got {n}")
-    bidding = named(learner, iterations=iterations, exploration=exploration, bids=bids, tolerance=tolerance)
-    section = game_section(
-        values, distribution, value_levels, bid_levels, max_bid, overbidding, cost_power, risk_aversion
-    )
     study = Study(
         DesignSpace(
             rule,
@@ -196,7 +212,7 @@ def design(
             last_at_least,
         ),
         bidding,
-        section.setting(bidding.setting),
+        setting,
         samples=samples,
         rounds=rounds,
         objective=objective,
@@ -388,29 +404,36 @@ def equilibrium(
     ] = True,
     cost_power: CostPower = 1.0,
     risk_aversion: RiskAversion = 0.0,
+    group: GroupTexts = None,
+    luck: Luck = "none",
+    attendance: Attendance = 1.0,
+    reserve: Reserve = 0.0,
+    fee: Fee = 0.0,
+    ties: Ties = "random",
     plot: Annotated[
         Path | None, typer.Option(help="draw bids and their density into this file (.png, .pdf, .svg)")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """The symmetric equilibrium of one design on continuous bids, by theory."""
+    """The equilibrium of one design on continuous bids, by theory."""
+    asked = {**locals(), "overbidding": None if overbidding else False}  # the default says nothing, also beside groups
     from allpay.game import Setting
     from allpay.report.curves import bids_in_words, draw_equilibrium
     from allpay.report.words import significant
     from allpay.theory import equilibrium as solve
     from allpay.theory import why_no_equilibrium
 
-    section = game_section(values, distribution, None, None, max_bid, overbidding, cost_power, risk_aversion)
-    game = section.setting(Setting()).game(mechanism_of(rule, weights, bidders))
+    setting, n = contest_of(asked, Setting())
+    game = setting.game(mechanism_of(rule, weights, n))
     found = solve(game)
     reason = why_no_equilibrium(game) if found is None else None
     if found is not None and plot is not None:
         typer.echo(f"allpay: wrote {draw_equilibrium(game, found, plot)}", err=True)
     if as_json:
-        names = ("revenue", "highest_bid", "payoff", "pooled_from", "quantile", "bid")
-        print_json(
-            {**{name: None if found is None else plain(getattr(found, name)) for name in names}, "reason": reason}
-        )
+        names = ("revenue", "highest_bid", "payoff", "pooled_from", "fees", "quantile", "bid")
+        told = {name: None if found is None else plain(getattr(found, name)) for name in names}
+        groups = None if found is None else [play.values(found.quantile) for play in found.groups]
+        print_json({**told, "groups": plain(groups), "reason": reason})
         return
     if found is None:
         typer.echo(f"No closed form for this design: {reason}")
@@ -452,13 +475,14 @@ def reproduce(
     from allpay.learners import learner as named
     from allpay.mechanism import RULES
     from allpay.study import DesignSpace, Study
+    from allpay.study.file import GameSection
 
     asked = [name.strip() for name in learners.split(",")]
     names = [name for asking in asked for name in (EXPERIMENT if asking == "all" else (asking,))]
     bidding = {name: named(name) for name in names}
     if len({bidders.name for bidders in bidding.values()}) < len(bidding):
         raise AllpayError(f"learners side by side must have names of their own: got {learners}; change the name of one")
-    section = game_section(values, None, None, None, None, None, 1.0, 0.0)
+    section = GameSection(values=values)
     studies = {
         f"{rule}/{name.replace(':', '.')}": Study(
             DesignSpace(rule), bidders, section.setting(bidders.setting), samples, rounds, seed=seed
@@ -526,26 +550,38 @@ def parse_weights(text: str) -> list[float]:
     return numbers
 
 
-def game_section(
-    values: str,
-    distribution: str | None,
-    value_levels: int | None,
-    bid_levels: int | None,
-    max_bid: float | None,
-    overbidding: bool | None,
-    cost_power: float,
-    risk_aversion: float,
-) -> "GameSection":
-    """The options that say who bids for what, as the section `[game]` of a study file."""
-    from allpay.study.file import GameSection
+def contest_of(asked: "Mapping[str, Any]", usual: "Setting") -> "tuple[Setting, int | None]":
+    """Who bids for what, and how many, from the options of a command by their names; those of `GameSection` that it has.
 
-    return GameSection(
-        values=values,
-        distribution=distribution,
-        value_levels=value_levels,
-        bid_levels=bid_levels,
-        max_bid=max_bid,
-        overbidding=overbidding,
-        cost_power=cost_power,
-        risk_aversion=risk_aversion,
-    )
+    Raises:
+        AllpayError: if they contradict each other, or one cannot be read.
+    """
+    from allpay.study.file import GameSection, bidders_in
+    from allpay.study.file import group as group_of
+
+    given = {name: asked[name] for name in GameSection.model_fields if name in asked}
+    number: int | None = None
+    text = asked["bidders"]
+    if text is not None:
+        try:
+            number = int(text) if len(text) <= 20 else None
+        except ValueError:
+            number = None
+        if number is None:
+            if given["attendance"] != 1:
+                raise AllpayError("--attendance has no effect beside a random number of bidders: leave one of them out")
+            given["attendance"] = _field_text(text)
+    setting = GameSection(**given).setting(usual, [group_of(text) for text in asked["group"] or ()])
+    least = bidders_in(setting, number, 0)
+    return setting, least or None
+
+
+def _field_text(text: str) -> str:
+    """A text that names a field, if it does."""
+    from allpay.attendance import field
+
+    try:
+        field(text)
+    except AllpayError as error:
+        raise AllpayError(f"--bidders must be a whole number or a field: {error}") from None
+    return text

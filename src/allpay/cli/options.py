@@ -27,8 +27,48 @@ LearnerName = Annotated[
     ),
 ]
 Bidders = Annotated[
-    int | None,
-    typer.Option(help="how many bid; 3, or as many as weights are given if these are more", rich_help_panel=GAME),
+    str | None,
+    typer.Option(
+        help="how many bid; or how many may turn up, whom bidders cannot count: 40:120 (each number as likely), poisson(80), "
+        "binomial(100,0.8)",
+        show_default="3, or as many as weights or groups say",
+        rich_help_panel=GAME,
+    ),
+]
+GroupTexts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--group",
+        help="bidders who differ, an option for each kind: '2: uniform(0,1)', '8: uniform(0,0.5), cost 2'; also common(0.5), "
+        "scale, averse, losses, cap, head-start, handicap, presence, no-overbidding",
+        show_default=False,
+        rich_help_panel=GAME,
+    ),
+]
+Luck = Annotated[
+    str,
+    typer.Option(
+        help="who beats whom: none, the highest bid; tullock(r), chances in proportion to bid^r; or noise on bids: "
+        "normal(0.2), logistic, gumbel, uniform, exponential, pareto(scale,power); normal(0.2,log) on their logarithm",
+        rich_help_panel=GAME,
+    ),
+]
+Attendance = Annotated[
+    float,
+    typer.Option(help="the chance of each bidder to turn up; bidders know it, not who comes", rich_help_panel=GAME),
+]
+Reserve = Annotated[
+    float, typer.Option(help="a bid below it does not count; a bidder may stay out", rich_help_panel=GAME)
+]
+Fee = Annotated[
+    float, typer.Option(help="what everybody pays whose bid counts; a bidder may stay out", rich_help_panel=GAME)
+]
+Ties = Annotated[
+    str,
+    typer.Option(
+        help="random, or seconds-pay: every loser who ties for the second place pays what the second pays",
+        rich_help_panel=GAME,
+    ),
 ]
 Values = Annotated[str, typer.Option(help="private or common values", rich_help_panel=GAME)]
 DistributionText = Annotated[

@@ -42,6 +42,7 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
             from allpay.learners import run_seeds
             from allpay.pipeline import Estimate, coarseness, on_finer_grid
             from allpay.progress import listening
+            from allpay.report.groups import by_group
             from allpay.report.rounds import draw_rounds
             from allpay.study.store import RESULT, open_store
             from allpay.study.sweep import learn_one
@@ -91,6 +92,8 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
                 "seed": study.seed,
                 "seconds": seconds,
             }
+            kinds = by_group(outcome)
+            values |= {"groups": kinds.groups, "fees": kinds.fees, "prizes_paid": kinds.prizes}
             told = simulated_in_words(study, outcome, estimates, exact, note, seconds)
             if out is not None and store is not None:
                 held = {"versions": versions(), "results": [{**values, "specification": specification}]}
@@ -129,7 +132,8 @@ def simulated_in_words(
     """What one design brings, for people: a table of the rounds, and sentences; it is printed on the console given."""
     from rich.table import Table
 
-    from allpay.game import Private
+    from allpay.report.groups import by_group
+    from allpay.report.summary import bidders_in_words, contest_in_words
     from allpay.report.words import significant
     from allpay.simplex import shown
     from allpay.theory import equilibrium_or_reason
@@ -155,14 +159,20 @@ def simulated_in_words(
     table.add_row("± s.e.", *("–" if study.rounds == 1 else significant(estimates[n].stderr, 2) for n in names))
     if exact is not None:
         table.add_row("theory", significant(exact.revenue), "", significant(exact.highest_bid), "0")
-    kind = "private" if isinstance(game.values, Private) else "common"
-    played = f"{study.space.rule} {shown(study.designs[0].tolist(), 4)}, {game.bidders} bidders, {kind} values"
+    kinds = by_group(outcome)
+    played = (
+        f"{study.space.rule} {shown(study.designs[0].tolist(), 4)}, {game.bidders} bidders, {bidders_in_words(game)}"
+    )
 
     def told(console: "Console") -> None:
         bids = f"{game.bid_levels} bids up to {game.top_bid:.4g}"
         console.print(f"{played}, {bids}, {study.learner.name}, {seconds:.1f} s\n")
         console.print(table)
-        console.print(f"\n{outcome.sentence}", soft_wrap=True)
+        if game.parts:
+            console.print()
+            console.print(kinds.table())
+        console.print(f"\n{' '.join([*contest_in_words(game), *kinds.sentences(game)])}", soft_wrap=True)
+        console.print(outcome.sentence, soft_wrap=True)
         if note:
             console.print(note, soft_wrap=True)
         if exact is None:

@@ -537,16 +537,19 @@ def check_count(what: str, given: int, least: int = 1, most: int = MOST_ITERATIO
         raise AllpayError(f"{what} must be at most {most:,}: got {short(given)}; give fewer")
 
 
-def check_number(what: str, given: float, least: float, most: float, why: str = "") -> None:
-    """Raise AllpayError unless it is a number between these bounds, both included."""
+def check_number(what: str, given: float, least: float, most: float, why: str = "", low: str = "be above 0") -> None:
+    """Raise AllpayError unless it is a number between these bounds, both included; `low` says what one below them must do."""
     given = real(what, given)
-    if not least <= given <= most:
+    if not least <= given < math.inf:
+        raise AllpayError(f"{what} must {low}: got {given:g}")
+    if given > most:
         raise AllpayError(f"{what} must be from {least:g} to {most:g}: got {short(given)}{f'; {why}' if why else ''}")
 
 
 def check_power(what: str, given: float) -> None:
     """Raise AllpayError unless a power of the number of an iteration can be summed over a run."""
-    check_number(what, given, 0, MOST_POWER, "sums of higher powers of the iterations overflow")
+    why = "sums of higher powers of the iterations overflow"
+    check_number(what, given, 0, MOST_POWER, why, low="be at least 0 and finite")
 
 
 def check_tolerance(given: float | None) -> None:
@@ -554,7 +557,9 @@ def check_tolerance(given: float | None) -> None:
     if given is None:
         return
     given = real("tolerance", given)
-    if not 0 < given < 1:
+    if not given > 0:
+        raise AllpayError(f"tolerance must be above 0: got {given:g}")
+    if given >= 1:
         raise AllpayError(f"tolerance must be above 0 and below 1, a part of the top prize: got {short(given)}")
 
 

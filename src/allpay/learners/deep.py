@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from allpay import progress
+from allpay.errors import AllpayError
 from allpay.game import Array, Game, check_simple
 from allpay.learners.base import CHECKPOINTS, Seeds, check_batch, check_count, check_number, check_tolerance
 from allpay.learners.checkpoint import Arrays, Checkpoint, identity
@@ -248,7 +249,9 @@ def check(learner: DeepLearner, *more: str) -> None:
 def check_unit(learner: DeepLearner, *names: str) -> None:
     """Raise AllpayError if one of these is not a share."""
     for name in names:
-        check_number(name, getattr(learner, name), 0, 1)
+        share = getattr(learner, name)
+        if not 0 <= share <= 1:
+            raise AllpayError(f"{name} must lie in [0, 1]: got {share:g}")
 
 
 def check_decay(learner: DeepLearner, name: str) -> None:

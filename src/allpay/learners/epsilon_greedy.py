@@ -66,6 +66,8 @@ class EpsilonGreedy:
     def __post_init__(self) -> None:
         plain_fields(self)
         check_count("iterations", self.iterations)
+        if self.exploration < 0:
+            raise AllpayError(f"exploration must not be negative: got {self.exploration}")
         check_count("exploration", self.exploration, least=0)
         if self.exploration >= self.iterations:
             raise AllpayError(

@@ -55,9 +55,9 @@ class LogitPlay:
 
     def __post_init__(self) -> None:
         check_self_play(self)
-        check_number("temperature", self.temperature, 1e-9, 1e9)
+        check_number("temperature", self.temperature, 1e-9, 1e9, low="be above 0 and finite")
         check_power("weighting", self.weighting)
-        check_number("cooling", self.cooling, 0, 10)
+        check_number("cooling", self.cooling, 0, 10, low="be at least 0 and finite")
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
         def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: Goal, history: Array) -> int:

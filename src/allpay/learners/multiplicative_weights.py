@@ -56,7 +56,7 @@ class MultiplicativeWeights:
 
     def __post_init__(self) -> None:
         check_self_play(self)
-        check_number("step", self.step, 1e-9, 1e9)
+        check_number("step", self.step, 1e-9, 1e9, low="be above 0 and finite")
         check_power("averaging", self.averaging)
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:

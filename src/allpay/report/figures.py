@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from allpay.errors import AllpayError
-from allpay.game import Array
+from allpay.game import Array, kinds_of_values
 from allpay.outcome import Verdict
 from allpay.report.style import drawing, save
 from allpay.report.summary import (
@@ -446,7 +446,7 @@ def _axis(result: "Result") -> str:
     """What is on the axis of the objective, with its unit."""
     what = result.sweep.study.objective.replace("-", " ")
     setting = setting_of(result)
-    highest = setting.values.highest
+    highest = max(kind.highest for kind in kinds_of_values(setting.values))
     if setting.cost_power != 1:  # a bid is no amount of value: its cost is
         return f"{what}\n(of bids b that cost b^{setting.cost_power:g}; highest value {highest:g})"
     return f"{what}\n(in units of the highest value)" if highest == 1 else f"{what}\n(highest value {highest:g})"

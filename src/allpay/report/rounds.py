@@ -48,43 +48,29 @@ def draw_rounds(outcome: Outcome, exact: Equilibrium | None, path: Path) -> tupl
 
 def _draw_bids(axes: "Axes", outcome: Outcome, exact: Equilibrium | None) -> None:
     """The mean bid of each value, a line per round and bidder; of one value, how its bids are distributed."""
-    game, strategies = outcome.games[0], outcome.strategy[0].reshape(-1, *outcome.strategy.shape[-2:])
-    if len(game.groups) > 1:
-        _draw_groups(axes, outcome, exact)
-        return
-    values, bids = game.value_grid, game.bid_grid
-    quantiles = (np.arange(len(values)) + 0.5) / len(values)
-    if len(values) > 1:
-        axes.plot(values, (strategies @ bids).T, color="0.6", lw=0.7)
-        if exact is not None:
-            axes.plot(values, exact.bid_at(quantiles), color="black", ls="--", label="equilibrium")
-        axes.set(xlabel="value", ylabel="mean bid", title="What bidders bid, a line per round")
-    else:
-        axes.plot(bids, np.cumsum(strategies[:, 0], axis=1).T, color="0.6", lw=0.7)
-        if exact is not None:
-            q = np.linspace(0, 1, 501)
-            axes.plot(exact.bid_at(q), q, color="black", ls="--", label="equilibrium")
-        axes.set(xlabel="bid", ylabel="share of bids up to it", title="What bidders bid, a line per round")
-    if exact is not None:
-        axes.legend(loc="upper left")
-
-
-def _draw_groups(axes: "Axes", outcome: Outcome, exact: Equilibrium | None) -> None:
-    """How the bids of each group are distributed, a line per round and bidder or group."""
-    game = outcome.games[0]
-    strategies = outcome.strategy[0]  # [rounds, bidders or groups, values, bids]
-    rows = strategies.shape[1]
-    of_row = np.arange(rows) if rows == len(game.groups) else np.repeat(np.arange(len(game.groups)), game.counts)
+    game, profiles = outcome.games[0], outcome.strategy[0]
+    bids, kinds = game.bid_grid, len(game.groups)
+    owner = np.arange(kinds) if profiles.shape[1] == kinds else np.repeat(np.arange(kinds), game.counts)
+    colours = ["0.6"] if kinds == 1 else [f"C{i}" for i in range(kinds)]
+    several = game.value_levels > 1
+    for i in range(kinds):
+        own = profiles[:, owner == i].reshape(-1, *profiles.shape[-2:])
+        for k, strategy in enumerate(own):
+            label = f"group {i + 1}" if kinds > 1 and k == 0 else None
+            if several:
+                axes.plot(game.value_grids[i], strategy @ bids, color=colours[i], lw=0.7, label=label)
+            else:
+                axes.plot(bids, np.cumsum(strategy[0]), color=colours[i], lw=0.7, label=label)
+    quantiles = (np.arange(game.value_levels) + 0.5) / game.value_levels
     q = np.linspace(0, 1, 501)
-    for group in range(len(game.groups)):
-        mass = strategies[:, of_row == group].mean(axis=2).reshape(-1, len(game.bid_grid))
-        lines = axes.plot(game.bid_grid, np.cumsum(mass, axis=1).T, color=f"C{group}", lw=0.7)
-        lines[0].set_label(f"group {group + 1}")
-        if exact is not None:
-            name = "equilibrium" if group == 0 else None
-            axes.plot(exact.groups[group].bid_at(q), q, color="black", ls="--", label=name)
-    axes.set(xlabel="bid", ylabel="share of bids up to it", title="What bidders bid, a line per round")
-    axes.legend(loc="lower right")
+    for i, play in enumerate(() if exact is None else exact.groups):
+        label = "equilibrium" if i == 0 else None
+        along = (game.value_grids[i], play.bid_at(quantiles)) if several else (play.bid_at(q), q)
+        axes.plot(*along, color="black", ls="--", label=label)
+    labels = ("value", "mean bid") if several else ("bid", "share of bids up to it")
+    axes.set(xlabel=labels[0], ylabel=labels[1], title="What bidders bid, a line per round")
+    if exact is not None or kinds > 1:
+        axes.legend(loc="upper left")
 
 
 def _draw_history(axes: "Axes", outcome: Outcome) -> None:

@@ -5,15 +5,33 @@ Plain text of at most 100 columns. Everything said is computed from a `Result`; 
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from textwrap import fill
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from allpay.attendance import Field
 from allpay.errors import AllpayError
-from allpay.game import Array, Beta, Common, Discrete, Distribution, Game, Lognormal, Power, Private, Setting, Uniform
+from allpay.game import (
+    Array,
+    Beta,
+    Bidder,
+    Common,
+    Discrete,
+    Distribution,
+    Game,
+    Lognormal,
+    Power,
+    Private,
+    Setting,
+    Uniform,
+    kinds_of_values,
+    levels_of,
+    with_levels,
+)
+from allpay.mechanism import Mechanism
 from allpay.optimum import FLAT, in_words, share_in_words
 from allpay.outcome import Verdict
 from allpay.report.words import significant, with_error
@@ -93,7 +111,8 @@ def games_in_words(results: "Sequence[Result]") -> list[str]:
     lines: dict[str, None] = {}
     for result in results:
         study, setting = result.sweep.study, setting_of(result)
-        values = f"{setting.values.levels} values" if isinstance(setting.values, Private) else "one value for all"
+        levels = levels_of(setting.values)
+        values = f"{levels} values" if levels > 1 else "one value for all"
         limits = _limits(setting) or "bids above the value allowed"
         lines[f"{study.learner.name}: {values}, {setting.bid_levels} bids, {limits}"] = None
     return list(lines)
@@ -119,8 +138,7 @@ def without_limits(result: "Result", grid: bool = True) -> Setting:
     setting = replace(setting_of(result), max_bid=None, overbidding=True)
     if grid:
         return setting
-    values = setting.values
-    return replace(setting, bid_levels=2, values=replace(values, levels=1) if isinstance(values, Private) else values)
+    return replace(setting, bid_levels=3, values=with_levels(setting.values, lambda levels: 1))
 
 
 class Curves(NamedTuple):
@@ -165,15 +183,61 @@ def setting_in_words(result: "Result") -> str:
 
 def bidders_in_words(setting: Setting | Game) -> str:
     """The same of a setting or a game."""
-    if isinstance(setting.values, Common):
-        words = "common values" if setting.values.value == 1 else f"a common value of {setting.values.value:g}"
-    else:
-        words = f"private values, {_distribution_in_words(setting.values.distribution)}"
+    if isinstance(setting.values, tuple):
+        return "; ".join(f"{count} with {_bidder_in_words(bidder)}" for bidder, count in setting.values)
+    words = _values_in_words(setting.values)
     if setting.cost_power != 1:
         words += f", cost b{RAISED.get(setting.cost_power, f'^{setting.cost_power:g}')}"
     if setting.risk_aversion != 0:
         words += f", risk aversion {setting.risk_aversion:g}"
     return words
+
+
+def _values_in_words(values: Private | Common) -> str:
+    if isinstance(values, Common):
+        return "common values" if values.value == 1 else f"a common value of {values.value:g}"
+    return f"private values, {_distribution_in_words(values.distribution)}"
+
+
+def _bidder_in_words(bidder: Bidder) -> str:
+    """What sets a kind of bidder apart: its values, and what differs from the plain ones."""
+    words = [_values_in_words(bidder.values)]
+    for name in ("cost", "utility", "max_bid", "overbidding", "head_start", "handicap", "presence"):
+        given, plain = getattr(bidder, name), getattr(PLAIN, name)
+        if given != plain:
+            words.append(f"{name.replace('_', ' ')} {_shown(given)}")
+    return ", ".join(words)
+
+
+def _shown(given: Any) -> str:
+    """A part of a bidder as people read it: the numbers of a dataclass by name, else the number."""
+    if is_dataclass(given) and not isinstance(given, type):
+        parts = [f"{f.name} {_shown(getattr(given, f.name))}" for f in fields(given)]
+        return f"({type(given).__name__}: {', '.join(parts)})"
+    return f"{given:g}" if isinstance(given, float) else str(given)
+
+
+PLAIN = Bidder()
+
+
+def contest_in_words(setting: Setting | Game) -> list[str]:
+    """How ranks are decided, who turns up, and what it takes to enter: a sentence each."""
+    rules = setting.mechanism if isinstance(setting, Game) else setting
+    luck = rules.success if isinstance(rules, Mechanism) else rules.luck
+    sentences = [f"Ranks are decided by {luck.words}."]
+    if rules.ties == "seconds-pay":
+        sentences.append("Every loser who ties for the second place pays what the second pays.")
+    if isinstance(setting.attendance, Field):
+        sentences.append(f"Who turns up is random: {setting.attendance.words}; bidders do not know how many are there.")
+    elif setting.attendance < 1:
+        sentences.append(
+            f"Each bidder turns up with a chance of {setting.attendance:g}, and does not know who else is there."
+        )
+    if rules.reserve > 0:
+        sentences.append(f"A bid below the reserve of {rules.reserve:g} does not count; a bidder may stay out.")
+    if rules.fee > 0:
+        sentences.append(f"Who bids pays a fee of {rules.fee:g}; a bidder may stay out.")
+    return sentences
 
 
 def _distribution_in_words(distribution: Distribution) -> str:
@@ -468,8 +532,8 @@ def _theory(result: "Result") -> str:
     sentences.extend(_about_limits(result))
     if best is not None and not study.learner.continuous:
         levels = f"{setting.bid_levels} bids" + (
-            f" and {setting.values.levels} values"
-            if isinstance(setting.values, Private) and not setting.values.exact
+            f" and {levels_of(setting.values)} values"
+            if not all(kind.exact for kind in kinds_of_values(setting.values))
             else ""
         )
         sentences.append(

@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from allpay.errors import AllpayError
-from allpay.game import Private, Setting
+from allpay.game import Setting, levels_of
 from allpay.study.received import Outline
 from allpay.study.study import Study
 
@@ -87,4 +87,4 @@ def seconds_per_run(study: Study) -> float:
 
 
 def _cells(setting: Setting) -> int:
-    return setting.bid_levels * (setting.values.levels if isinstance(setting.values, Private) else 1)
+    return setting.bid_levels * levels_of(setting.values)

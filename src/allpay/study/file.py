@@ -1,23 +1,40 @@
 """Studies as text: the TOML file that a user writes, and the specification that a study folder keeps. Both become a `Study`."""
 
 import dataclasses
+import re
 import sys
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from allpay.attendance import Field, field
 from allpay.errors import AllpayError, one_line, one_of, short, shortened
 from allpay.files import in_shell
-from allpay.game import Beta, Common, Discrete, Lognormal, Power, Private, Setting, Uniform, distribution
+from allpay.game import (
+    Beta,
+    Bidder,
+    Common,
+    Discrete,
+    Lognormal,
+    Power,
+    Private,
+    Setting,
+    Uniform,
+    distribution,
+    groups_of,
+    levels_of,
+)
 from allpay.learners import LEARNERS, kind_of, learner
 from allpay.learners.own import SEPARATOR
+from allpay.preferences import Cara, Crra, LossAverse, Neutral, PowerCost, Utility
 from allpay.study.identity import FUNCTION, TYPE, made_of
 from allpay.study.received import outline_of, parted
 from allpay.study.study import DesignSpace, Study
+from allpay.success import Highest, Noise, Tullock, success
 
 TEMPLATE = """\
 # A study for `allpay run`: which designs to try, who bids, and how bidders learn.
@@ -51,6 +68,19 @@ values = "private"           # private, or common: the prize is worth 1 to all
 # overbidding = true         # whether a bid may exceed the bidder's value
 # cost_power = 1.0           # a paid bid b costs its bidder b^cost_power
 # risk_aversion = 0.0        # constant absolute risk aversion
+# luck = "tullock(1)"        # who beats whom: none, tullock(r), or noise on bids: normal(0.2), gumbel, logistic, uniform,
+                             # exponential, pareto(scale,power); normal(0.2,log) on their logarithm
+# attendance = 0.8           # the chance of each bidder to turn up; or how many do: "40:120", "poisson(80)", …
+# reserve = 0.1              # a bid below it does not count
+# fee = 0.05                 # what everybody pays whose bid counts
+# ties = "random"            # or seconds-pay: every loser who ties for the second place pays what the second pays
+
+# Bidders who differ: a table for each kind, instead of values, cost and risk in [game].
+#   [[bidders]]
+#   count = 2
+#   values = "uniform(0,1)"  # or "common(0.5)"
+#   cost_power = 2.0         # also cost_scale, risk_aversion, relative_risk_aversion, wealth, loss_aversion, max_bid,
+#                            # overbidding, head_start, handicap, presence
 
 [learner]
 name = "fictitious-play"
@@ -127,13 +157,37 @@ class GameSection(_Section):
     overbidding: bool | None = None
     cost_power: float = 1.0
     risk_aversion: float = 0.0
+    luck: str = "none"
+    attendance: float | str = 1.0
+    reserve: float = 0.0
+    fee: float = 0.0
+    ties: str = "random"
 
-    def setting(self, usual: Setting) -> Setting:
+    def setting(self, usual: Setting, groups: "Sequence[BidderSection]" = ()) -> Setting:
         """A usual setting, with what is given here changed.
+
+        Args:
+            usual: the learner's.
+            groups: kinds of bidders, where they differ.
 
         Raises:
             AllpayError: if something given does not fit.
         """
+        contest: dict[str, Any] = {
+            "luck": success(self.luck),
+            "attendance": field(self.attendance) if isinstance(self.attendance, str) else self.attendance,
+            **{name: getattr(self, name) for name in ("reserve", "fee", "ties")},
+            **{name: getattr(self, name) for name in ("bid_levels", "max_bid") if getattr(self, name) is not None},
+        }
+        if groups:
+            for name in ("values", "distribution", "overbidding", "cost_power", "risk_aversion"):
+                if getattr(self, name) != type(self).model_fields[name].default:
+                    raise AllpayError(
+                        f"{name.replace('_', '-')} is said for each group of bidders who differ: leave it out beside them"
+                    )
+            levels = self.value_levels or levels_of(usual.values)
+            made = tuple(group.bidder(levels, usual.overbidding) for group in groups)
+            return replace(usual, values=made, overbidding=True, **contest)
         values: Private | Common = usual.values
         if one_of("kind of values", self.values, ("private", "common")) == "common":
             for name, given in (("distribution", self.distribution), ("value-levels", self.value_levels)):
@@ -149,18 +203,124 @@ class GameSection(_Section):
                 values = Private(drawn) if isinstance(drawn, Discrete) else Private(drawn, values.levels)
             if self.value_levels is not None:
                 values = replace(values, levels=self.value_levels)
-        changes: dict[str, Any] = {
-            "bid_levels": self.bid_levels,
-            "max_bid": self.max_bid,
-            "overbidding": self.overbidding,
-        }
-        return replace(
-            usual,
-            values=values,
-            cost_power=self.cost_power,
-            risk_aversion=self.risk_aversion,
-            **{key: value for key, value in changes.items() if value is not None},
+        if self.overbidding is not None:
+            contest["overbidding"] = self.overbidding
+        return replace(usual, values=values, cost_power=self.cost_power, risk_aversion=self.risk_aversion, **contest)
+
+
+class BidderSection(_Section):
+    """A table `[[bidders]]`: one kind of bidder, and how many there are of it."""
+
+    count: int
+    values: str = "uniform(0,1)"
+    cost_power: float = 1.0
+    cost_scale: float = 1.0
+    risk_aversion: float | None = None
+    relative_risk_aversion: float | None = None
+    wealth: float | None = None
+    loss_aversion: float | None = None
+    max_bid: float | None = None
+    overbidding: bool | None = None
+    head_start: float = 0.0
+    handicap: float = 1.0
+    presence: float = 1.0
+
+    def bidder(self, levels: int, overbidding: bool) -> tuple[Bidder, int]:
+        """The bidder, and how many there are.
+
+        Args:
+            levels: how many values it can have, where they are not a few points.
+            overbidding: whether it may bid more than its value, where that is not said.
+
+        Raises:
+            AllpayError: if a part of it does not fit.
+        """
+        made = Bidder(
+            self._values(levels),
+            PowerCost(self.cost_power, self.cost_scale),
+            self._utility(),
+            self.max_bid,
+            overbidding if self.overbidding is None else self.overbidding,
+            self.head_start,
+            self.handicap,
+            self.presence,
         )
+        return groups_of([(made, self.count)])[0]
+
+    def _values(self, levels: int) -> Private | Common:
+        match = re.fullmatch(r"\s*common\s*(?:\(([^()]*)\))?\s*", self.values.lower())
+        if match is None:
+            drawn = distribution(self.values)
+            return Private(drawn) if isinstance(drawn, Discrete) else Private(drawn, levels)
+        try:
+            return Common(float(match[1] or 1.0))
+        except ValueError as error:
+            if isinstance(error, AllpayError):
+                raise
+            raise AllpayError(f"cannot read the number of {short(self.values)}: write it as common(0.5)") from None
+
+    def _utility(self) -> Utility:
+        given = {
+            name: getattr(self, name)
+            for name in ("risk_aversion", "relative_risk_aversion", "loss_aversion")
+            if getattr(self, name)
+        }
+        if len(given) > 1:
+            raise AllpayError(
+                f"a bidder has one utility: got {' and '.join(given).replace('_', ' ')}; give one of them"
+            )
+        if self.wealth is not None and "relative_risk_aversion" not in given:
+            raise AllpayError("wealth has no effect without relative risk aversion: leave it out")
+        if self.risk_aversion:
+            return Cara(self.risk_aversion)
+        if self.relative_risk_aversion:
+            return Crra(self.relative_risk_aversion, 1.0 if self.wealth is None else self.wealth)
+        return LossAverse(self.loss_aversion) if self.loss_aversion else Neutral()
+
+
+WORDS_OF_GROUPS = {
+    "cost": "cost_power",
+    "scale": "cost_scale",
+    "averse": "risk_aversion",
+    "relative": "relative_risk_aversion",
+    "wealth": "wealth",
+    "losses": "loss_aversion",
+    "cap": "max_bid",
+    "head-start": "head_start",
+    "handicap": "handicap",
+    "presence": "presence",
+}
+"""What the parts of a group are called in one line of text, and in `BidderSection`."""
+
+
+def group(text: str) -> BidderSection:
+    """The kind of bidder that a line describes: `8: uniform(0,0.5), cost 2, presence 0.9`.
+
+    Raises:
+        AllpayError: if it cannot be read.
+
+    >>> group("8: uniform(0,0.5), cost 2").cost_power
+    2.0
+    """
+    count, colon, rest = text.partition(":")
+    if not (colon and count.strip().isdecimal() and len(count) < 12):
+        raise AllpayError(f"cannot read the group {short(text)}: write it as '8: uniform(0,0.5), cost 2'")
+    parts = [part.strip() for part in re.split(r",(?![^()]*\))", rest) if part.strip()]
+    found: dict[str, Any] = {"count": int(count)}
+    for part in parts:
+        name, _, number = part.partition(" ")
+        if part in ("no-overbidding", "overbidding"):
+            found["overbidding"] = part == "overbidding"
+        elif name in WORDS_OF_GROUPS:
+            try:
+                found[WORDS_OF_GROUPS[name]] = float(number)
+            except ValueError:
+                raise AllpayError(f"{name} of a group takes a number, as in '{name} 2': got {short(part)}") from None
+        elif "values" not in found:
+            found["values"] = part
+        else:
+            one_of("part of a group", name, [*WORDS_OF_GROUPS, "no-overbidding"])
+    return BidderSection(**found)
 
 
 class LearnerSection(BaseModel):
@@ -176,6 +336,7 @@ class StudyFile(_Section):
 
     study: StudySection = StudySection()
     game: GameSection = GameSection()
+    bidders: list[BidderSection] = []
     learner: LearnerSection = LearnerSection()
 
     def build(self, trust: bool = True) -> Study:
@@ -190,10 +351,12 @@ class StudyFile(_Section):
                 "give --trust if you know where the file is from"
             )
         bidding = learner(self.learner.name, **(self.learner.model_extra or {}))
+        setting = self.game.setting(bidding.setting, self.bidders)
+        asked = self.study.bidders if "bidders" in self.study.model_fields_set else None
         study = Study(
-            self.study.space(),
+            self.study.model_copy(update={"bidders": bidders_in(setting, asked, 3)}).space(),
             bidding,
-            self.game.setting(bidding.setting),
+            setting,
             self.study.samples,
             self.study.rounds,
             self.study.objective,
@@ -205,6 +368,26 @@ class StudyFile(_Section):
         )
         study.game(study.designs[0])  # what does not fit together in it is said now
         return study
+
+
+def bidders_in(setting: Setting, asked: int | None, usual: int) -> int:
+    """How many bidders there are: as many as groups or the field say, else what is asked, else `usual`.
+
+    Raises:
+        AllpayError: if these contradict each other.
+    """
+    said = {}
+    if isinstance(setting.values, tuple):
+        said["the groups"] = sum(count for _, count in setting.values)
+    if isinstance(setting.attendance, Field):
+        said["the field"] = setting.attendance.most
+    if asked is not None:
+        said["bidders"] = asked
+    for what, number in said.items():
+        if number != next(iter(said.values())):
+            first = next(iter(said))
+            raise AllpayError(f"{first} have {said[first]} bidders, and {what} {number}: leave one of them out")
+    return next(iter(said.values()), usual)
 
 
 def read_study(path: Path, trust: bool = True) -> Study:
@@ -292,7 +475,11 @@ def _keys(text: str) -> dict[str, Any]:
 
 
 OURS: Mapping[str, Callable[..., Any]] = {
-    kind.__name__: kind for kind in (DesignSpace, Setting, Private, Common, Uniform, Power, Beta, Lognormal, Discrete)
+    kind.__name__: kind
+    for kind in (
+        *(DesignSpace, Setting, Private, Common, Uniform, Power, Beta, Lognormal, Discrete, Bidder, Field),
+        *(PowerCost, Neutral, Cara, Crra, LossAverse, Highest, Noise, Tullock),
+    )
 }
 """The classes, beside those of learners, that a folder's specification may name without being trusted."""
 

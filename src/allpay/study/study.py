@@ -11,7 +11,7 @@ import numpy as np
 
 from allpay.errors import AllpayError, one_of, short
 from allpay.frozen import Stateful, asked, derived
-from allpay.game import Array, Game, Private, Setting
+from allpay.game import Array, Game, Setting, levels_of
 from allpay.learners import FictitiousPlay, Learner
 from allpay.learners.base import check_count, check_learner, check_room, check_rounds, check_seed
 from allpay.mechanism import RULES, Mechanism, check_bidders, complete_weights
@@ -279,8 +279,7 @@ class Study(Stateful):
     def _check_room(self) -> None:
         """Raise AllpayError if the table of all rounds, or the rounds of one design, take more memory than there may be."""
         assert self.setting is not None
-        n, values = self.space.bidders, self.setting.values
-        levels = values.levels if isinstance(values, Private) else 1
+        n, levels = self.space.bidders, levels_of(self.setting.values)
         samples = self.samples if self.given is None else max(self.samples, len(self.given))
         check_memory(
             COPIES * 8 * samples * self.rounds * (n + COLUMNS),
