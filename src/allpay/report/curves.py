@@ -81,7 +81,7 @@ def _groups_in_words(equilibrium: Equilibrium) -> str:
         "payoff": [play.payoff for play in plays],
         "wins": [play.win for play in plays],
         "enters": [play.entry for play in plays],
-        **{f"q={q:g}": [float(play.bid_at(q)) for play in plays] for q in PLACES[::2]},
+        **{f"q={q:g}": [float(play.bid_at(q)) for play in plays] for q in (0, 0.25, 0.5, 0.75, 1)},
     }
     cells = [[name, *in_a_column(numbers)] for name, numbers in columns.items()]
     rows = [["", *names], *cells]
