@@ -61,6 +61,7 @@ def easy_signal_setting(args: argparse.Namespace) -> tuple[EpsilonGreedy, Settin
         max_bid=args.bid_levels - 1 if args.max_bid is None else args.max_bid,
         overbidding=args.overbidding,
         cost_power=args.cost_power,
+        ties=args.ties,
     )
     return bidders, setting
 
@@ -87,6 +88,11 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--overbidding", action=argparse.BooleanOptionalAction, default=False)
     parser.add_argument("--cost-power", type=float, default=1.0)
+    parser.add_argument(
+        "--ties",
+        default="random",
+        help="random, or seconds-pay: every loser who ties for the second place pays, as in the code behind the experiment",
+    )
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
 

@@ -5,7 +5,7 @@ import pytest
 
 import allpay
 from allpay.attendance import Field, field
-from allpay.game import Bidder, Common, Game, Power, Private, Uniform, integers
+from allpay.game import Bidder, Common, Game, Power, Private, Setting, Uniform, integers
 from allpay.mechanism import Mechanism, all_pay
 from allpay.payoffs import evaluate
 from allpay.preferences import Cara, Crra, LossAverse, OwnCost, PowerCost
@@ -284,3 +284,84 @@ def test_a_field_in_which_some_are_absent():
     game = Game(all_pay(3), [(Bidder(presence=0.5), 3)], attendance=Field((0, 0, 0, 1.0)))
     np.testing.assert_allclose(game.field.chances, plain.field.chances, atol=1e-15)
     assert solved(game).revenue == pytest.approx(0.1875, abs=SIX)
+
+
+# Who reads it ---------------------------------------------------------------------------------------------------------
+
+
+def learned(game):
+    from allpay.learners import FictitiousPlay, run_seeds
+
+    return FictitiousPlay(50).learn([game], run_seeds(0, 1, 2))
+
+
+def test_readers_of_groups(tmp_path):
+    """Tables, figures and the note on grids take the equilibrium of bidders who differ, or say what they do not do."""
+    from allpay.pipeline import coarseness
+    from allpay.report.curves import bids_in_words, draw_equilibrium
+    from allpay.report.rounds import draw_rounds
+
+    game = Game(all_pay(3), known(1, 0.5, counts=(1, 2)), bid_levels=21)
+    found = solved(game)
+    said = bids_in_words(game, found)
+    assert "group 2, 2 bidders" in said
+    assert len({len(line) for line in said.splitlines()}) == 1
+    with pytest.raises(allpay.AllpayError, match="several groups are not drawn"):
+        draw_equilibrium(game, found, tmp_path / "bids.png")
+    assert all(path.exists() for path in draw_rounds(learned(game), found, tmp_path / "rounds.png"))
+    assert coarseness(game, found, found.revenue) is None
+    assert "too coarse" in coarseness(game, found, 0.5 * found.revenue)
+    differ = Game(all_pay(2), [(Bidder(), 1), (Bidder(Power(2)), 1)], bid_levels=21)
+    assert "bids and values" in coarseness(differ, solved(differ), 0.2)
+
+
+@pytest.mark.parametrize(
+    "bidder", [Bidder(cost=2.0), Bidder(Common(), cost=OwnCost(lambda b: 2 * b)), Bidder(presence=0.5)]
+)
+def test_readers_of_one_group(bidder, tmp_path):
+    from allpay.report.curves import bids_in_words, draw_equilibrium
+    from allpay.report.rounds import draw_rounds
+
+    game = Game(all_pay(3), [(bidder, 3)], bid_levels=21)
+    found = solved(game)
+    assert bids_in_words(game, found).startswith("quantile")
+    assert draw_equilibrium(game, found, tmp_path / "bids.png").exists()
+    assert all(path.exists() for path in draw_rounds(learned(game), found, tmp_path / "rounds.png"))
+
+
+@pytest.mark.parametrize("setting", [Setting(reserve=0.1), Setting(Common(), luck=Tullock(1)), Setting(attendance=0.5)])
+def test_studies_have_theory_beside_them(setting):
+    """The closed form at each design; which design is best, theory does not say yet."""
+    from allpay.pipeline import best_in_theory
+    from allpay.study import DesignSpace
+
+    space = DesignSpace("prizes", 3)
+    assert solved(setting.game(space.mechanism([0.8, 0.2, 0]))).revenue > 0
+    assert best_in_theory(space, setting) is None
+
+
+def test_the_command():
+    """Groups, luck and fees from the command line; the numbers of theory.md."""
+    import json
+
+    from typer.testing import CliRunner
+
+    from allpay.cli import app
+
+    def told(*args):
+        done = CliRunner().invoke(app, ["equilibrium", "--weights", *args])
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    kinds = ("--group", "1: uniform(0,1)", "--group", "1: power(2)")
+    assert "0.406544" in told("1,0", *kinds)
+    assert "group 2, 1 bidder" in told("1,0", *kinds)
+    found = json.loads(told("1,0", *kinds, "--json"))
+    assert found["groups"][1]["mean_bid"] == pytest.approx(0.216166, abs=SIX)
+    assert found["groups"][0]["bid"][-1] == pytest.approx(0.567668, abs=SIX)
+    assert found["bid"][0] is None
+    assert "fees         0.187500" in told("1,0,0", "--fee", "0.125")
+    assert "0.177778" in told("1,0,0", "--luck", "tullock(0.8)", "--values", "common")
+    none = json.loads(told("1,0,0", "--luck", "tullock(0.8)", "--json"))
+    assert none["groups"] is None
+    assert "all know each other's values" in none["reason"]

@@ -308,9 +308,9 @@ class Tullock:
     @property
     def words(self) -> str:
         return (
-            f"luck with chances in proportion to bid^{self.r:g} (Tullock)"
+            f"luck, with chances in proportion to bid^{self.r:g} (Tullock)"
             if self.r != 1
-            else ("luck with chances in proportion to bids (Tullock)")
+            else ("luck, with chances in proportion to bids (Tullock)")
         )
 
     def scores(self, effort: Any, xp: Any = np) -> Any:

@@ -415,8 +415,8 @@ def equilibrium(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """The symmetric equilibrium of one design on continuous bids, by theory."""
-    asked = dict(locals())
+    """The equilibrium of one design on continuous bids, by theory."""
+    asked = {**locals(), "overbidding": None if overbidding else False}  # the default says nothing, also beside groups
     from allpay.game import Setting
     from allpay.report.curves import bids_in_words, draw_equilibrium
     from allpay.report.words import significant
@@ -430,10 +430,10 @@ def equilibrium(
     if found is not None and plot is not None:
         typer.echo(f"allpay: wrote {draw_equilibrium(game, found, plot)}", err=True)
     if as_json:
-        names = ("revenue", "highest_bid", "payoff", "pooled_from", "quantile", "bid")
-        print_json(
-            {**{name: None if found is None else plain(getattr(found, name)) for name in names}, "reason": reason}
-        )
+        names = ("revenue", "highest_bid", "payoff", "pooled_from", "fees", "quantile", "bid")
+        told = {name: None if found is None else plain(getattr(found, name)) for name in names}
+        groups = None if found is None else [play.values(found.quantile) for play in found.groups]
+        print_json({**told, "groups": plain(groups), "reason": reason})
         return
     if found is None:
         typer.echo(f"No closed form for this design: {reason}")
@@ -441,6 +441,8 @@ def equilibrium(
     typer.echo(f"revenue      {significant(found.revenue, 6)}")
     typer.echo(f"highest bid  {significant(found.highest_bid, 6)}  (expected)")
     typer.echo(f"payoff       {significant(found.payoff, 6)}  (expected utility of one bidder)")
+    if found.fees > 0:
+        typer.echo(f"fees         {significant(found.fees, 6)}  (expected sum)")
     if found.pooled_from is not None:
         typer.echo(f"pooled from  {significant(found.pooled_from, 6)}  (from this quantile on all bid the cap)")
     typer.echo("")

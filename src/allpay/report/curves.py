@@ -1,5 +1,6 @@
 """One equilibrium to look at: what bidders bid and how often, as a figure and as a table."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from allpay.errors import AllpayError
 from allpay.game import Array, Common, Discrete, Game, values_at
+from allpay.preferences import Cara, PowerCost
 from allpay.report.style import drawing, save
 from allpay.report.summary import bidders_in_words
 from allpay.report.words import in_a_column
@@ -41,7 +43,12 @@ BOUNDED = 8.0
 
 
 def bids_in_words(game: Game, equilibrium: Equilibrium) -> str:
-    """The table of bids: by quantile, or by value where there are few values, each of which mixes over an interval."""
+    """The table of bids: by quantile, or by value where there are few values, each of which mixes over an interval; and of each
+    group where bidders differ."""
+    if len(equilibrium.groups) > 1:
+        return _groups_in_words(equilibrium)
+    if game.grouped:
+        game = _of_one_group(game)
     pieces = _pieces(_jumps(game))
     if (
         not isinstance(game.values, Common)
@@ -65,6 +72,37 @@ def bids_in_words(game: Game, equilibrium: Equilibrium) -> str:
     )
 
 
+def _groups_in_words(equilibrium: Equilibrium) -> str:
+    """What each group bids by quantile, and what that brings it."""
+    plays = equilibrium.groups
+    names = [f"group {i}, {play.bidders} bidder{'s' * (play.bidders > 1)}" for i, play in enumerate(plays, start=1)]
+    columns = {
+        "mean bid": [play.mean_bid for play in plays],
+        "payoff": [play.payoff for play in plays],
+        "wins": [play.win for play in plays],
+        "enters": [play.entry for play in plays],
+        **{f"q={q:g}": [float(play.bid_at(q)) for play in plays] for q in (0, 0.25, 0.5, 0.75, 1)},
+    }
+    cells = [[name, *in_a_column(numbers)] for name, numbers in columns.items()]
+    rows = [["", *names], *cells]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(names) + 1)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )
+
+
+def _of_one_group(game: Game) -> Game:
+    """A game of one group of bidders as readers of its values know it, as far as the short form has words for it."""
+    bidder = game.groups[0][0]
+    power = bidder.cost.power if isinstance(bidder.cost, PowerCost) else 1.0
+    aversion = bidder.utility.aversion if isinstance(bidder.utility, Cara) else 0.0
+    return replace(game, values=bidder.values, cost_power=power, risk_aversion=aversion, max_bid=game.top_bid)
+
+
 def draw_equilibrium(game: Game, equilibrium: Equilibrium, path: Path) -> Path:
     """Draw the bid function (or, for common values, the distribution of bids) and the density of bids.
 
@@ -80,6 +118,12 @@ def draw_equilibrium(game: Game, equilibrium: Equilibrium, path: Path) -> Path:
     """
     if not path.name:
         raise AllpayError("cannot draw into a file without a name: give --plot bids.png")
+    if len(equilibrium.groups) > 1:
+        raise AllpayError(
+            "bids of several groups are not drawn: look at the table, or at groups[0].bid_at of the equilibrium"
+        )
+    if game.grouped:
+        game = _of_one_group(game)
     path = path if path.suffix else path.with_suffix(".png")
     with drawing():
         save(_equilibrium_figure(game, equilibrium), path)

@@ -61,12 +61,12 @@ def _draw_bids(axes: "Axes", outcome: Outcome, exact: Equilibrium | None) -> Non
                 axes.plot(game.value_grids[i], strategy @ bids, color=colours[i], lw=0.7, label=label)
             else:
                 axes.plot(bids, np.cumsum(strategy[0]), color=colours[i], lw=0.7, label=label)
-    if exact is not None and several:
-        quantiles = (np.arange(game.value_levels) + 0.5) / game.value_levels
-        axes.plot(game.value_grids[0], exact.bid_at(quantiles), color="black", ls="--", label="equilibrium")
-    elif exact is not None:
-        q = np.linspace(0, 1, 501)
-        axes.plot(exact.bid_at(q), q, color="black", ls="--", label="equilibrium")
+    quantiles = (np.arange(game.value_levels) + 0.5) / game.value_levels
+    q = np.linspace(0, 1, 501)
+    for i, play in enumerate(() if exact is None else exact.groups):
+        label = "equilibrium" if i == 0 else None
+        along = (game.value_grids[i], play.bid_at(quantiles)) if several else (play.bid_at(q), q)
+        axes.plot(*along, color="black", ls="--", label=label)
     labels = ("value", "mean bid") if several else ("bid", "share of bids up to it")
     axes.set(xlabel=labels[0], ylabel=labels[1], title="What bidders bid, a line per round")
     if exact is not None or kinds > 1:

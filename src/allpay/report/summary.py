@@ -274,7 +274,8 @@ def _asked(result: "Result") -> str:
         f"Asked: under the rule {study.space.rule}, which weights ({weights}){bounds} bring the {goal}, if "
         f"{study.space.bidders} bidders ({setting_in_words(result)}) learn by {study.learner.name}? "
         f"{result.sweep.designs} designs × {_count(study.rounds, 'round')} on {setting.bid_levels} bids"
-        + (f"; {limits}." if limits else ".")
+        + (f"; {limits}. " if limits else ". ")
+        + " ".join(contest_in_words(setting))
         + _too_few(result)
     )
 

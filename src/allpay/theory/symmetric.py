@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -71,6 +72,11 @@ class Play(ByValue):
             AllpayError: if a quantile lies outside [0, 1].
         """
         return self._bid(_quantiles(q))
+
+    def values(self, q: ArrayLike) -> dict[str, Any]:
+        """For JSON: all of it, and the bids at quantiles `q`."""
+        numbers = {name: getattr(self, name) for name in ("bidders", "mean_bid", "entry", "win", "payoff")}
+        return {**numbers, "bid": self.bid_at(q).tolist()}
 
 
 @dataclass(frozen=True, eq=False)

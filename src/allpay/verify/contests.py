@@ -124,10 +124,10 @@ class Played:
 
 
 def played_contests(full: bool = False) -> Iterator[Played]:
-    """Games with each part that the simple game lacks; `full` for grids twice as fine, and a solver beside learning."""
+    """Games with each part that the simple game lacks; `full` for finer grids, and a solver beside learning."""
     fine = 2 if full else 1
     learning, solver = FictitiousPlay(), InteriorPoint()
-    private, squares = Private(levels=64 * fine), Private(Power(2), 64 * fine)
+    private = Private(levels=64 * fine)
 
     def everybody_pays(*prizes: float, luck: Success | None = None, **options: float) -> Mechanism:
         rules: dict[str, Any] = options if luck is None else {"success": luck, **options}
@@ -146,8 +146,8 @@ def played_contests(full: bool = False) -> Iterator[Played]:
     ):
         game = Game(mechanism, private, bid_levels=steps, attendance=attendance)
         yield Played("private values, played", family, source, game, Known(revenue), learning)
-    pair = [(Bidder(private), 1), (Bidder(squares), 1)]
-    game = Game(everybody_pays(1, 0), pair, bid_levels=140 * fine + 1, max_bid=0.7 if full else None)
+    pair = [(Bidder(Private()), 1), (Bidder(Private(Power(2))), 1)]
+    game = Game(everybody_pays(1, 0), pair, bid_levels=141)
     for learner in (learning, solver) if full else (learning,):
         yield Played("two unlike bidders, played", "F = v and v²", AMANN_LEININGER, game, Known(0.406544), learner)
     game = Game(everybody_pays(*one), known(1, 0.8, 0.5), bid_levels=2 * steps - 1)
