@@ -179,7 +179,7 @@ def test_a_start_off_the_ordered_simplex_is_refused(bad):
 
 @pytest.mark.parametrize("m", [0, 4])
 def test_too_many_or_no_ranks_are_refused(m):
-    with pytest.raises(AllpayError, match=f"between 1 and 3 of 3 ranks can carry weight: got {m}"):
+    with pytest.raises(AllpayError, match=f"between 1 and 3 ranks of 3 can carry weight: got {m}"):
         draws(1, 3, m)
 
 

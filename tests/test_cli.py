@@ -61,10 +61,14 @@ def test_simulate_takes_a_weight_for_every_rank_and_every_option_of_the_game():
     ("arguments", "line"),
     [
         (
-            ["simulate", "--weights", "1", "--bidders", "2.5"],
-            "Invalid value for '--bidders': it must be a whole number: got 2.5; see allpay .*simulate",
+            ["simulate", "--weights", "1", "--rounds", "2.5"],
+            "Invalid value for '--rounds': it must be a whole number: got 2.5; see allpay .*simulate",
         ),
-        (["simulate", "--weights", "1", "--bidders=x"], "Invalid value for '--bidders': .*: got x; see "),
+        (["simulate", "--weights", "1", "--seed=x"], "Invalid value for '--seed': .*: got x; see "),
+        (
+            ["simulate", "--weights", "1", "--bidders=x"],
+            "--bidders must be a whole number or a field: .* from 'x': write ",
+        ),
         (["simulate", "--weigths", "1"], "No such option: --weigths .*--weights.*; see "),
         (
             ["simulate", "--weights", "1", "--cost-power", "x"],

@@ -572,8 +572,8 @@ def contest_of(asked: "Mapping[str, Any]", usual: "Setting") -> "tuple[Setting, 
                 raise AllpayError("--attendance has no effect beside a random number of bidders: leave one of them out")
             given["attendance"] = _field_text(text)
     setting = GameSection(**given).setting(usual, [group_of(text) for text in asked["group"] or ()])
-    least = bidders_in(setting, number, 0)
-    return setting, least or None
+    found = bidders_in(setting, number, -1)
+    return setting, None if found == -1 else found
 
 
 def _field_text(text: str) -> str:

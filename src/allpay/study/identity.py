@@ -177,7 +177,17 @@ def made_of(found: dict[str, Any]) -> Any:
             return float(text)
         case {"type": "array", "kind": "numpy:ndarray", "dtype": str(), "shape": list(), "numbers": list() as numbers}:
             plain = [made_of(n) if isinstance(n, dict) else n for n in numbers]
-            return np.array(plain, np.dtype(found["dtype"])).reshape(found["shape"])
+            try:
+                return np.array(plain, np.dtype(found["dtype"])).reshape(found["shape"])
+            except (
+                TypeError,
+                ValueError,
+                OverflowError,
+            ):  # forged: neither the kind of numbers nor how many there are fits
+                raise AllpayError(
+                    f"the folder holds no study that can be read: {len(plain)} numbers are no array of {short(found['dtype'])} "
+                    f"of the shape {short(found['shape'])}"
+                ) from None
     raise AllpayError(
         f"this study holds {short(found.get('kind', found.get(TYPE)))}, of which its folder keeps a digest only: run it again "
         "from its own program"
