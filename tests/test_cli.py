@@ -321,7 +321,7 @@ def test_the_example_script_runs_in_its_folder():
     assert "± – (mean of the last 100 auctions" in done.stdout
     apart = "Rounds end at different equilibria of the grid"
     assert apart not in done.stdout
-    short = ("--iterations", "60000", "--exploration", "20000", "--halving", "1000", "--rounds", "2")
+    short = ("--iterations", "60000", "--exploration", "20000", "--halving", "1000", "--rounds", "2", "--seed", "2")
     assert apart in script(*short, "--weights", "0.9").stdout
     long = script("--iterations", "20000", "--exploration", "4000", "--tail", "50000")
     assert long.stderr == (

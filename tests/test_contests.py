@@ -377,7 +377,7 @@ def test_contests_that_cannot_be_are_refused(options, message):
         (lambda: Tullock(0), "r of a Tullock contest must be above 0"),
         (lambda: Noise("normal", -1), "scale of normal luck must be above 0"),
         (lambda: Noise("cauchy"), "unknown kind of luck 'cauchy'"),
-        (lambda: success("tullock(1, 2)"), "tullock takes r"),
+        (lambda: success("tullock(1, 2)"), "the luck tullock takes r"),
         (lambda: success("luck"), "unknown luck 'luck'"),
         (lambda: field("5:2"), "a range of bidders needs 0 ≤ least ≤ most"),
         (lambda: field("binomial(10, 1.5)"), "the chance to turn up must be above 0 and at most 1"),

@@ -217,7 +217,9 @@ def test_settings_of_matplotlib_stay_as_they_were(prizes, tmp_path):
 def test_one_round_has_no_error_bars(prizes, tmp_path):
     study = replace(prizes.sweep.study, rounds=1)
     table = prizes.sweep.table.filter(pl.col("round") == 0)
-    one = replace(prizes, sweep=replace(prizes.sweep, study=study, table=table), checked=Estimate((0.49,)))
+    best = replace(prizes.optimum, predicted=(prizes.optimum.value, prizes.optimum.low, prizes.optimum.high))
+    sweep = replace(prizes.sweep, study=study, table=table)
+    one = replace(prizes, sweep=sweep, checked=Estimate((0.49,)), optimum=best)
     draw_designs([one], tmp_path / "figure.png")
     assert "measured in 1 fresh round with" in " ".join(summarise(one).split())
 

@@ -353,7 +353,7 @@ def success(text: str) -> Success:
     most = {"none": 0, "pareto": 2}.get(name, 1)
     if len(numbers) > most or (log and name in ("none", "tullock")):
         takes = {"none": "nothing", "tullock": "r", "pareto": "scale, power and log"}.get(name, "scale and log")
-        raise AllpayError(f"{name} takes {takes}: got {str(text)[:60]!r}")
+        raise AllpayError(f"the luck {name} takes {takes}: got {str(text)[:60]!r}")
     if name == "none":
         return Highest()
     if name == "tullock":

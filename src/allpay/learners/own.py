@@ -40,7 +40,8 @@ def own_kind(name: str) -> Any:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise AllpayError(f"{module} cannot be imported: {in_one_line(error)}") from error
         raise AllpayError(
-            f"there is no module {module!r}: neither in {here} nor on the Python path; start in the folder that holds it"
+            f"there is no module {module!r}: neither in {here} nor on the Python path, where learners and distributions of "
+            "your own are looked for; start in the folder that holds it"
         ) from None
     except (Exception, SystemExit) as error:
         raise AllpayError(f"{module} cannot be imported: {in_one_line(error)}") from error

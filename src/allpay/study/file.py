@@ -175,7 +175,7 @@ class GameSection(_Section):
         """
         contest: dict[str, Any] = {
             "luck": success(self.luck),
-            "attendance": field(self.attendance) if isinstance(self.attendance, str) else self.attendance,
+            "attendance": self._attendance(),
             **{name: getattr(self, name) for name in ("reserve", "fee", "ties")},
             **{name: getattr(self, name) for name in ("bid_levels", "max_bid") if getattr(self, name) is not None},
         }
@@ -206,6 +206,15 @@ class GameSection(_Section):
         if self.overbidding is not None:
             contest["overbidding"] = self.overbidding
         return replace(usual, values=values, cost_power=self.cost_power, risk_aversion=self.risk_aversion, **contest)
+
+    def _attendance(self) -> Field | float:
+        """Who turns up: a chance, or the field that a text names."""
+        if not isinstance(self.attendance, str):
+            return self.attendance
+        try:
+            return field(self.attendance)
+        except AllpayError as error:
+            raise AllpayError(f"attendance is a chance or a field: {error}") from None
 
 
 class BidderSection(_Section):
