@@ -1,7 +1,7 @@
 """Learners that fail, or say that they need not begin again, where spawned processes and Dask workers find them too."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from allpay.errors import AllpayError
@@ -36,7 +36,8 @@ class Failing:
                 "memory": MemoryError("unable to allocate 9 GiB"),
                 "allpay": AllpayError("iterations must be fewer: got 9; give 8"),
             }[self.way]
-        return EpsilonGreedy(iterations=2000, exploration=500, tail=100).learn(games, seeds)
+        found = EpsilonGreedy(iterations=2000, exploration=500, tail=100).learn(games, seeds)
+        return replace(found, learner=self.name)
 
 
 @dataclass(frozen=True)
@@ -51,4 +52,4 @@ class Resumable:
     def learn(self, games, seeds, checkpoint=None):
         if checkpoint is not None:
             checkpoint.write_text("begun")
-        return Failing(bound=1.0).learn(games, seeds)
+        return replace(Failing(bound=1.0).learn(games, seeds), learner=self.name)

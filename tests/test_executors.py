@@ -285,7 +285,7 @@ def test_ctrl_c_waits_only_where_something_would_be_lost(tmp_path):
 
 @posix
 def test_a_second_ctrl_c_stops_at_once(started):
-    process, folder = started(LONG.replace("2000000", "3000000000"), "--workers", "2")
+    process, folder = started(LONG.replace("2000000", "1000000000"), "--workers", "2")
     until(lambda: "in 2 processes" in (folder / "log.txt").read_text())
     time.sleep(1.0)
     os.killpg(process.pid, signal.SIGINT)

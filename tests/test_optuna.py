@@ -99,7 +99,7 @@ def test_other_samplers_are_given_uniform_designs():
 
 
 def test_what_does_not_fit_is_said():
-    with pytest.raises(AllpayError, match="between 1 and 4 of 4 ranks"):
+    with pytest.raises(AllpayError, match="between 1 and 4 ranks of 4"):
         AllpaySampler(4, 5)
     with pytest.raises(AllpayError, match="at least 5 designs to fit: got 3"):
         AllpaySampler(4, first=3)

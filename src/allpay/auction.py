@@ -152,6 +152,7 @@ def settle(
     """
     mechanism, n = game.mechanism, game.bidders
     which = np.repeat(np.arange(len(game.groups)), game.counts)
+    values = np.broadcast_to(values, bids.shape)
     enters = np.broadcast_to(enters, bids.shape) & (bids >= mechanism.reserve * (1 - 1e-12))
     start, slope = (np.array([getattr(b, name) for b, _ in game.groups]) for name in ("head_start", "handicap"))
     effort = start[which] + slope[which] * bids if game.grouped else bids

@@ -855,7 +855,8 @@ def check_game(game: object) -> None:
 
 
 def check_simple(game: Game, who: str) -> None:
-    """Raise AllpayError if a game has parts that somebody cannot deal with."""
+    """Raise AllpayError unless it is a game, and has no parts that somebody cannot deal with."""
+    check_game(game)
     if not game.simple:
         raise AllpayError(f"{who} knows no {' and no '.join(game.parts)}: choose another, or leave that out")
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from allpay.errors import AllpayError
-from allpay.game import Array, Game, check_game, check_simple
+from allpay.game import Array, Game, check_simple
 from allpay.payoffs import as_strategy
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ def payoff_tensors(game: Game) -> Array:
         AllpayError: if there are several values, or the tensors would have more than 10,000,000 numbers.
     """
     check_simple(game, "a form for other solvers")
-    check_game(game)
     n, levels = game.bidders, game.bid_levels
     if len(game.value_grid) > 1:
         plans = sum(math.log10(count) for count in game.allowed.tolist())
@@ -90,7 +89,6 @@ def gambit(game: Game) -> str:
         AllpayError: if the tree would have more than 200,000 leaves.
     """
     check_simple(game, "a form for other solvers")
-    check_game(game)
     n, values = game.bidders, len(game.value_grid)
     allowed = game.allowed.tolist()
     if n * math.log(sum(allowed)) > math.log(MOST_LEAVES):

@@ -13,7 +13,7 @@ except ModuleNotFoundError as error:
 from allpay.adapters.seat import index_of, number_of
 from allpay.auction import settle
 from allpay.errors import AllpayError
-from allpay.game import Game, check_game, check_simple
+from allpay.game import Game, check_simple
 from allpay.scalars import whole
 
 
@@ -40,7 +40,6 @@ class AuctionEnv(ParallelEnv[str, Any, Any]):
     render_mode = None
 
     def __init__(self, game: Game, rounds: int = 1, continuous: bool = False) -> None:
-        check_game(game)
         check_simple(game, "the PettingZoo environment")
         rounds = whole("rounds", rounds)
         if rounds < 1:

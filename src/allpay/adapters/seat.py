@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from allpay.auction import Settled, closed, settle
 from allpay.errors import AllpayError, one_of, short
-from allpay.game import Array, Game, check_game, check_simple
+from allpay.game import Array, Game, check_simple
 from allpay.outcome import Outcome
 from allpay.payoffs import as_strategy, expected_payoffs
 from allpay.theory import equilibrium, on_grid, why_no_equilibrium
@@ -32,7 +32,6 @@ class Seat:
     """
 
     def __init__(self, game: Game, rivals: ArrayLike | Outcome | str = "equilibrium", bidder: int = 0) -> None:
-        check_game(game)
         check_simple(game, "a seat for one bidder")
         if bidder not in range(game.bidders):
             raise AllpayError(f"bidder must lie in 0…{game.bidders - 1}: got {bidder}")
