@@ -141,7 +141,7 @@ def test_rounds_below_one_are_refused(short):
     "other", [small(0.8, bid_levels=7), small(0.8, values=Private(levels=5)), small(0.8, bidders=4)]
 )
 def test_games_of_one_batch_must_have_one_shape(short, other):
-    with pytest.raises(AllpayError, match="games of one batch must have as many bidders, values and bids each"):
+    with pytest.raises(AllpayError, match="games of one batch must have as many bidders, groups, values and bids each"):
         short.learn([small(0.8), other], run_seeds(0, 2, 1))
 
 
