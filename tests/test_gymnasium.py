@@ -182,7 +182,11 @@ def test_what_is_no_action_or_policy_is_refused():
     env = BidderEnv(SMALL, mixture(SMALL))
     with pytest.raises(AllpayError, match=r"the auction is over: call reset\(\) before step\(\)"):
         env.step(0)
-    for action, message in ((-1, "lie in 0…5: got -1"), (6, "lie in 0…5: got 6"), (np.nan, "be a finite number: got nan")):
+    for action, message in (
+        (-1, "lie in 0…5: got -1"),
+        (6, "lie in 0…5: got 6"),
+        (np.nan, "be a finite number: got nan"),
+    ):
         env.reset()
         with pytest.raises(AllpayError, match=f"an action must {message}"):
             env.step(action)

@@ -48,6 +48,10 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
+BEGUN = 4
+"""So many letters of a name, from its first on, are enough to know which is meant."""
+
+
 def one_of(what: str, given: str, choices: Iterable[str]) -> str:
     """Return `given` if it is among `choices`.
 
@@ -57,6 +61,9 @@ def one_of(what: str, given: str, choices: Iterable[str]) -> str:
     choices = list(choices)
     if isinstance(given, str) and given in choices:
         return given
-    close = get_close_matches(given[:LONGEST], choices, n=1, cutoff=CLOSE) if isinstance(given, str) else []
+    text = given[:LONGEST] if isinstance(given, str) else ""
+    close = get_close_matches(text, choices, n=1, cutoff=CLOSE) or [
+        choice for choice in choices if len(text) >= BEGUN and choice.startswith(text)
+    ]
     hint = f"; did you mean {close[0]!r}?" if close else ""
     raise AllpayError(f"unknown {what} {short(given)}: choose from {', '.join(choices)}{hint}")

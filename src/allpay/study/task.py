@@ -139,4 +139,7 @@ def table_of(outcome: Outcome, weights: Array, seeds: Seeds, first: int = 0) -> 
     ):
         columns[name] = getattr(outcome, name).ravel()
     columns |= {"verdict": outcome.verdicts.ravel(), "iterations": outcome.iterations.ravel(), "seed": seeds.ravel()}
-    return pl.DataFrame(columns).cast(schema_of(weights.shape[1]))
+    kinds = schema_of(
+        weights.shape[1]
+    )  # column by column: a cast of the table needs threads, which a forked process lacks
+    return pl.DataFrame([pl.Series(name, column, kinds[name]) for name, column in columns.items()])
