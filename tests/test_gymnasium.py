@@ -5,11 +5,12 @@ from itertools import product
 import numpy as np
 import pytest
 
+from allpay.contest.game import Game
+from allpay.contest.payoffs import evaluate
+from allpay.contest.values import Beta, Common, Private
 from allpay.errors import AllpayError
-from allpay.game import Beta, Common, Game, Private
 from allpay.learners import FictitiousPlay, learn
 from allpay.outcome import Outcome
-from allpay.payoffs import evaluate
 from allpay.theory import equilibrium, on_grid
 
 pytest.importorskip("gymnasium", reason="an optional extra: pip install 'allpay[gymnasium]'")

@@ -5,9 +5,10 @@ from itertools import product
 import numpy as np
 import pytest
 
+from allpay.contest.game import Game
+from allpay.contest.payoffs import evaluate
+from allpay.contest.values import Common, Power, Private
 from allpay.errors import AllpayError
-from allpay.game import Common, Game, Power, Private
-from allpay.payoffs import evaluate
 from test_oracles import expected_utility, random_strategy
 
 pytest.importorskip("pyspiel", reason="OpenSpiel has no wheel here: `pip install open-spiel` brings it")

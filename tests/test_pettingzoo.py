@@ -5,9 +5,10 @@ import warnings
 import numpy as np
 import pytest
 
+from allpay.contest.game import Game
+from allpay.contest.payoffs import evaluate, expected_payoffs
+from allpay.contest.values import Common, Private
 from allpay.errors import AllpayError
-from allpay.game import Common, Game, Private
-from allpay.payoffs import evaluate, expected_payoffs
 
 pytest.importorskip("pettingzoo", reason="an optional extra: pip install 'allpay[pettingzoo]'")
 from pettingzoo.test import api_test, parallel_api_test, parallel_seed_test

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from allpay.contest.game import Array, Game, check_simple
+from allpay.contest.payoffs import as_strategy
 from allpay.errors import AllpayError
-from allpay.game import Array, Game, check_simple
-from allpay.payoffs import as_strategy
 
 if TYPE_CHECKING:
     import pyspiel

@@ -11,9 +11,9 @@ except ModuleNotFoundError as error:
     raise ModuleNotFoundError(f"{error}: install PettingZoo with pip install 'allpay[pettingzoo]'") from None
 
 from allpay.adapters.seat import index_of, number_of
-from allpay.auction import settle
+from allpay.contest.auction import settle
+from allpay.contest.game import Game, check_simple
 from allpay.errors import AllpayError
-from allpay.game import Game, check_simple
 from allpay.scalars import whole
 
 
