@@ -1,5 +1,6 @@
-"""Before any test: what is left of older code is deleted, and Ctrl-C reaches the programs that tests start."""
+"""Before any test: what is left of older code is deleted, compilations are shared, and Ctrl-C reaches the programs that tests start."""
 
+import os
 import re
 import signal
 from pathlib import Path
@@ -7,9 +8,20 @@ from pathlib import Path
 SOURCE = Path(__file__).parent.parent / "src" / "allpay"
 
 
+COMPILED = Path(__file__).parent.parent / ".pytest_cache" / "jax"
+
+
 def pytest_configure() -> None:
     forget_older_machine_code()
     let_children_hear_ctrl_c()
+    share_compilations()
+
+
+def share_compilations() -> None:
+    """What JAX compiles in one process is there for all others; with a bound on the size, files are read and written under a lock."""
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(COMPILED))
+    os.environ.setdefault("JAX_COMPILATION_CACHE_MAX_SIZE", str(2**30))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.05")
 
 
 def let_children_hear_ctrl_c() -> None:
