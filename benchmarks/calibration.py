@@ -141,6 +141,16 @@ TRUTHS: dict[str, Curve] = {
 
 HELD_BACK = ("cusp", "saw", "both ends", "shelves", "steep rise")
 
+SHAPES = {
+    "smooth": ("line", "peak", "two peaks", "oscillation", "spike"),
+    "kinked": ("kink", "two kinks", "cusp", "steep rise"),
+    "steep at a border": ("border", "both ends"),
+    "with a jump": ("jump", "plateau, jump", "saw", "shelves"),
+    "flat": ("flat",),
+    "held back": HELD_BACK,
+}
+"""Which curves are of what shape; those held back are counted twice."""
+
 
 def _bell(u: np.ndarray, centre: float, width: float) -> np.ndarray:
     return np.exp(-0.5 * ((u - centre) / width) ** 2)
@@ -231,6 +241,11 @@ class Case:
         noise = f"{self.noise:g}" + ("" if self.kind == "normal" else f", {self.kind}")
         return f"{self.curve} | {self.bidders} | {self.size} | {noise}"
 
+    @property
+    def range(self) -> float:
+        """From the least to the most that a design is worth."""
+        return float(np.ptp(TRUTHS[self.curve](np.linspace(0.5, 1, 100_001))))
+
     def seed(self, number: int) -> int:
         """Of its study of that number: no two cases share their noise, so that their figures are independent."""
         return crc32(f"{self.told} | {number}".encode())
@@ -239,9 +254,15 @@ class Case:
 CASES = (
     *(Case(curve) for curve in TRUTHS),
     *(Case(curve, strategy="active") for curve in TRUTHS),
-    *(Case(curve, designs=12) for curve in ("jump", "kink", "border", "two peaks", "spike", "flat", "oscillation", "cusp")),
+    *(
+        Case(curve, designs=12)
+        for curve in ("jump", "kink", "border", "two peaks", "spike", "flat", "oscillation", "cusp")
+    ),
     *(Case(curve, designs=5) for curve in ("jump", "kink", "two peaks", "flat", "line", "oscillation", "peak")),
-    *(Case(curve, noise=0.002) for curve in ("jump", "kink", "border", "two kinks", "plateau, jump", "oscillation", "saw")),
+    *(
+        Case(curve, noise=0.002)
+        for curve in ("jump", "kink", "border", "two kinks", "plateau, jump", "oscillation", "saw")
+    ),
     *(Case(curve, bidders=6) for curve in ("jump", "kink", "border", "flat", "peak", "oscillation", "line", "cusp")),
     *(Case(curve, bidders=6, strategy="active") for curve in ("jump", "kink", "both ends")),
     *(Case(curve, designs=20, rounds=2, kind="skewed") for curve in ("jump", "peak", "flat")),
@@ -254,8 +275,8 @@ CASES = (
 
 
 class Answer(NamedTuple):
-    """Of one study: whether the value's interval, the prediction's and the set hold the truth; whether it is said to be flat, or
-    unknown; the regret as a part of the best; and the share of designs in the set."""
+    """Of one study: whether the value's interval, the prediction's and the set hold the truth; whether it is said to be flat,
+    or unknown; the regret as a part of the best; and the share of designs in the set."""
 
     value: bool
     prediction: bool
@@ -313,15 +334,35 @@ def whole(studies: int, first: int, only: Sequence[str], processes: int, kept: P
                 if kept is not None:
                     with kept.open("a") as file:
                         file.write(json.dumps({"case": case.told, "number": number, **answer._asdict()}) + "\n")
+    report(cases, answers)
+
+
+def report(cases: Sequence[Case], answers: dict[tuple[str, int], Answer]) -> None:
+    """A row for each case, and for each shape of curves and strategy together."""
     print("allpay.design with a learner of known truth, 90 % intervals")
-    print("| curve | n | designs × rounds | noise | studies | value | prediction | set | flat | unknown | regret | in the set |")
+    print(
+        "| curve | n | designs × rounds | noise | studies | value | prediction | set | flat | unknown | regret | in the set |"
+    )
     print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
-    for case in cases:
-        found = [answer for (told, _), answer in answers.items() if told == case.told]
-        if found:
-            *shares, regret, fraction = np.array(found, float).mean(axis=0)
-            told = " | ".join(f"{share:.2f}" for share in shares)
-            print(f"| {case.told} | {len(found)} | {told} | {regret:.2%} | {fraction:.0%} |")
+    found = {case: [answer for (told, _), answer in answers.items() if told == case.told] for case in cases}
+    for case, rows in found.items():
+        if rows:
+            print(f"| {case.told} | {_row(rows)} |")
+    print("\n| curves | strategy | studies | value | prediction | set | flat | unknown | regret | in the set |")
+    print("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|")
+    for shape, curves in {**SHAPES, "all": tuple(TRUTHS)}.items():
+        for strategy in ("sample", "active"):
+            rows = [row for case in cases if case.curve in curves and case.strategy == strategy for row in found[case]]
+            if rows:
+                print(f"| {shape} | {strategy} | {_row(rows)} |")
+    plain = [answer for case in cases if case.range > 4 * case.noise / case.rounds**0.5 for answer in found[case]]
+    flat = sum(answer.flat for answer in plain)
+    print(f"\nsaid to be flat where the range exceeds four standard errors of a design's mean: {flat} of {len(plain)}")
+
+
+def _row(answers: Sequence[Answer]) -> str:
+    *shares, regret, fraction = np.array(answers, float).mean(axis=0)
+    return " | ".join([str(len(answers)), *(f"{share:.2f}" for share in shares), f"{regret:.2%}", f"{fraction:.0%}"])
 
 
 # The fit alone ---------------------------------------------------------------------------------------------------------
@@ -385,7 +426,9 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=(), choices=TRUTHS, help="the curves of these studies; else all")
     parser.add_argument("--processes", type=int, default=2, help="processes for studies")
     parser.add_argument("--keep", type=Path, help="a file of answers of studies, one a line, to go on with")
-    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no further round of studies after these")
+    parser.add_argument(
+        "--minutes", type=float, default=float("inf"), help="begin no further round of studies after these"
+    )
     args = parser.parse_args()
     if args.design:
         whole(args.design, args.first, args.only, args.processes, args.keep, args.minutes)
