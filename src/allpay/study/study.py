@@ -11,7 +11,7 @@ import numpy as np
 
 from allpay.errors import AllpayError, one_of, short
 from allpay.frozen import Stateful, asked, derived
-from allpay.game import Array, Game, Setting, levels_of
+from allpay.game import Array, Game, Setting, kinds_of_values, levels_of
 from allpay.learners import FictitiousPlay, Learner
 from allpay.learners.base import check_count, check_learner, check_room, check_rounds, check_seed
 from allpay.mechanism import RULES, Mechanism, check_bidders, complete_weights
@@ -286,7 +286,8 @@ class Study(Stateful):
             f"a table of samples {samples:,} × rounds {self.rounds:,} for bidders {n:,}",
             "give fewer of these",
         )
-        check_room(self.learner, n, levels, self.setting.bid_levels, self.rounds)
+        groups = len(kinds_of_values(self.setting.values))
+        check_room(self.learner, n, levels, self.setting.bid_levels, self.rounds, groups)
 
     @property
     def bidders(self) -> int:
