@@ -83,7 +83,7 @@ class Design(NamedTuple):
 
 
 def check_rule(success: Success) -> None:
-    """Raise AllpayError unless networks can sample auctions under a rule: by its `scores` and `luck` on JAX arrays, as a part of
+    """Raise AllpayError unless networks can sample auctions under a rule: by its `scores` and `luck` on JAX arrays, as part of
     what is compiled, which is told from others by its hash."""
     name = type(success).__name__
     wanted = ("scores", "luck") if success.lucky else ("scores",)
