@@ -5,14 +5,16 @@ from itertools import product
 import numpy as np
 import pytest
 
-from allpay.attendance import field
+from allpay.contest.attendance import field
+from allpay.contest.bidder import Bidder
+from allpay.contest.game import Game
+from allpay.contest.mechanism import Mechanism
+from allpay.contest.payoffs import evaluate
+from allpay.contest.success import Noise
+from allpay.contest.values import Beta, Common, Private, Uniform
 from allpay.errors import AllpayError
-from allpay.game import Beta, Bidder, Common, Game, Private, Uniform
 from allpay.learners import FictitiousPlay, learn
-from allpay.mechanism import Mechanism
 from allpay.outcome import Outcome
-from allpay.payoffs import evaluate
-from allpay.success import Noise
 from allpay.theory import equilibrium, on_grid
 from test_contests import SMALL as CONTESTS
 from test_contests import mixtures

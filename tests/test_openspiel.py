@@ -5,12 +5,14 @@ from itertools import product
 import numpy as np
 import pytest
 
+from allpay.contest.bidder import Bidder
+from allpay.contest.game import Game
+from allpay.contest.mechanism import Mechanism
+from allpay.contest.payoffs import evaluate
+from allpay.contest.payoffs import exploitability as gains
+from allpay.contest.success import Noise, Tullock
+from allpay.contest.values import Common, Power, Private, Uniform, integers
 from allpay.errors import AllpayError
-from allpay.game import Bidder, Common, Game, Power, Private, Uniform, integers
-from allpay.mechanism import Mechanism
-from allpay.payoffs import evaluate
-from allpay.payoffs import exploitability as gains
-from allpay.success import Noise, Tullock
 from test_contests import SMALL as CONTESTS
 from test_contests import mixtures
 from test_oracles import expected_utility, random_strategy

@@ -6,11 +6,13 @@ from bisect import bisect_right
 import numpy as np
 import pytest
 
+from allpay.contest.bidder import Bidder
+from allpay.contest.game import Game
+from allpay.contest.mechanism import Mechanism
+from allpay.contest.payoffs import evaluate, expected_payoffs
+from allpay.contest.success import Noise
+from allpay.contest.values import Common, Private, Uniform
 from allpay.errors import AllpayError
-from allpay.game import Bidder, Common, Game, Private, Uniform
-from allpay.mechanism import Mechanism
-from allpay.payoffs import evaluate, expected_payoffs
-from allpay.success import Noise
 from test_contests import SMALL as CONTESTS
 from test_contests import mixtures
 

@@ -12,8 +12,8 @@ except ModuleNotFoundError as error:
     raise ModuleNotFoundError(f"{error}: install Gymnasium with pip install 'allpay[gymnasium]'") from None
 
 from allpay.adapters.seat import Seat, index_of, info_of
+from allpay.contest.game import Game
 from allpay.errors import AllpayError
-from allpay.game import Game
 from allpay.outcome import Outcome
 
 

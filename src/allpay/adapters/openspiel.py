@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from allpay.contest.bidder import levels_of
+from allpay.contest.game import Array, Game, check_game
+from allpay.contest.payoffs import as_strategy, by_bidder, profile_payoffs
 from allpay.errors import AllpayError
-from allpay.game import Array, Game, check_game, levels_of
-from allpay.payoffs import as_strategy, by_bidder, profile_payoffs
 
 if TYPE_CHECKING:
     import pyspiel

@@ -12,9 +12,9 @@ except ModuleNotFoundError as error:
     raise ModuleNotFoundError(f"{error}: install PettingZoo with pip install 'allpay[pettingzoo]'") from None
 
 from allpay.adapters.seat import bid_levels_of, groups_by_bidder, index_of, info_of, number_of, observed_values
-from allpay.auction import settle, turn_up
+from allpay.contest.auction import settle, turn_up
+from allpay.contest.game import Game, check_game
 from allpay.errors import AllpayError
-from allpay.game import Game, check_game
 from allpay.scalars import whole
 
 

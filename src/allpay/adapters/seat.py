@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from allpay.auction import Settled, closed, settle, turn_up
+from allpay.contest.auction import Settled, closed, settle, turn_up
+from allpay.contest.game import Array, Game, check_game
+from allpay.contest.payoffs import as_strategy, expected_payoffs
 from allpay.errors import AllpayError, one_of, short
-from allpay.game import Array, Game, check_game
 from allpay.outcome import Outcome
-from allpay.payoffs import as_strategy, expected_payoffs
 from allpay.theory import equilibrium, on_grid, why_no_equilibrium
 
 

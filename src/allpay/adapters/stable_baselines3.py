@@ -15,7 +15,7 @@ except ModuleNotFoundError as error:
     ) from None
 
 from allpay.adapters.seat import Seat
-from allpay.game import Game
+from allpay.contest.game import Game
 from allpay.outcome import Outcome
 
 

@@ -13,14 +13,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from allpay.attendance import effective, none_above
 from allpay.compiled import compiled
+from allpay.contest.attendance import effective, none_above
+from allpay.contest.game import Array, Game, check_game
+from allpay.contest.preferences import Neutral
+from allpay.contest.ranking import Ranking, gauss_rules, rank_averages, rank_chances
+from allpay.contest.success import Highest
 from allpay.errors import AllpayError
 from allpay.frozen import ByValue
-from allpay.game import Array, Game, check_game
-from allpay.preferences import Neutral
-from allpay.ranking import Ranking, gauss_rules, rank_averages, rank_chances
-from allpay.success import Highest
 
 EXACT_BIDDERS = 16
 """Up to this many bidders ⌈n/2⌉ ≤ 8 nodes are exact. Above it 8 nodes a panel of width 2/n, over which the powers

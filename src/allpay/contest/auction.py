@@ -10,10 +10,10 @@ from numba import int64, njit, uint64
 from numpy.typing import ArrayLike, NDArray
 
 from allpay.compiled import compiled
+from allpay.contest.game import Array, Game, check_game
+from allpay.contest.payoffs import as_strategy
 from allpay.errors import AllpayError, short
 from allpay.frozen import ByValue
-from allpay.game import Array, Game, check_game
-from allpay.payoffs import as_strategy
 from allpay.scalars import whole
 
 MOST_AUCTIONS = 10_000_000
