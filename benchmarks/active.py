@@ -30,7 +30,8 @@ from pathlib import Path
 import numpy as np
 
 from allpay.acquisition import next_designs
-from allpay.game import Array, Common, Private, Setting
+from allpay.contest.game import Array, Setting
+from allpay.contest.values import Common, Private
 from allpay.learners import InteriorPoint, run_seeds
 from allpay.optimum import ascend_mean
 from allpay.pipeline import best_in_theory

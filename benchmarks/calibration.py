@@ -33,7 +33,8 @@ from typing import ClassVar
 import numpy as np
 
 import allpay
-from allpay.game import Game, Private, Setting
+from allpay.contest.game import Game, Setting
+from allpay.contest.values import Private
 from allpay.optimum import find_optimum
 from allpay.outcome import Outcome
 from allpay.simplex import candidates, sample_ordered_simplex

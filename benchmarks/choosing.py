@@ -18,9 +18,10 @@ from os import cpu_count
 from pathlib import Path
 from typing import Any
 
-from allpay.game import Common, Game
+from allpay.contest.game import Game
+from allpay.contest.mechanism import Mechanism
+from allpay.contest.values import Common
 from allpay.learners import LEARNERS, run_seeds
-from allpay.mechanism import Mechanism
 from allpay.theory import equilibrium
 
 WEIGHTS = (0.5, 0.8, 1.0)

@@ -10,9 +10,9 @@ import time
 
 import numpy as np
 
-from allpay.game import Game
+from allpay.contest.game import Game
+from allpay.contest.mechanism import Mechanism
 from allpay.learners import DQN, PPO, Learner, run_seeds
-from allpay.mechanism import Mechanism
 from allpay.outcome import Outcome
 
 WEIGHTS = (0.7, 0.8, 0.9, 1.0)

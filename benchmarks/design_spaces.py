@@ -14,7 +14,8 @@ import time
 
 import numpy as np
 
-from allpay.game import Common, Private, Setting
+from allpay.contest.game import Setting
+from allpay.contest.values import Common, Private
 from allpay.learners import InteriorPoint
 from allpay.pipeline import best_in_theory, design
 from allpay.study import DesignSpace, Study

@@ -11,10 +11,11 @@ from collections.abc import Callable
 import numpy as np
 from numba import njit, uint64
 
-from allpay.auction import high_index, low_index, stream, word
-from allpay.game import Game, Private, integers
+from allpay.contest.auction import high_index, low_index, stream, word
+from allpay.contest.game import Game
+from allpay.contest.mechanism import Mechanism
+from allpay.contest.values import Private, integers
 from allpay.learners import EpsilonGreedy, run_seeds
-from allpay.mechanism import Mechanism
 
 DESIGNS, ROUNDS = 4, 10
 VALUES = BIDS = 10

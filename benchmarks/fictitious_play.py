@@ -10,9 +10,9 @@ from collections.abc import Callable
 import numpy as np
 from numba import njit
 
-from allpay.game import Game
+from allpay.contest.game import Game
+from allpay.contest.payoffs import terms
 from allpay.learners import FictitiousPlay, run_seeds
-from allpay.payoffs import terms
 
 DESIGNS, ROUNDS = 50, 10
 WEIGHTS = (0.5, 0.6, 0.8, 1.0)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from allpay.game import Game
+from allpay.contest.game import Game
 from allpay.learners import (
     FictitiousPlay,
     InteriorPoint,

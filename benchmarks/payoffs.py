@@ -11,9 +11,9 @@ from collections.abc import Callable
 import numpy as np
 from numba import njit
 
-from allpay.game import Game
-from allpay.mechanism import Mechanism
-from allpay.payoffs import evaluate, expected_payoffs, exploitability
+from allpay.contest.game import Game
+from allpay.contest.mechanism import Mechanism
+from allpay.contest.payoffs import evaluate, expected_payoffs, exploitability
 from allpay.theory import equilibrium
 from allpay.verify import on_grid
 

@@ -1,15 +1,28 @@
-"""Before any test: compiled functions that are older than the source of one that they call are deleted.
-
-Numba looks only at the file in which a cached function stands, not at the files of the functions that it has inlined.
-"""
+"""Before any test: what is left of older code is deleted, and Ctrl-C reaches the programs that tests start."""
 
 import re
+import signal
 from pathlib import Path
 
 SOURCE = Path(__file__).parent.parent / "src" / "allpay"
 
 
 def pytest_configure() -> None:
+    forget_older_machine_code()
+    let_children_hear_ctrl_c()
+
+
+def let_children_hear_ctrl_c() -> None:
+    """A shell starts what runs in its background with SIGINT ignored, and children inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def forget_older_machine_code() -> None:
+    """Delete compiled functions that are older than the source of one that they call.
+
+    Numba looks only at the file in which a cached function stands, not at the files of the functions that it has inlined.
+    """
     compiled = [
         path
         for path in SOURCE.rglob("*.py")

@@ -6,12 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from allpay.game import Game, Private, Uniform
+from allpay.contest.game import Game
+from allpay.contest.mechanism import Mechanism
+from allpay.contest.payoffs import exploitability
+from allpay.contest.values import Private, Uniform
 from allpay.learners import deep, run_seeds
 from allpay.learners.deep import advance, begin, design_of, is_key
-from allpay.mechanism import Mechanism
 from allpay.outcome import Outcome
-from allpay.payoffs import exploitability
 
 VALUES = Private(levels=16)
 HIGH = Private(Uniform(0.5, 1.0), levels=16)

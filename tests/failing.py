@@ -4,8 +4,9 @@ import os
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from allpay.contest.game import Setting
+from allpay.contest.values import Private
 from allpay.errors import AllpayError
-from allpay.game import Private, Setting
 from allpay.learners import EpsilonGreedy
 
 

@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 import allpay.study.sweep as sweep_module
 from allpay.acquisition import DISTINCT, next_designs
 from allpay.cli import app
+from allpay.contest.game import Setting
+from allpay.contest.values import Private
 from allpay.errors import AllpayError
-from allpay.game import Private, Setting
 from allpay.learners import InteriorPoint
 from allpay.pipeline import choose_next, design
 from allpay.report import summarise

@@ -7,7 +7,7 @@ import pytest
 from numba import njit, uint64
 from scipy import stats
 
-from allpay.auction import (
+from allpay.contest.auction import (
     LEARNING,
     MOST_AUCTIONS,
     PLAYING,
@@ -22,10 +22,11 @@ from allpay.auction import (
     stream,
     word,
 )
+from allpay.contest.game import Game
+from allpay.contest.mechanism import MOST_BIDDERS, Mechanism
+from allpay.contest.payoffs import evaluate, exploitability
+from allpay.contest.values import MOST_CELLS, Common, Private, integers
 from allpay.errors import AllpayError
-from allpay.game import MOST_CELLS, Common, Game, Private, integers
-from allpay.mechanism import MOST_BIDDERS, Mechanism
-from allpay.payoffs import evaluate, exploitability
 
 MASK = 2**64 - 1
 

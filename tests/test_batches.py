@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from allpay.game import Private, Setting
+from allpay.contest.game import Setting
+from allpay.contest.values import Private
 from allpay.learners import DQN, LEARNERS, FictitiousPlay, learner
 from allpay.study import Study
 from allpay.study.batches import (

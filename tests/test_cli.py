@@ -357,7 +357,7 @@ def test_theory_finds_both_interior_optima_of_risk_averse_bidders():
 
 def test_theory_finds_what_risk_averse_bidders_should_pay():
     """Payments by rank, private values: the gradient goes through a differential equation, the answer does not need it."""
-    from allpay.game import Game
+    from allpay.contest.game import Game
     from allpay.theory import equilibrium
 
     found = values_of("design", "--method", "theory", "--rule", "payments", "--risk-aversion", 2)

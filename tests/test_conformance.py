@@ -7,8 +7,9 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from allpay.contest.game import Game, Setting
+from allpay.contest.values import Private
 from allpay.errors import AllpayError
-from allpay.game import Game, Private, Setting
 from allpay.learners import learn, outcome_of, random_strategy
 from allpay.learners.base import check_batch
 from allpay.learners.conformance import check_learner_api

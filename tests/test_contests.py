@@ -6,10 +6,17 @@ import math
 import numpy as np
 import pytest
 
-from allpay.attendance import Field, field, poisson_field
-from allpay.auction import play
+from allpay.contest.attendance import Field, field, poisson_field
+from allpay.contest.auction import play
+from allpay.contest.bidder import Bidder
+from allpay.contest.game import Game
+from allpay.contest.mechanism import Mechanism
+from allpay.contest.payoffs import evaluate, expected_payoffs, exploitability, payoffs_of
+from allpay.contest.preferences import Cara, Crra, LossAverse, PowerCost
+from allpay.contest.ranking import rank_averages, rank_slopes
+from allpay.contest.success import LAWS, Highest, Noise, Tullock, success
+from allpay.contest.values import Beta, Common, Power, Private, Uniform, integers
 from allpay.errors import AllpayError
-from allpay.game import Beta, Bidder, Common, Game, Power, Private, Uniform, integers
 from allpay.learners import (
     EpsilonGreedy,
     FictitiousPlay,
@@ -19,11 +26,6 @@ from allpay.learners import (
     RegretMatching,
     learn,
 )
-from allpay.mechanism import Mechanism
-from allpay.payoffs import evaluate, expected_payoffs, exploitability, payoffs_of
-from allpay.preferences import Cara, Crra, LossAverse, PowerCost
-from allpay.ranking import rank_averages, rank_slopes
-from allpay.success import LAWS, Highest, Noise, Tullock, success
 
 OUT = -math.inf
 

@@ -9,13 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from allpay.game import Bidder, Common, Game, Power, Private, Uniform
+from allpay.contest.bidder import Bidder
+from allpay.contest.game import Game
+from allpay.contest.mechanism import Mechanism
+from allpay.contest.payoffs import evaluate, exploitability
+from allpay.contest.success import LAWS, Noise, Tullock
+from allpay.contest.values import Common, Power, Private, Uniform
 from allpay.learners import DQN, PPO, run_seeds
 from allpay.learners.deep import below, chance_of, design_of, draw_bids, settle
-from allpay.mechanism import Mechanism
 from allpay.outcome import stake
-from allpay.payoffs import evaluate, exploitability
-from allpay.success import LAWS, Noise, Tullock
 from test_contests import SMALL, mixtures
 
 AUCTIONS, BATCHES = 40_000, 40

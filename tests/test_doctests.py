@@ -24,5 +24,5 @@ def test_examples_of_docstrings(name):
 
 def test_there_are_examples_to_run():
     finder = doctest.DocTestFinder(exclude_empty=True)
-    modules = map(importlib.import_module, ("allpay.game", "allpay.theory.symmetric", "allpay.theory.contests"))
+    modules = map(importlib.import_module, ("allpay.contest.game", "allpay.theory.symmetric", "allpay.theory.contests"))
     assert sum(len(test.examples) for module in modules for test in finder.find(module)) > 5

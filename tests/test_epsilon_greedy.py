@@ -6,13 +6,14 @@ from functools import cache
 import numpy as np
 import pytest
 
-from allpay.auction import LEARNING, stream
+from allpay.contest.auction import LEARNING, stream
+from allpay.contest.game import Game
+from allpay.contest.mechanism import Mechanism, all_pay
+from allpay.contest.payoffs import expected_payoffs, exploitability
+from allpay.contest.values import Common, Private, integers
 from allpay.errors import AllpayError
-from allpay.game import Common, Game, Private, integers
 from allpay.learners import EpsilonGreedy, learn, run_seeds
-from allpay.mechanism import Mechanism, all_pay
 from allpay.outcome import Verdict
-from allpay.payoffs import expected_payoffs, exploitability
 
 MASK = 2**64 - 1
 

@@ -10,7 +10,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from allpay.game import Game
+from allpay.contest.game import Game
 from allpay.learners import InteriorPoint, learn, learner
 from allpay.learners.conformance import check_learner_api
 from allpay.outcome import Verdict

@@ -382,8 +382,10 @@ class Cluster:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    pytest.importorskip("distributed")
+    distributed = pytest.importorskip("distributed")
     made = Cluster(tmp_path_factory.mktemp("dask"))
+    with distributed.Client(made.address) as client:
+        client.wait_for_workers(2, timeout=60)
     yield made
     for name in list(made.processes):
         made.kill(name)

@@ -6,10 +6,11 @@ from math import comb
 import numpy as np
 import pytest
 
+from allpay.contest.game import Game
+from allpay.contest.mechanism import Mechanism, all_pay, first_price
+from allpay.contest.values import Common, Private, integers
 from allpay.errors import AllpayError
-from allpay.game import Common, Game, Private, integers
 from allpay.learners import FictitiousPlay, learn, run_seeds
-from allpay.mechanism import Mechanism, all_pay, first_price
 from allpay.outcome import Verdict
 
 NODES, WEIGHTS = (np.polynomial.legendre.leggauss(40) + np.array([[1], [0]])) / 2
@@ -227,7 +228,7 @@ def test_rounds_begin_with_different_beliefs():
 @pytest.mark.parametrize("weighting", [0.0, 1.0, 0.5, 2.0])
 def test_one_round_by_hand(weighting):
     """The kernel against the definition, on the public payoffs."""
-    from allpay.payoffs import expected_payoffs
+    from allpay.contest.payoffs import expected_payoffs
 
     g = Game.from_weights("prizes", 0.7, 3, values=Private(levels=5), bid_levels=9)
     seed = run_seeds(4, 1, 1)

@@ -10,25 +10,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from allpay.errors import AllpayError
-from allpay.game import (
+from allpay.contest.game import Game, Setting, check_game, undominated_bid
+from allpay.contest.mechanism import Mechanism, all_pay, first_price
+from allpay.contest.values import (
     MOST_CELLS,
     Beta,
     Common,
     Discrete,
-    Game,
     Lognormal,
     Power,
     Private,
-    Setting,
     Uniform,
-    check_game,
     distribution,
     integers,
     steps,
-    undominated_bid,
 )
-from allpay.mechanism import Mechanism, all_pay, first_price
+from allpay.errors import AllpayError
 from allpay.theory import equilibrium
 
 

@@ -5,12 +5,19 @@ from itertools import product
 import numpy as np
 import pytest
 
+from allpay.contest.attendance import field
+from allpay.contest.bidder import Bidder
+from allpay.contest.game import Game
+from allpay.contest.mechanism import Mechanism
+from allpay.contest.payoffs import evaluate
+from allpay.contest.success import Noise
+from allpay.contest.values import Beta, Common, Private, Uniform
 from allpay.errors import AllpayError
-from allpay.game import Beta, Common, Game, Private
 from allpay.learners import FictitiousPlay, learn
 from allpay.outcome import Outcome
-from allpay.payoffs import evaluate
 from allpay.theory import equilibrium, on_grid
+from test_contests import SMALL as CONTESTS
+from test_contests import mixtures
 
 pytest.importorskip("gymnasium", reason="an optional extra: pip install 'allpay[gymnasium]'")
 from gymnasium.utils.env_checker import check_env
@@ -32,9 +39,25 @@ def mixture(game, kinds=None, seed=0):
     return strategy / strategy.sum(axis=-1, keepdims=True)
 
 
-@every_game
-def test_it_passes_the_check_of_gymnasium(game):
-    check_env(BidderEnv(game, mixture(game)), skip_render_check=True)
+@pytest.mark.parametrize(
+    "name", ["private", "limited", "common", "caps of their own", "reserve and fee", "random field"]
+)
+def test_it_passes_the_check_of_gymnasium(name):
+    game = KINDS[name]
+    check_env(BidderEnv(game, mixtures(game, 0, each=True)), skip_render_check=True)
+
+
+def test_who_stays_out_has_no_rank_and_pays_no_fee():
+    game = CONTESTS["reserve and fee"]
+    env = BidderEnv(game, mixtures(game, 0), bidder=2)
+    env.reset(seed=1)
+    _, reward, _, _, info = env.step(0)
+    assert (reward, info["payment"], info["fee"], info["rank"]) == (0, 0, 0, None)
+    env.reset()
+    _, reward, _, _, info = env.step(game.bid_levels - 1)
+    assert info["fee"] == game.mechanism.fee
+    money = info["value"] * game.mechanism.prizes[info["rank"]] - info["payment"] - info["fee"]
+    assert reward == pytest.approx(float(game.utility_of(1, money)))
 
 
 @every_game
@@ -88,40 +111,78 @@ def test_payoffs_are_exact(game, alike):
 
 
 @every_game
-def test_rewards_agree_with_them_in_the_mean(game):
+def test_its_steps_are_the_auctions_of_the_seat(game):
+    """One by one what the seat plays with the same random numbers: means are tested there, many at once."""
     strategy = mixture(game)
-    env = BidderEnv(game, strategy, bidder=1)
-    policy = np.minimum(np.arange(len(game.value_grid)) % 3 + 1, game.allowed - 1)
-    env.reset(seed=5)
-    rewards = []
-    for _ in range(6000):
-        observed, _ = env.reset()
-        value = int(np.flatnonzero(env.observations[:, 0] == observed[0])[0])
-        after, reward, terminated, truncated, info = env.step(policy[value])
-        rewards.append(reward)
+    env, seat = BidderEnv(game, strategy, bidder=1), Seat(game, strategy, bidder=1)
+    random = np.random.Generator(np.random.PCG64(5))  # that of Gymnasium's seeds
+    for t in range(200):
+        observed, _ = env.reset(seed=5 if t == 0 else None)
+        values = seat.draw(random, 1)
+        np.testing.assert_array_equal(observed, seat.observations[values[0]])
+        bid = min(int(values[0]) % 3 + 1, int(game.allowed[values[0]]) - 1)
+        after, reward, terminated, truncated, info = env.step(bid)
+        settled, bids = seat.play(random, values, [bid])
         assert (terminated, truncated) == (True, False)
         assert after == observed
-        assert info["bid"] == game.bid_grid[policy[value]]
+        assert reward == settled.utility[0, 1]
+        assert info == {
+            "value": game.value_grid[values[0]],
+            "bid": bids[0, 1],
+            "payment": settled.payment[0, 1],
+            "fee": 0.0,
+            "rank": settled.rank[0, 1],
+        }
+        assert bids[0, 1] == game.bid_grid[bid]
         assert info["payment"] == game.mechanism.payments[info["rank"]] * info["bid"]
-    off = (np.mean(rewards) - env.payoff_of(policy)) / (np.std(rewards, ddof=1) / np.sqrt(len(rewards)))
-    assert abs(off) < 4
 
 
-@every_game
-def test_many_auctions_at_once_agree_too(game):
-    """What is batched, for every bid at every value."""
-    seat, random = Seat(game, mixture(game), bidder=0), np.random.default_rng(2)
-    for bid in range(int(game.allowed.max())):
-        values = seat.draw(random, 40_000)
-        settled, bids = seat.play(random, values, np.full(40_000, bid))
-        assert bids.shape == settled.utility.shape == (40_000, game.bidders)
-        assert np.all(bids[:, 0] <= np.where(game.overbidding, np.inf, game.value_grid[values] + 1e-12))
-        own, exact = (
-            settled.utility[:, 0],
-            seat.payoffs[np.arange(len(game.value_grid)), np.minimum(bid, game.allowed - 1)],
-        )
-        off = (own.mean() - exact.mean()) / (own.std() / 200)
-        assert abs(off) < 4
+KINDS = {
+    "private": SMALL,
+    "limited": LIMITED,
+    "common": COMMON,
+    **CONTESTS,
+    "caps of their own": Game(
+        Mechanism((0.6, 0.3, 0.1), (1, 0.5, 0.5), success=Noise("normal", 0.2)),
+        [
+            (Bidder(Private(Uniform(), 4), max_bid=0.3), 1),
+            (Bidder(Private(Uniform(0, 2), 2), overbidding=False), 2),
+        ],
+        bid_levels=6,
+    ),
+    "as many groups as rivals": Game(
+        Mechanism((0.6, 0.3, 0.1), (1, 1, 1)),
+        [(Bidder(Common(1.0), presence=0.7), 1), (Bidder(Common(0.7)), 2)],
+        bid_levels=4,
+        attendance=field("1:3"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("each", [True, False])
+def test_many_auctions_at_once_agree_too(name, each):
+    """What is batched, for every bid of a bidder in each group."""
+    game, random = KINDS[name], np.random.default_rng(2)
+    strategy = mixtures(game, 0, each)
+    exact = evaluate(game, strategy)
+    for bidder in np.cumsum(game.counts) - 1:
+        seat = Seat(game, strategy, bidder=int(bidder))
+        own = strategy[bidder if each else seat.group]
+        assert seat.payoff_of(own) == pytest.approx(exact.payoff[bidder], abs=1e-12)
+        gain = seat.best_response_payoff - seat.payoff_of(own)
+        assert gain == pytest.approx(exact.exploitability[bidder], abs=1e-12)
+        limits, auctions = game.limits[seat.group], 8_000
+        for bid in range(seat.bid_levels):
+            values = seat.draw(random, auctions)
+            settled, bids = seat.play(random, values, np.full(auctions, bid))
+            assert bids.shape == settled.utility.shape == (auctions, game.bidders)
+            made = np.minimum(bid, limits[values] - 1)
+            np.testing.assert_array_equal(bids[:, bidder], game.bid_grid[made])
+            left = settled.utility[:, bidder] - seat.payoffs[values, made]  # chance, once value and bid are known
+            assert abs(left.mean()) < 4 * left.std() / np.sqrt(auctions) + 1e-12, bid
+            out = game.mechanism.may_stay_out & (made == 0)
+            np.testing.assert_array_equal(settled.rank[:, bidder] == game.bidders, out)
 
 
 def test_a_bid_above_the_value_counts_as_the_highest_allowed():
@@ -194,7 +255,7 @@ def test_what_is_no_action_or_policy_is_refused():
     env.step(np.array([5]))  # an array of one, as some agents give it
     with pytest.raises(AllpayError, match="the auction is over"):
         env.step(0)
-    with pytest.raises(AllpayError, match=r"must have the shape \(1 or 3, 4, 6\): got \(1, 3\)"):
+    with pytest.raises(AllpayError, match=r"a policy must have the shape \(4,\) or \(4, 6\): got \(3,\)"):
         env.payoff_of([1, 2, 3])
     with pytest.raises(AllpayError, match="an action must lie in 0…5: got 6"):
         env.payoff_of([1, 2, 3, 6])

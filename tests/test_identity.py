@@ -31,8 +31,8 @@ from allpay import (
     play,
     why_no_equilibrium,
 )
+from allpay.contest.game import Array
 from allpay.errors import AllpayError
-from allpay.game import Array
 from allpay.learners import PPO
 from allpay.learners.base import Seeds
 from allpay.study import run
@@ -156,7 +156,7 @@ def test_a_users_lognormal_is_not_ours():
     changed = make_dataclass(
         "Lognormal", fields, frozen=True, namespace={"quantile": lambda self, q: np.asarray(q) ** 3}
     )
-    from allpay.game import Lognormal
+    from allpay.contest.values import Lognormal
 
     names = {json.dumps(specified(kind())) for kind in (own, changed, Lognormal)}
     assert len(names) == 3
@@ -241,7 +241,7 @@ def test_a_utility_of_a_subclass_is_followed_by_exact_payoffs_too():
     strategy = np.full((1, 4, 5), 0.2)
     rng = np.random.default_rng(0)
     values, bids = rng.integers(0, 4, (100_000, 3)), rng.integers(0, 5, (100_000, 3))
-    from allpay.auction import settle
+    from allpay.contest.auction import settle
 
     sampled = settle(game, game.value_grid[values], game.bid_grid[bids], rng.random((100_000, 3))).utility.mean()
     assert evaluate(game, strategy).payoff.mean() == pytest.approx(sampled, abs=0.005)

@@ -27,9 +27,8 @@ FLOORS = [
         "scalars",
         "versions",
     },
-    {"success", "attendance", "preferences", "ranking"},
-    {"mechanism", "game", "payoffs", "simplex"},
-    {"auction", "theory"},
+    {"contest", "simplex"},
+    {"theory"},
     {"outcome", "learners"},
     {"study"},
     {"surrogate", "evidence", "ascent", "optimum", "acquisition", "pipeline", "verify"},
@@ -38,11 +37,20 @@ FLOORS = [
 ]
 """The rooms of each floor, the ground floor first."""
 
+CONTEST = [
+    {"success", "attendance", "preferences", "ranking", "values"},
+    {"mechanism", "bidder"},
+    {"game"},
+    {"payoffs"},
+    {"auction"},
+]
+"""The same within `allpay.contest`."""
+
 ROOT = {"", "__init__", "__main__"}
 """The package itself: it may lead anywhere, but only from within functions."""
 
 ONLY = {
-    "surrogate": {"errors", "files", "frozen", "game", "precision"},
+    "surrogate": {"errors", "files", "frozen", "contest", "precision"},
     "simplex": {"errors", "frozen", "memory", "scalars"},
     "ascent": {"errors", "frozen", "simplex"},
     "evidence": {"errors", "simplex"},
@@ -61,15 +69,18 @@ def modules() -> dict[str, str]:
     return {name: path.read_text(encoding="utf-8") for path, name in names.items()}
 
 
-def floor(room: str) -> int:
-    for number, rooms in enumerate(FLOORS):
+def floor(room: str, floors: list[set[str]] = FLOORS) -> int:
+    for number, rooms in enumerate(floors):
         if room in rooms:
             return number
-    raise AssertionError(f"allpay.{room} has no floor: add it to FLOORS in {Path(__file__).name}")
+    raise AssertionError(f"{room} has no floor: add it to the lists in {Path(__file__).name}")
 
 
-def rooms_imported(tree: ast.AST, package: list[str]) -> set[str]:
-    """The rooms of allpay that a module imports, wherever in it; package is its own, as `["allpay", "learners"]`."""
+def rooms_imported(tree: ast.AST, package: list[str], house: str = "allpay") -> set[str]:
+    """The rooms of a package, of allpay if no other is named, that a module imports, wherever in it.
+
+    The module's own package is `package`, as `["allpay", "learners"]`.
+    """
     found = set()
     for node in ast.walk(tree):
         names: list[str] = []
@@ -78,11 +89,8 @@ def rooms_imported(tree: ast.AST, package: list[str]) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             origin = ".".join([*base, *([node.module] if node.module else [])])
-            names = [f"{origin}.{alias.name}" if origin == "allpay" else origin for alias in node.names]
-        for name in names:
-            parts = name.split(".")
-            if parts[0] == "allpay" and len(parts) > 1:
-                found.add(parts[1])
+            names = [f"{origin}.{alias.name}" if origin == house else origin for alias in node.names]
+        found.update(name[len(house) + 1 :].split(".")[0] for name in names if name.startswith(f"{house}."))
     return found
 
 
@@ -111,6 +119,18 @@ def test_imports_run_downwards(name):
         down = floor(other) <= floor(room)
         assert down, f"allpay.{name} imports allpay.{other}, which is on a higher floor"
         assert other in ONLY.get(room, {other}) or other == room, f"allpay.{name} may not import allpay.{other}"
+
+
+@pytest.mark.parametrize("room", sorted(set().union(*CONTEST)))
+def test_imports_within_a_contest_run_downwards(room):
+    tree = ast.parse(modules()[f"contest.{room}"])
+    for other in rooms_imported(tree, ["allpay", "contest"], "allpay.contest"):
+        assert other == room or floor(other, CONTEST) < floor(room, CONTEST), f"{room} imports {other}"
+
+
+def test_every_room_of_a_contest_has_a_floor():
+    rooms = {name.split(".")[1] for name in modules() if name.startswith("contest.")}
+    assert rooms == set().union(*CONTEST) | {"__init__"}
 
 
 def test_the_checker_sees_every_form_of_import():

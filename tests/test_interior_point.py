@@ -5,14 +5,15 @@ from functools import cache
 import numpy as np
 import pytest
 
+from allpay.contest.game import Game
+from allpay.contest.mechanism import all_pay, first_price
+from allpay.contest.payoffs import expected_payoffs, quadrature, terms, tie_averages, tie_slopes
+from allpay.contest.values import Common, Private, Uniform, integers
 from allpay.errors import AllpayError
-from allpay.game import Common, Game, Private, Uniform, integers
 from allpay.learners import InteriorPoint, learn, run_seeds
 from allpay.learners.interior_point import _Alike, _direct, _linearise, _look, _point
 from allpay.learners.linear import factor, substitute
-from allpay.mechanism import all_pay, first_price
 from allpay.outcome import Verdict
-from allpay.payoffs import expected_payoffs, quadrature, terms, tie_averages, tie_slopes
 from allpay.theory import equilibrium
 
 QUICK = InteriorPoint(auctions=1000)

@@ -8,14 +8,15 @@ import jax
 import numpy as np
 import pytest
 
+from allpay.contest.game import Game
+from allpay.contest.mechanism import Mechanism, all_pay
+from allpay.contest.payoffs import evaluate
+from allpay.contest.values import Common, Private
 from allpay.errors import AllpayError
-from allpay.game import Common, Game, Private
 from allpay.learners import LEARNERS, EpsilonGreedy, FictitiousPlay, learn, learner, run_seeds
 from allpay.learners.base import each_run, threads, threads_limited
 from allpay.learners.conformance import check_learner_api
-from allpay.mechanism import Mechanism, all_pay
 from allpay.outcome import Outcome, Verdict
-from allpay.payoffs import evaluate
 
 SHORT = {"iterations": 60, "auctions": 2000}
 SHORT_ITS_OWN_WAY = {

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
+from allpay.contest.game import Game
+from allpay.contest.payoffs import expected_payoffs
+from allpay.contest.values import Private
 from allpay.errors import AllpayError
-from allpay.game import Game, Private
 from allpay.learners import LogitPlay, learn, run_seeds
 from allpay.outcome import Verdict
-from allpay.payoffs import expected_payoffs
 from allpay.theory import equilibrium
 
 QUICK = LogitPlay(auctions=1000)

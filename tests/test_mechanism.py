@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from allpay.contest.mechanism import MOST_BIDDERS, RULES, Mechanism, all_pay, complete_weights, first_price
 from allpay.errors import AllpayError
-from allpay.mechanism import MOST_BIDDERS, RULES, Mechanism, all_pay, complete_weights, first_price
 
 
 def refuses(message: str):

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
+from allpay.contest.game import Game
+from allpay.contest.mechanism import Mechanism
+from allpay.contest.payoffs import expected_payoffs
+from allpay.contest.values import Common, Private
 from allpay.errors import AllpayError
-from allpay.game import Common, Game, Private
 from allpay.learners import MultiplicativeWeights, learn, run_seeds
-from allpay.mechanism import Mechanism
 from allpay.outcome import Verdict
-from allpay.payoffs import expected_payoffs
 from allpay.theory import equilibrium
 
 QUICK = MultiplicativeWeights(auctions=1000)

@@ -5,9 +5,16 @@ from itertools import product
 import numpy as np
 import pytest
 
+from allpay.contest.bidder import Bidder
+from allpay.contest.game import Game
+from allpay.contest.mechanism import Mechanism
+from allpay.contest.payoffs import evaluate
+from allpay.contest.payoffs import exploitability as gains
+from allpay.contest.success import Noise, Tullock
+from allpay.contest.values import Common, Power, Private, Uniform, integers
 from allpay.errors import AllpayError
-from allpay.game import Common, Game, Power, Private
-from allpay.payoffs import evaluate
+from test_contests import SMALL as CONTESTS
+from test_contests import mixtures
 from test_oracles import expected_utility, random_strategy
 
 pytest.importorskip("pyspiel", reason="OpenSpiel has no wheel here: `pip install open-spiel` brings it")
@@ -23,6 +30,68 @@ COMMON = Game.from_weights("prizes", 0.7, 3, values=Common(1.3), bid_levels=4, m
 DUEL = Game.from_weights("prizes", 1.0, 2, values="common", bid_levels=21)
 PRIVATE = Game.from_weights("prizes", 0.7, 3, values=Private(Power(2), 2), bid_levels=3, cost_power=2.0)
 LIMITED = Game.from_weights("payments", 0.6, 2, values=Private(levels=3), bid_levels=6, overbidding=False)
+
+
+class Proud(Game):
+    """Of a utility of its own."""
+
+    def utility(self, money):
+        return np.sinh(money)
+
+
+KINDS = {
+    **{name: game for name, game in CONTESTS.items() if name not in ("unlike", "seconds pay")},
+    "unlike": Game(
+        Mechanism((0.7, 0.3, 0), (1, 0.5, 0.2)),
+        [(Bidder(Private(Uniform(), 4), overbidding=False), 1), (Bidder(Private(Uniform(0, 0.5), 2), max_bid=0.4), 2)],
+        bid_levels=4,
+        max_bid=0.9,
+    ),
+    "seconds pay": Game(
+        Mechanism((1, 0, 0), (0.7, 0.3, 0), ties="seconds-pay"), Private(integers(0, 1)), bid_levels=4, max_bid=1
+    ),
+    "one knows, one does not": Game(
+        Mechanism((0.8, 0.2), (1, 1), success=Noise("uniform", 0.4)),
+        [(Bidder(Common(0.7), head_start=0.1), 1), (Bidder(Private(levels=4)), 1)],
+        bid_levels=7,
+        attendance=0.9,
+    ),
+    "as many groups as rivals": Game(
+        Mechanism((0.6, 0.3, 0.1), (1, 1, 1), success=Tullock(1)),
+        [(Bidder(Common(1.0), max_bid=0.6), 1), (Bidder(Common(0.7)), 2)],
+        bid_levels=5,
+    ),
+    "no bids above the value": Game.from_weights(
+        "prizes", 1.0, 3, values="common", max_bid=2.0, bid_levels=5, overbidding=False
+    ),
+    "a utility of its own": Proud(Mechanism((0.7, 0.3), (1, 1), fee=0.05), Private(levels=3), bid_levels=5),
+}
+"""Games of every kind."""
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("each", [True, False])
+def test_openspiel_judges_games_of_every_kind_as_we_do(name, each):
+    game = KINDS[name]
+    strategy, known = mixtures(game, 3, each), game.value_levels == 1
+    form = (openspiel.normal_form if known else openspiel.extensive_form)(game)
+    there = openspiel.policy_of_strategy(game, form, strategy)
+    ours = gains(game, strategy)
+    assert ours.min() > 1e-3
+    assert exploitability.nash_conv(form, there) == pytest.approx(ours.sum(), abs=1e-9)
+    back = openspiel.strategy_of_policy(game, form, there)
+    np.testing.assert_allclose(gains(game, back), ours, atol=1e-12)
+    if known:
+        tensors = openspiel.payoff_tensors(game)
+        assert tensors.shape == (game.bidders, *np.repeat(game.limits[:, 0], game.counts))
+        rows = [row[0, : tensors.shape[1 + i]] for i, row in enumerate(back)]
+        np.testing.assert_allclose(openspiel.strategy_of_mixtures(game, rows), back, atol=1e-15)
+        for i, tensor in enumerate(tensors):
+            worth = tensor
+            for row in reversed(rows):
+                worth = worth @ row
+            assert worth == pytest.approx(evaluate(game, back).payoff[i], abs=1e-12)
+
 
 FORMS = {
     "normal": (COMMON, openspiel.normal_form),
@@ -120,10 +189,10 @@ def test_rounding_is_put_right_and_more_is_not():
     np.testing.assert_allclose(openspiel.strategy_of_mixtures(COMMON, rounded).sum(axis=-1), 1, atol=1e-15)
     with pytest.raises(AllpayError, match=r"a strategy must sum to 1: got 1\.01"):
         openspiel.strategy_of_mixtures(COMMON, [np.array([0.5, 0.51, 0, 0])] * 3)
-    with pytest.raises(AllpayError, match=r"must have the shape \(1 or 3, 1, 4\): got \(2, 1, 4\)"):
+    with pytest.raises(AllpayError, match=r"there must be a mixture for each of 3 bidders: got 2"):
         openspiel.strategy_of_mixtures(COMMON, [np.array([0.5, 0.5, 0, 0])] * 2)
-    with pytest.raises(AllpayError, match=r"mixtures must be as long as there are bids, 4: got lengths 4, 3"):
-        openspiel.strategy_of_mixtures(COMMON, [np.array([0.5, 0.5, 0, 0]), np.ones(3) / 3])
+    with pytest.raises(AllpayError, match=r"mixtures must be as long as there are bids, 4, 4, 4: got lengths 4, 3, 4"):
+        openspiel.strategy_of_mixtures(COMMON, [np.eye(4)[0], np.ones(3) / 3, np.eye(4)[0]])
 
 
 @pytest.mark.parametrize(
@@ -141,9 +210,9 @@ def test_rounding_is_put_right_and_more_is_not():
             r"at most 10,000,000 payoffs: 4 bidders and 101 bids make 4 × 101\^4; give fewer of either",
         ),
         (
-            Game.from_weights("prizes", 1.0, 4, values="common", max_bid=2.0, bid_levels=5, overbidding=False),
-            openspiel.normal_form,
-            "give a max_bid of at most the value, 1, instead of forbidding bids above it",
+            Game(Mechanism((1, 0, 0), (1, 1, 1)), [(Bidder(Common(1)), 1), (Bidder(Private(levels=64)), 2)]),
+            openspiel.gambit,
+            r"3 bidders with 64 values and 101 bids make 101 × 6464\^2; give fewer of either",
         ),
         (
             Game.from_weights("prizes", 0.8),
@@ -162,7 +231,7 @@ def test_what_is_too_large_is_refused_with_its_size_and_a_remedy(game, make, mes
 
 def test_a_form_of_another_game_is_refused():
     tree = openspiel.extensive_form(PRIVATE)
-    with pytest.raises(AllpayError, match=r"it has 3 players, 2 values and 3 bids, this has 2, 3 and 6; make it by"):
+    with pytest.raises(AllpayError, match=r"it has 3 players, 2 values and 3 bids, this has 2, 3 and 5; make it by"):
         openspiel.strategy_of_policy(LIMITED, tree, policy.UniformRandomPolicy(tree))
     with pytest.raises(AllpayError, match="must be a form of this one"):
         openspiel.policy_of_strategy(LIMITED, tree, some_strategy(LIMITED, 1))

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from allpay.game import Beta, Common, Game, Power, Private
-from allpay.mechanism import Mechanism
-from allpay.payoffs import evaluate
+from allpay.contest.game import Game
+from allpay.contest.mechanism import Mechanism
+from allpay.contest.payoffs import evaluate
+from allpay.contest.values import Beta, Common, Power, Private
 from allpay.theory import equilibrium
 from allpay.verify import on_grid
 

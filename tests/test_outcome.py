@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
+from allpay.contest.game import Game
+from allpay.contest.mechanism import Mechanism, all_pay, first_price
+from allpay.contest.payoffs import _averages, evaluate, payoffs_of
+from allpay.contest.values import Beta, Common, Lognormal, Private, Uniform
 from allpay.errors import AllpayError
-from allpay.game import Beta, Common, Game, Lognormal, Private, Uniform
 from allpay.learners import (
     FictitiousPlay,
     InteriorPoint,
@@ -14,9 +17,7 @@ from allpay.learners import (
     learn,
     run_seeds,
 )
-from allpay.mechanism import Mechanism, all_pay, first_price
 from allpay.outcome import Goal, Outcome, Verdict, distance_of, goal_of, reached, stake, within
-from allpay.payoffs import _averages, evaluate, payoffs_of
 
 
 def outcome(games, strategy, exploitability, history, **more) -> Outcome:

@@ -12,12 +12,13 @@ import pytest
 from typer.testing import CliRunner
 
 from allpay.cli import app
+from allpay.contest.game import Game, Setting
+from allpay.contest.payoffs import evaluate, exploitability
+from allpay.contest.values import Private
 from allpay.errors import AllpayError
-from allpay.game import Game, Private, Setting
 from allpay.learners import FictitiousPlay, learn, learner, name_of, outcome_of, random_strategy, run_seeds
 from allpay.learners.base import CHECKPOINTS
 from allpay.outcome import Verdict, distance_of
-from allpay.payoffs import evaluate, exploitability
 from allpay.study import Study, run
 from allpay.study.file import read_study, study_of
 from allpay.study.store import read_folder

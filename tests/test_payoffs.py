@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from allpay.contest.game import Game
+from allpay.contest.mechanism import Mechanism
+from allpay.contest.payoffs import evaluate, expected_payoffs, quadrature, tie_averages
+from allpay.contest.values import Common, Private
 from allpay.errors import AllpayError
-from allpay.game import Common, Game, Private
-from allpay.mechanism import Mechanism
-from allpay.payoffs import evaluate, expected_payoffs, quadrature, tie_averages
 
 
 def enumerated_payoffs(g: Game, rivals: np.ndarray) -> np.ndarray:

@@ -1,13 +1,20 @@
 """PettingZoo: its own tests, seeds along whole episodes, and rewards against the exact engine."""
 
 import warnings
+from bisect import bisect_right
 
 import numpy as np
 import pytest
 
+from allpay.contest.bidder import Bidder
+from allpay.contest.game import Game
+from allpay.contest.mechanism import Mechanism
+from allpay.contest.payoffs import evaluate, expected_payoffs
+from allpay.contest.success import Noise
+from allpay.contest.values import Common, Private, Uniform
 from allpay.errors import AllpayError
-from allpay.game import Common, Game, Private
-from allpay.payoffs import evaluate, expected_payoffs
+from test_contests import SMALL as CONTESTS
+from test_contests import mixtures
 
 pytest.importorskip("pettingzoo", reason="an optional extra: pip install 'allpay[pettingzoo]'")
 from pettingzoo.test import api_test, parallel_api_test, parallel_seed_test
@@ -23,19 +30,37 @@ GAMES = {
     "limited": LIMITED,
 }
 
+KINDS = {
+    **GAMES,
+    **CONTESTS,
+    "caps of their own": Game(
+        Mechanism((0.6, 0.3, 0.1), (1, 0.5, 0.5), success=Noise("normal", 0.2)),
+        [
+            (Bidder(Private(Uniform(), 4), max_bid=0.3), 1),
+            (Bidder(Private(Uniform(0, 2), 2), overbidding=False), 2),
+        ],
+        bid_levels=6,
+    ),
+}
+"""Games of every kind."""
+
 every_game = pytest.mark.parametrize("game", GAMES.values(), ids=GAMES)
 both_kinds = pytest.mark.parametrize("continuous", [False, True], ids=["grid", "continuous"])
 
 
-@every_game
+@pytest.mark.parametrize("game", KINDS.values(), ids=KINDS)
 @both_kinds
 @pytest.mark.parametrize("rounds", [1, 7])
 def test_it_passes_the_tests_of_pettingzoo(game, continuous, rounds, capsys):
-    parallel_api_test(AuctionEnv(game, rounds, continuous), num_cycles=30)
     with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "No agents present but not all")  # some never turned up
+        parallel_api_test(AuctionEnv(game, rounds, continuous), num_cycles=30)
         warnings.filterwarnings("ignore", "Observation")  # that it is a single number, or a Dict, is meant
+        warnings.filterwarnings("ignore", "Agents have different")  # bidders may bid differently much
         api_test(parallel_to_aec(AuctionEnv(game, rounds, continuous)), num_cycles=30)
-    if game.overbidding:  # this test of theirs takes no notice of masks
+    if continuous or all(
+        bidder.overbidding for bidder, _ in game.groups
+    ):  # this test of theirs takes no notice of masks
         parallel_seed_test(lambda: AuctionEnv(game, rounds, continuous), num_cycles=5)
     assert capsys.readouterr().out.count("Passed") == 2
 
@@ -92,36 +117,119 @@ def test_without_a_seed_episodes_go_on_and_differ():
     assert len({repr(observed) for observed in fresh}) > 1
 
 
-def played(env, strategy, seed):
-    """`[rounds, bidders]` rewards and ranks of an episode in which agents mix by `strategy` `[bidders, values, bids]`."""
-    random, cumulative = np.random.default_rng(seed), np.cumsum(strategy, axis=-1)
-    observed, _ = env.reset(seed=seed)
-    rewards, ranks = [], []
-    while env.agents:
-        values = [o["observation"] if isinstance(o, dict) else o for o in observed.values()]
-        index = [int(np.argmin(np.abs(env.game.value_grid / env.game.values.highest - v.item()))) for v in values]
-        u = random.random(len(index))
-        actions = {
-            agent: int(np.searchsorted(cumulative[i, index[i]], u[i] * cumulative[i, index[i], -1], side="right"))
-            for i, agent in enumerate(env.agents)
-        }
+def play(env, strategy, seed, auctions):
+    """`[auctions, bidders]` rewards, NaN of who is not there, values, bids, as indices, and ranks of auctions in which agents
+    mix by `strategy` `[bidders, values, bids]`."""
+    game, uniform = env.game, np.random.default_rng((seed, 1)).random((auctions, env.game.bidders)).tolist()
+    rows = np.cumsum(strategy, axis=-1)
+    rows[rows >= rows[..., -1:]] = 1.0  # rounding must not lead to the last bids
+    rows = rows.tolist()
+    which = np.repeat(np.arange(len(game.groups)), game.counts)
+    places = [
+        {float(x): v for v, x in enumerate((grid / game.groups[i][0].values.highest).astype(np.float32))}
+        for i, grid in zip(which, game.value_grids[which], strict=True)
+    ]
+    rewards = np.full((auctions, game.bidders), np.nan)
+    values, bids, ranks = (np.zeros((auctions, game.bidders), np.int64) for _ in range(3))
+    env.reset(seed=seed)
+    for t in range(auctions):
+        if not env.agents or t == 0:
+            observed, _ = env.reset()
+        actions = {}
+        for agent, sees in observed.items():
+            i = int(agent[7:])
+            value = places[i][float((sees["observation"] if isinstance(sees, dict) else sees)[0])]
+            values[t, i], bids[t, i] = value, bisect_right(rows[i][value], uniform[t][i])
+            actions[agent] = bids[t, i]
         observed, reward, _, _, infos = env.step(actions)
-        rewards.append(list(reward.values()))
-        ranks.append([infos[agent]["rank"] for agent in infos])
-    return np.array(rewards), np.array(ranks)
+        for agent, worth in reward.items():
+            i = int(agent[7:])
+            rewards[t, i] = worth
+            ranks[t, i] = -1 if infos[agent]["rank"] is None else infos[agent]["rank"]
+    return rewards, values, bids, ranks
 
 
-@every_game
-def test_rewards_are_the_exact_payoffs_in_the_mean(game):
-    rng = np.random.default_rng(8)
-    strategy = rng.random((game.bidders, len(game.value_grid), game.bid_levels)) ** 3
-    strategy *= np.arange(game.bid_levels) < game.allowed[:, None]
-    strategy /= strategy.sum(axis=-1, keepdims=True)
-    rewards, _ = played(AuctionEnv(game, rounds=5000), strategy, 4)
-    error = rewards.std(axis=0, ddof=1) / np.sqrt(len(rewards))
-    off = (rewards.mean(axis=0) - evaluate(game, strategy).payoff) / error
-    assert np.all(np.abs(off) < 4), off
-    assert np.all(error < 0.03)
+def rows_against(game, strategy, i):
+    """`[values, bids]` what bids of bidder i are worth, exactly, against a profile `[bidders, values, bids]`."""
+    group = int(np.searchsorted(np.cumsum(game.counts), i, side="right"))
+    mass = strategy.mean(axis=1)
+    first = int(game.counts[:group].sum())
+    return expected_payoffs(game, np.insert(np.delete(mass, i, axis=0), first, mass[i], axis=0), group)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_rewards_are_the_exact_payoffs_in_the_mean(name):
+    """Also bid by bid: what is left of a reward, less what its value and bid are worth, is chance, of mean 0 and smaller."""
+    game = KINDS[name]
+    absent = game.field is not None or np.any(game.presence < 1)
+    strategy = mixtures(game, 8, each=True)
+    rewards, values, bids, ranks = play(AuctionEnv(game, 1 if absent else 50), strategy, 4, 1000)
+    there, exact = ~np.isnan(rewards), evaluate(game, strategy)
+    for i in range(game.bidders):
+        own = there[:, i]
+        if own.sum() == 0:
+            continue
+        table = rows_against(game, strategy, i)
+        assert np.mean(np.sum(strategy[i] * table, axis=1)) == pytest.approx(exact.payoff[i], abs=1e-12)
+        for expected in (exact.payoff[i], table[values[own, i], bids[own, i]]):
+            left = rewards[own, i] - expected
+            error = left.std(ddof=1) / np.sqrt(len(left))
+            assert abs(left.mean()) < 4 * error + 1e-12, (i, left.mean() / error)
+        assert error < 0.05 * game.highest_value
+        out = game.mechanism.may_stay_out & (bids[own, i] == 0)
+        assert np.all((ranks[own, i] < 0) == out)
+        assert np.all(rewards[own, i][out] == 0)
+    if absent:
+        which = np.repeat(np.arange(len(game.groups)), game.counts)
+        turnout = game.turnout[which] / somebody(game)  # a draw of nobody is drawn again
+        error = np.sqrt(turnout * (1 - turnout) / len(there)) + 1e-12
+        assert np.all(np.abs(there.mean(axis=0) - turnout) < 4 * error)
+    else:
+        assert np.all(there)
+
+
+def somebody(game):
+    """The chance that anybody turns up."""
+    if game.field is not None:
+        return 1 - game.field.chances[0]
+    return 1 - np.prod((1 - game.presence) ** game.counts)
+
+
+def test_a_bid_of_nothing_or_below_the_reserve_stays_out():
+    game = CONTESTS["reserve and fee"]  # 0.2 and 0.05
+    env = AuctionEnv(game, continuous=True)
+    env.reset(seed=0)
+    top = game.top_bid
+    parts = (0.0, 0.1 / top, 0.25 / top)
+    _, rewards, *_, infos = env.step(dict(zip(env.agents, parts, strict=True)))
+    assert [info["rank"] for info in infos.values()] == [None, None, 0]
+    assert [info["fee"] for info in infos.values()] == [0, 0, 0.05]
+    assert [info["payment"] for info in infos.values()] == pytest.approx([0, 0, 0.25])
+    assert list(rewards.values())[:2] == [0, 0]
+
+
+def test_spaces_are_those_of_each_bidder():
+    game = KINDS["caps of their own"]
+    env = AuctionEnv(game)
+    observed, _ = env.reset(seed=1)
+    capped, limited = env.possible_agents[0], env.possible_agents[1]
+    levels = int(np.sum(game.bid_grid <= 0.3))
+    assert env.action_space(capped).n == levels < game.bid_levels == env.action_space(limited).n
+    for agent, shown in ((capped, levels), (limited, game.bid_levels)):  # all or none have masks
+        assert observed[agent]["action_mask"].shape == env.observation_space(agent)["action_mask"].shape == (shown,)
+    with pytest.raises(AllpayError, match=f"must lie in 0…{levels - 1} at the value .* got {levels} of bidder_0"):
+        env.step(dict.fromkeys(env.agents, levels))
+    free = AuctionEnv(game, continuous=True)
+    free.reset(seed=1)
+    *_, infos = free.step(dict.fromkeys(free.agents, 1.0))
+    assert infos["bidder_0"]["bid"] == 0.3
+    assert infos["bidder_1"]["bid"] == pytest.approx(infos["bidder_1"]["value"])
+
+
+def test_where_next_to_nobody_turns_up_it_says_so():
+    env = AuctionEnv(Game.from_weights("prizes", 0.7, attendance=1e-12))
+    with pytest.raises(AllpayError, match="next to nobody ever turns up: give a higher attendance"):
+        env.reset(seed=0)
 
 
 def test_one_bid_against_given_ones_earns_what_expected_payoffs_says():
@@ -146,9 +254,11 @@ def test_one_bid_against_given_ones_earns_what_expected_payoffs_says():
 
 
 def test_ties_are_broken_uniformly():
-    pure = np.zeros((3, 4, 6))
-    pure[..., 2] = 1
-    _, ranks = played(AuctionEnv(SMALL, rounds=4800), pure, 1)
+    env, ranks = AuctionEnv(SMALL, rounds=4800), []
+    env.reset(seed=1)
+    bids = dict.fromkeys(env.agents, 2)
+    while env.agents:
+        ranks.append([info["rank"] for info in env.step(bids)[-1].values()])
     assert np.all(np.sort(ranks, axis=1) == [0, 1, 2])
     orders = np.unique(ranks, axis=0, return_counts=True)[1]
     assert len(orders) == 6

@@ -7,9 +7,10 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from allpay.contest.game import Game, Setting
+from allpay.contest.values import Common, Private
 from allpay.errors import AllpayError
 from allpay.evidence import Evidence
-from allpay.game import Common, Game, Private, Setting
 from allpay.learners import EpsilonGreedy, FictitiousPlay, run_seeds
 from allpay.outcome import Outcome
 from allpay.pipeline import (

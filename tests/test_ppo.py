@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from allpay.contest.game import Game
+from allpay.contest.mechanism import Mechanism
+from allpay.contest.values import Private
 from allpay.errors import AllpayError
-from allpay.game import Game, Private
 from allpay.learners import PPO, learner, run_seeds
-from allpay.mechanism import Mechanism
 from deep_probes import (
     goes_on_from_its_checkpoint,
     learns_the_best_response,

@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 
 from allpay import DesignSpace, EpsilonGreedy, FictitiousPlay, Setting, Study
 from allpay.cli import app
+from allpay.contest.values import Private
 from allpay.errors import AllpayError, printable
 from allpay.files import load_arrays, write
-from allpay.game import Private
 from allpay.study import run
 from allpay.study.file import study_of, together
 from allpay.study.parquet import header

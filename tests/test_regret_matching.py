@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
+from allpay.contest.game import Game
+from allpay.contest.mechanism import all_pay
+from allpay.contest.payoffs import expected_payoffs
+from allpay.contest.values import Common, Private, integers
 from allpay.errors import AllpayError
-from allpay.game import Common, Game, Private, integers
 from allpay.learners import FictitiousPlay, RegretMatching, learn, run_seeds
-from allpay.mechanism import all_pay
 from allpay.outcome import Verdict
-from allpay.payoffs import expected_payoffs
 from allpay.theory import equilibrium
 
 

@@ -7,8 +7,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from allpay.contest.game import Setting
+from allpay.contest.values import Common, Private, integers
 from allpay.errors import AllpayError
-from allpay.game import Common, Private, Setting, integers
 from allpay.learners import EpsilonGreedy, FictitiousPlay, run_seeds
 from allpay.optimum import Optimum
 from allpay.outcome import Verdict

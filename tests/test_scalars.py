@@ -9,10 +9,10 @@ import pytest
 
 from allpay import Common, DesignSpace, EpsilonGreedy, FictitiousPlay, Game, Private, Setting, Study, Uniform, learn
 from allpay import all_pay as all_pay_of
+from allpay.contest.mechanism import Mechanism
+from allpay.contest.values import Beta, Discrete, Lognormal, Power, integers
 from allpay.errors import AllpayError
-from allpay.game import Beta, Discrete, Lognormal, Power, integers
 from allpay.learners import LEARNERS, run_seeds
-from allpay.mechanism import Mechanism
 from allpay.scalars import real, truth, whole
 from allpay.simplex import Box, OrderedSimplex
 

@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 
 from allpay.ascent import mirror_ascent
 from allpay.cli import app
+from allpay.contest.game import Setting
+from allpay.contest.values import Common, Private
 from allpay.errors import AllpayError
-from allpay.game import Common, Private, Setting
 from allpay.learners import FictitiousPlay, InteriorPoint
 from allpay.optimum import in_words
 from allpay.pipeline import best_in_theory, design

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 import allpay
 from allpay import AllpayError, Beta, DesignSpace, Discrete, Game, Lognormal, Mechanism, Power, Private, Setting, Study
-from allpay.auction import play
-from allpay.game import Common, Uniform, distribution, integers, steps
+from allpay.contest.auction import play
+from allpay.contest.mechanism import all_pay, complete_weights, first_price
+from allpay.contest.payoffs import evaluate, expected_payoffs, exploitability
+from allpay.contest.values import Common, Uniform, distribution, integers, steps
 from allpay.learners import DQN, LEARNERS, PPO, FictitiousPlay, learn, learner, run_seeds
-from allpay.mechanism import all_pay, complete_weights, first_price
 from allpay.outcome import distance_of, stake
-from allpay.payoffs import evaluate, expected_payoffs, exploitability
 from allpay.simplex import Box, OrderedSimplex
 
 GAME = Game(all_pay(3), Private(levels=2), bid_levels=3)

@@ -9,8 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from allpay.cli import app
+from allpay.contest.game import Setting
+from allpay.contest.values import Beta, Common, Private, integers
 from allpay.errors import AllpayError
-from allpay.game import Beta, Common, Private, Setting, integers
 from allpay.learners import EpsilonGreedy, FictitiousPlay
 from allpay.optimum import Optimum
 from allpay.pipeline import design

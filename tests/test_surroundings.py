@@ -24,10 +24,10 @@ from allpay import compiled as compiling
 from allpay.cli import app
 from allpay.cli.commands import folder_of
 from allpay.cli.console import plain
+from allpay.contest.game import Game
 from allpay.cores import cores, quota
 from allpay.errors import AllpayError
 from allpay.files import in_shell, write
-from allpay.game import Game
 from allpay.learners import FictitiousPlay
 from allpay.progress import listening
 from allpay.report.curves import draw_equilibrium

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
+from allpay.contest.game import Game, game
+from allpay.contest.mechanism import Mechanism, all_pay, first_price, mechanism
+from allpay.contest.values import Beta, Common, Discrete, Power, Private, Uniform, steps
 from allpay.errors import AllpayError
-from allpay.game import Beta, Common, Discrete, Game, Power, Private, Uniform, game, steps
-from allpay.mechanism import Mechanism, all_pay, first_price, mechanism
 from allpay.theory import (
     design_objective,
     equilibrium,

@@ -9,8 +9,9 @@ from typer.testing import CliRunner
 import allpay.pipeline
 import allpay.theory.beside
 from allpay.cli import app
-from allpay.game import Beta, Game, Lognormal, Power, Private, Uniform
-from allpay.mechanism import mechanism
+from allpay.contest.game import Game
+from allpay.contest.mechanism import mechanism
+from allpay.contest.values import Beta, Lognormal, Power, Private, Uniform
 from allpay.theory import design_objective, equilibrium_or_reason
 
 SMALL = ("--samples", "6", "--rounds", "1", "--iterations", "50", "--bid-levels", "21", "--value-levels", "8")

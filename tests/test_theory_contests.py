@@ -13,8 +13,8 @@ import pytest
 from scipy import stats
 from scipy.integrate import quad
 
+from allpay.contest.values import Beta, Discrete, Lognormal, Power, Uniform
 from allpay.errors import AllpayError
-from allpay.game import Beta, Discrete, Lognormal, Power, Uniform
 from allpay.theory.effort import AnyCost, PowerCost
 from allpay.theory.entry import best_reserve, entry_equilibrium, revenue_gradients
 from allpay.theory.field import Field
@@ -287,8 +287,9 @@ def test_absence_as_the_formula_is_printed(values):
 
 
 def test_entry_without_anything_new_is_the_symmetric_equilibrium():
-    from allpay.game import Common, Game, Private
-    from allpay.mechanism import Mechanism
+    from allpay.contest.game import Game
+    from allpay.contest.mechanism import Mechanism
+    from allpay.contest.values import Common, Private
     from allpay.theory import equilibrium
 
     for given, values in ((Private(Beta(2, 3)), Beta(2, 3)), (Common(2.0), 2.0)):

@@ -10,11 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from allpay.cli import app
+from allpay.contest.game import Game
+from allpay.contest.mechanism import Mechanism, first_price, mechanism
+from allpay.contest.payoffs import evaluate
+from allpay.contest.values import Discrete, Private, Uniform, integers, steps
 from allpay.errors import AllpayError
-from allpay.game import Discrete, Game, Private, Uniform, integers, steps
 from allpay.learners import InteriorPoint, learn
-from allpay.mechanism import Mechanism, first_price, mechanism
-from allpay.payoffs import evaluate
 from allpay.report.curves import draw_equilibrium
 from allpay.theory import design_objective, equilibrium, why_no_equilibrium
 from allpay.verify import on_grid

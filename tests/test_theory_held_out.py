@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from scipy.integrate import quad, solve_ivp
 
-from allpay.game import Beta, Common, Game, Lognormal, Power, Private, Uniform
-from allpay.mechanism import Mechanism, all_pay, first_price
-from allpay.payoffs import evaluate
+from allpay.contest.game import Game
+from allpay.contest.mechanism import Mechanism, all_pay, first_price
+from allpay.contest.payoffs import evaluate
+from allpay.contest.values import Beta, Common, Lognormal, Power, Private, Uniform
 from allpay.theory import design_objective, equilibrium, why_no_equilibrium
 from allpay.theory.quantiles import breaks_of
 

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from allpay.contest.game import Game, game
+from allpay.contest.mechanism import mechanism
+from allpay.contest.values import Common, Private, Uniform
 from allpay.errors import AllpayError
-from allpay.game import Common, Game, Private, Uniform, game
-from allpay.mechanism import mechanism
 from allpay.theory import design_objective
 from allpay.theory.jax import jax_objective
 

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 
-from allpay.game import Beta, Common, Discrete, Game, Private, Uniform, integers
+from allpay.contest.game import Game
+from allpay.contest.mechanism import Mechanism, all_pay, first_price, mechanism
+from allpay.contest.payoffs import evaluate
+from allpay.contest.values import Beta, Common, Discrete, Private, Uniform, integers
 from allpay.learners import InteriorPoint, learn
-from allpay.mechanism import Mechanism, all_pay, first_price, mechanism
-from allpay.payoffs import evaluate
 from allpay.theory import design_objective, equilibrium, why_no_equilibrium
 from allpay.theory.ranks import mean_rank_probabilities
 from allpay.verify import on_grid

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 import allpay
-from allpay.attendance import Field, field
-from allpay.game import Bidder, Common, Game, Power, Private, Setting, Uniform, integers
-from allpay.mechanism import Mechanism, all_pay
-from allpay.payoffs import evaluate
-from allpay.preferences import Cara, Crra, LossAverse, OwnCost, PowerCost
-from allpay.success import Highest, Noise, Tullock
+from allpay.contest.attendance import Field, field
+from allpay.contest.bidder import Bidder
+from allpay.contest.game import Game, Setting
+from allpay.contest.mechanism import Mechanism, all_pay
+from allpay.contest.payoffs import evaluate
+from allpay.contest.preferences import Cara, Crra, LossAverse, OwnCost, PowerCost
+from allpay.contest.success import Highest, Noise, Tullock
+from allpay.contest.values import Common, Power, Private, Uniform, integers
 from allpay.theory import equilibrium, equilibrium_or_reason, on_grid, why_no_equilibrium
 
 SIX = 5e-7

@@ -10,10 +10,11 @@ import pytest
 from typer.testing import CliRunner
 
 from allpay.cli import app
-from allpay.game import Game, Private, game
+from allpay.contest.game import Game, game
+from allpay.contest.mechanism import first_price
+from allpay.contest.payoffs import evaluate
+from allpay.contest.values import Private
 from allpay.learners import EpsilonGreedy, FictitiousPlay
-from allpay.mechanism import first_price
-from allpay.payoffs import evaluate
 from allpay.theory import costs, equilibrium
 from allpay.theory.noformula import NoFormula
 from allpay.verify import checks, contests, known_cases, on_grid

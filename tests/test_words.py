@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 
 from allpay.cli import app
 from allpay.cli.results import without_empty
+from allpay.contest.game import Game, Setting
+from allpay.contest.values import Private, Uniform, distribution
 from allpay.errors import AllpayError, one_of
-from allpay.game import Game, Private, Setting, Uniform, distribution
 from allpay.memory import LIMIT, check_memory
 from allpay.pipeline import coarseness
 from allpay.report.figures import _axis

@@ -14,69 +14,57 @@ TYPE_CHECKING = False  # as of typing, whose import takes as long as the start o
 if TYPE_CHECKING:
     from typing import Any
 
-    from allpay.attendance import Field as Field
-    from allpay.attendance import field as field
-    from allpay.auction import play as play
+    from allpay.contest.attendance import Field as Field
+    from allpay.contest.attendance import field as field
+    from allpay.contest.auction import play as play
+    from allpay.contest.bidder import Bidder as Bidder
+    from allpay.contest.game import Game as Game
+    from allpay.contest.game import Setting as Setting
+    from allpay.contest.mechanism import Mechanism as Mechanism
+    from allpay.contest.mechanism import all_pay as all_pay
+    from allpay.contest.mechanism import first_price as first_price
+    from allpay.contest.payoffs import evaluate as evaluate
+    from allpay.contest.payoffs import expected_payoffs as expected_payoffs
+    from allpay.contest.preferences import Cara as Cara
+    from allpay.contest.preferences import Crra as Crra
+    from allpay.contest.preferences import LossAverse as LossAverse
+    from allpay.contest.preferences import PowerCost as PowerCost
+    from allpay.contest.success import Highest as Highest
+    from allpay.contest.success import Noise as Noise
+    from allpay.contest.success import Tullock as Tullock
+    from allpay.contest.values import Beta as Beta
+    from allpay.contest.values import Common as Common
+    from allpay.contest.values import Discrete as Discrete
+    from allpay.contest.values import Lognormal as Lognormal
+    from allpay.contest.values import Power as Power
+    from allpay.contest.values import Private as Private
+    from allpay.contest.values import Uniform as Uniform
+    from allpay.contest.values import integers as integers
     from allpay.errors import AllpayError as AllpayError
-    from allpay.game import Beta as Beta
-    from allpay.game import Bidder as Bidder
-    from allpay.game import Common as Common
-    from allpay.game import Discrete as Discrete
-    from allpay.game import Game as Game
-    from allpay.game import Lognormal as Lognormal
-    from allpay.game import Power as Power
-    from allpay.game import Private as Private
-    from allpay.game import Setting as Setting
-    from allpay.game import Uniform as Uniform
-    from allpay.game import integers as integers
     from allpay.learners import LEARNERS as LEARNERS
     from allpay.learners import EpsilonGreedy as EpsilonGreedy
     from allpay.learners import FictitiousPlay as FictitiousPlay
     from allpay.learners import learn as learn
     from allpay.learners import learner as learner
-    from allpay.mechanism import Mechanism as Mechanism
-    from allpay.mechanism import all_pay as all_pay
-    from allpay.mechanism import first_price as first_price
     from allpay.outcome import Outcome as Outcome
-    from allpay.payoffs import evaluate as evaluate
-    from allpay.payoffs import expected_payoffs as expected_payoffs
     from allpay.pipeline import design as design
-    from allpay.preferences import Cara as Cara
-    from allpay.preferences import Crra as Crra
-    from allpay.preferences import LossAverse as LossAverse
-    from allpay.preferences import PowerCost as PowerCost
     from allpay.study import DesignSpace as DesignSpace
     from allpay.study import Study as Study
-    from allpay.success import Highest as Highest
-    from allpay.success import Noise as Noise
-    from allpay.success import Tullock as Tullock
     from allpay.theory import equilibrium as equilibrium
     from allpay.theory import why_no_equilibrium as why_no_equilibrium
 
 _HOMES = {
     "allpay.errors": ("AllpayError",),
-    "allpay.mechanism": ("Mechanism", "all_pay", "first_price"),
-    "allpay.success": ("Highest", "Noise", "Tullock"),
-    "allpay.attendance": ("Field", "field"),
-    "allpay.preferences": ("Cara", "Crra", "LossAverse", "PowerCost"),
-    "allpay.game": (
-        *(
-            "Beta",
-            "Bidder",
-            "Common",
-            "Discrete",
-            "Game",
-            "Lognormal",
-            "Power",
-            "Private",
-            "Setting",
-            "Uniform",
-            "integers",
-        ),
-    ),
-    "allpay.payoffs": ("evaluate", "expected_payoffs"),
+    "allpay.contest.mechanism": ("Mechanism", "all_pay", "first_price"),
+    "allpay.contest.success": ("Highest", "Noise", "Tullock"),
+    "allpay.contest.attendance": ("Field", "field"),
+    "allpay.contest.preferences": ("Cara", "Crra", "LossAverse", "PowerCost"),
+    "allpay.contest.values": (*("Beta", "Common", "Discrete", "Lognormal", "Power", "Private", "Uniform", "integers"),),
+    "allpay.contest.bidder": ("Bidder",),
+    "allpay.contest.game": ("Game", "Setting"),
+    "allpay.contest.payoffs": ("evaluate", "expected_payoffs"),
     "allpay.theory": ("equilibrium", "why_no_equilibrium"),
-    "allpay.auction": ("play",),
+    "allpay.contest.auction": ("play",),
     "allpay.outcome": ("Outcome",),
     "allpay.learners": ("LEARNERS", "EpsilonGreedy", "FictitiousPlay", "learn", "learner"),
     "allpay.study": ("DesignSpace", "Study"),

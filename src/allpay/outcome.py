@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from allpay.compiled import compiled
+from allpay.contest.game import Array, Game
+from allpay.contest.payoffs import Evaluation, appraise, evaluate, exploitability
 from allpay.frozen import ByValue
-from allpay.game import Array, Game
-from allpay.payoffs import Evaluation, appraise, evaluate, exploitability
 
 TOLERANCE = 0.01
 """The distance from equilibrium up to which a run counts as converged unless its learner says, see `distance`."""

@@ -11,11 +11,12 @@ from scipy.special import stdtrit
 
 from allpay.acquisition import next_designs, overlooked, rivals
 from allpay.ascent import mirror_ascent, polish
+from allpay.contest.bidder import with_levels
+from allpay.contest.game import Array, Game, Setting
 from allpay.devices import check_devices
 from allpay.errors import AllpayError
 from allpay.evidence import Evidence
 from allpay.frozen import ByValue
-from allpay.game import Array, Game, Setting, with_levels
 from allpay.learners import run_seeds
 from allpay.learners.base import outcome_from
 from allpay.optimum import Optimum, find_optimum, highest

@@ -11,19 +11,20 @@ try:
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(f"{error}: install Gymnasium with pip install 'allpay[gymnasium]'") from None
 
-from allpay.adapters.seat import Seat, index_of
+from allpay.adapters.seat import Seat, index_of, info_of
+from allpay.contest.game import Game
 from allpay.errors import AllpayError
-from allpay.game import Game
 from allpay.outcome import Outcome
 
 
 class BidderEnv(Seat, gymnasium.Env[NDArray[np.float32], np.int64]):
     """One bidder against rivals who follow fixed strategies; every auction is an episode of one step.
 
-    The bidder observes its value divided by the highest one: a `Box` of shape (1,) in [0, 1]. Its action is the index of a
-    bid of the grid; where overbidding is not allowed, one above its value counts as the highest that is (`action_masks`
-    says which are). The reward is the utility that the auction brought. The info of a step says what the auction was, in
-    money: `value`, `bid`, `payment`; and `rank`, 0 for the highest bid.
+    The bidder observes its value divided by the highest it can have: a `Box` of shape (1,) in [0, 1]. Its action is the index
+    of a bid of the grid, up to its cap; where overbidding is not allowed, one above its value counts as the highest that is
+    (`action_masks` says which are). Where it may stay out, action 0 does. The reward is the utility that the auction brought.
+    The info of a step says what the auction was, in money: `value`, `bid`, `payment`, `fee`; and `rank`, 0 for the first,
+    None for one who is not ranked, since it stayed out. Where bidders may be absent, rivals are, and this bidder is there.
 
     What a policy is worth is known without playing: `payoff_of`, and `best_response_payoff` for the best there is.
 
@@ -39,7 +40,7 @@ class BidderEnv(Seat, gymnasium.Env[NDArray[np.float32], np.int64]):
     def __init__(self, game: Game, rivals: ArrayLike | Outcome | str = "equilibrium", bidder: int = 0) -> None:
         super().__init__(game, rivals, bidder)
         self.observation_space = Box(0.0, 1.0, (1,), np.float32)
-        self.action_space = Discrete(game.bid_levels)
+        self.action_space = Discrete(self.bid_levels)
         self._values, self._open = np.zeros(1, np.int64), False
 
     def reset(
@@ -54,14 +55,10 @@ class BidderEnv(Seat, gymnasium.Env[NDArray[np.float32], np.int64]):
             raise AllpayError("the auction is over: call reset() before step()")
         self._open = False
         settled, bids = self.play(self.np_random, self._values, [index_of(action, "the bidder")])
-        info = {
-            "value": float(self.game.value_grid[self._values[0]]),
-            "bid": float(bids[0, 0]),
-            "payment": float(settled.payment[0, 0]),
-            "rank": int(settled.rank[0, 0]),
-        }
-        return self.observations[self._values[0]].copy(), float(settled.utility[0, 0]), True, False, info
+        info = info_of(self.game, settled, bids, self._grids[self.bidder, self._values[0]], (0, self.bidder))
+        reward = float(settled.utility[0, self.bidder])
+        return self.observations[self._values[0]].copy(), reward, True, False, info
 
     def action_masks(self) -> NDArray[np.bool_]:
-        """`[bids]` which bids are allowed at the value just observed; the name is the one that sb3-contrib looks for."""
+        """`[own bids]` which bids are allowed at the value just observed; the name is the one that sb3-contrib looks for."""
         return self.may_bid(self._values)[0]

@@ -15,7 +15,7 @@ except ModuleNotFoundError as error:
     ) from None
 
 from allpay.adapters.seat import Seat
-from allpay.game import Game
+from allpay.contest.game import Game
 from allpay.outcome import Outcome
 
 
@@ -44,7 +44,7 @@ class BidderVecEnv(Seat, VecEnv):
     ) -> None:
         Seat.__init__(self, game, rivals, bidder)
         self.render_mode = None
-        VecEnv.__init__(self, auctions, Box(0.0, 1.0, (1,), np.float32), Discrete(game.bid_levels))
+        VecEnv.__init__(self, auctions, Box(0.0, 1.0, (1,), np.float32), Discrete(self.bid_levels))
         self._random = np.random.default_rng(seed)
         self._values = np.zeros(auctions, np.int64)
         self._actions: NDArray[np.int64] = np.zeros(auctions, np.int64)
@@ -64,10 +64,10 @@ class BidderVecEnv(Seat, VecEnv):
         seen = self.observations[self._values]
         settled, _ = self.play(self._random, self._values, self._actions)
         infos: list[dict[str, Any]] = [{"terminal_observation": last, "TimeLimit.truncated": False} for last in seen]
-        return self.reset(), settled.utility[:, 0].astype(np.float32), np.ones(self.num_envs, bool), infos
+        return self.reset(), settled.utility[:, self.bidder].astype(np.float32), np.ones(self.num_envs, bool), infos
 
     def action_masks(self) -> NDArray[np.bool_]:
-        """`[auctions, bids]` which bids are allowed at the values just observed; sb3-contrib asks for it."""
+        """`[auctions, own bids]` which bids are allowed at the values just observed; sb3-contrib asks for it."""
         return self.may_bid(self._values)
 
     def close(self) -> None:

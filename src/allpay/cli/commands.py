@@ -59,8 +59,8 @@ from allpay.errors import AllpayError, one_of, printable
 from allpay.files import in_shell
 
 if TYPE_CHECKING:
-    from allpay.game import Setting
-    from allpay.mechanism import Mechanism
+    from allpay.contest.game import Setting
+    from allpay.contest.mechanism import Mechanism
 
 app = typer.Typer(
     name="allpay",
@@ -417,7 +417,7 @@ def equilibrium(
 ) -> None:
     """The equilibrium of one design on continuous bids, by theory."""
     asked = {**locals(), "overbidding": None if overbidding else False}  # the default says nothing, also beside groups
-    from allpay.game import Setting
+    from allpay.contest.game import Setting
     from allpay.report.curves import bids_in_words, draw_equilibrium
     from allpay.report.words import significant
     from allpay.theory import equilibrium as solve
@@ -471,9 +471,9 @@ def reproduce(
     as_json: AsJson = False,
 ) -> None:
     """Run the experiment: three bidders, weights (w, 1−w, 0), both rules, several learners, one figure."""
+    from allpay.contest.mechanism import RULES
     from allpay.learners import EXPERIMENT
     from allpay.learners import learner as named
-    from allpay.mechanism import RULES
     from allpay.study import DesignSpace, Study
     from allpay.study.file import GameSection
 
@@ -528,7 +528,7 @@ def verify(
 
 def mechanism_of(rule: str, weights: str, bidders: int | None) -> "Mechanism":
     """The mechanism of the options; three bidders, or as many as weights if these are more."""
-    from allpay.mechanism import Mechanism
+    from allpay.contest.mechanism import Mechanism
 
     given = parse_weights(weights)
     n = max(3, len(given)) if bidders is None else bidders
@@ -578,7 +578,7 @@ def contest_of(asked: "Mapping[str, Any]", usual: "Setting") -> "tuple[Setting, 
 
 def _field_text(text: str) -> str:
     """A text that names a field, if it does."""
-    from allpay.attendance import field
+    from allpay.contest.attendance import field
 
     try:
         field(text)

@@ -18,13 +18,13 @@ from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from allpay.auction import MOST_AUCTIONS, Played, check_auctions, play
+from allpay.contest.auction import MOST_AUCTIONS, Played, check_auctions, play
+from allpay.contest.game import Array, Game, Setting, check_game
+from allpay.contest.payoffs import Evaluation, Payoffs, as_strategy, evaluate, exploitability, payoffs_of
 from allpay.cores import cores
 from allpay.errors import AllpayError, short
-from allpay.game import Array, Game, Setting, check_game
 from allpay.memory import check_memory
 from allpay.outcome import TOLERANCE, Goal, Outcome, fields_of, goal_of, within
-from allpay.payoffs import Evaluation, Payoffs, as_strategy, evaluate, exploitability, payoffs_of
 from allpay.progress import advance
 from allpay.scalars import plain_fields, real, whole
 

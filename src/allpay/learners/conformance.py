@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from allpay.contest.game import Game
+from allpay.contest.mechanism import Mechanism
+from allpay.contest.payoffs import evaluate
+from allpay.contest.values import Common, Private
 from allpay.errors import AllpayError
-from allpay.game import Common, Game, Private
 from allpay.learners.base import FIELDS_BY_RUN, Learner, Seeds, check_learner, outcome_from, run_seeds
-from allpay.mechanism import Mechanism
 from allpay.outcome import Outcome, fields_of
-from allpay.payoffs import evaluate
 
 ROUNDS = 3
 """Rounds of each design; the last has the seed of the first."""

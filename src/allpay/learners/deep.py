@@ -16,16 +16,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from allpay import progress
-from allpay.auction import utilities_by_rank
+from allpay.contest.auction import utilities_by_rank
+from allpay.contest.game import Array, Game
+from allpay.contest.payoffs import evaluate, exploitability
+from allpay.contest.success import Success
 from allpay.errors import AllpayError
-from allpay.game import Array, Game
 from allpay.learners.base import CHECKPOINTS, Seeds, check_batch, check_count, check_number, check_tolerance
 from allpay.learners.checkpoint import Arrays, Checkpoint, identity
 from allpay.outcome import TOLERANCE, Outcome, fields_of, stake, within
-from allpay.payoffs import evaluate, exploitability
 from allpay.precision import pinned
 from allpay.scalars import plain_fields
-from allpay.success import Success
 
 MOST_AT_ONCE = 1_000_000
 """More auctions in a batch, units of a network, or runs in a chunk than this are refused."""

@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 import optax  # type: ignore[import-untyped]
 
-from allpay.game import Game, Private, Setting
+from allpay.contest.game import Game, Setting
+from allpay.contest.values import Private
 from allpay.learners.base import Seeds
 from allpay.learners.deep import (
     Auctions,

@@ -12,13 +12,24 @@ import numpy as np
 from numba import njit, uint64
 from numpy.typing import NDArray
 
-from allpay.auction import LEARNING, bid_key, high_index, low_index, rank_of, stream, turn_up, utilities_by_rank, word
 from allpay.compiled import compiled
+from allpay.contest.auction import (
+    LEARNING,
+    bid_key,
+    high_index,
+    low_index,
+    rank_of,
+    stream,
+    turn_up,
+    utilities_by_rank,
+    word,
+)
+from allpay.contest.game import Array, Game, Setting
+from allpay.contest.payoffs import evaluate, exploitability
+from allpay.contest.values import Private
 from allpay.errors import AllpayError
-from allpay.game import Array, Game, Private, Setting
 from allpay.learners.base import CHECKPOINTS, Seeds, check_count, check_tolerance, each_run, threads
 from allpay.outcome import TOLERANCE, Outcome, fields_of, within
-from allpay.payoffs import evaluate, exploitability
 from allpay.scalars import plain_fields
 
 BLOCK = 4096

@@ -11,10 +11,10 @@ from typing import ClassVar
 import numpy as np
 
 from allpay.compiled import compiled
-from allpay.game import Array, Game, Setting
+from allpay.contest.game import Array, Game, Setting
+from allpay.contest.payoffs import Payoffs, averages_against, best_responses, mean_regret
 from allpay.learners.base import Seeds, check_power, check_self_play, self_play
 from allpay.outcome import Goal, Outcome, reached
-from allpay.payoffs import Payoffs, averages_against, best_responses, mean_regret
 
 
 @dataclass(frozen=True)

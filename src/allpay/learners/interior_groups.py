@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from allpay.compiled import compiled
-from allpay.game import Array
+from allpay.contest.game import Array
+from allpay.contest.payoffs import Payoffs, averages_against, mean_regret
+from allpay.contest.ranking import rank_slopes
 from allpay.learners.linear import factor, substitute
 from allpay.outcome import Goal, reached
-from allpay.payoffs import Payoffs, averages_against, mean_regret
-from allpay.ranking import rank_slopes
 
 Allowed = NDArray[np.bool_]
 

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from allpay.compiled import compiled
-from allpay.game import Array, Game, Setting
+from allpay.contest.game import Array, Game, Setting
+from allpay.contest.payoffs import Payoffs, fill_cdf, quadrature, regret, tie_averages, tie_slopes
 from allpay.learners.base import Seeds, check_count, check_self_play, self_play, threads, usual_bytes
 from allpay.learners.interior_groups import follow
 from allpay.learners.linear import factor, substitute
 from allpay.outcome import Goal, Outcome, reached
-from allpay.payoffs import Payoffs, fill_cdf, quadrature, regret, tie_averages, tie_slopes
 
 ROUNDING = 1e-10
 """Exploitability, relative to the stake, at which a run ends in any case: what is left is not worth a step."""

@@ -11,11 +11,11 @@ from typing import ClassVar
 import numpy as np
 
 from allpay.compiled import compiled
-from allpay.game import Array, Game, Setting
+from allpay.contest.game import Array, Game, Setting
+from allpay.contest.payoffs import Payoffs
 from allpay.learners.base import Seeds, check_number, check_power, check_self_play, self_play
 from allpay.learners.mixing import softmax, utilities, watch
 from allpay.outcome import Goal, Outcome, stake
-from allpay.payoffs import Payoffs
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from heapq import merge
 import numpy as np
 
 from allpay.compiled import compiled
-from allpay.game import Array
+from allpay.contest.game import Array
+from allpay.contest.payoffs import Payoffs, averages_against, mean_regret
 from allpay.outcome import Goal, reached
-from allpay.payoffs import Payoffs, averages_against, mean_regret
 
 CHECK = 20
 """With a tolerance, exploitability is looked at every so many iterations."""

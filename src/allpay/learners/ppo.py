@@ -12,9 +12,10 @@ import jax
 import jax.numpy as jnp
 import optax  # type: ignore[import-untyped]
 
+from allpay.contest.game import Game, Setting
+from allpay.contest.values import Private
 from allpay.errors import AllpayError, one_of
 from allpay.frozen import asked, derived
-from allpay.game import Game, Private, Setting
 from allpay.learners.base import Seeds, check_number
 from allpay.learners.deep import (
     LARGEST,

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from allpay.contest.game import Array, Game
+from allpay.contest.preferences import Cara, PowerCost
+from allpay.contest.values import Common, Discrete, values_at
 from allpay.errors import AllpayError
-from allpay.game import Array, Common, Discrete, Game, values_at
-from allpay.preferences import Cara, PowerCost
 from allpay.report.style import drawing, save
 from allpay.report.summary import bidders_in_words
 from allpay.report.words import in_a_column

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from allpay.contest.bidder import kinds_of_values
+from allpay.contest.game import Array
 from allpay.errors import AllpayError
-from allpay.game import Array, kinds_of_values
 from allpay.outcome import Verdict
 from allpay.report.style import drawing, save
 from allpay.report.summary import (

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from allpay.game import Array, Game
+from allpay.contest.game import Array, Game
+from allpay.contest.payoffs import evaluate
 from allpay.outcome import Outcome
-from allpay.payoffs import evaluate
 
 if TYPE_CHECKING:
     from rich.table import Table

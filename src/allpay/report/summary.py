@@ -12,26 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from allpay.attendance import Field
+from allpay.contest.attendance import Field
+from allpay.contest.bidder import Bidder, kinds_of_values, levels_of, with_levels
+from allpay.contest.game import Array, Game, Setting
+from allpay.contest.mechanism import Mechanism
+from allpay.contest.values import Beta, Common, Discrete, Distribution, Lognormal, Power, Private, Uniform
 from allpay.errors import AllpayError
-from allpay.game import (
-    Array,
-    Beta,
-    Bidder,
-    Common,
-    Discrete,
-    Distribution,
-    Game,
-    Lognormal,
-    Power,
-    Private,
-    Setting,
-    Uniform,
-    kinds_of_values,
-    levels_of,
-    with_levels,
-)
-from allpay.mechanism import Mechanism
 from allpay.optimum import FLAT, in_words, share_in_words
 from allpay.outcome import Verdict
 from allpay.report.words import significant, with_error

@@ -8,8 +8,9 @@ worker loses; and so large that a folder holds thousands of files at most. Its s
 import math
 from typing import Any
 
+from allpay.contest.bidder import levels_of
+from allpay.contest.game import Setting
 from allpay.errors import AllpayError
-from allpay.game import Setting, levels_of
 from allpay.study.received import Outline
 from allpay.study.study import Study
 

@@ -11,30 +11,19 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from allpay.attendance import Field, field
+from allpay.contest.attendance import Field, field
+from allpay.contest.bidder import Bidder, groups_of, levels_of
+from allpay.contest.game import Setting
+from allpay.contest.preferences import Cara, Crra, LossAverse, Neutral, PowerCost, Utility
+from allpay.contest.success import Highest, Noise, Tullock, success
+from allpay.contest.values import Beta, Common, Discrete, Lognormal, Power, Private, Uniform, distribution
 from allpay.errors import AllpayError, one_line, one_of, short, shortened
 from allpay.files import in_shell
-from allpay.game import (
-    Beta,
-    Bidder,
-    Common,
-    Discrete,
-    Lognormal,
-    Power,
-    Private,
-    Setting,
-    Uniform,
-    distribution,
-    groups_of,
-    levels_of,
-)
 from allpay.learners import LEARNERS, kind_of, learner
 from allpay.learners.own import SEPARATOR
-from allpay.preferences import Cara, Crra, LossAverse, Neutral, PowerCost, Utility
 from allpay.study.identity import FUNCTION, TYPE, made_of
 from allpay.study.received import outline_of, parted
 from allpay.study.study import DesignSpace, Study
-from allpay.success import Highest, Noise, Tullock, success
 
 TEMPLATE = """\
 # A study for `allpay run`: which designs to try, who bids, and how bidders learn.

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from allpay.contest.mechanism import MOST_BIDDERS
 from allpay.errors import AllpayError, short
 from allpay.learners.base import MOST_ROUNDS
-from allpay.mechanism import MOST_BIDDERS
 from allpay.study.study import MOST_SAMPLES, first_of, stages_of
 
 MOST_STUDIES = 1000

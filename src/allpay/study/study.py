@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from allpay.contest.bidder import levels_of
+from allpay.contest.game import Array, Game, Setting
+from allpay.contest.mechanism import RULES, Mechanism, check_bidders, complete_weights
 from allpay.errors import AllpayError, one_of, short
 from allpay.frozen import Stateful, asked, derived
-from allpay.game import Array, Game, Setting, levels_of
 from allpay.learners import FictitiousPlay, Learner
 from allpay.learners.base import check_count, check_learner, check_room, check_rounds, check_seed
-from allpay.mechanism import RULES, Mechanism, check_bidders, complete_weights
 from allpay.memory import check_memory
 from allpay.scalars import plain_fields, whole
 from allpay.simplex import (

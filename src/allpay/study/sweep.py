@@ -17,9 +17,9 @@ from types import FrameType
 import numpy as np
 import polars as pl
 
+from allpay.contest.game import Array
 from allpay.errors import AllpayError
 from allpay.frozen import ByValue
-from allpay.game import Array
 from allpay.learners import run_seeds
 from allpay.outcome import Outcome, Verdict
 from allpay.progress import listening, tell

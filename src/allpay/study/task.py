@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from allpay.contest.game import Array, Setting
 from allpay.devices import check_devices
 from allpay.errors import AllpayError
-from allpay.game import Array, Setting
 from allpay.learners import DEEP, LEARNERS, Learner, run_seeds
 from allpay.learners.base import Seeds, outcome_from, threads_limited
 from allpay.outcome import Outcome

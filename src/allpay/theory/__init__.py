@@ -2,7 +2,7 @@
 
 `contests` finds the formula that holds for a game. The economics is in `symmetric`, `costs` and `designs` for bidders who are
 alike and all there, and in `entry`, `unlike`, `known`, `tullock` and `tournament` for others; the numerics beneath in
-`quantiles` and `ranks`. Exact payoffs of a game on its bid grid are in `allpay.payoffs`.
+`quantiles` and `ranks`. Exact payoffs of a game on its bid grid are in `allpay.contest.payoffs`.
 """
 
 from allpay.theory.beside import equilibrium_or_reason, failure

@@ -3,7 +3,7 @@
 Whoever wants the theory itself asks `equilibrium` or `design_objective`, which raise what is wrong.
 """
 
-from allpay.game import Game
+from allpay.contest.game import Game
 from allpay.theory.contests import equilibrium, why_no_equilibrium
 from allpay.theory.symmetric import Equilibrium
 

@@ -6,8 +6,9 @@ from numbers import Real
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from allpay.contest.game import Array
+from allpay.contest.values import Distribution
 from allpay.errors import AllpayError, short
-from allpay.game import Array, Distribution
 from allpay.scalars import unboxed
 from allpay.theory.noformula import NoFormula, check_number
 from allpay.theory.symmetric import indistinct

@@ -11,13 +11,15 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike
 
-from allpay import attendance, success
+from allpay.contest import attendance, success
+from allpay.contest.bidder import Bidder
+from allpay.contest.game import Array, Game, check_game
+from allpay.contest.mechanism import TIES, Mechanism
+from allpay.contest.preferences import Cara, Neutral
+from allpay.contest.preferences import Cost as AnyGameCost
+from allpay.contest.preferences import PowerCost as GamePower
+from allpay.contest.values import Common, Discrete
 from allpay.errors import AllpayError
-from allpay.game import Array, Bidder, Common, Discrete, Game, check_game
-from allpay.mechanism import TIES, Mechanism
-from allpay.preferences import Cara, Neutral
-from allpay.preferences import Cost as AnyGameCost
-from allpay.preferences import PowerCost as GamePower
 from allpay.theory import effort, tournament
 from allpay.theory.entry import entry_equilibrium
 from allpay.theory.field import Field
@@ -53,8 +55,10 @@ def equilibrium(game: Game) -> Equilibrium | None:
     Raises:
         AllpayError: if the quantile function of the values is not finite, ≥ 0 and nondecreasing.
 
-    >>> from allpay.game import Bidder, Common, Game, game
-    >>> from allpay.mechanism import all_pay
+    >>> from allpay.contest.bidder import Bidder
+    >>> from allpay.contest.game import Game, game
+    >>> from allpay.contest.values import Common
+    >>> from allpay.contest.mechanism import all_pay
     >>> round(equilibrium(game("prizes", 0.8, 3, values="common")).highest_bid, 6)
     0.54
     >>> round(equilibrium(Game(all_pay(3), [(Bidder(Common(v)), 1) for v in (1, 0.8, 0.5)])).revenue, 6)

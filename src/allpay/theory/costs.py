@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from allpay.game import Array, Common, Discrete, Distribution, Game
+from allpay.contest.game import Array, Game
+from allpay.contest.values import Common, Discrete, Distribution
 from allpay.theory.quantiles import Panels, collocate, cumulative, mean_under_power, means_below, values_at
 from allpay.theory.ranks import TINY, Odds, Ranks
 

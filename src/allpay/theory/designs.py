@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from allpay.contest.game import Array, Game, check_simple
+from allpay.contest.mechanism import RULES
 from allpay.errors import AllpayError, one_of
-from allpay.game import Array, Game, check_simple
-from allpay.mechanism import RULES
 from allpay.theory.costs import STAKES, common_value, distribution_of, first_cost
 from allpay.theory.pooling import FALLS, Pool, Threshold, not_best_responses, pool_at_cap
 from allpay.theory.quantiles import (
@@ -56,7 +56,7 @@ def design_objective(game: Game, rule: str, objective: str = "revenue") -> _Valu
         AllpayError: if rule or objective are unknown, or if values have atoms but do not say where. The function returned
             raises it unless it is given n finite numbers ≥ 0.
 
-    >>> from allpay.game import game
+    >>> from allpay.contest.game import game
     >>> value, gradient = design_objective(game("prizes", 1.0, 3), "prizes")([0.8, 0.2, 0])
     >>> round(float(value), 9), gradient.round(9)
     (0.4, array([ 0.5,  0. , -0.5]))

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from allpay.game import Array
+from allpay.contest.game import Array
 from allpay.theory.noformula import check_number
 
 

@@ -21,8 +21,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from allpay.contest.game import Array
+from allpay.contest.values import Distribution
 from allpay.errors import AllpayError
-from allpay.game import Array, Distribution
 from allpay.theory.constant import Constant, Values, away_from, distribution_of, rising_values
 from allpay.theory.effort import Cost, PowerCost
 from allpay.theory.field import Field, total
@@ -147,7 +148,7 @@ def entry_equilibrium(
     Raises:
         AllpayError: if a number is out of its bounds, or quantiles are not finite, ≥ 0 and nondecreasing.
 
-    >>> from allpay.game import Uniform
+    >>> from allpay.contest.values import Uniform
     >>> found = entry_equilibrium(Uniform(), Field.of(3), reserve=0.1)
     >>> round(found.lowest_value, 6), round(found.revenue, 6), round(found.highest_bid, 6)
     (0.464159, 0.530376, 0.36)
@@ -197,7 +198,7 @@ def best_reserve(
     Raises:
         AllpayError: as `entry_equilibrium`.
 
-    >>> from allpay.game import Uniform
+    >>> from allpay.contest.values import Uniform
     >>> round(best_reserve(Uniform(), Field.of(2)).reserve, 6)
     0.25
     """

@@ -13,8 +13,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from allpay.contest.game import Array
 from allpay.errors import AllpayError
-from allpay.game import Array
 from allpay.theory.noformula import check_count, check_number
 
 NO_CHANCE = 1e-17

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from allpay.game import Array, Game
+from allpay.contest.game import Array, Game
 from allpay.theory.symmetric import Equilibrium
 
 

@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from allpay.contest.game import Game
 from allpay.errors import AllpayError
-from allpay.game import Game
 from allpay.theory.designs import design_objective
 
 
@@ -29,7 +29,7 @@ def jax_objective(game: Game, rule: str, objective: str = "revenue") -> Callable
     Raises:
         AllpayError: as `design_objective`. The function returned raises it if weights are not as many as bidders.
 
-    >>> from allpay.game import game
+    >>> from allpay.contest.game import game
     >>> revenue = jax_objective(game("prizes", 1.0, 3), "prizes")
     >>> jax.grad(revenue)(jnp.array([0.8, 0.2, 0.0])).round(4)
     Array([ 0.5,  0. , -0.5], dtype=float32)

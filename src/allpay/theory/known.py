@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from allpay.contest.game import Array
 from allpay.errors import AllpayError
-from allpay.game import Array
 from allpay.theory.noformula import check_count, check_number, check_numbers
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from allpay.game import Array, Game
+from allpay.contest.game import Array, Game
 from allpay.theory.costs import common_value, distribution_of
 from allpay.theory.quantiles import SHORTEST, Curve, breaks_of, values_at
 from allpay.theory.ranks import Ranks

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from allpay.contest.game import Array
+from allpay.contest.values import Distribution, values_at
 from allpay.errors import AllpayError
-from allpay.game import Array, Distribution, values_at
 from allpay.theory.ranks import TINY, Odds, Ranks
 
 NODES = 16

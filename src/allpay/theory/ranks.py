@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from allpay.game import Array
+from allpay.contest.game import Array
 
 TINY = 1e-300
 """Stands for a probability of 0 where its logarithm is taken, which yields the limits at q = 0 and 1."""

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from allpay.game import Array, Distribution, Game
+from allpay.contest.game import Array, Game
+from allpay.contest.values import Distribution
 from allpay.theory.costs import STAKES, averse_cost, averse_slope, distribution_of, first_cost, indifferent
 from allpay.theory.quantiles import (
     END,

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from allpay.contest.game import Array, Game
+from allpay.contest.values import Distribution
 from allpay.errors import AllpayError
 from allpay.frozen import ByValue
-from allpay.game import Array, Distribution, Game
 from allpay.theory.costs import common_value, costs, distribution_of
 from allpay.theory.pooling import CANDIDATE, FALLS, TOO_FAST, Pool, not_best_responses, pool_at_cap
 from allpay.theory.quantiles import (

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from allpay.game import Array
+from allpay.contest.game import Array
 from allpay.theory.effort import Cost, PowerCost
 from allpay.theory.field import Field
 from allpay.theory.noformula import NoFormula, check_falling, check_number

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from allpay.contest.game import Array
 from allpay.errors import AllpayError
-from allpay.game import Array
 from allpay.theory.field import NO_CHANCE, Field
 from allpay.theory.noformula import NoFormula, check_falling, check_number, check_numbers
 

@@ -18,8 +18,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
+from allpay.contest.game import Array
+from allpay.contest.values import Distribution
 from allpay.errors import AllpayError
-from allpay.game import Array, Distribution
 from allpay.theory.constant import Values, away_from, distribution_of, rising_values
 from allpay.theory.noformula import NoFormula, check_number
 from allpay.theory.quantiles import APART, Curve, breaks_of, cumulative, in_panels, legendre_rule
@@ -89,7 +90,7 @@ def two_bidders(
     Raises:
         AllpayError: if a number is out of its bounds, or quantiles are not finite, ≥ 0 and nondecreasing.
 
-    >>> from allpay.game import Power, Uniform
+    >>> from allpay.contest.values import Power, Uniform
     >>> round(two_bidders(Uniform(), Power(2)).revenue, 6)
     0.406544
     """

@@ -11,8 +11,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from allpay.game import Array, Common, Discrete, Game, Private, integers
-from allpay.mechanism import Mechanism
+from allpay.contest.game import Array, Game
+from allpay.contest.mechanism import Mechanism
+from allpay.contest.values import Common, Discrete, Private, integers
 
 MOLDOVANU_SELA = "Moldovanu & Sela 2001"
 BARUT_KOVENOCK = "Barut & Kovenock 1998"

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from allpay.auction import play
-from allpay.game import Common, Discrete, Game, Private
+from allpay.contest.auction import play
+from allpay.contest.game import Game
+from allpay.contest.mechanism import all_pay
+from allpay.contest.payoffs import evaluate, expected_payoffs
+from allpay.contest.values import Common, Discrete, Private
 from allpay.learners import DEEP, LEARNERS, Learner, run_seeds
 from allpay.learners.base import Seeds
-from allpay.mechanism import all_pay
 from allpay.outcome import Outcome, Verdict, stake
-from allpay.payoffs import evaluate, expected_payoffs
 from allpay.progress import Reporter, Silent
 from allpay.theory import Equilibrium, equilibrium, on_grid, two_bidder_all_pay
 from allpay.verify.cases import BAYE_KOVENOCK_DE_VRIES, SIX_DIGITS, Case, by_quadrature, known_cases

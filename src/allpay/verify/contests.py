@@ -11,13 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from allpay.attendance import field
-from allpay.game import Bidder, Common, Game, Power, Private, Uniform
+from allpay.contest.attendance import field
+from allpay.contest.bidder import Bidder
+from allpay.contest.game import Game
+from allpay.contest.mechanism import Mechanism
+from allpay.contest.success import Noise as Luck
+from allpay.contest.success import Success
+from allpay.contest.success import Tullock as Lottery
+from allpay.contest.values import Common, Power, Private, Uniform
 from allpay.learners import FictitiousPlay, InteriorPoint, Learner
-from allpay.mechanism import Mechanism
-from allpay.success import Noise as Luck
-from allpay.success import Success
-from allpay.success import Tullock as Lottery
 from allpay.theory.effort import PowerCost
 from allpay.theory.entry import best_reserve, entry_equilibrium
 from allpay.theory.field import Field

@@ -13,14 +13,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from allpay.attendance import effective, none_above
 from allpay.compiled import compiled
+from allpay.contest.attendance import effective, none_above
+from allpay.contest.game import Array, Game, check_game
+from allpay.contest.preferences import Neutral
+from allpay.contest.ranking import Ranking, gauss_rules, rank_averages, rank_chances
+from allpay.contest.success import Highest
 from allpay.errors import AllpayError
 from allpay.frozen import ByValue
-from allpay.game import Array, Game, check_game
-from allpay.preferences import Neutral
-from allpay.ranking import Ranking, gauss_rules, rank_averages, rank_chances
-from allpay.success import Highest
 
 EXACT_BIDDERS = 16
 """Up to this many bidders ⌈n/2⌉ ≤ 8 nodes are exact. Above it 8 nodes a panel of width 2/n, over which the powers
@@ -425,7 +425,8 @@ def expected_payoffs(game: Game, mass: Array, group: int = 0) -> Array:
     Args:
         game: the game.
         mass: `[bids]` where every rival mixes alike; `[groups, bids]`, a row for each group, where bidders differ; or
-            `[bidders−1, bids]`, a row per rival, those of a group beside each other. Each row sums to 1.
+            `[bidders−1, bids]`, a row per rival, those of a group beside each other; or `[bidders, bids]`, with a row, which
+            is not looked at, for the first bidder of the group itself. Each row sums to 1.
         group: whose payoffs they are.
 
     Raises:
@@ -436,10 +437,11 @@ def expected_payoffs(game: Game, mass: Array, group: int = 0) -> Array:
     groups, levels = len(game.groups), game.bid_levels
     if mass.shape == (levels,) and groups == 1:
         mass = mass[None]
-    elif mass.shape == (game.bidders - 1, levels) and groups != game.bidders - 1:
+    elif mass.shape in ((game.bidders - 1, levels), (game.bidders, levels)) and groups != len(mass):
         _check_mixture("the probabilities of a rival's bids", mass)
         own = int(game.counts[:group].sum())
-        mass = np.insert(mass, own, mass.mean(axis=0), axis=0)  # what the bidder itself bids is not looked at
+        if len(mass) < game.bidders:
+            mass = np.insert(mass, own, mass.mean(axis=0), axis=0)  # what the bidder itself bids is not looked at
         parts = payoffs_of(game, each=True)
         return _worth(parts, _averages(parts, mass))[own]
     elif mass.shape != (groups, levels):
@@ -447,6 +449,51 @@ def expected_payoffs(game: Game, mass: Array, group: int = 0) -> Array:
     _check_mixture("the probabilities of a rival's bids", mass)
     parts = payoffs_of(game)
     return _worth(parts, _averages(parts, mass))[group]
+
+
+@compiled
+def _of_profiles(payoffs, levels, out):  # type: ignore[no-untyped-def]
+    """Fill out `[bidders, values, levels^bidders]` with payoffs at profiles of bids, the last bidder's running fastest.
+
+    One call of `averages_against` says what every own bid of every bidder is worth against a profile of the others. So only
+    profiles whose sum is a multiple of the number of levels are looked at: each profile of the others is a part of one.
+    """
+    n, bids = len(out), payoffs.table.shape[2]
+    averages, cdf = np.empty((n, len(payoffs.coefficients), bids)), np.empty(bids + 1)
+    places = levels ** np.arange(n - 1, -1, -1)
+    bid, mass = np.zeros(n, np.int64), np.zeros((n, bids))
+    for code in range(levels ** (n - 1)):
+        total, rest, place = 0, code, 0
+        mass[:] = 0.0
+        for i in range(n - 1):
+            bid[i] = rest % levels
+            rest //= levels
+            total += bid[i]
+        bid[n - 1] = -total % levels
+        for i in range(n):
+            mass[i, bid[i]] = 1.0
+            place += bid[i] * places[i]
+        averages_against(payoffs, mass, cdf, averages)
+        for i in range(n):
+            for b in range(levels):
+                at = place + (b - bid[i]) * places[i]
+                for v in range(out.shape[1]):
+                    worth = 0.0
+                    for g in range(averages.shape[1]):
+                        worth += payoffs.table[i, g, b, v] * averages[i, g, b]
+                    out[i, v, at] = worth
+
+
+def profile_payoffs(game: Game, levels: int) -> Array:
+    """`[bidders, values, levels, …, levels]` the exact expected utility of each bidder at its values, for every profile of
+    the first so many bids; of one who is there, where bidders may be absent.
+
+    Its size is all that bounds it: it is for small games.
+    """
+    n = game.bidders
+    out = np.empty((n, game.value_levels, levels**n))
+    _of_profiles(payoffs_of(game, each=True), levels, out)
+    return out.reshape(n, game.value_levels, *(levels,) * n)
 
 
 def _worth(parts: Payoffs, averages: Array) -> Array:

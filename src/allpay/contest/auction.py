@@ -10,10 +10,10 @@ from numba import int64, njit, uint64
 from numpy.typing import ArrayLike, NDArray
 
 from allpay.compiled import compiled
+from allpay.contest.game import Array, Game, check_game
+from allpay.contest.payoffs import as_strategy
 from allpay.errors import AllpayError, short
 from allpay.frozen import ByValue
-from allpay.game import Array, Game, check_game
-from allpay.payoffs import as_strategy
 from allpay.scalars import whole
 
 MOST_AUCTIONS = 10_000_000
@@ -187,15 +187,23 @@ def utilities_by_rank(game: Game) -> Array:
     return out
 
 
-def turn_up(game: Game, auctions: int, random: np.random.Generator) -> NDArray[np.bool_]:
-    """`[auctions, bidders]` who is there."""
+def turn_up(game: Game, auctions: int, random: np.random.Generator, bidder: int | None = None) -> NDArray[np.bool_]:
+    """`[auctions, bidders]` who is there; given that one bidder is, if that is named."""
     n = game.bidders
     there = np.ones((auctions, n), bool)
     if game.field is not None:  # so many of them, each set equally likely
-        count = random.choice(n + 1, size=auctions, p=game.field.among(n))
-        places = random.random((auctions, n)).argsort(axis=1).argsort(axis=1)
-        there = places < count[:, None]
+        chances = game.field.among(n)
+        if bidder is not None:  # who is there sees a large field more often than a small one
+            chances = chances * np.arange(n + 1)
+            chances /= chances.sum()
+        count = random.choice(n + 1, size=auctions, p=chances)
+        lots = random.random((auctions, n))
+        if bidder is not None:
+            lots[:, bidder] = -1.0
+        there = lots.argsort(axis=1).argsort(axis=1) < count[:, None]
     presence = np.repeat(game.presence, game.counts)
+    if bidder is not None:
+        presence[bidder] = 1.0
     return there & (random.random((auctions, n)) < presence) if np.any(presence < 1) else there
 
 

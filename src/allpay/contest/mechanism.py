@@ -9,9 +9,9 @@ from itertools import islice
 from numbers import Real
 from typing import Any, Self
 
+from allpay.contest.success import Highest, Success
 from allpay.errors import AllpayError, one_of, short
 from allpay.scalars import MOST, real, unboxed, whole
-from allpay.success import Highest, Success
 
 RULES = ("prizes", "payments")
 """What a design's weights set: how the prize is split, or who pays how much of its bid."""

@@ -1,0 +1,1 @@
+"""What a contest is, and what follows from bids: rules, bidders, who turns up; payoffs exactly, and auctions by sampling."""
