@@ -10,7 +10,6 @@ bidder is its gain by a best response over the payoff of that response, the larg
 """
 
 import argparse
-import hashlib
 import json
 import os
 import subprocess
@@ -22,14 +21,16 @@ from pathlib import Path
 
 import numpy as np
 
-from allpay.auction import play
-from allpay.game import Bidder, Common, Game, Power, Private, Uniform
-from allpay.learners import EpsilonGreedy, FictitiousPlay, InteriorPoint, Learner, learn
+from allpay.contest.auction import play
+from allpay.contest.game import Bidder, Game
+from allpay.contest.mechanism import Mechanism, all_pay
+from allpay.contest.payoffs import evaluate
+from allpay.contest.preferences import PowerCost
+from allpay.contest.success import Noise, Success, Tullock
+from allpay.contest.values import Common, Power, Private, Uniform
+from allpay.learners import FictitiousPlay, InteriorPoint, Learner, learn
 from allpay.learners.base import random_profile, threads_limited
-from allpay.mechanism import Mechanism, all_pay
 from allpay.outcome import Outcome
-from allpay.payoffs import evaluate
-from allpay.success import Noise, Success, Tullock
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,8 @@ def many_bidders(full: bool) -> Iterator[Figure]:
 def _to_tolerance(name: str, game: Game, learner: FictitiousPlay, most: float) -> Iterator[Figure]:
     compiled(learner, game)
     found, cpu = seconds(lambda: learn(game, learner, rounds=1))
-    yield Figure(f"{name}: fictitious play, CPU time", cpu, most, " s")
-    yield Figure(f"{name}: relative exploitability", float(found.relative_exploitability.max()), 0.005)
+    ended = f"{found.iterations.max()} iterations to {found.relative_exploitability.max():.1e}"
+    yield Figure(f"{name}: fictitious play, CPU time, {ended}", cpu, most, " s")
 
 
 def _name(luck: Success) -> str:
@@ -151,7 +152,7 @@ def soda_prizes(full: bool) -> Iterator[Figure]:
             compiled(learner, game)
             found, cpu = seconds(lambda game=game: learn(game, learner, rounds=10))  # type: ignore[misc]
             whole, largest = whole + cpu, max(largest, losses(found))
-    yield Figure("SODA, nine prize settings, no luck: interior-point, relative loss, 10 runs", largest, 7e-9)
+    yield Figure("SODA, nine prize settings, no luck: interior-point, relative loss, 10 runs", largest, 1e-8)
     yield Figure("SODA, nine prize settings: CPU time", whole, 1.2, " s")
 
 
@@ -163,7 +164,7 @@ def stein_game(bid_levels: int = 201) -> Game:
     """Stein's three bidders. The third bids so little that a step of the others' grid is 5 % of it, so its grid is finer: its
     score is a fifth of what it writes, at a fifth of the cost, which is the same contest."""
     tops = ((1.0, 1.0), (0.8, 1.0), (0.5, 0.2))
-    kinds = [(Bidder(Common(v), handicap=part, cost=part, max_bid=0.3), 1) for v, part in tops]
+    kinds = [(Bidder(Common(v), handicap=part, cost=PowerCost(scale=part), max_bid=0.3), 1) for v, part in tops]
     return Game(everybody_pays(1, 0, 0, luck=Tullock(1)), kinds, bid_levels=bid_levels)
 
 
@@ -242,7 +243,9 @@ def sampled(full: bool) -> Iterator[Figure]:
             sums, squares = sums + numbers.sum(axis=1), squares + (numbers**2).sum(axis=1)
         mean = sums / contests
         error = np.sqrt((squares / contests - mean**2) / contests)
-        for what, off in zip(("revenue", "highest bid"), np.abs(mean - (exact.revenue, exact.highest_bid)) / error, strict=True):
+        for what, off in zip(
+            ("revenue", "highest bid"), np.abs(mean - (exact.revenue, exact.highest_bid)) / error, strict=True
+        ):
             yield Figure(f"n = 30, {_name(luck)}, {contests:,} contests: {what}, off by standard errors", off, 4.0)
 
 
@@ -260,36 +263,42 @@ PARTS = {
 
 # --- plain games, against another checkout
 
+PLAIN = """
+import hashlib, json, time
+import numpy as np
+import allpay
+from allpay.learners import EpsilonGreedy, FictitiousPlay
 
-def plain() -> None:
-    """Print the CPU time of a run of two learners in a plain game, and a digest of what was learned, as JSON."""
-    game = Game.from_weights("prizes", 0.8, 3)
-    small = Game.from_weights("prizes", 0.8, 3, values=Private(levels=10), bid_levels=10)
-    found = {}
-    for learner, of in ((FictitiousPlay(), game), (EpsilonGreedy(), small)):
-        with threads_limited(1):
-            learn(of, type(learner)(iterations=getattr(learner, "iterations", 1000), **_short(learner)), rounds=1)
-            outcome, cpu = seconds(lambda of=of, learner=learner: learn(of, learner, rounds=4))  # type: ignore[misc]
-        bits = b"".join(np.ascontiguousarray(x).tobytes() for x in (outcome.strategy, outcome.revenue, outcome.exploitability))
-        found[learner.name] = (cpu / 4, hashlib.sha256(bits).hexdigest()[:16])
-    print(json.dumps(found))
+def learned(learner, rounds, **options):
+    game = allpay.Game.from_weights("prizes", 0.8, 3, **options)
+    start = time.process_time()
+    outcome = allpay.learn(game, learner, rounds)
+    seconds = time.process_time() - start
+    parts = (outcome.strategy, outcome.revenue, outcome.exploitability)
+    return seconds / rounds, hashlib.sha256(b"".join(np.ascontiguousarray(x).tobytes() for x in parts)).hexdigest()
+
+small = EpsilonGreedy.setting
+found = {}
+for learner, options in (
+    (FictitiousPlay(), {}),
+    (EpsilonGreedy(), {"values": small.values, "bid_levels": small.bid_levels, "overbidding": small.overbidding}),
+):
+    learned(learner, 1, **options)
+    found[learner.name] = learned(learner, 8, **options)
+print(json.dumps(found))
+"""
+"""Prints the CPU time of a run of two learners in a plain game, and a digest of what was learned, as any version of allpay can."""
 
 
-def _short(learner: Learner) -> dict[str, int]:
-    return {}
-
-
-def against(before: Path, repetitions: int = 5) -> None:
+def against(before: Path, repetitions: int = 7) -> None:
     """The same of two checkouts, in turns."""
-    here = Path(__file__).resolve()
-    checkouts = {"now": here.parents[1], "before": before.resolve()}
+    checkouts = {"now": Path(__file__).resolve().parents[1], "before": before.resolve()}
     runs: dict[str, list[dict[str, tuple[float, str]]]] = {name: [] for name in checkouts}
     for _ in range(repetitions):
         for name, root in checkouts.items():
-            environment = {**os.environ, "PYTHONPATH": str(root / "src")}
-            out = subprocess.run(
-                [sys.executable, str(here), "--plain"], env=environment, capture_output=True, text=True, check=True
-            )
+            environment = {**os.environ, "PYTHONPATH": str(root / "src"), "ALLPAY_THREADS": "1"}
+            command = [sys.executable, "-c", PLAIN]
+            out = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
             runs[name].append(json.loads(out.stdout))
     for learner in runs["now"][0]:
         least = {name: min(run[learner][0] for run in of) for name, of in runs.items()}
@@ -305,11 +314,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="only the parts whose name has this in it")
     parser.add_argument("--full", action="store_true", help="also what takes minutes")
     parser.add_argument("--before", type=Path, help="another checkout to compare plain games with")
-    parser.add_argument("--plain", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.plain:
-        plain()
-        return
     if options.before is not None:
         against(options.before)
         return

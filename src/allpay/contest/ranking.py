@@ -8,6 +8,7 @@ bidders' bids, and no sampling. Numba kernels on arrays; what they mean is said 
 """
 
 import math
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -54,6 +55,7 @@ class Ranking(NamedTuple):
     seconds: int
 
 
+@cache
 def gauss_rules() -> tuple[Array, Array]:
     """Nodes and weights on [0, 1], `[7, 8]`: a row for each number in `NODES`."""
     nodes, weights = np.zeros((len(NODES), NODES[-1])), np.zeros((len(NODES), NODES[-1]))
@@ -156,7 +158,7 @@ def _stretches(size):  # type: ignore[no-untyped-def]
 
     A rank chance is a polynomial of degree n − 1 in q, whose derivative of order 2m is n^{2m} times a number that depends on the
     rank alone; a rule of m nodes leaves (m!)⁴ / ((2m + 1) (2m)!³) times that derivative times the width^{2m}. With these bounds
-    it is 3e-13 or less: the largest of all places and of ranks 1 to 12, for 10 to 1,000 bidders (`tests/test_payoffs.py`).
+    it is below 3e-13, the largest of all places and of ranks 1 to 12, for 10 to 1,000 bidders (`tests/test_contests.py`).
     """
     for rule in range(len(WIDEST)):
         if size <= WIDEST[rule]:
