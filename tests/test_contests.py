@@ -2,6 +2,8 @@
 
 import itertools
 import math
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -404,9 +406,47 @@ def test_utilities_that_fall_or_are_no_numbers_are_refused(function):
         payoffs_of(game)
 
 
-def test_luck_too_small_for_its_grid_is_refused_with_the_smallest():
-    game = Game(Mechanism((1, 0, 0), (1, 1, 1), success=Noise("normal", 1e-7)), Common(), bid_levels=11)
-    with pytest.raises(AllpayError, match="too small for bids that reach so far: give at least"):
+@pytest.mark.parametrize("law", [*LAWS, "normal, on the logarithm", "tullock"])
+def test_luck_of_any_scale_is_resolved_or_refused_with_the_smallest(law):
+    def with_luck(scale):
+        log = law == "normal, on the logarithm"
+        rule = Tullock(1 / scale) if law == "tullock" else Noise(law.split(",")[0], scale, log)
+        return Game(Mechanism((0.6, 0.3, 0.1), (1, 0.5, 0.2), success=rule), Private(levels=4), bid_levels=51)
+
+    def found(game, strategy):
+        try:
+            return evaluate(game, strategy).revenue, ""
+        except AllpayError as error:
+            return math.nan, str(error)
+
+    refused = 0
+    for scale in 10.0 ** np.arange(-13, 2):
+        game = with_luck(scale)
+        strategy = mixtures(game, 1)
+        revenue, message = found(game, strategy)
+        if message:
+            refused += 1
+            assert "or leave it out, so that ranks are decided by bids alone" in message
+            told = re.search(r"give at (least|most) ([\d.e+-]+)", message)
+            assert told or "chances add up to" in message
+            if told:
+                enough = 1 / float(told[2]) if law == "tullock" else float(told[2])
+                assert enough > scale
+                evaluate(with_luck(enough), strategy)  # raises nothing
+        else:
+            sampled = play(game, strategy, 5_000, 3).revenue
+            assert abs(revenue - sampled.mean()) < 4.5 * sampled.std() / np.sqrt(len(sampled)), scale
+            if scale <= 1e-5 and law != "pareto":  # nothing is left of it beside the steps of the grid
+                without = replace(game, mechanism=replace(game.mechanism, success=Highest()))
+                assert revenue == pytest.approx(evaluate(without, strategy).revenue, abs=1e-8)
+    assert refused < 12
+
+
+def test_a_tail_that_has_no_end_is_refused():
+    game = Game(Mechanism((1, 0, 0), (1, 1, 1), success=Noise("pareto", 0.1, power=0.05)), Common(), bid_levels=11)
+    with pytest.raises(
+        AllpayError, match=r"its tail too long, to be resolved: its chances add up to 0\.\d+; give a larger"
+    ):
         payoffs_of(game)
 
 
