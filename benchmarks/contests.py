@@ -5,8 +5,8 @@
     python benchmarks/contests.py --full             # also 10⁷ sampled contests of 30 bidders, and ten runs of each game
     python benchmarks/contests.py --before OTHER     # plain games against the code of another checkout, in turns
 
-Times are CPU seconds of one thread, after compilation. Numbers to reach are from theory (docs/theory.md); the relative loss of a
-bidder is its gain by a best response over the payoff of that response, the largest of all bidders.
+Times are CPU seconds of one thread, after compilation. Numbers to reach are from theory (docs/theory.md); the relative loss of
+a bidder is its gain by a best response over the payoff of that response, the largest of all bidders.
 """
 
 import argparse
@@ -172,7 +172,7 @@ def stein(full: bool) -> Iterator[Figure]:
     game = stein_game()
     for learner in (FictitiousPlay(auctions=1000), InteriorPoint(auctions=1)):
         compiled(learner, game)
-        found, cpu = seconds(lambda learner=learner: learn(game, learner, rounds=1))  # type: ignore[misc]
+        found = learn(game, learner, rounds=1)
         bids = mean_bids(found)
         for v, bid, expected in zip((1, 0.8, 0.5), bids, STEIN, strict=True):
             name = f"Stein, v = {v:g}, 201 bids: {learner.name}, mean bid {bid:.6f} ({expected:.6f}), off by"
@@ -287,7 +287,7 @@ for learner, options in (
     found[learner.name] = learned(learner, 8, **options)
 print(json.dumps(found))
 """
-"""Prints the CPU time of a run of two learners in a plain game, and a digest of what was learned, as any version of allpay can."""
+"""Prints the CPU time of a run of two learners in a plain game, and a digest of what was learned, in any version of allpay."""
 
 
 def against(before: Path, repetitions: int = 7) -> None:

@@ -532,7 +532,7 @@ def mean_scores(found):
 
 
 def test_each_of_three_unlike_bidders_with_luck_bids_what_theory_says():
-    """Stein 2002, 201 bids. The third bids so little that its grid must be finer: a fifth of the score at a fifth of the cost."""
+    """Stein 2002, 201 bids. The third bids so little that its grid is finer: a fifth of the score at a fifth of the cost."""
     kinds = [
         (Bidder(Common(v), handicap=part, cost=PowerCost(scale=part), max_bid=0.3), 1)
         for v, part in ((1, 1), (0.8, 1), (0.5, 0.2))

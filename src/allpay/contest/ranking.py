@@ -156,9 +156,10 @@ def _cdfs(mass, cdfs):  # type: ignore[no-untyped-def]
 def _stretches(size):  # type: ignore[no-untyped-def]
     """How many stretches a tie is parted into, and which rule is used on each, where the number of rivals who tie is `size`.
 
-    A rank chance is a polynomial of degree n − 1 in q, whose derivative of order 2m is n^{2m} times a number that depends on the
-    rank alone; a rule of m nodes leaves (m!)⁴ / ((2m + 1) (2m)!³) times that derivative times the width^{2m}. With these bounds
-    it is below 3e-13, the largest of all places and of ranks 1 to 12, for 10 to 1,000 bidders (`tests/test_contests.py`).
+    A rank chance is a polynomial of degree n − 1 in q, whose derivative of order 2m is n^{2m} times a number that depends on
+    the rank alone; a rule of m nodes leaves (m!)⁴ / ((2m + 1) (2m)!³) times that derivative times the width^{2m}. With these
+    bounds it is below 3e-13, the largest of all places and of ranks 1 to 12, for 10 to 1,000 bidders
+    (`tests/test_contests.py`).
     """
     for rule in range(len(WIDEST)):
         if size <= WIDEST[rule]:
@@ -168,8 +169,8 @@ def _stretches(size):  # type: ignore[no-untyped-def]
 
 @compiled
 def _tie(ranking, cdfs, g, b, low, high):  # type: ignore[no-untyped-def]
-    """Fill low and high `[groups]` with the chances L and H that a rival of each group scores less than bid b of group g, and at
-    most as much; return how the tie is integrated over, see `_stretches`."""
+    """Fill low and high `[groups]` with the chances L and H that a rival of each group scores less than bid b of group g, and
+    at most as much; return how the tie is integrated over, see `_stretches`."""
     widest = 0.0
     for h in range(len(cdfs)):
         low[h] = cdfs[h, ranking.lower[ranking.kinds[g], ranking.kinds[h], b]]
@@ -248,7 +249,7 @@ def _with_seconds(ranking, coefficients, cdfs, g, b, room, out):  # type: ignore
     With A the event that at most one rival bids strictly more, ranks are 1 with chance P_1, 2 with P(A) − P_1, and below
     otherwise: Σ c_k P_k = (c_1 − c_2) P_1 + (c_2 − c_3) P(A) + c_3.
     """
-    chances, scratch, q, low, high = room
+    chances, scratch, _, _, high = room
     rows, n = coefficients.shape
     first = np.zeros((1, n))
     first[0, 0] = 1.0
