@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import stdtrit
@@ -28,6 +29,9 @@ from allpay.study.study import CHECKING, CHOOSING, LOOKING, TRAINING, DesignSpac
 from allpay.study.sweep import Sweep, run
 from allpay.surrogate import FEWEST_DESIGNS, QUICK, Surrogate, fit_surrogate
 from allpay.theory import Equilibrium, design_objective, equilibrium_or_reason, failure
+
+if TYPE_CHECKING:
+    from polars import DataFrame
 
 FEWEST_STEPS, FAR_OFF = 8, 0.01
 """Fewer steps of the grid up to the highest equilibrium bid, or revenue further off the closed form, call for a note."""
@@ -130,6 +134,12 @@ class Result(ByValue):
     grid: float = 0.0
     theory_missing: str | None = None
     learning: float = 0.0
+
+    @property
+    def bids(self) -> "DataFrame":
+        """What bidders learned to bid under every design of the sweep: a row per design, round, group and value, see
+        `Sweep.bids`. What they bid under the best design, in the rounds that check it, is `bids_of(result.check)`."""
+        return self.sweep.bids
 
 
 def check_enough(study: Study) -> None:

@@ -353,14 +353,17 @@ def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="a study's folder", show_default=False)],
     file_format: Annotated[str, typer.Option("--format", help="csv, parquet or json (a line per row)")] = "csv",
     to: Annotated[Path | None, typer.Option(help="the file to write", show_default="stdout")] = None,
+    bids: Annotated[
+        bool, typer.Option("--bids", help="what was bid in each round, by group and value, instead of the rounds")
+    ] = False,
 ) -> None:
-    """Give the finished rounds of a study as one table."""
+    """Give the finished rounds of a study as one table, or what was bid in them."""
     import polars as pl
 
     from allpay.files import write
     from allpay.study.received import outlines_of
     from allpay.study.store import check_below, read_folder
-    from allpay.study.sweep import found_in, read
+    from allpay.study.sweep import found_in, read, read_bids
 
     one_of("format", file_format, ("csv", "parquet", "json"))
     studies, tables = outlines_of(read_folder(folder).specification), []
@@ -368,18 +371,25 @@ def export(
         check_below(folder, name)
         found, store = found_in(study, folder / name)
         if found.computed:
-            table = read(store, found.computed)
+            table = (read_bids if bids else read)(store, found.computed)
             tables.append(labelled(table, study.rule, study.learner) if len(studies) > 1 else table)
     if not tables:
         raise AllpayError(f"{folder} has no finished rounds yet: allpay resume {in_shell(folder)}")
-    table = without_empty(pl.concat(tables), max(study.ranks for study in studies.values()))
+    table = pl.concat(tables)
+    if bids and table.is_empty():
+        raise AllpayError(
+            f"{folder} was learned by an allpay that kept no bids: give the same command in another folder"
+        )
+    if not bids:
+        table = without_empty(table, max(study.ranks for study in studies.values()))
     content = io.BytesIO()
     if file_format == "csv":
         table.write_csv(content)
     elif file_format == "parquet":
         table.write_parquet(content)
     else:
-        table.with_columns(pl.col("seed").cast(pl.String)).write_ndjson(content)  # few readers of JSON take 64 bits
+        seeds = pl.selectors.by_name("seed", require_all=False)  # few readers of JSON take 64 bits
+        table.with_columns(seeds.cast(pl.String)).write_ndjson(content)
     if to is None:
         sys.stdout.buffer.write(content.getvalue())
     else:

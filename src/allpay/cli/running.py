@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from allpay.cli.console import fail, plain, print_json, reporting
-from allpay.cli.results import labelled, result_values, summary_of, write_results, write_rounds
+from allpay.cli.results import labelled, result_values, summary_of, write_bids, write_results, write_rounds
 from allpay.cli.stopping import Keeping, Terminated, status_of
 from allpay.errors import AllpayError
 from allpay.files import in_shell
@@ -44,7 +44,7 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
             from allpay.report.groups import by_group
             from allpay.report.rounds import draw_rounds
             from allpay.study.store import RESULT, open_store
-            from allpay.study.sweep import learn_one
+            from allpay.study.sweep import Sweep, learn_one, read_bids
             from allpay.theory import equilibrium_or_reason
             from allpay.versions import versions
 
@@ -103,8 +103,9 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
                 table, _ = store.read_batch(0) or (None, {})
                 if table is not None:
                     write_rounds(labelled(table, study.space.rule, study.learner.name), [study], out)
+                    write_bids([Sweep(study, table, bids=read_bids(store, [0]))], out)
                 draw_rounds(outcome, exact, out / "figure.png")
-                store.log(f"written: summary.txt, rounds, figure, {RESULT}")
+                store.log(f"written: summary.txt, rounds, bids, figure, {RESULT}")
     except (KeyboardInterrupt, AllpayError) as error:
         go_on(error, None if store is None else out)
     if as_json:
