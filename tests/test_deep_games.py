@@ -13,9 +13,11 @@ from allpay.contest.bidder import Bidder
 from allpay.contest.game import Game
 from allpay.contest.mechanism import Mechanism
 from allpay.contest.payoffs import evaluate, exploitability
-from allpay.contest.success import LAWS, Noise, Tullock
+from allpay.contest.success import LAWS, Highest, Noise, Tullock
 from allpay.contest.values import Common, Power, Private, Uniform
-from allpay.learners import DQN, PPO, run_seeds
+from allpay.errors import AllpayError
+from allpay.learners import DQN, PPO, EpsilonGreedy, FictitiousPlay, InteriorPoint, learn, run_seeds
+from allpay.learners.base import usual_bytes
 from allpay.learners.deep import below, chance_of, design_of, draw_bids, settle
 from allpay.outcome import stake
 from test_contests import SMALL, mixtures
@@ -147,3 +149,85 @@ def test_games_with_different_luck_in_one_batch_learn_as_they_do_alone():
         alone = learner.learn([game], seeds[d : d + 1])
         np.testing.assert_array_equal(together.strategy[d], alone.strategy[0])
         np.testing.assert_array_equal(together.realised_revenue[d], alone.realised_revenue[0])
+
+
+class Own:
+    """A rule that only inherits what it does not have itself."""
+
+    def __init_subclass__(cls):
+        for name in ("lucky", "words", "scores", "noise", "sums"):
+            if name not in vars(cls):
+                setattr(cls, name, getattr(Noise, name))
+
+    law, scale, log, power = "logistic", 0.3, False, 2.0
+    _law = property(Noise._law.fget)
+
+
+class WithoutLuck(Own):
+    pass
+
+
+class Scalar(Own):
+    luck = Noise.luck
+
+    def scores(self, effort, xp=np):
+        return np.sqrt(effort)
+
+
+class Unhashable(Own):
+    luck, __hash__ = Noise.luck, None
+
+
+class Whole(Own):
+    luck = Noise.luck
+
+
+class Sure(Own):
+    """No luck, so that it needs none."""
+
+    lucky = False
+    scores, noise, sums = Highest.scores, Highest.noise, Highest.sums
+
+
+@pytest.mark.parametrize("learner", [DQN(iterations=1, batch=8), PPO(iterations=1, batch=8, minibatches=1)])
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        (
+            WithoutLuck,
+            "WithoutLuck has no method luck; give it one, as Tullock has, or choose a learner on exact payoffs",
+        ),
+        (Scalar, "cannot use Scalar on JAX arrays: TracerArrayConversionError: .*; write it with the namespace xp"),
+        (Unhashable, "cannot use Unhashable on JAX arrays: TypeError: unhashable"),
+    ],
+)
+def test_rules_of_ones_own_that_networks_cannot_use_are_refused_in_one_line(learner, rule, message):
+    game = replace(LUCKY, mechanism=replace(LUCKY.mechanism, success=rule()))
+    with pytest.raises(AllpayError, match=message) as error:
+        learner.learn([game], run_seeds(0, 1, 1))
+    assert len(str(error.value)) <= 300
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("rule", [Whole, Sure])
+def test_rules_of_ones_own_that_have_all_there_is_to_have_are_used(rule):
+    design = design_of(replace(LUCKY, mechanism=replace(LUCKY.mechanism, success=rule())))
+    luck = chance_of(design, jax.random.key(0), 50).luck
+    assert luck.shape == (5, 50)
+    assert np.ptp(luck) > 0 if rule.lucky else np.all(luck == 0)
+
+
+@pytest.mark.parametrize("learner", [DQN(), PPO(), InteriorPoint(), EpsilonGreedy(), FictitiousPlay()])
+def test_groups_count_in_the_memory_that_is_asked_for(learner):
+    values, bids = 200, 300
+    one, ten = (getattr(learner, "bytes_needed", usual_bytes)(20, values, bids, 40, groups) for groups in (1, 10))
+    assert ten - one > 8 * 9 * values * bids  # a strategy, or what ranks are worth, for each more
+
+
+def test_a_game_of_many_groups_that_would_not_fit_is_refused():
+    many = [(Bidder(Private(Uniform(), 500)), 2)] * 40
+    game = Game(Mechanism((1,) + (0,) * 79, (1,) * 80), many, bid_levels=401)
+    with pytest.raises(
+        AllpayError, match=r"dqn with rounds 1 of bidders 80 in 40 groups, value levels 500 .* would take"
+    ):
+        learn(game, DQN(), 1)

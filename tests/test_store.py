@@ -143,7 +143,9 @@ def test_an_interrupted_study_goes_on_to_the_same_bits(tmp_path, undisturbed):
         run(SMALL, tmp_path / "study", stop_at(5), batch=5)
     kept = sorted((tmp_path / "study" / "batches").iterdir())
     assert [path.name for path in kept] == ["batch-00000.parquet"]
-    assert run(SMALL, tmp_path / "study").table.equals(undisturbed)
+    again = run(SMALL, tmp_path / "study")
+    assert again.table.equals(undisturbed)
+    assert again.bids.equals(run(SMALL).bids)
 
 
 def rewrite(path):
@@ -172,6 +174,65 @@ def test_a_batch_that_is_not_as_it_was_written_is_made_again(folder, undisturbed
     assert again.table.equals(undisturbed)
     assert told() == [f"damaged or changed in {folder}, and run again: batch 1 (designs 3 to 5)"] * len(damaged)
     assert run(SMALL, folder).damaged == ()
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.unlink(),
+        lambda path: shutil.rmtree(path.parent),
+        lambda path: pl.read_parquet(path).with_columns(pl.col("mean") * 1.01).write_parquet(path),
+        lambda path: shutil.copy(path.with_name("batch-00000.parquet"), path),
+    ],
+    ids=["cut in half", "empty", "deleted", "all deleted", "changed", "another batch"],
+)
+def test_bids_that_are_not_as_they_were_written_are_made_again_with_their_batch(folder, undisturbed, told, harm):
+    bids = run(SMALL, folder).bids
+    path = folder / "bids" / "batch-00001.parquet"
+    harm(path)
+    damaged, words = ((1,), "batch 1 (designs 3 to 5)") if path.parent.exists() else ((0, 1, 2), "batches 0 to 2")
+    again = run(SMALL, folder)
+    assert again.damaged == damaged
+    assert told() == [f"damaged or changed in {folder}, and run again: {words}"]
+    assert again.table.equals(undisturbed)
+    assert again.bids.equals(bids)
+    assert run(SMALL, folder).damaged == ()
+
+
+def test_a_folder_from_before_bids_were_kept_goes_on_without_them(folder, undisturbed):
+    bids = run(SMALL, folder).bids
+    for number in (0, 1):
+        path = batch(folder, number)
+        table, made = pl.read_parquet(path), json.loads(pl.read_parquet_metadata(path)["allpay"])
+        del made["bids"]
+        table.write_parquet(path, metadata={"allpay": json.dumps(made)})
+        (folder / "bids" / path.name).unlink()
+    batch(folder, 2).unlink()
+    again = run(SMALL, folder)
+    assert again.damaged == ()
+    assert again.table.equals(undisturbed)
+    assert again.bids.equals(bids.filter(pl.col("design") == 6))
+    shutil.rmtree(folder / "bids")
+    batch(folder, 2).unlink()
+    done = CliRunner().invoke(app, ["export", str(folder), "--bids"])
+    assert done.exit_code == 2
+    assert "kept no bids: give the same command in another folder" in done.stderr
+    assert CliRunner().invoke(app, ["export", str(folder)]).exit_code == 0
+
+
+def test_bids_are_exported_in_every_format(folder):
+    bids = run(SMALL, folder).bids
+    for kind, reader in (("csv", pl.read_csv), ("parquet", pl.read_parquet), ("json", pl.read_ndjson)):
+        to = folder.parent / f"bids.{kind}"
+        assert (
+            CliRunner().invoke(app, ["export", str(folder), "--bids", "--format", kind, "--to", str(to)]).exit_code == 0
+        )
+        found = reader(to)
+        assert found.columns == ["design", "round", "group", "value", "mean", "q10", "q50", "q90"]
+        assert found.cast(bids.schema).equals(bids)
+    assert pl.read_parquet(folder / "bids").equals(bids)  # without us, too
 
 
 def test_finished_batches_are_not_learned_again(folder, monkeypatch):
@@ -386,6 +447,8 @@ def test_results_are_whole_or_not_there(result, tmp_path, monkeypatch, error):
         "result.json",
         "rounds.csv",
         "rounds.parquet",
+        "bids.csv",
+        "bids.parquet",
         "figure.png",
         "figure.pdf",
     }
@@ -422,7 +485,7 @@ def small_disk(tmp_path):
 
 def test_a_real_disk_that_is_full_and_then_emptied(small_disk, undisturbed):
     folder, filler = small_disk / "study", small_disk / "filler"
-    filler.write_bytes(bytes(2**18 - 20_000 - 4096))
+    filler.write_bytes(bytes(2**18 - 60_000 - 4096))
     with pytest.raises(AllpayError, match="No space left on device; free some space or choose another folder"):
         run(SMALL, folder, batch=1)
     assert not list(folder.rglob("*.part"))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -124,6 +125,71 @@ def test_only_close_names_are_suggested():
 )
 def test_what_would_never_end_or_has_no_effect_is_refused_before_work_begins(line, words):
     assert words in said(*line.split())
+
+
+GROUPS = "--group '2: uniform(0,1)' --group '1: common(1)'"
+
+
+@pytest.mark.parametrize("command", ["simulate --weights 1", "design", "equilibrium --weights 1"])
+@pytest.mark.parametrize(
+    "option",
+    [
+        "--overbidding",
+        "--no-overbidding",
+        "--cost-power 1",
+        "--risk-aversion 0",
+        "--values private",
+        "--values common",
+        "--distribution 'power(2)'",
+    ],
+)
+def test_what_groups_say_for_themselves_is_refused_beside_them(command, option):
+    name = option.split()[0].replace("--no-", "--")
+    words = f"{name} is said for each --group of bidders who differ: leave it out"
+    assert words in said(*shlex.split(f"{command} {option} {GROUPS}"))
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (
+            f"simulate --weights 1 --bidders 5 {GROUPS}",
+            "the groups have 3 bidders, and bidders 5: leave one of them out",
+        ),
+        (f"design --bidders 2:4 {GROUPS}", "the groups have 3 bidders, and the field 4: leave one of them out"),
+        (f"equilibrium --weights .4,.3,.2,.1 {GROUPS}", "too many weights: got 4 for 3 bidders"),
+        (
+            "simulate --weights 1 --group '0: common(1)' --group '2: common(1)'",
+            "at least 1 bidder: got 0; leave it out",
+        ),
+        ("simulate --weights 1 --group '2: common(1)' --value-levels 9", "value-levels 9 has no effect where no group"),
+        ("design --attendance 1 --bidders 2:4", "--attendance has no effect beside a random number of bidders"),
+        ("simulate --weights 1 --luck 'normal(-0.2)'", "scale of normal luck must be above 0 and finite: got -0.2"),
+        ("simulate --weights 1 --luck 'tullock(0)'", "r of a Tullock contest must be above 0 and finite: got 0"),
+        ("simulate --weights 1 --reserve 1", "the reserve must be below the highest bid that can be rational"),
+        ("simulate --weights .6,.4 --fee .6", "the fee must be below what the first prize is worth to anybody, 0.6"),
+        ("simulate --weights 1 --bidders 0:1", "an auction needs at least 2 bidders: got 1"),
+        ("simulate --weights 1 --bidders 1000000", "bidders must be at most 100,000: got 1,000,000; give fewer"),
+        ("simulate --weights 1 --bidders 2:1000000", "from 1 to 10,000 at most: got 2:1000000"),
+        ("design --group '1000000: common(1)'", "bidders must be at most 100,000: got 1,000,000; give fewer"),
+        ("simulate --weights 1 --luck 'normal(1e-9)'", "luck of scale 1e-09 is too small for 101 bids"),
+        ("simulate --weights 1 --luck 'pareto(1e-9,2)'", "luck of scale 1e-09 is too small for 101 bids"),
+        ("simulate --weights 1 --luck 'exponential(1e-12)'", "luck of scale 1e-12 is too small, or its tail too long"),
+        (
+            "simulate --weights 1 --luck 'tullock(1e6)'",
+            "r 1e+06 of a Tullock contest leaves too little luck for 100 bids",
+        ),
+        (
+            "simulate --weights 1,0 --luck 'tullock(1)' --group '1: common(1), head-start 0.1' --group '1: common(1)'",
+            "a head start has no meaning where luck acts on the logarithm of bids: give a handicap",
+        ),
+    ],
+)
+def test_contests_that_contradict_themselves_are_refused_in_one_line(line, words):
+    told = said(*shlex.split(line))
+    assert words in told
+    assert len(told.strip().splitlines()) == 1
+    assert len(told) <= 310
 
 
 def test_more_memory_can_be_allowed(monkeypatch):

@@ -102,6 +102,7 @@ def program(
 
 @command
 def simulate(
+    context: typer.Context,
     weights: Weights,
     rule: Rule = "prizes",
     learner: LearnerName = "fictitious-play",
@@ -135,7 +136,7 @@ def simulate(
     from allpay.study import DesignSpace, Study
 
     bidding = named(learner, iterations=iterations, exploration=exploration, bids=bids, tolerance=tolerance)
-    setting, n = contest_of(asked, bidding.setting)
+    setting, n = contest_of(asked, given_in(context), bidding.setting)
     rules = mechanism_of(rule, weights, n)
     design = rules.prizes if rule == "prizes" else rules.payments
     setting.game(rules)  # what the options get wrong is said before anything is computed or written
@@ -197,7 +198,7 @@ def design(
     from allpay.study import DesignSpace, Study
 
     bidding = named(learner, iterations=iterations, exploration=exploration, bids=bids, tolerance=tolerance)
-    setting, given = contest_of(asked, bidding.setting)
+    setting, given = contest_of(asked, given_in(context), bidding.setting)
     n = 3 if given is None else given
     if prizes is not None and prizes > n >= 2:
         raise AllpayError(f"--prizes {prizes} needs --bidders {prizes} or more: got {n}")
@@ -222,12 +223,9 @@ def design(
         precision=precision,
     )
     if one_of("method", method, ("surrogate", "theory")) == "theory":
-        for option in context.command.params:
-            source = context.get_parameter_source(str(option.name))
-            if option.name not in OF_THEORY and source is not None and source.name == "COMMANDLINE":
-                raise AllpayError(
-                    f"{option.opts[0]} has no effect with --method theory, which simulates nothing: leave it out"
-                )
+        for name, option in given_in(context).items():
+            if name not in OF_THEORY:
+                raise AllpayError(f"{option} has no effect with --method theory, which simulates nothing: leave it out")
         design_by_theory(study, as_json)
         return
     study.game(study.designs[0])  # what the options get wrong is said before anything is computed or written
@@ -355,14 +353,17 @@ def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="a study's folder", show_default=False)],
     file_format: Annotated[str, typer.Option("--format", help="csv, parquet or json (a line per row)")] = "csv",
     to: Annotated[Path | None, typer.Option(help="the file to write", show_default="stdout")] = None,
+    bids: Annotated[
+        bool, typer.Option("--bids", help="what was bid in each round, by group and value, instead of the rounds")
+    ] = False,
 ) -> None:
-    """Give the finished rounds of a study as one table."""
+    """Give the finished rounds of a study as one table, or what was bid in them."""
     import polars as pl
 
     from allpay.files import write
     from allpay.study.received import outlines_of
     from allpay.study.store import check_below, read_folder
-    from allpay.study.sweep import found_in, read
+    from allpay.study.sweep import found_in, read, read_bids
 
     one_of("format", file_format, ("csv", "parquet", "json"))
     studies, tables = outlines_of(read_folder(folder).specification), []
@@ -370,18 +371,25 @@ def export(
         check_below(folder, name)
         found, store = found_in(study, folder / name)
         if found.computed:
-            table = read(store, found.computed)
+            table = (read_bids if bids else read)(store, found.computed)
             tables.append(labelled(table, study.rule, study.learner) if len(studies) > 1 else table)
     if not tables:
         raise AllpayError(f"{folder} has no finished rounds yet: allpay resume {in_shell(folder)}")
-    table = without_empty(pl.concat(tables), max(study.ranks for study in studies.values()))
+    table = pl.concat(tables)
+    if bids and table.is_empty():
+        raise AllpayError(
+            f"{folder} was learned by an allpay that kept no bids: give the same command in another folder"
+        )
+    if not bids:
+        table = without_empty(table, max(study.ranks for study in studies.values()))
     content = io.BytesIO()
     if file_format == "csv":
         table.write_csv(content)
     elif file_format == "parquet":
         table.write_parquet(content)
     else:
-        table.with_columns(pl.col("seed").cast(pl.String)).write_ndjson(content)  # few readers of JSON take 64 bits
+        seeds = pl.selectors.by_name("seed", require_all=False)  # few readers of JSON take 64 bits
+        table.with_columns(seeds.cast(pl.String)).write_ndjson(content)
     if to is None:
         sys.stdout.buffer.write(content.getvalue())
     else:
@@ -390,6 +398,7 @@ def export(
 
 @command
 def equilibrium(
+    context: typer.Context,
     weights: Weights,
     rule: Rule = "prizes",
     bidders: Bidders = None,
@@ -397,11 +406,14 @@ def equilibrium(
     distribution: DistributionText = None,
     max_bid: MaxBid = None,
     overbidding: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--overbidding/--no-overbidding", help="whether a bid may exceed the bidder's value", rich_help_panel=GAME
+            "--overbidding/--no-overbidding",
+            help="whether a bid may exceed the bidder's value",
+            show_default="overbidding",
+            rich_help_panel=GAME,
         ),
-    ] = True,
+    ] = None,
     cost_power: CostPower = 1.0,
     risk_aversion: RiskAversion = 0.0,
     group: GroupTexts = None,
@@ -416,14 +428,14 @@ def equilibrium(
     as_json: AsJson = False,
 ) -> None:
     """The equilibrium of one design on continuous bids, by theory."""
-    asked = {**locals(), "overbidding": None if overbidding else False}  # the default says nothing, also beside groups
+    asked = dict(locals())
     from allpay.contest.game import Setting
     from allpay.report.curves import bids_in_words, draw_equilibrium
     from allpay.report.words import significant
     from allpay.theory import equilibrium as solve
     from allpay.theory import why_no_equilibrium
 
-    setting, n = contest_of(asked, Setting())
+    setting, n = contest_of(asked, given_in(context), Setting())
     game = setting.game(mechanism_of(rule, weights, n))
     found = solve(game)
     reason = why_no_equilibrium(game) if found is None else None
@@ -550,16 +562,37 @@ def parse_weights(text: str) -> list[float]:
     return numbers
 
 
-def contest_of(asked: "Mapping[str, Any]", usual: "Setting") -> "tuple[Setting, int | None]":
+def given_in(context: typer.Context) -> dict[str, str]:
+    """The options of a command that its user wrote: their names, and how they are written."""
+    sources = {option: context.get_parameter_source(str(option.name)) for option in context.command.params}
+    return {
+        str(option.name): option.opts[0]
+        for option, source in sources.items()
+        if source is not None and source.name == "COMMANDLINE"
+    }
+
+
+def contest_of(
+    asked: "Mapping[str, Any]", written: "Mapping[str, str]", usual: "Setting"
+) -> "tuple[Setting, int | None]":
     """Who bids for what, and how many, from the options of a command by their names; those of `GameSection` that it has.
 
+    Args:
+        asked: the value of each option.
+        written: how those are written that the user gave, also where that is the default; see `given_in`.
+        usual: the setting that they change.
+
     Raises:
-        AllpayError: if they contradict each other, or one cannot be read.
+        AllpayError: if they contradict each other, one has no effect beside another, or one cannot be read.
     """
-    from allpay.study.file import GameSection, bidders_in
+    from allpay.study.file import OF_ALL, GameSection, bidders_in
     from allpay.study.file import group as group_of
 
     given = {name: asked[name] for name in GameSection.model_fields if name in asked}
+    if asked["group"]:
+        for name in OF_ALL:
+            if name in written:
+                raise AllpayError(f"{written[name]} is said for each --group of bidders who differ: leave it out")
     number: int | None = None
     text = asked["bidders"]
     if text is not None:
@@ -568,7 +601,7 @@ def contest_of(asked: "Mapping[str, Any]", usual: "Setting") -> "tuple[Setting, 
         except ValueError:
             number = None
         if number is None:
-            if given["attendance"] != 1:
+            if "attendance" in written:
                 raise AllpayError("--attendance has no effect beside a random number of bidders: leave one of them out")
             given["attendance"] = _field_text(text)
     setting = GameSection(**given).setting(usual, [group_of(text) for text in asked["group"] or ()])

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from allpay.pipeline import Result
     from allpay.study import Study
+    from allpay.study.sweep import Sweep
 
 MOST_ROWS_AS_TEXT = 1_000_000
 """Longer tables are not written as .csv beside the .parquet; `allpay export` does it."""
@@ -32,6 +33,7 @@ def result_values(result: "Result") -> dict[str, Any]:
         "confidence": best.confidence,
         "resolution": result.resolution,
         "grid": result.grid,
+        "learning": result.learning,
         "checked": {"mean": result.checked.mean, "stderr": result.checked.stderr, "rounds": result.checked.rounds},
         "surrogate": {"r2": result.surrogate.r2, "rmse": result.surrogate.rmse},
         "equilibrium": result.exact,
@@ -78,6 +80,7 @@ def write_results(results: "list[Result]", out: Path, reporter: Any) -> list[str
             ],
         }
         tables = write_rounds(table, [r.sweep.study for r in results], out)
+        tables += write_bids([r.sweep for r in results], out)
         write(out / "designs.csv", by_design(results).write_csv)
         write(out / "summary.txt", lambda file: file.write(f"{text}\n".encode()))
         figures = draw_designs(results, out / "figure.png")
@@ -106,6 +109,23 @@ def write_rounds(table: "DataFrame", studies: "list[Study]", out: Path) -> list[
         return ["rounds.parquet"]
     write(out / "rounds.csv", rounds.write_csv)
     return ["rounds.parquet", "rounds.csv"]
+
+
+def write_bids(sweeps: "list[Sweep]", out: Path) -> list[str]:
+    """What was bid in all rounds, into a folder; the names of the files."""
+    import polars as pl
+
+    from allpay.files import write
+
+    several = len(sweeps) > 1
+    bids = pl.concat(
+        [labelled(s.bids, s.study.space.rule, s.study.learner.name) if several else s.bids for s in sweeps]
+    )
+    write(out / "bids.parquet", bids.write_parquet)
+    if bids.height > MOST_ROWS_AS_TEXT:
+        return ["bids.parquet"]
+    write(out / "bids.csv", bids.write_csv)
+    return ["bids.parquet", "bids.csv"]
 
 
 def without_empty(table: "DataFrame", ranks: int) -> "DataFrame":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from allpay.cli.console import fail, plain, print_json, reporting
-from allpay.cli.results import labelled, result_values, summary_of, write_results, write_rounds
+from allpay.cli.results import labelled, result_values, summary_of, write_bids, write_results, write_rounds
 from allpay.cli.stopping import Keeping, Terminated, status_of
 from allpay.errors import AllpayError
 from allpay.files import in_shell
@@ -39,13 +39,12 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
             from rich.console import Console
 
             from allpay.files import write
-            from allpay.learners import run_seeds
-            from allpay.pipeline import Estimate, coarseness, on_finer_grid
+            from allpay.pipeline import Estimate, changes_on_finer_grid, coarseness
             from allpay.progress import listening
             from allpay.report.groups import by_group
             from allpay.report.rounds import draw_rounds
             from allpay.study.store import RESULT, open_store
-            from allpay.study.sweep import learn_one
+            from allpay.study.sweep import Sweep, learn_one, read_bids
             from allpay.theory import equilibrium_or_reason
             from allpay.versions import versions
 
@@ -60,17 +59,17 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
             theory = equilibrium_or_reason(game)
             exact = None if isinstance(theory, str) else theory
 
-            def finer() -> float:
-                again = on_finer_grid(study)
-                rounds = run_seeds(study.seed, 1, min(study.rounds, 3))
-                return float(study.learner.learn([again.game(study.designs[0])], rounds).revenue.mean())
-
-            blame = finer if study.learner.continuous else None
-            note = coarseness(game, exact, float(outcome.revenue.mean()), float(outcome.converged.mean()), blame)
             estimates = {
                 name: Estimate(tuple(getattr(outcome, name)[0].tolist()))
                 for name in ("revenue", "highest_bid", "exploitability", "realised_revenue", "realised_highest_bid")
             }
+
+            def finer() -> float:
+                return float(changes_on_finer_grid(study, study.designs, [0], outcome.revenue).mean())
+
+            revenue, settled = estimates["revenue"], float(outcome.converged.mean())
+            blame = finer if study.learner.continuous else None
+            note = coarseness(game, exact, revenue.mean, settled, blame, revenue.half_width)
             weights = study.designs[0].tolist()
             values = {
                 "weights": weights,
@@ -104,8 +103,9 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
                 table, _ = store.read_batch(0) or (None, {})
                 if table is not None:
                     write_rounds(labelled(table, study.space.rule, study.learner.name), [study], out)
+                    write_bids([Sweep(study, table, bids=read_bids(store, [0]))], out)
                 draw_rounds(outcome, exact, out / "figure.png")
-                store.log(f"written: summary.txt, rounds, figure, {RESULT}")
+                store.log(f"written: summary.txt, rounds, bids, figure, {RESULT}")
     except (KeyboardInterrupt, AllpayError) as error:
         go_on(error, None if store is None else out)
     if as_json:

@@ -32,6 +32,10 @@ LEFT_OUT = 1e-15
 """What the grid of sums leaves out at each end, as a probability."""
 
 
+UNRESOLVED = 1e-8
+"""Chances on the grid of sums add up to 1 within this, or the luck is refused."""
+
+
 class Law(Protocol):
     """The distribution of the random number, its scale being 1."""
 
@@ -277,7 +281,11 @@ class Noise:
         return np.asarray(self.luck(rng.uniform(np.finfo(float).tiny, 1.0, shape)))
 
     def sums(self, scores: Array) -> Sums:
-        return _sums(self._law, self.scale, scores)
+        def too_little(larger: float, bids: int) -> str:
+            least = f"{self.scale * larger * 1.04:.2g}"  # rounded up
+            return f"luck of scale {self.scale:.3g} is too small for {bids:,} bids that reach so far: give at least {least}"
+
+        return _sums(self._law, self.scale, scores, too_little)
 
     @property
     def _law(self) -> Law:
@@ -324,7 +332,11 @@ class Tullock:
         return rng.gumbel(size=shape)
 
     def sums(self, scores: Array) -> Sums:
-        return _sums(_Gumbel(), 1.0, scores)
+        def too_little(larger: float, bids: int) -> str:
+            most = f"{self.r / larger * 0.96:.2g}"  # rounded down
+            return f"r {self.r:.4g} of a Tullock contest leaves too little luck for {bids:,} bids: give at most {most}"
+
+        return _sums(_Gumbel(), 1.0, scores, too_little)
 
 
 LUCK = ("none", "tullock", *LAWS)
@@ -361,63 +373,98 @@ def success(text: str) -> Success:
     return Noise(name, numbers[0] if numbers else 1.0, log, numbers[1] if len(numbers) > 1 else 2.0)
 
 
-def _sums(law: Law, scale: float, scores: Array) -> Sums:
-    """The tables of a law for scores `[groups, bids]`, those of −∞ apart: their density is 0, and every sum beats them."""
+INSTEAD = ", or leave it out, so that ranks are decided by bids alone"
+"""What can be done about luck that is too little to be resolved, beside having more of it."""
+
+
+def _sums(law: Law, scale: float, scores: Array, too_little: Callable[[float, int], str]) -> Sums:
+    """The tables of a law for scores `[groups, bids]`, those of −∞ apart: their density is 0, and every sum beats them.
+
+    Args:
+        law, scale: of the luck.
+        scores: of bids.
+        too_little: what to say if it takes so many times the scale to be resolved for so many bids.
+    """
     known = np.unique(scores[np.isfinite(scores)]) / scale
     if len(known) == 0:
         raise AllpayError("no bid has a score: with luck on the logarithm of bids, some bid must be above 0")
-    nodes, weights = _kinked(law, known) if law.kinks else _smooth(law, known, scale)
+    nodes, weights = (_kinked if law.kinks else _smooth)(law, known, too_little)
     finite = np.isfinite(scores)[..., None]
     x = nodes - np.where(finite, scores[..., None] / scale, 0.0)
     below = np.where(finite, law.below(x), 1.0)
     density = np.where(finite, law.density(x) * weights, 0.0)
-    total = density.sum(axis=-1, keepdims=True)
-    density /= np.where(total > 0, total, 1.0)
+    total = np.where(finite, density.sum(axis=-1, keepdims=True), 1.0)
+    if np.any(np.abs(total - 1.0) > UNRESOLVED):
+        raise AllpayError(
+            f"luck of scale {scale:.3g} is too small, or its tail too long, to be resolved: its chances add up to "
+            f"{total.flat[np.argmax(np.abs(total - 1))]:.6g}; give a larger scale, or a higher power{INSTEAD}"
+        )
+    density /= total
     return Sums(np.ascontiguousarray(below), np.ascontiguousarray(density.transpose(0, 2, 1)))
 
 
-def _smooth(law: Law, known: Array, scale: float) -> tuple[Array, Array]:
+def _smooth(law: Law, known: Array, too_little: Callable[[float, int], str]) -> tuple[Array, Array]:
     """Equally spaced nodes: for analytic functions that vanish at both ends the trapezoidal rule converges geometrically."""
-    low = known[0] + float(law.quantile(LEFT_OUT))
-    high = known[-1] + _highest(law)
+    below, above = float(law.quantile(LEFT_OUT)), _highest(law)
+    low, high = known[0] + below, known[-1] + above
     count = math.ceil((high - low) / law.step) + 1
     if count > MOST_NODES:
-        smallest = scale * (known[-1] - known[0]) / (MOST_NODES * law.step)
-        raise AllpayError(
-            f"luck of scale {scale:.3g} is too small for bids that reach so far: give at least {smallest:.2g}, or leave it "
-            "out, so that ranks are decided by bids alone"
-        )
+        larger = (known[-1] - known[0]) / ((MOST_NODES - 2) * law.step - (above - below))
+        raise AllpayError(too_little(larger, len(known)) + INSTEAD)
     return np.linspace(low, high, count), np.full(count, (high - low) / (count - 1))
 
 
 def _highest(law: Law) -> float:
     """Above this, in units of its scale, the random number is with a negligible probability."""
-    if math.isinf(float(law.quantile(1.0 - 1e-16))):
-        return 40.0
-    return min(float(law.quantile(1.0 - 1e-16)), 1e30)
+    with np.errstate(over="ignore"):
+        highest = float(law.quantile(1.0 - 1e-16))
+    return 40.0 if math.isinf(highest) else min(highest, 1e30)
 
 
-def _kinked(law: Law, known: Array) -> tuple[Array, Array]:
-    """Gauss–Legendre nodes between all kinks, which lie at each score plus those of the law; beyond them, longer stretches."""
-    edges = np.unique(np.add.outer(known, np.asarray(law.kinks)))
-    end = known[-1] + _highest(law)
-    if end > edges[-1]:
-        edges = np.concatenate([edges, np.fromiter(_tail(edges[-1], known[-1], end), float)])
-    keep = np.concatenate([[True], np.diff(edges) > 1e-13 * np.maximum(1.0, np.abs(edges[1:]))])
-    edges = edges[keep]
-    per = min(PANEL_NODES, MOST_NODES // (len(edges) - 1))
+def _kinked(law: Law, known: Array, too_little: Callable[[float, int], str]) -> tuple[Array, Array]:
+    """Gauss–Legendre nodes between all kinks, which lie at each score plus those of the law.
+
+    A long way between two kinks is cut into stretches that resolve the density there: of length 1 at first, and then each as
+    long as the way from the score below, up to where nothing is left of that score's density.
+    """
+    edges = _kinks(law, known)
+    cut = _stretches(law, known, edges)
+    per = min(PANEL_NODES, MOST_NODES // (len(cut) - 1))
+    if per < PANEL_NODES and np.sum(cut <= edges[-1]) > len(edges):
+        larger = 2.0
+        while len(_stretches(law, known / larger, _kinks(law, known / larger))) - 1 > MOST_NODES // PANEL_NODES:
+            larger *= 2.0
+        raise AllpayError(too_little(larger, len(known)) + INSTEAD)
     if per < 2:
         raise AllpayError(
             f"luck with kinks takes at most {MOST_NODES // 2:,} different bids: got {len(known):,}; give fewer bid levels"
         )
     x, w = np.polynomial.legendre.leggauss(per)
-    width = np.diff(edges)[:, None]
-    return (edges[:-1, None] + width * (x + 1) / 2).ravel(), (width * w / 2).ravel()
+    width = np.diff(cut)[:, None]
+    return (cut[:-1, None] + width * (x + 1) / 2).ravel(), (width * w / 2).ravel()
 
 
-def _tail(begin: float, top: float, end: float) -> Iterator[float]:
-    """Ends of stretches beyond the last kink: of length 1 at first, and then each as long as the way from the top score."""
+def _kinks(law: Law, known: Array) -> Array:
+    """Where densities and distribution functions have kinks, apart as far as numbers tell them."""
+    edges = np.unique(np.add.outer(known, np.asarray(law.kinks)))
+    keep = np.concatenate([[True], np.diff(edges) > 1e-13 * np.maximum(1.0, np.abs(edges[1:]))])
+    return edges[keep]
+
+
+def _stretches(law: Law, known: Array, edges: Array) -> Array:
+    """The ends of all stretches: the kinks, the end of the highest score's density, and the cuts between."""
+    reach = _highest(law)
+    ends = np.append(edges[1:], max(known[-1] + reach, edges[-1]))
+    score = known[np.maximum(np.searchsorted(known, edges, side="right") - 1, 0)]
+    long = (ends - edges > 1) & (edges < score + reach)
+    last = np.minimum(ends, score + reach)
+    cuts = [np.fromiter(_cuts(*row), float) for row in zip(edges[long], score[long], last[long], strict=True)]
+    return np.unique(np.concatenate([edges, ends[-1:], *cuts]))
+
+
+def _cuts(begin: float, score: float, end: float) -> Iterator[float]:
+    """Where a way that begins at a kink is cut, its end included."""
     place = begin
     while place < end:
-        place += max(1.0, min(place - top, 1e300))
+        place = min(place + max(1.0, place - score), end)
         yield place

@@ -141,23 +141,25 @@ def run_seeds(seed: int, designs: int | Sequence[int], rounds: int, stream: int 
     ).reshape(len(indices), rounds)
 
 
-def usual_bytes(bidders: int, values: int, bids: int, runs: int) -> float:
-    """About how many bytes all runs of one design take at once, if they share a strategy and learn on exact payoffs.
+def usual_bytes(bidders: int, values: int, bids: int, runs: int, groups: int = 1) -> float:
+    """About how many bytes all runs of one design take at once, if the bidders of a group share a strategy and learn on exact
+    payoffs.
 
-    A learner that takes more says so by a method `bytes_needed` of these four numbers.
+    A learner that takes more says so by a method `bytes_needed` of these five numbers.
     """
-    return 8 * values * bids * (runs + 12 * min(runs, threads()) + 4)
+    return 8 * groups * values * bids * (runs + 12 * min(runs, threads()) + 4)
 
 
-def check_room(learner: Learner, bidders: int, values: int, bids: int, rounds: int) -> None:
+def check_room(learner: Learner, bidders: int, values: int, bids: int, rounds: int, groups: int = 1) -> None:
     """Raise AllpayError if the rounds of one design take more memory than there may be.
 
     A table of numbers for every round, value and bid is kept in any case.
     """
-    needed = getattr(learner, "bytes_needed", usual_bytes)(bidders, values, bids, rounds)
+    needed = getattr(learner, "bytes_needed", usual_bytes)(bidders, values, bids, rounds, groups)
+    who = f"{bidders:,}{f' in {groups} groups' if groups > 1 else ''}"
     check_memory(
         needed,
-        f"{learner.name} with rounds {rounds:,} of bidders {bidders:,}, value levels {values:,} and bid levels {bids:,}",
+        f"{learner.name} with rounds {rounds:,} of bidders {who}, value levels {values:,} and bid levels {bids:,}",
         "give fewer of these",
     )
 
@@ -168,7 +170,7 @@ def learn(game: Game, learner: Learner, rounds: int = 10, seed: int = 0) -> Outc
     check_game(game)
     check_learner(learner)
     rounds = check_rounds(rounds)
-    check_room(learner, game.bidders, game.value_levels, game.bid_levels, rounds)
+    check_room(learner, game.bidders, game.value_levels, game.bid_levels, rounds, len(game.groups))
     return outcome_from(learner, [game], run_seeds(seed, 1, rounds))
 
 

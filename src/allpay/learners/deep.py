@@ -20,7 +20,7 @@ from allpay.contest.auction import utilities_by_rank
 from allpay.contest.game import Array, Game
 from allpay.contest.payoffs import evaluate, exploitability
 from allpay.contest.success import Success
-from allpay.errors import AllpayError
+from allpay.errors import AllpayError, one_line
 from allpay.learners.base import CHECKPOINTS, Seeds, check_batch, check_count, check_number, check_tolerance
 from allpay.learners.checkpoint import Arrays, Checkpoint, identity
 from allpay.outcome import TOLERANCE, Outcome, fields_of, stake, within
@@ -82,6 +82,36 @@ class Design(NamedTuple):
         return len(self.payments) - 1
 
 
+def check_rule(success: Success) -> None:
+    """Raise AllpayError unless networks can sample auctions under a rule: by its `scores` and `luck` on JAX arrays, as part of
+    what is compiled, which is told from others by its hash."""
+    name = type(success).__name__
+    wanted = ("scores", "luck") if success.lucky else ("scores",)
+    missing = [method for method in wanted if not callable(getattr(success, method, None))]
+    if missing:
+        raise AllpayError(
+            f"dqn and ppo sample luck on JAX arrays: {name} has no method {' and no '.join(missing)}; give it one, as "
+            "Tullock has, or choose a learner on exact payoffs, such as fictitious-play"
+        )
+
+    def ranked(x: jax.Array) -> jax.Array:
+        return success.scores(x, jnp) + _luck(success, x)
+
+    try:
+        hash(success)
+        jax.eval_shape(ranked, jax.ShapeDtypeStruct((2, 3), jnp.float32))
+    except Exception as error:
+        raise AllpayError(
+            f"dqn and ppo cannot use {name} on JAX arrays: {type(error).__name__}: {one_line(str(error))[:90]}; write it with "
+            "the namespace xp that its methods are given, or choose a learner on exact payoffs, such as fictitious-play"
+        ) from error
+
+
+def _luck(success: Success, uniform: jax.Array) -> jax.Array:
+    """What is added to scores; nothing where there is no luck."""
+    return success.luck(uniform, jnp) if success.lucky else jnp.zeros_like(uniform)
+
+
 def design_of(game: Game) -> Design:
     """The arrays of a game."""
     quantile = (np.arange(game.value_levels) + 0.5) / game.value_levels
@@ -89,6 +119,7 @@ def design_of(game: Game) -> Design:
     features = np.stack([np.column_stack([v / game.highest_value, waves]) for v in game.value_grids])
     which, rules, allowed = np.repeat(np.arange(len(game.groups)), game.counts), None, game.limits
     if not game.simple:
+        check_rule(game.mechanism.success)
         chances = None if game.field is None else np.cumsum(game.field.among(game.bidders))[:-1]
         rules = Rules(
             which=jnp.asarray(which, jnp.int32),
@@ -186,7 +217,7 @@ def chance_of(design: Design, key: jax.Array, auctions: int) -> Chance | None:
     if rules.field is not None:  # so many of them, each set equally likely
         count = jnp.sum(rules.field[:, None] <= jax.random.uniform(of_field, (auctions,)), axis=0)
         there &= ranks(uniform[1], uniform[1]) < count
-    return Chance(rules.success.luck(jnp.maximum(uniform[2], 2.0**-24), jnp), there)
+    return Chance(_luck(rules.success, jnp.maximum(uniform[2], 2.0**-24)), there)
 
 
 def settle(
@@ -353,19 +384,22 @@ def check_decay(learner: DeepLearner, name: str) -> None:
         check_number(end, getattr(learner, end), SMALLEST, LARGEST)
 
 
-def bytes_needed(learner: DeepLearner, outputs: int, bidders: int, values: int, bids: int, runs: int) -> float:
+def bytes_needed(
+    learner: DeepLearner, outputs: int, bidders: int, values: int, bids: int, runs: int, groups: int
+) -> float:
     """About how many bytes all runs of one design take at once, see `usual_bytes`; `outputs` are those of a network.
 
     A chunk of runs is trained at a time. Each has the parameters of its networks six times (gradient, average, two moments
-    and two copies), what they say of each value eight times, and for each auction of a batch a row of probabilities.
+    and two copies), what they say of each value eight times, for each auction of a batch a row of probabilities, and what
+    each rank is worth to each group.
     """
     inputs, width, batch = FREQUENCIES + 1, getattr(learner, "width", 1), learner.batch
     parameters = bidders * (inputs * width + width**2 + width * outputs)
     auctions = bidders * batch * (20 + outputs + bids + 4 * getattr(learner, "replay", 1))
     auctions += 5 * bidders * batch * getattr(learner, "epochs", 1)
     game = values * bids * bidders
-    run = 6 * parameters + 8 * bidders * values * outputs + auctions + 6 * game
-    return 4 * learner.chunk * run + 8 * runs * game
+    run = 6 * parameters + 8 * bidders * values * outputs + auctions + (5 + groups) * game
+    return 4 * learner.chunk * run + 8 * (runs + groups - 1) * game
 
 
 @pinned

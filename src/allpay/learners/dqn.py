@@ -123,8 +123,8 @@ class DQN:
         check_unit(self, "exploration", "final_exploration", "averaging")
         check_decay(self, "temperature")
 
-    def bytes_needed(self, bidders: int, values: int, bids: int, runs: int) -> float:
-        return bytes_needed(self, bids, bidders, values, bids, runs)
+    def bytes_needed(self, bidders: int, values: int, bids: int, runs: int, groups: int = 1) -> float:
+        return bytes_needed(self, bids, bidders, values, bids, runs, groups)
 
     def learn(self, games: Sequence[Game], seeds: Seeds, checkpoint: Path | None = None) -> Outcome:
         return train(self, games, seeds, checkpoint)

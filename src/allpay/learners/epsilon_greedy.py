@@ -88,9 +88,9 @@ class EpsilonGreedy:
         check_count("tail", self.tail)
         check_tolerance(self.tolerance)
 
-    def bytes_needed(self, bidders: int, values: int, bids: int, runs: int) -> float:
-        tables = 8 * bidders * values * bids  # two for each bidder, and the utilities
-        return 4 * min(runs, threads()) * tables + runs * tables
+    def bytes_needed(self, bidders: int, values: int, bids: int, runs: int, groups: int = 1) -> float:
+        tables = 8 * bidders * values * bids  # two for each bidder, and the utilities, of which each group has its own
+        return 4 * min(runs, threads()) * tables + (runs + groups - 1) * tables
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
         played = self.iterations - self.exploration

@@ -68,9 +68,11 @@ class InteriorPoint:
         check_self_play(self)
         check_count("iterations", self.iterations, most=MOST_ITERATIONS)
 
-    def bytes_needed(self, bidders: int, values: int, bids: int, runs: int) -> float:
-        working = min(runs, threads()) * 8 * ((bids - 1) ** 2 + 10 * values * bids + self.iterations)
-        return working + usual_bytes(bidders, values, bids, runs)
+    def bytes_needed(self, bidders: int, values: int, bids: int, runs: int, groups: int = 1) -> float:
+        # with groups, the slopes of two or three terms and a matrix and its copy, over all their bids
+        matrix = (bids - 1) ** 2 if groups == 1 else 5 * (groups * bids) ** 2
+        working = min(runs, threads()) * 8 * (matrix + 10 * groups * values * bids + self.iterations)
+        return working + usual_bytes(bidders, values, bids, runs, groups)
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
         def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: Goal, history: Array) -> int:

@@ -245,9 +245,9 @@ class PPO:
         if self.batch % self.minibatches:
             raise AllpayError(f"minibatches must divide the batch: got {self.minibatches} of {self.batch} auctions")
 
-    def bytes_needed(self, bidders: int, values: int, bids: int, runs: int) -> float:
+    def bytes_needed(self, bidders: int, values: int, bids: int, runs: int, groups: int = 1) -> float:
         outputs = BIDS[self.bids].size(bids)
-        return bytes_needed(self, outputs, bidders, values, bids, runs)
+        return bytes_needed(self, outputs, bidders, values, bids, runs, groups)
 
     def learn(self, games: Sequence[Game], seeds: Seeds, checkpoint: Path | None = None) -> Outcome:
         return train(self, games, seeds, checkpoint)

@@ -135,6 +135,16 @@ class StudySection(_Section):
         )
 
 
+OF_ALL = ("values", "distribution", "overbidding", "cost_power", "risk_aversion")
+"""What the section `[game]` says of all bidders, and each group for itself where they differ."""
+
+
+def _drawn(group: tuple[Bidder, int]) -> bool:
+    """Whether a group draws values from a continuum, of which the grid has as many as one likes."""
+    values = group[0].values
+    return isinstance(values, Private) and not isinstance(values.distribution, Discrete)
+
+
 class GameSection(_Section):
     """The section `[game]`; what is not given is as in the learner's usual setting."""
 
@@ -169,13 +179,18 @@ class GameSection(_Section):
             **{name: getattr(self, name) for name in ("bid_levels", "max_bid") if getattr(self, name) is not None},
         }
         if groups:
-            for name in ("values", "distribution", "overbidding", "cost_power", "risk_aversion"):
+            for name in OF_ALL:
                 if getattr(self, name) != type(self).model_fields[name].default:
                     raise AllpayError(
                         f"{name.replace('_', '-')} is said for each group of bidders who differ: leave it out beside them"
                     )
             levels = self.value_levels or levels_of(usual.values)
             made = tuple(group.bidder(levels, usual.overbidding) for group in groups)
+            if self.value_levels is not None and not any(map(_drawn, made)):
+                raise AllpayError(
+                    f"value-levels {self.value_levels} has no effect where no group draws values from a continuum: "
+                    "leave it out"
+                )
             return replace(usual, values=made, overbidding=True, **contest)
         values: Private | Common = usual.values
         if one_of("kind of values", self.values, ("private", "common")) == "common":

@@ -18,7 +18,7 @@ from allpay.study.study import MOST_SAMPLES, first_of, stages_of
 MOST_STUDIES = 1000
 """So many studies a folder may hold."""
 
-RESERVED = ("batches", "checkpoints")
+RESERVED = ("batches", "bids", "checkpoints")
 """Folders of a study that no study below it can be named after."""
 
 Text = Annotated[str, Field(max_length=300)]
@@ -81,6 +81,7 @@ class BatchKept(BaseModel):
     batch: int
     versions: dict[Text, Text] = Field(max_length=100)
     content: Text
+    bids: Text | None = None
 
 
 @dataclass(frozen=True)

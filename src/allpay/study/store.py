@@ -29,6 +29,7 @@ from allpay.errors import AllpayError, printable, short
 from allpay.files import UNFINISHED, check_place, clear, in_shell, read_text, write
 from allpay.outcome import Verdict
 from allpay.progress import tell
+from allpay.study.bids import SCHEMA as BIDS_SCHEMA
 from allpay.study.parquet import Header, header
 from allpay.study.received import BatchKept, FolderKept
 from allpay.versions import in_words
@@ -40,6 +41,7 @@ LOG = "log.txt"
 LOCK = ".lock"
 SOFT_LOCK = ".lock-by-file"
 BATCHES = "batches"
+BIDS = "bids"
 CHECKPOINTS = "checkpoints"
 
 FORMAT = 1
@@ -108,7 +110,7 @@ class Store:
 
     def read_batch(self, number: int, rows: int | None = None) -> tuple[pl.DataFrame, dict[str, str]] | None:
         """The table of a finished batch and the versions that computed it; None if there is none, or its file is not whole,
-        not of this batch, or has not so many rows.
+        not of this batch, or has not so many rows, or the file of its bids is not as it was written.
 
         Raises:
             AllpayError: if it is a link, or no file.
@@ -116,8 +118,38 @@ class Store:
         file = _BatchFile.read(self._batch(number))
         if file is None or file.made.study != self.held.identity or file.made.batch != number:
             return None
+        if file.made.bids is not None and self._bids_of(number, file.made.bids) is None:
+            return None
         table = file.table(rows)
         return None if table is None or digest(table) != file.made.content else (table, dict(file.made.versions))
+
+    def read_bids(self, number: int) -> pl.DataFrame | None:
+        """What was bid in a finished batch, which has been looked at; None if it was learned before bids were kept.
+
+        Raises:
+            AllpayError: if its file has been damaged since then.
+        """
+        file = _BatchFile.read(self._batch(number))
+        if file is not None and file.made.bids is None:
+            return None
+        data = None if file is None else self._bids_of(number, file.made.bids)
+        table = None if data is None else _bids_in(data)
+        if table is None:
+            raise AllpayError(f"the bids of batch {number} in {self.folder} have been damaged or deleted: run it again")
+        return table
+
+    def _bids_of(self, number: int, content: str | None) -> bytes | None:
+        """The file of a batch's bids, if it is there and as it was written."""
+        path = self.folder / BIDS / self._batch(number).name
+        check_place(path)
+        try:
+            if path.stat().st_size > MOST_BATCH:
+                return None
+            with _opened(path) as file:
+                data = file.read()
+        except FileNotFoundError:
+            return None
+        return data if hashlib.sha256(data).hexdigest() == content else None
 
     def files(self, batches: int) -> tuple[list[int], list[Path]]:
         """Which of so many batches have a file, whole or not, and the files among theirs that are not of this study."""
@@ -139,13 +171,26 @@ class Store:
             times += 1
         return path.rename(place)
 
-    def write_batch(self, number: int, table: pl.DataFrame, versions: dict[str, str]) -> None:
-        """Keep the table of a finished batch.
+    def write_batch(
+        self, number: int, table: pl.DataFrame, versions: dict[str, str], bids: pl.DataFrame | None = None
+    ) -> None:
+        """Keep the table of a finished batch, and, before it, what was bid, a digest of which its file has.
 
         Raises:
             AllpayError: if it cannot be written.
         """
-        made = {"study": self.held.identity, "batch": number, "versions": versions, "content": digest(table)}
+        made: dict[str, Any] = {
+            "study": self.held.identity,
+            "batch": number,
+            "versions": versions,
+            "content": digest(table),
+        }
+        if bids is not None:
+            content = io.BytesIO()
+            bids.write_parquet(content)
+            made["bids"] = hashlib.sha256(content.getvalue()).hexdigest()
+            (self.folder / BIDS).mkdir(exist_ok=True)
+            write(self.folder / BIDS / self._batch(number).name, lambda file: file.write(content.getvalue()))
         metadata = {_METADATA: json.dumps(made)}
         write(self._batch(number), lambda file: table.write_parquet(file, metadata=metadata))
         self.checkpoint(number).unlink(missing_ok=True)
@@ -218,6 +263,18 @@ class _BatchFile:
             return None
 
 
+def _bids_in(data: bytes) -> pl.DataFrame | None:
+    """The table of bids that a file holds; None if it holds none, or says that it unpacks to more than it can."""
+    try:
+        said = header(data)
+        if said.rows > MOST_ROWS or said.size > CELL * said.rows * said.columns + BESIDE:
+            return None
+        table = pl.read_parquet(io.BytesIO(data), use_pyarrow=False)
+    except (ValueError, pl.exceptions.PolarsError):
+        return None
+    return table if table.schema == BIDS_SCHEMA and not any(table.null_count().row(0)) else None
+
+
 def _entries(folder: Path) -> list[Path]:
     """What lies in a folder that may not be there, in order."""
     check_place(folder, folder=True)
@@ -237,7 +294,7 @@ def check_folder(folder: Path) -> None:
         if name == LOG and place.is_dir() and not place.is_symlink():
             continue  # then nothing is logged
         check_place(place)
-    for name in (BATCHES, CHECKPOINTS):
+    for name in (BATCHES, BIDS, CHECKPOINTS):
         for path in _entries(folder / name):
             check_place(path)
 
@@ -304,7 +361,7 @@ def open_store(
     except OSError as error:
         raise AllpayError(f"cannot write to {folder}: {error.strerror or error}; choose another folder") from None
     try:
-        for part in (folder, folder / BATCHES, folder / CHECKPOINTS):
+        for part in (folder, folder / BATCHES, folder / BIDS, folder / CHECKPOINTS):
             clear(part)
         store = Store(folder, _held(folder, Held(specification, designs_per_batch, versions)))
         store.log(f"opened by process {os.getpid()} on {platform.node()}, {in_words(versions)}")

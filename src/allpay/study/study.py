@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from allpay.contest.bidder import levels_of
+from allpay.contest.bidder import kinds_of_values, levels_of
 from allpay.contest.game import Array, Game, Setting
 from allpay.contest.mechanism import RULES, Mechanism, check_bidders, complete_weights
 from allpay.errors import AllpayError, one_of, short
@@ -287,7 +287,8 @@ class Study(Stateful):
             f"a table of samples {samples:,} × rounds {self.rounds:,} for bidders {n:,}",
             "give fewer of these",
         )
-        check_room(self.learner, n, levels, self.setting.bid_levels, self.rounds)
+        groups = len(kinds_of_values(self.setting.values))
+        check_room(self.learner, n, levels, self.setting.bid_levels, self.rounds, groups)
 
     @property
     def bidders(self) -> int:

@@ -10,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, as_completed, wait
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
@@ -25,11 +25,22 @@ from allpay.outcome import Outcome, Verdict
 from allpay.progress import listening, tell
 from allpay.scalars import whole
 from allpay.study.batches import batches_of, designs_per_batch
+from allpay.study.bids import SCHEMA as BIDS_SCHEMA
+from allpay.study.bids import bids_of
 from allpay.study.executors import AHEAD, Pool, pool_of
 from allpay.study.received import Outline, parted
 from allpay.study.store import CHECKPOINTS, Held, Store, open_store, read_folder, schema_of
 from allpay.study.study import TRAINING, Study
-from allpay.study.task import Answer, computing, in_words, learn_batch, outcome_from, table_of, task_of
+from allpay.study.task import (
+    Answer,
+    computing,
+    in_words,
+    kept_values,
+    learn_batch,
+    outcome_from,
+    table_of,
+    task_of,
+)
 from allpay.versions import difference, versions
 from allpay.versions import in_words as versions_in_words
 
@@ -55,6 +66,9 @@ class Sweep(ByValue):
         damaged: batches whose file was not whole and that were run again.
         stopped: why an active study chose no more designs; empty for others.
         computed: which batches were computed by what, as `("0 to 7, 9", {"numpy": "2.4.0", …})`.
+        bids: what bidders learned to bid, a row per design, round, group (from 1) and value: `mean`, `q10`, `q50` and `q90` of
+            the bids at that value, in money; a bid of 0 may be to stay out. Without rows where it was not kept: while an active
+            study chooses designs, and in batches of a folder that an older allpay has learned.
     """
 
     study: Study
@@ -62,6 +76,7 @@ class Sweep(ByValue):
     damaged: tuple[int, ...] = ()
     stopped: str = ""
     computed: tuple[tuple[str, dict[str, str]], ...] = ()
+    bids: pl.DataFrame = field(default_factory=BIDS_SCHEMA.to_frame)
 
     @property
     def designs(self) -> int:
@@ -157,7 +172,7 @@ def learn_one(study: Study, store: Store | None = None) -> Outcome:
             store.tell(
                 f"the rounds in {store.folder} were others, computed by {versions_in_words(before[1])}: replaced"
             )
-        store.write_batch(0, table, computing(study.learner))
+        store.write_batch(0, table, computing(study.learner), bids_of(outcome, most=kept_values(study)))
     return outcome
 
 
@@ -228,6 +243,16 @@ def read(store: Store, numbers: Iterable[int]) -> pl.DataFrame:
     return pl.concat(tables)
 
 
+def read_bids(store: Store, numbers: Iterable[int]) -> pl.DataFrame:
+    """What was bid in some batches, which have been looked at; nothing of those that were learned before bids were kept.
+
+    Raises:
+        AllpayError: if one has been damaged since then.
+    """
+    found = [store.read_bids(number) for number in sorted(numbers)]
+    return pl.concat([BIDS_SCHEMA.to_frame(), *(table for table in found if table is not None)])
+
+
 def ranges(numbers: Iterable[int]) -> str:
     """Whole numbers in words: `0 to 7, 9`."""
     runs: list[list[int]] = []
@@ -259,6 +284,7 @@ class _Run:
         self.computed: dict[int, dict[str, str]] = {}  # what computed each batch that is there
         self.designs = 0  # how many they have
         self.tables: dict[int, pl.DataFrame] = {}  # their rows, where no folder keeps them
+        self.bids: dict[int, pl.DataFrame] = {}  # and what was bid
         self.deaths: Counter[int] = Counter()  # how many processes died while each batch was being learned
         # what computes here; on a cluster what has computed the first batch, for this process may be of another kind
         self.ours = computing(study.learner) if scheduler is None else None
@@ -286,7 +312,8 @@ class _Run:
                 ended = f"all {self.study.samples} designs of the budget were used" if self.study.active else ""
         if self.store:
             self.store.log(ended or "all batches are there")
-        return Sweep(self.study, self._table(done), damaged, ended, tuple(self._computed()))
+        bids = read_bids(self.store, done) if self.store else pl.concat([self.bids[n] for n in done])
+        return Sweep(self.study, self._table(done), damaged, ended, tuple(self._computed()), bids)
 
     def _table(self, numbers: Sequence[int]) -> pl.DataFrame:
         """The rows of some batches, by design and round."""
@@ -429,10 +456,11 @@ class _Run:
             error.add_note(answer.trace)
             return error
         if self.store:
-            self.store.write_batch(number, answer.table, answer.versions)
+            self.store.write_batch(number, answer.table, answer.versions, answer.bids)
             self.store.log(f"{name}: {answer.seconds:.2f} s")
         else:
-            self.tables[number] = answer.table
+            assert answer.bids is not None
+            self.tables[number], self.bids[number] = answer.table, answer.bids
         self.computed[number] = answer.versions
         self.designs += len(self.batches[number])
         self._compare(number, answer.versions)

@@ -15,6 +15,7 @@ from allpay.learners import DEEP, LEARNERS, Learner, run_seeds
 from allpay.learners.base import Seeds, outcome_from, threads_limited
 from allpay.outcome import Outcome
 from allpay.progress import listening
+from allpay.study.bids import MOST_VALUES, bids_of, most_values
 from allpay.study.store import schema_of
 from allpay.study.study import TRAINING, DesignSpace, Study
 from allpay.versions import precision, versions
@@ -30,6 +31,7 @@ class Task:
         weights: `[designs, bidders]`.
         checkpoint: where its runs may be kept meanwhile, if the learner can; that is done where the file's folder exists.
         threads: how many threads it may take; None if there is no limit.
+        values: at how many values of a group bids are kept.
     """
 
     space: DesignSpace
@@ -41,6 +43,7 @@ class Task:
     weights: Array
     checkpoint: Path | None = None
     threads: int | None = None
+    values: int = MOST_VALUES
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class Answer:
         versions: of what computed it.
         seconds: how long that took.
         told: what must be known of it.
+        bids: what was bid, as in `Sweep.bids`.
         fault: what was wrong, in words, if it failed.
         trace: where in the code that was.
     """
@@ -62,6 +66,7 @@ class Answer:
     told: tuple[str, ...] = ()
     fault: str = ""
     trace: str = ""
+    bids: pl.DataFrame | None = None
 
 
 def task_of(
@@ -70,20 +75,26 @@ def task_of(
     """The task of learning some designs of a study, the first of which has this number."""
     assert study.setting is not None
     same = (study.space, study.setting, study.learner, study.rounds, study.seed)
-    return Task(*same, first, weights, checkpoint, threads)
+    return Task(*same, first, weights, checkpoint, threads, kept_values(study))
+
+
+def kept_values(study: Study) -> int:
+    """At how many values of a group the bids of a study are kept."""
+    assert study.setting is not None
+    return most_values(study.setting.values, study.samples * study.rounds)
 
 
 def learn_batch(task: Task) -> Answer:
     """Learn a batch: a function of the task alone, wherever it is computed. It returns whatever happens."""
     begun = time.perf_counter()
     told: list[str] = []
-    table, fault, trace = None, "", ""
+    table, bids, fault, trace = None, None, "", ""
     try:
         with threads_limited(task.threads), listening(tell=told.append):
-            table = _learn(task)
+            table, bids = _learn(task)
     except Exception as error:  # perhaps of a kind that is not known where it would travel to
         fault, trace = in_words(error), traceback.format_exc()
-    return Answer(table, computing(task.learner), time.perf_counter() - begun, tuple(told), fault, trace)
+    return Answer(table, computing(task.learner), time.perf_counter() - begun, tuple(told), fault, trace, bids)
 
 
 def computing(learner: Learner) -> dict[str, str]:
@@ -110,13 +121,14 @@ def in_words(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _learn(task: Task) -> pl.DataFrame:
+def _learn(task: Task) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows of a batch, and what was bid."""
     designs = range(task.first, task.first + len(task.weights))
     seeds = run_seeds(task.seed, designs, task.rounds, TRAINING)
     games = [task.setting.game(task.space.mechanism(weights)) for weights in task.weights]
     kept = task.checkpoint is not None and task.checkpoint.parent.is_dir()
     outcome = outcome_from(task.learner, games, seeds, task.checkpoint if kept else None)
-    return table_of(outcome, task.weights, seeds, task.first)
+    return table_of(outcome, task.weights, seeds, task.first), bids_of(outcome, task.first, task.values)
 
 
 def table_of(outcome: Outcome, weights: Array, seeds: Seeds, first: int = 0) -> pl.DataFrame:
