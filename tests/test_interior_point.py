@@ -5,10 +5,11 @@ from functools import cache
 import numpy as np
 import pytest
 
+from allpay.contest.bidder import Bidder
 from allpay.contest.game import Game
-from allpay.contest.mechanism import all_pay, first_price
+from allpay.contest.mechanism import Mechanism, all_pay, first_price
 from allpay.contest.payoffs import expected_payoffs, quadrature, terms, tie_averages, tie_slopes
-from allpay.contest.values import Common, Private, Uniform, integers
+from allpay.contest.values import Beta, Common, Power, Private, Uniform, integers
 from allpay.errors import AllpayError
 from allpay.learners import InteriorPoint, learn, run_seeds
 from allpay.learners.interior_point import _Alike, _direct, _linearise, _look, _point
@@ -112,6 +113,28 @@ def test_games_without_a_closed_form(rule, w, options):
 def test_a_game_with_one_equilibrium_has_one_answer():
     found = learn(Game.from_weights("prizes", 0.8, 3), QUICK, rounds=4)
     np.testing.assert_allclose(found.revenue, found.revenue[0, 0], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "game",
+    [
+        Game(first_price(50), Private(Beta(1, 50))),
+        Game(first_price(30), Private(Beta(5, 1))),
+        Game(first_price(20), Private(Power(2))),
+        Game(first_price(10), Private(Uniform(0.5, 1))),
+        Game(
+            Mechanism((0.6, 0.25, 0.15, 0, 0, 0, 0, 0), (1,) * 8),
+            [(Bidder(Private(Beta(5, 1), 16)), 3), (Bidder(Private(Uniform(0, 0.6), 16)), 5)],
+            bid_levels=51,
+        ),
+    ],
+    ids=["few win anything", "nearly alike", "power", "far from 0", "groups"],
+)
+def test_games_whose_path_turns_back_are_solved(game):
+    """Other attempts begin elsewhere, and follow another path."""
+    found = learn(game, QUICK, rounds=1)
+    assert found.relative_exploitability.max() <= 1e-10 * (1 + 1e-6)
+    assert np.all(found.verdicts == Verdict.CONVERGED)
 
 
 # --- the parts
