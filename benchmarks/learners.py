@@ -124,7 +124,7 @@ DISTRIBUTIONS = (Uniform(), Uniform(0.5, 1), Beta(1, 50), Beta(1, 20), Beta(2, 5
 
 
 def hard_games(seed: int) -> Iterator[tuple[str, Game]]:
-    """Random games of kinds that a solver may fail at: where a path to an equilibrium turns back, or most win next to nothing."""
+    """Random games at which a solver may fail: where a path to an equilibrium turns back, or most win next to nothing."""
     rng = np.random.default_rng(seed)
 
     def some(choices: Sequence[Any]) -> Any:
