@@ -15,20 +15,22 @@ one: counted is how often none is told from another.
 That is the fit alone. What a user gets is the answer of `allpay.design`, whose value is measured by fresh rounds, and that is
 put to the test by a learner of known truth, whose revenue is a curve and noise:
 
-    python benchmarks/calibration.py --design 200 [--only jump kink …] [--processes 2]      about 3 s a study
+    python benchmarks/calibration.py --design 200 [--only jump kink …] [--keep FILE]      1 to 8 s of one core a study
 
 For each case: how often the interval of the value holds the truth, and that of the prediction; how often the set holds the
 best weight (of many ranks, of the first); how often it is said to be flat, or unknown; and the mean regret.
 """
 
 import argparse
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
+from zlib import crc32
 
 import numpy as np
 
@@ -128,12 +130,39 @@ TRUTHS: dict[str, Curve] = {
     "two kinks": lambda u: 1 - 0.5 * np.minimum(np.abs(u - 0.62), np.abs(u - 0.88) + 0.01),
     "plateau, jump": lambda u: 1 + 0.1 * (u > 0.8) - 0.2 * np.maximum(u - 0.8, 0),
     "oscillation": lambda u: 1 + 0.06 * np.sin(16 * np.pi * (u - 0.5)) + 0.05 * u,
+    # held back: written after the rules were, and not used to choose any number of theirs
+    "cusp": lambda u: 1 - 0.3 * np.sqrt(np.abs(u - 0.81)),
+    "saw": lambda u: 1 + 0.1 * ((7 * (u - 0.5)) % 1) - 0.05 * u,
+    "both ends": lambda u: 1 + 0.08 * np.exp(-(u - 0.5) / 0.03) + 0.1 * np.exp(-(1 - u) / 0.015),
+    "shelves": lambda u: 1 + 0.04 * np.tanh((u - 0.6) / 0.008) + 0.04 * np.tanh((u - 0.85) / 0.008) - 0.1 * u,
+    "steep rise": lambda u: 1 + 0.3 * np.maximum(u - 0.56, 0) / 0.04 * np.exp(-np.maximum(u - 0.56, 0) / 0.04),
 }
 """Revenue over u from ½ to 1, the place of the first weight between the least and the most that it can be."""
+
+HELD_BACK = ("cusp", "saw", "both ends", "shelves", "steep rise")
+
+SHAPES = {
+    "smooth": ("line", "peak", "two peaks", "oscillation", "spike"),
+    "kinked": ("kink", "two kinks", "cusp", "steep rise"),
+    "steep at a border": ("border", "both ends"),
+    "with a jump": ("jump", "plateau, jump", "saw", "shelves"),
+    "flat": ("flat",),
+    "held back": HELD_BACK,
+}
+"""Which curves are of what shape; those held back are counted twice."""
 
 
 def _bell(u: np.ndarray, centre: float, width: float) -> np.ndarray:
     return np.exp(-0.5 * ((u - centre) / width) ** 2)
+
+
+NOISES: dict[str, Callable[[np.random.Generator], float]] = {
+    "normal": lambda rng: rng.standard_normal(),
+    "skewed": lambda rng: rng.exponential() - 1,
+    "skewed down": lambda rng: 1 - rng.exponential(),
+    "heavy": lambda rng: rng.standard_t(3) / 3**0.5,
+}
+"""Noise of variance 1; `uneven` beside these is normal, twelve times as much at one end as at the other."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +172,7 @@ class Known:
     Attributes:
         curve: one of `TRUTHS`.
         noise: the standard deviation of a round.
-        kind: `normal`, `skewed` (exponential) or `uneven` (twelve times as much at one end as at the other).
+        kind: one of `NOISES`, or `uneven`.
     """
 
     name: ClassVar[str] = "known"
@@ -181,10 +210,9 @@ class Known:
         )
 
     def draw(self, u: float, rng: np.random.Generator) -> float:
-        if self.kind == "skewed":
-            return self.noise * float(rng.exponential() - 1)
-        uneven = np.exp(5 * (u - 0.75)) if self.kind == "uneven" else 1.0
-        return self.noise * float(uneven * rng.standard_normal())
+        if self.kind == "uneven":
+            return self.noise * float(np.exp(5 * (u - 0.75)) * rng.standard_normal())
+        return self.noise * float(NOISES[self.kind](rng))
 
 
 def place(weights: Sequence[float]) -> float:
@@ -203,26 +231,66 @@ class Case:
     kind: str = "normal"
     strategy: str = "sample"
 
+    @property
+    def size(self) -> str:
+        return f"{self.designs} × {self.rounds}" + (", active" if self.strategy == "active" else "")
+
+    @property
+    def told(self) -> str:
+        """As a row of the table begins."""
+        noise = f"{self.noise:g}" + ("" if self.kind == "normal" else f", {self.kind}")
+        return f"{self.curve} | {self.bidders} | {self.size} | {noise}"
+
+    @property
+    def range(self) -> float:
+        """From the least to the most that a design is worth."""
+        return float(np.ptp(TRUTHS[self.curve](np.linspace(0.5, 1, 100_001))))
+
+    def seed(self, number: int) -> int:
+        """Of its study of that number: no two cases share their noise, so that their figures are independent."""
+        return crc32(f"{self.told} | {number}".encode())
+
 
 CASES = (
     *(Case(curve) for curve in TRUTHS),
-    *(Case(curve, designs=12) for curve in ("jump", "kink", "border", "two peaks", "spike", "flat", "oscillation")),
-    *(Case(curve, designs=5) for curve in ("jump", "kink", "two peaks", "flat", "line", "oscillation", "peak")),
-    *(Case(curve, noise=0.002) for curve in ("jump", "kink", "border", "two kinks", "plateau, jump", "oscillation")),
-    *(Case(curve, bidders=6) for curve in ("jump", "kink", "border", "flat", "peak", "oscillation", "line")),
     *(Case(curve, strategy="active") for curve in TRUTHS),
+    *(
+        Case(curve, designs=12)
+        for curve in ("jump", "kink", "border", "two peaks", "spike", "flat", "oscillation", "cusp")
+    ),
+    *(Case(curve, designs=5) for curve in ("jump", "kink", "two peaks", "flat", "line", "oscillation", "peak")),
+    *(
+        Case(curve, noise=0.002)
+        for curve in ("jump", "kink", "border", "two kinks", "plateau, jump", "oscillation", "saw")
+    ),
+    *(Case(curve, bidders=6) for curve in ("jump", "kink", "border", "flat", "peak", "oscillation", "line", "cusp")),
+    *(Case(curve, bidders=6, strategy="active") for curve in ("jump", "kink", "both ends")),
     *(Case(curve, designs=20, rounds=2, kind="skewed") for curve in ("jump", "peak", "flat")),
+    *(Case(curve, designs=30, rounds=2, kind="skewed down") for curve in ("jump", "steep rise")),
     *(Case(curve, kind="uneven") for curve in ("jump", "peak", "flat")),
+    *(Case(curve, kind="heavy", rounds=5) for curve in ("kink", "flat")),
     Case("jump", designs=100, rounds=30),
     Case("oscillation", designs=20, rounds=3),
 )
 
 
-def asked(case: Case, seed: int) -> tuple[bool, bool, bool, bool, bool, float, float]:
-    """Whether the value's interval, the prediction's and the set hold the truth; whether it is said to be flat, or unknown; the
-    regret as a part of the best; and the share of designs in the set."""
+class Answer(NamedTuple):
+    """Of one study: whether the value's interval, the prediction's and the set hold the truth; whether it is said to be flat,
+    or unknown; the regret as a part of the best; and the share of designs in the set."""
+
+    value: bool
+    prediction: bool
+    set: bool
+    flat: bool
+    unknown: bool
+    regret: float
+    fraction: float
+
+
+def asked(case: Case, number: int) -> Answer:
+    """What a study of a case answers."""
     space = allpay.DesignSpace("prizes", bidders=case.bidders)
-    learner = Known(case.curve, case.noise, case.kind)
+    learner, seed = Known(case.curve, case.noise, case.kind), case.seed(number)
     study = allpay.Study(space, learner, samples=case.designs, rounds=case.rounds, seed=seed, strategy=case.strategy)
     found = allpay.design(study).optimum
     u = np.linspace(0.5, 1, 100_001)
@@ -233,39 +301,68 @@ def asked(case: Case, seed: int) -> tuple[bool, bool, bool, bool, bool, float, f
     low, high = (place([end, *rest]) for end in found.interval[0])
     inside = low - 5e-4 <= best <= high + 5e-4
     _, least, highest = found.prediction
-    return (
-        found.low <= true <= found.high,
-        least <= true <= highest,
-        high - low > 0.4 if case.curve == "flat" else inside,
-        found.flat,
-        found.uncertain,
-        1 - true / most,
-        found.fraction,
+    return Answer(
+        value=found.low <= true <= found.high,
+        prediction=least <= true <= highest,
+        set=high - low > 0.4 if case.curve == "flat" else bool(inside),
+        flat=found.flat,
+        unknown=found.uncertain,
+        regret=1 - true / most,
+        fraction=found.fraction,
     )
 
 
-def _asked(task: tuple[Case, int]) -> tuple[bool, bool, bool, bool, bool, float, float]:
-    return asked(*task)
+def _asked(task: tuple[Case, int]) -> tuple[Case, int, Answer]:
+    return *task, asked(*task)
 
 
-def whole(studies: int, first: int, only: Sequence[str], processes: int) -> None:
-    """Print a row for each case."""
-    print(f"allpay.design with a learner of known truth, 90 % intervals, {studies} studies a case, seeds from {first}")
-    print("| curve | n | designs × rounds | noise | value | prediction | set | flat | unknown | regret | in the set |")
-    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+def whole(studies: int, first: int, only: Sequence[str], processes: int, kept: Path | None, minutes: float) -> None:
+    """Print a row for each case. Answers are added to a file, if one is given, and those that it has are not asked again."""
+    cases = [case for case in CASES if not only or case.curve in only]
+    answers: dict[tuple[str, int], Answer] = {}
+    if kept is not None and kept.exists():
+        rows = (json.loads(line) for line in kept.read_text().splitlines())
+        answers = {(row.pop("case"), row.pop("number")): Answer(**row) for row in rows}
+    missing = [(case, n) for n in range(first, first + studies) for case in cases if (case.told, n) not in answers]
+    end = time.monotonic() + 60 * minutes
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        for case in CASES:
-            if only and case.curve not in only:
-                continue
-            rows = list(pool.map(_asked, [(case, seed) for seed in range(first, first + studies)]))
-            shares = np.array(rows, float).mean(axis=0)
-            size = f"{case.designs} × {case.rounds}" + (", active" if case.strategy == "active" else "")
-            noise = f"{case.noise:g}" + ("" if case.kind == "normal" else f", {case.kind}")
-            told = " | ".join(f"{share:.2f}" for share in shares[:5])
-            print(
-                f"| {case.curve} | {case.bidders} | {size} | {noise} | {told} | {shares[5]:.2%} | {shares[6]:.0%} |",
-                flush=True,
-            )
+        for at in range(0, len(missing), len(cases)):
+            if time.monotonic() > end:
+                break
+            for case, number, answer in pool.map(_asked, missing[at : at + len(cases)]):
+                answers[case.told, number] = answer
+                if kept is not None:
+                    with kept.open("a") as file:
+                        file.write(json.dumps({"case": case.told, "number": number, **answer._asdict()}) + "\n")
+    report(cases, answers)
+
+
+def report(cases: Sequence[Case], answers: dict[tuple[str, int], Answer]) -> None:
+    """A row for each case, and for each shape of curves and strategy together."""
+    print("allpay.design with a learner of known truth, 90 % intervals")
+    print(
+        "| curve | n | designs × rounds | noise | studies | value | prediction | set | flat | unknown | regret | in the set |"
+    )
+    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+    found = {case: [answer for (told, _), answer in answers.items() if told == case.told] for case in cases}
+    for case, rows in found.items():
+        if rows:
+            print(f"| {case.told} | {_row(rows)} |")
+    print("\n| curves | strategy | studies | value | prediction | set | flat | unknown | regret | in the set |")
+    print("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|")
+    for shape, curves in {**SHAPES, "all": tuple(TRUTHS)}.items():
+        for strategy in ("sample", "active"):
+            rows = [row for case in cases if case.curve in curves and case.strategy == strategy for row in found[case]]
+            if rows:
+                print(f"| {shape} | {strategy} | {_row(rows)} |")
+    plain = [answer for case in cases if case.range > 4 * case.noise / case.rounds**0.5 for answer in found[case]]
+    flat = sum(answer.flat for answer in plain)
+    print(f"\nsaid to be flat where the range exceeds four standard errors of a design's mean: {flat} of {len(plain)}")
+
+
+def _row(answers: Sequence[Answer]) -> str:
+    *shares, regret, fraction = np.array(answers, float).mean(axis=0)
+    return " | ".join([str(len(answers)), *(f"{share:.2f}" for share in shares), f"{regret:.2%}", f"{fraction:.0%}"])
 
 
 # The fit alone ---------------------------------------------------------------------------------------------------------
@@ -328,9 +425,13 @@ def main() -> None:
     )
     parser.add_argument("--only", nargs="*", default=(), choices=TRUTHS, help="the curves of these studies; else all")
     parser.add_argument("--processes", type=int, default=2, help="processes for studies")
+    parser.add_argument("--keep", type=Path, help="a file of answers of studies, one a line, to go on with")
+    parser.add_argument(
+        "--minutes", type=float, default=float("inf"), help="begin no further round of studies after these"
+    )
     args = parser.parse_args()
     if args.design:
-        whole(args.design, args.first, args.only, args.processes)
+        whole(args.design, args.first, args.only, args.processes, args.keep, args.minutes)
         return
     start = time.perf_counter()
     rows = [row for seed in range(args.first, args.first + args.curves) for row in one(seed)]

@@ -1,13 +1,28 @@
-"""Before any test: what is left of older code is deleted, and Ctrl-C reaches the programs that tests start."""
+"""Before any test: what is left of older code is deleted, and Ctrl-C reaches the programs that tests start.
 
+What JAX compiles is kept for the session, so that its workers and the programs that they start do not compile it again.
+"""
+
+import os
 import re
+import shutil
 import signal
+import tempfile
 from pathlib import Path
+
+import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "allpay"
 
+KEPT = "JAX_COMPILATION_CACHE_DIR"
+MADE = pytest.StashKey[str]()
 
-def pytest_configure() -> None:
+
+def pytest_configure(config: pytest.Config) -> None:
+    if KEPT not in os.environ:  # the workers of a session inherit it
+        config.stash[MADE] = os.environ[KEPT] = tempfile.mkdtemp(prefix="allpay-tests-")
+        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
+        os.environ["JAX_COMPILATION_CACHE_MAX_SIZE"] = str(2**30)  # of a limited size it is locked while it is written
     forget_older_machine_code()
     let_children_hear_ctrl_c()
 
@@ -32,3 +47,8 @@ def forget_older_machine_code() -> None:
     for cached in SOURCE.rglob("*.nb[ci]"):
         if cached.stat().st_mtime < newest:
             cached.unlink(missing_ok=True)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if MADE in config.stash:
+        shutil.rmtree(config.stash[MADE], ignore_errors=True)

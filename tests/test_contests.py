@@ -7,15 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from allpay.contest.attendance import Field, field, poisson_field
 from allpay.contest.auction import play
 from allpay.contest.bidder import Bidder
 from allpay.contest.game import Game
-from allpay.contest.mechanism import Mechanism
+from allpay.contest.mechanism import Mechanism, all_pay
 from allpay.contest.payoffs import evaluate, expected_payoffs, exploitability, payoffs_of
 from allpay.contest.preferences import Cara, Crra, LossAverse, PowerCost
-from allpay.contest.ranking import rank_averages, rank_slopes
+from allpay.contest.ranking import NODES, WIDEST, gauss_rules, rank_averages, rank_slopes
 from allpay.contest.success import LAWS, Highest, Noise, Tullock, success
 from allpay.contest.values import Beta, Common, Power, Private, Uniform, integers
 from allpay.errors import AllpayError
@@ -449,6 +450,23 @@ def test_a_tail_that_has_no_end_is_refused():
         payoffs_of(game)
 
 
+@pytest.mark.parametrize("rule", range(len(NODES)))
+def test_what_a_rule_leaves_of_a_tie(rule):
+    """Of the widest tie that it is used for, anywhere, for each of the first ranks; against forty nodes."""
+    nodes, weights = gauss_rules()
+    x, w = np.polynomial.legendre.leggauss(40)
+    for n in (10, 100, 1000):
+        width = WIDEST[rule] / n
+        places = np.concatenate([np.linspace(0, 1 - width, 60), 1 - width - np.geomspace(1e-6, 1 - width, 60) * 0.999])
+        ranks = np.arange(min(n, 12))[:, None, None]
+        few = (
+            binom.pmf(ranks, n - 1, 1 - (places[:, None] + width * nodes[rule, : NODES[rule]]))
+            @ weights[rule, : NODES[rule]]
+        )
+        many = binom.pmf(ranks, n - 1, 1 - (places[:, None] + width * (x + 1) / 2)) @ w / 2
+        assert np.abs(few - many).max() < 3e-13
+
+
 # --- learners, against cases whose answer is known
 
 
@@ -505,6 +523,66 @@ def test_the_solver_finds_what_fictitious_play_does_not_where_values_are_known()
     found = learn(game, InteriorPoint(auctions=100), rounds=1)
     assert found.exploitability[0, 0] < 1e-8
     assert found.revenue[0, 0] == pytest.approx(0.72, rel=0.02)
+
+
+def mean_scores(found):
+    """`[groups]` the mean score of each group in the only round."""
+    game = found.games[0]
+    return np.einsum("ivb,ib->i", found.strategy[0, 0], game.efforts) / game.value_levels
+
+
+def test_each_of_three_unlike_bidders_with_luck_bids_what_theory_says():
+    """Stein 2002, 201 bids. The third bids so little that its grid is finer: a fifth of the score at a fifth of the cost."""
+    kinds = [
+        (Bidder(Common(v), handicap=part, cost=PowerCost(scale=part), max_bid=0.3), 1)
+        for v, part in ((1, 1), (0.8, 1), (0.5, 0.2))
+    ]
+    game = Game(Mechanism((1, 0, 0), (1, 1, 1), success=Tullock(1)), kinds, bid_levels=201)
+    bids = mean_scores(learn(game, FictitiousPlay(iterations=500, auctions=100), rounds=1))
+    np.testing.assert_allclose(bids, (0.249135, 0.193772, 0.027682), rtol=0.01)
+    assert bids.sum() == pytest.approx(0.470588, rel=0.005)
+
+
+@pytest.mark.parametrize(
+    ("prizes", "bid"), [((1, 0, 0), 0.282095), ((0.7, 0.3, 0), 0.197466), ((0.6, 0.4, 0, 0, 0), 0.179157)]
+)
+def test_bids_of_a_tournament_are_learned(prizes, bid):
+    """Lazear & Rosen 1981."""
+    mechanism = Mechanism(prizes, (1,) * len(prizes), success=Noise("normal", 0.5))
+    game = Game(mechanism, Common(), cost_power=2, bid_levels=201, max_bid=0.5)
+    found = learn(game, FictitiousPlay(iterations=500, auctions=100), rounds=1)
+    assert mean_scores(found)[0] == pytest.approx(bid, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("learner", "gain"), [(FictitiousPlay(auctions=100), 0.005), (InteriorPoint(auctions=100), 1e-8)]
+)
+def test_two_unlike_bidders_on_a_fine_grid(learner, gain):
+    game = Game(all_pay(2), [(Bidder(Uniform()), 1), (Bidder(Power(2)), 1)], bid_levels=141)
+    found = learn(game, learner, rounds=1)
+    assert found.revenue[0, 0] == pytest.approx(0.406544, rel=0.01)
+    assert found.exploitability_by_bidder.max() <= gain
+
+
+def test_the_solver_comes_nearer_to_theory_on_finer_grids_where_values_are_known():
+    off = []
+    for bids in (26, 51, 101):
+        game = Game(all_pay(3), [(Bidder(Common(v)), 1) for v in (1, 0.8, 0.5)], bid_levels=bids)
+        found = learn(game, InteriorPoint(auctions=100), rounds=1)
+        assert found.exploitability_by_bidder.max() <= 1e-6
+        off.append(abs(found.revenue[0, 0] - 0.72))
+    assert off[0] <= 0.02 * 0.72
+    assert off[0] > off[1] > off[2]
+
+
+@pytest.mark.parametrize(
+    "luck", [Tullock(0.5), Tullock(5), Noise("gumbel", 0.1)], ids=["r = 0.5", "r = 5", "difference"]
+)
+def test_lotteries_of_two_are_solved_and_learned(luck):
+    game = Game(Mechanism((1, 0), (1, 1), success=luck), Private(), bid_levels=64, max_bid=0.5)
+    for learner, most in ((InteriorPoint(auctions=100), 1e-6), (FictitiousPlay(iterations=300, auctions=100), 1e-3)):
+        found = learn(game, learner, rounds=2)
+        assert (found.exploitability / (found.payoff + found.exploitability)).max() <= most
 
 
 @pytest.mark.parametrize(("learner", "off"), [(RegretMatching, 0.01), (MultiplicativeWeights, 0.04), (LogitPlay, 0.04)])

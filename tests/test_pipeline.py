@@ -17,11 +17,14 @@ from allpay.pipeline import (
     Estimate,
     best_in_theory,
     beyond_chance,
+    changes_on_finer_grid,
     coarseness,
     design,
     grid_resolution,
+    left_by_learning,
     measured_optimum,
     most_payable,
+    sampling_resolution,
 )
 from allpay.study import DesignSpace, Study, run
 from allpay.study.study import CHECKING, LOOKING, TRAINING
@@ -112,7 +115,8 @@ class Jump:
         w = np.array([game.mechanism.prizes[0] for game in games])
         noise = [[np.random.default_rng(int(seed)).standard_normal() for seed in row] for row in seeds]
         revenue = jump(w)[:, None] + self.noise * np.array(noise)
-        none, strategy = np.zeros(revenue.shape), np.zeros((*revenue.shape, 1, 2, 3))
+        levels = games[0].value_levels, games[0].bid_levels
+        none, strategy = np.zeros(revenue.shape), np.zeros((*revenue.shape, 1, *levels))
         strategy[..., 0] = 1
         ones = np.ones(revenue.shape, np.int64)
         some = (revenue, revenue / 3, revenue, revenue / 3, none, none, none)
@@ -245,15 +249,71 @@ def test_a_grid_is_only_blamed_where_a_finer_one_gives_another_number():
     exact = equilibrium(game)
     asked = []
 
-    def note(revenue, finer):
-        return coarseness(game, exact, revenue, 1.0, lambda: asked.append(revenue) or finer)
+    def note(revenue, moved, chance=0.0):
+        return coarseness(game, exact, revenue, 1.0, lambda: asked.append(revenue) or moved, chance)
 
-    assert note(0.401, 0.6) is None
-    assert asked == []  # nothing is learned again where nothing is off
-    assert "the grid is too coarse" in note(0.5, 0.45)
-    assert "12.5%: the grid" in note(0.5, 0.45)
-    assert "not the grid's doing" in note(0.5, 0.499)
-    assert "too coarse" not in note(0.5, 0.499)
+    assert note(0.401, 0.2) is None
+    assert note(0.41, 0.2, chance=0.02) is None
+    assert asked == []  # nothing is learned again where nothing is off, or no more than by chance
+    assert "the grid is too coarse" in note(0.5, -0.05)
+    assert "12.5%: the grid" in note(0.5, -0.05)
+    assert "not the grid's doing" in note(0.5, -0.001)
+    assert "too coarse" not in note(0.5, -0.001)
+    assert "4.4% off" in note(0.3824, 0.009)  # what passed in silence once
+    assert "too coarse" in note(0.3824, 0.009, chance=0.01)
+
+
+@dataclass(frozen=True)
+class Shaken(Jump):
+    """Revenue is half the step of the grid and noise, which the seed decides alone."""
+
+    continuous: ClassVar[bool] = True
+    far: float = 0.0
+
+    def learn(self, games, seeds):
+        outcome = super().learn(games, seeds)
+        step = np.array([game.bid_grid[1] for game in games])[:, None]
+        noise = outcome.revenue - jump(np.array([game.mechanism.prizes[0] for game in games]))[:, None]
+        return replace(outcome, revenue=1 + step / 2 + noise, distance=np.full(seeds.shape, self.far))
+
+
+def test_the_grid_s_change_is_that_of_the_same_rounds():
+    """Two grids share their random numbers: noise above the change is in no difference of theirs."""
+    study = Study(learner=Shaken(noise=0.2), samples=8, rounds=5)
+    swept = run(study)
+    changes = changes_on_finer_grid(study, swept.weights[2:4], [2, 3], swept.values()[2:4])
+    assert changes.shape == (2, 3)
+    steps = np.array([study.game(weights).bid_grid[1] for weights in swept.weights])
+    np.testing.assert_allclose(changes, np.repeat(-steps[2:4, None] / 4, 3, axis=1))
+    assert steps.min() / 4 <= grid_resolution(swept) / (2 * 1.25) <= steps.max() / 4
+
+
+def test_designs_of_a_study_have_errors_of_their_own():
+    """So the standard error of a difference of two is the root of the sum of squares, which is what is not resolved."""
+    swept = run(Study(learner=Jump(noise=0.15), samples=400, rounds=2))
+    error = swept.values() - jump(swept.weights[:, :1])
+    means = error.mean(axis=1)
+    assert np.std(means[::2] - means[1::2]) == pytest.approx(sampling_resolution(swept, None), rel=0.15)
+    assert abs(np.corrcoef(error[::2].ravel(), error[1::2].ravel())[0, 1]) < 0.15
+
+
+def test_what_is_left_to_learn_is_in_the_interval_of_the_value():
+    """In proportion to the distance from equilibrium, up to the tolerance, beyond which the verdict speaks."""
+    study = Study(learner=Shaken(), samples=5, rounds=2)
+    check = study.learner.learn([study.game((1.0, 0.0, 0.0))], run_seeds(0, 1, 2, CHECKING))
+    worth = check.revenue.mean()
+    near, far = (left_by_learning(study, replace(check, distance=np.full((1, 2), d))) for d in (0.002, 0.5))
+    assert near == pytest.approx(2 * 0.002 * worth)
+    assert far == pytest.approx(2 * check.tolerance * worth)
+    assert left_by_learning(replace(study, learner=Jump()), replace(check, distance=np.full((1, 2), 0.5))) == 0
+    surrogate = fit_surrogate(study.designs, np.linspace(0.9, 1, 5), 0, members=5, steps=1)
+    evidence = Evidence(study.designs, np.full((5, 2), [1.5, 1.51]), surrogate.held_out)
+    settled, unsettled = (
+        measured_optimum(study, surrogate, evidence, 0.0, (1.0, 0.0, 0.0), replace(check, distance=np.full((1, 2), d)))
+        for d in (0.0, 0.005)
+    )
+    assert unsettled.high - settled.high == pytest.approx(2 * 0.005 * worth)
+    assert settled.low - unsettled.low == pytest.approx(2 * 0.005 * worth)
 
 
 def test_what_a_fresh_simulation_cannot_tell_apart_is_not_told_apart():

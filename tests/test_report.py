@@ -281,6 +281,8 @@ def test_the_value_is_that_of_fresh_rounds_with_one_interval(prizes):
         "Worth: revenue 0.503, 90% interval 0.491 to 0.515, measured in 2 fresh rounds with seeds not used before; 0.0090 of "
         "it on either side is what the grid of bids leaves open." in text
     )
+    both = " ".join(summarise(measured(prizes, 0.503, 0.491, 0.515, grid=0.009, learning=0.001)).split())
+    assert "what the grid of bids leaves open; 0.0010 of it on either side is what is left to learn." in both
     assert "leaves open" not in summarise(measured(prizes, 0.503, 0.491, 0.515))
     assert "0.5030 ± 0.0120" in summarise_all([measured(prizes, 0.503, 0.491, 0.515)])
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.distance import cdist
 
 from allpay.ascent import mirror_ascent
 from allpay.evidence import Evidence
@@ -169,4 +170,4 @@ def _bounds(every: Array, boldness: Array) -> Array:
 
 def _nearest(weights: Array, others: Array) -> Array:
     """`[points]` how far each design lies from the nearest of others, in the sum of differences of weights."""
-    return np.array([np.abs(others - one).sum(axis=1).min() for one in weights])
+    return np.asarray(cdist(weights, others, "cityblock").min(axis=1), float)

@@ -296,7 +296,7 @@ def _trends(x: Array, y: Array, held: Array, drawn: Array, unseen: Array) -> Tre
 
 def _room(designs: int) -> int:
     """To how many designs the arrays of a fit are filled up, so that few shapes are compiled where fits follow each other."""
-    return 1 << (designs - 1).bit_length() if designs <= 64 else -(-designs // 64) * 64
+    return max(16, 1 << (designs - 1).bit_length()) if designs <= 64 else -(-designs // 64) * 64
 
 
 def _filled(rows: Array, room: int) -> Array:

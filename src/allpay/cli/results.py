@@ -33,6 +33,7 @@ def result_values(result: "Result") -> dict[str, Any]:
         "confidence": best.confidence,
         "resolution": result.resolution,
         "grid": result.grid,
+        "learning": result.learning,
         "checked": {"mean": result.checked.mean, "stderr": result.checked.stderr, "rounds": result.checked.rounds},
         "surrogate": {"r2": result.surrogate.r2, "rmse": result.surrogate.rmse},
         "equilibrium": result.exact,

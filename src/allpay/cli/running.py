@@ -39,8 +39,7 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool, plot: Path |
             from rich.console import Console
 
             from allpay.files import write
-            from allpay.learners import run_seeds
-            from allpay.pipeline import Estimate, coarseness, on_finer_grid
+            from allpay.pipeline import Estimate, changes_on_finer_grid, coarseness
             from allpay.progress import listening
             from allpay.report.groups import by_group
             from allpay.report.rounds import draw_into, draw_rounds
@@ -60,17 +59,17 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool, plot: Path |
             theory = equilibrium_or_reason(game)
             exact = None if isinstance(theory, str) else theory
 
-            def finer() -> float:
-                again = on_finer_grid(study)
-                rounds = run_seeds(study.seed, 1, min(study.rounds, 3))
-                return float(study.learner.learn([again.game(study.designs[0])], rounds).revenue.mean())
-
-            blame = finer if study.learner.continuous else None
-            note = coarseness(game, exact, float(outcome.revenue.mean()), float(outcome.converged.mean()), blame)
             estimates = {
                 name: Estimate(tuple(getattr(outcome, name)[0].tolist()))
                 for name in ("revenue", "highest_bid", "exploitability", "realised_revenue", "realised_highest_bid")
             }
+
+            def finer() -> float:
+                return float(changes_on_finer_grid(study, study.designs, [0], outcome.revenue).mean())
+
+            revenue, settled = estimates["revenue"], float(outcome.converged.mean())
+            blame = finer if study.learner.continuous else None
+            note = coarseness(game, exact, revenue.mean, settled, blame, revenue.half_width)
             weights = study.designs[0].tolist()
             values = {
                 "weights": weights,

@@ -355,9 +355,9 @@ def _worth(result: "Result") -> str:
         return f"Worth: predicted {what} {best.value:.4g}, {_interval(result)}."
     rounds = _count(len(result.checked.rounds), "fresh round")
     text = f"Worth: {what} {best.value:.4g}, {_interval(result)}, measured in {rounds} with seeds not used before"
-    if result.grid > 0:
-        text += f"; {_small(result.grid)} of it on either side is what the grid of bids leaves open"
-    return text + "."
+    named = ((result.grid, "the grid of bids leaves open"), (result.learning, "is left to learn"))
+    left = [f"{_small(part)} of it on either side is what {what}" for part, what in named if part > 0]
+    return f"{'; '.join([text, *left])}."
 
 
 def _predicted(result: "Result") -> str:
@@ -511,6 +511,8 @@ def _theory(result: "Result") -> str:
             text += (
                 "; the check is within 0.01% of that" if abs(off) < 1e-4 else f"; the check lies {abs(off):.2%} {side}"
             )
+            if not result.optimum.low <= result.exact <= result.optimum.high:
+                text += ", and its interval does not hold it"
         sentences.append(text + ".")
     elif best is not None:
         reason = equilibrium_or_reason(study.game(result.optimum.weights))
@@ -572,8 +574,8 @@ def _about_limits(result: "Result") -> Iterable[str]:
 _HEADER = ("rule", "learner", "best w", "interval", "predicted", "measured", "by theory", "converged")
 _COLUMNS = (
     "w is the weight of the highest rank, its interval that of designs not told apart from the best. Measured: fresh rounds, "
-    "± the half of their 90% interval, with what the grid of bids leaves open. Converged: of all rounds, and of those at "
-    "the designs nearest the best."
+    "± the half of their 90% interval, with what the grid of bids and learning leave open. Converged: of all rounds, and "
+    "of those at the designs nearest the best."
 )
 
 
