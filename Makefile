@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test setup lint check clean
+.PHONY: demo test setup lint lowest check clean
 
 demo: setup  ## run the main experiment; leaves figure, table and summary in the folder demo
 	$(BIN)/allpay reproduce --out demo
@@ -24,7 +24,17 @@ lint: setup  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-check: lint test
+lowest: .venv-lowest/ready  ## a part of the tests with the oldest libraries that pyproject.toml allows
+	.venv-lowest/bin/python -m pytest -n auto tests/test_imports.py tests/test_lowest.py
+
+.venv-lowest/ready: pyproject.toml .ci/lowest.py
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet --upgrade "pip>=25.1" packaging
+	.venv-lowest/bin/python .ci/lowest.py > .venv-lowest/constraints.txt
+	.venv-lowest/bin/python -m pip install --quiet --no-compile --constraint .venv-lowest/constraints.txt --editable ".[agents,cluster,optuna]" pytest pytest-xdist hypothesis
+	@touch .venv-lowest/ready
+
+check: lint test lowest
 
 clean:
-	rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-lowest demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -306,5 +306,6 @@ def reporting(unit: str = "designs") -> Iterator[Bars]:
     # batches may take minutes: what is done in the last ones says how long the others will take
     shown = sys.stderr is not None and sys.stderr.isatty()  # whatever colours are asked for
     bars = Progress(*columns, console=console, disable=not shown, speed_estimate_period=900)
-    with bars as progress, listening(tell=lambda text: typer.echo(f"allpay: {printable(text)}", err=True)):
-        yield Bars(progress)
+    shown_bars = bars if shown else nullcontext()  # before Rich 15 one that is not shown leaves an empty line
+    with shown_bars, listening(tell=lambda text: typer.echo(f"allpay: {printable(text)}", err=True)):
+        yield Bars(bars)
