@@ -7,15 +7,18 @@ import numpy as np
 import polars as pl
 import pytest
 
-from allpay.contest.game import Setting
-from allpay.contest.values import Common, Private, integers
+from allpay.contest.bidder import Bidder
+from allpay.contest.game import Game, Setting
+from allpay.contest.mechanism import Mechanism
+from allpay.contest.values import Common, Private, Uniform, integers
 from allpay.errors import AllpayError
-from allpay.learners import EpsilonGreedy, FictitiousPlay, run_seeds
+from allpay.learners import EpsilonGreedy, FictitiousPlay, learn, run_seeds
 from allpay.optimum import Optimum
 from allpay.outcome import Verdict
 from allpay.pipeline import Estimate, ExactBest, Result, best_in_theory
 from allpay.report import draw_designs, summarise, summarise_all
 from allpay.report.figures import designs_figure
+from allpay.report.learned import draw_learned
 from allpay.study.study import DesignSpace, Study
 from allpay.study.sweep import run
 from allpay.theory import equilibrium
@@ -110,7 +113,7 @@ def legend(figure) -> list[str]:
 
 def test_figure_holds_every_element(prizes):
     half = with_verdicts(prizes, np.arange(16).reshape(8, 2) % 2 == 0)
-    (ax,) = designs_figure([half]).axes
+    ax, _ = designs_figure([half]).axes
     assert sorted(labels(ax)) == sorted(
         ["rounds", "unsettled rounds", "means", "band", "network", "interval", "best", "checked", "equilibrium"]
     )
@@ -129,7 +132,7 @@ def test_figure_holds_every_element(prizes):
 
 
 def test_equilibrium_is_the_closed_form(prizes):
-    (ax,) = designs_figure([prizes]).axes
+    ax, _ = designs_figure([prizes]).axes
     w, revenue = next(line for line in ax.lines if line.get_label() == "equilibrium").get_xydata().T
     np.testing.assert_allclose(revenue, w / 2, rtol=1e-9)
 
@@ -149,37 +152,43 @@ def test_equilibrium_beyond_a_learners_limits_is_dotted_and_named(greedy):
 def test_a_panel_per_rule_with_up_to_two_learners(prizes, greedy):
     payments = small(DesignSpace("payments"))
     figure = designs_figure([payments, greedy, prizes])
-    assert [ax.get_title(loc="left").split("\n")[0] for ax in figure.axes] == ["payments", "prizes, fictitious-play"]
+    assert [ax.get_title(loc="left").split("\n")[0] for ax in figure.axes[:2]] == [
+        "payments",
+        "prizes, fictitious-play",
+    ]
+    assert all(ax.get_title(loc="left").startswith("bids under (") for ax in figure.axes[2:])
+    assert len(figure.axes) == 4
     assert labels(figure.axes[0]).count("best") == 2
     assert {"fictitious-play", "epsilon-greedy"} <= set(legend(figure))
     apart = designs_figure([payments, greedy, payments])
-    assert [labels(ax).count("best") for ax in apart.axes] == [1, 1, 1]
+    assert [labels(ax).count("best") for ax in apart.axes] == [1, 1, 1, 0, 0, 0]
+    assert [labels(ax).count("learned") for ax in apart.axes] == [0, 0, 0, 1, 1, 1]
 
 
 def test_games_with_other_equilibria_do_not_share_a_panel(prizes):
     common = small(DesignSpace("prizes"), setting=Setting(Common(), bid_levels=11))
-    assert len(designs_figure([prizes, common]).axes) == 2
+    assert len(designs_figure([prizes, common]).axes) == 4
 
 
 def test_flat_curves_are_not_magnified(prizes):
     flat = replace(prizes.sweep, table=prizes.sweep.table.with_columns(revenue=pl.lit(0.5)))
-    (ax,) = designs_figure([replace(prizes, sweep=flat)]).axes
+    ax, _ = designs_figure([replace(prizes, sweep=flat)]).axes
     low, high = ax.get_ylim()
     assert high - low >= 0.1 * 0.5
 
 
 def test_a_flat_result_has_a_bar_and_no_star(prizes, five):
-    (ax,) = designs_figure([replace(prizes, optimum=replace(prizes.optimum, flat=True))]).axes
+    ax, _ = designs_figure([replace(prizes, optimum=replace(prizes.optimum, flat=True))]).axes
     assert "interval" in labels(ax)
     assert not {"best", "checked"} & set(labels(ax))
-    _, weights = designs_figure([replace(five, optimum=replace(five.optimum, flat=True))]).axes
+    _, weights, _ = designs_figure([replace(five, optimum=replace(five.optimum, flat=True))]).axes
     assert not weights.patches
     assert weights.get_title(loc="left") == "no weights are best"
 
 
 def test_a_bar_of_no_width_is_seen(prizes):
     point = replace(prizes, optimum=replace(prizes.optimum, interval=((1.0, 1.0), (0.0, 0.0), (0.0, 0.0))))
-    (ax,) = designs_figure([point]).axes
+    ax, _ = designs_figure([point]).axes
     low, high = next(line for line in ax.lines if line.get_label() == "interval").get_xdata()
     assert 0 < high - low < 0.01
     assert high == 1.0
@@ -187,7 +196,8 @@ def test_a_bar_of_no_width_is_seen(prizes):
 
 def test_designs_of_more_weights(five):
     figure = designs_figure([five])
-    fit, weights = figure.axes
+    fit, weights, bids = figure.axes
+    assert bids.get_title(loc="left") == "bids under the best weights"
     assert "diagonal" in labels(fit)
     assert f"r² = {five.surrogate.r2:.3f}" in fit.texts[0].get_text()
     heights = [bar.get_height() for bar in weights.patches]
@@ -405,7 +415,7 @@ def test_values_that_are_a_grid():
     assert "private values, 10 from 0 to 9" in text
     assert "in equilibrium revenue is 4.5 under every design for which the program has a closed form" in text
     assert "these bidders 10 bids: a gap to it" in text
-    (ax,) = designs_figure([result]).axes
+    ax, _ = designs_figure([result]).axes
     w, revenue = next(line for line in ax.lines if line.get_label() == "equilibrium").get_xydata().T
     assert w[np.isfinite(revenue)].min() == pytest.approx(41 / 60, abs=0.005)
     np.testing.assert_allclose(revenue[np.isfinite(revenue)], 4.5)
@@ -424,7 +434,7 @@ def test_values_without_a_closed_form():
     result = small(DesignSpace("payments"), setting=Setting(Private(TwoValues(), levels=2), bid_levels=11))
     assert "Theory: no closed form to compare with, since" in " ".join(summarise(result).split())
     assert "none known" in summarise_all([result])
-    (ax,) = designs_figure([result]).axes
+    ax, _ = designs_figure([result]).axes
     assert "equilibrium" not in labels(ax)
 
 
@@ -446,3 +456,55 @@ def test_table_is_aligned_and_complete(prizes, greedy):
     assert max(map(len, text.splitlines())) <= 100
     with pytest.raises(AllpayError, match="nothing to summarise"):
         summarise_all([])
+
+
+def test_bids_under_the_best_design_are_drawn_beside_theory(prizes, five):
+    for result in (prizes, five):
+        ax = designs_figure([result]).axes[-1]
+        lines = {line.get_label(): line.get_xydata() for line in ax.lines}
+        game, strategies = result.check.games[0], result.check.strategy[0]
+        bids = (strategies @ game.bid_grid).mean(axis=(0, 1))
+        np.testing.assert_allclose(lines["learned"], np.column_stack([game.value_grid, bids]), atol=1e-6)
+        found = equilibrium(game)
+        means = [found.bid_at((v + np.linspace(0, 1, 2001)) / len(bids)).mean() for v in range(len(bids))]
+        np.testing.assert_allclose(lines["equilibrium"][:, 1], means, atol=2e-4)
+        assert len(ax.collections) == 1  # the band
+
+
+def test_bids_of_groups_and_of_known_values_are_drawn(tmp_path):
+    from matplotlib.figure import Figure
+
+    bidders = [(Bidder(Private(Uniform(), 4)), 1), (Bidder(Common(0.7)), 2)]
+    games = (
+        Game(Mechanism((1, 0, 0), (1, 1, 1)), bidders, bid_levels=7),
+        Game(Mechanism((1, 0), (1, 1)), [(Bidder(Common(1)), 1), (Bidder(Common(0.7)), 1)], bid_levels=7),
+        Game.from_weights("prizes", 1.0, 2, values="common", bid_levels=7),
+    )
+    for game, named, drawn in zip(games, (2, 2, 0), (2, 2, 1), strict=True):
+        outcome = learn(game, FictitiousPlay(iterations=20, auctions=10), rounds=2)
+        ax = Figure().subplots()
+        draw_learned(ax, outcome, equilibrium(game), "C0")
+        assert [text.get_text() for text in ax.texts] == ["group 1", "group 2"][:named]
+        labels = ax.get_legend_handles_labels()[1]
+        assert sum(label.startswith("learned") for label in labels) == drawn
+        if game.value_levels == 1:
+            assert labels.count("equilibrium") == drawn
+            share = next(line for line in ax.lines if line.get_label() == "learned distribution").get_ydata()
+            np.testing.assert_allclose(share, np.cumsum(outcome.strategy[0, :, 0, 0].mean(axis=0)))
+
+
+@pytest.mark.parametrize("name", ["bids.png", "bids.svg", "bids"])
+def test_simulate_draws_what_was_bid(tmp_path, name):
+    from typer.testing import CliRunner
+
+    from allpay.cli import app
+
+    options = ["--weights", "1", "--rounds", "2", "--iterations", "20", "--bid-levels", "11", "--value-levels", "4"]
+    done = CliRunner().invoke(app, ["simulate", *options, "--plot", str(tmp_path / name)])
+    assert done.exit_code == 0, done.stderr
+    (written,) = tmp_path.iterdir()
+    assert written.name == ("bids.png" if name == "bids" else name)
+    assert written.stat().st_size > 5000
+    refused = CliRunner().invoke(app, ["simulate", *options, "--plot", str(tmp_path / "bids.xyz")])
+    assert refused.exit_code == 2
+    assert "choose an ending from" in refused.stderr

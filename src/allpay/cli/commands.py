@@ -127,6 +127,9 @@ def simulate(
     bids: Bids = None,
     tolerance: Tolerance = None,
     out: Out = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="draw what was bid, beside theory, into this file (.png, .pdf, .svg)")
+    ] = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -141,7 +144,7 @@ def simulate(
     design = rules.prizes if rule == "prizes" else rules.payments
     setting.game(rules)  # what the options get wrong is said before anything is computed or written
     space = DesignSpace(rule, rules.bidders)
-    simulate_study(Study(space, bidding, setting, rounds=rounds, seed=seed, given=(design,)), out, as_json)
+    simulate_study(Study(space, bidding, setting, rounds=rounds, seed=seed, given=(design,)), out, as_json, plot)
 
 
 @command

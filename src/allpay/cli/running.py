@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from allpay.theory import Equilibrium
 
 
-def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
-    """What the only design of a study brings, on stdout and, if it is given, in a folder."""
+def simulate_study(study: "Study", out: Path | None, as_json: bool, plot: Path | None = None) -> None:
+    """What the only design of a study brings, on stdout and, if they are given, in a folder, and as a figure in a file."""
     start, store = time.perf_counter(), None
     try:
         with reporting("rounds") as bars, ExitStack() as stack:
@@ -42,7 +42,7 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
             from allpay.pipeline import Estimate, changes_on_finer_grid, coarseness
             from allpay.progress import listening
             from allpay.report.groups import by_group
-            from allpay.report.rounds import draw_rounds
+            from allpay.report.rounds import draw_into, draw_rounds
             from allpay.study.store import RESULT, open_store
             from allpay.study.sweep import Sweep, learn_one, read_bids
             from allpay.theory import equilibrium_or_reason
@@ -106,6 +106,8 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool) -> None:
                     write_bids([Sweep(study, table, bids=read_bids(store, [0]))], out)
                 draw_rounds(outcome, exact, out / "figure.png")
                 store.log(f"written: summary.txt, rounds, bids, figure, {RESULT}")
+            if plot is not None:
+                typer.echo(f"allpay: wrote {draw_into(outcome, exact, plot)}", err=True)
     except (KeyboardInterrupt, AllpayError) as error:
         go_on(error, None if store is None else out)
     if as_json:

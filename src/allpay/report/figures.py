@@ -16,6 +16,7 @@ from allpay.contest.bidder import kinds_of_values
 from allpay.contest.game import Array
 from allpay.errors import AllpayError
 from allpay.outcome import Verdict
+from allpay.report.learned import DISTRIBUTION, LEARNED, draw_learned
 from allpay.report.style import drawing, save
 from allpay.report.summary import (
     equilibrium_curves,
@@ -24,7 +25,8 @@ from allpay.report.summary import (
     setting_of,
     without_limits,
 )
-from allpay.simplex import looked_at
+from allpay.simplex import looked_at, shown
+from allpay.theory import equilibrium_or_reason
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -87,7 +89,7 @@ def designs_figure(results: "Sequence[Result]") -> "Figure":
 
     Designs of two weights: a panel per rule and game, in which each study's rounds, means, network and optimum are drawn
     over the weight of the highest rank. Designs of more: a row per study, with its predictions against the simulated
-    means, and the best weights.
+    means, and the best weights. Beside or below either, what bidders bid in the fresh rounds under the best design.
 
     Raises:
         AllpayError: as `draw_designs`.
@@ -118,8 +120,8 @@ def _draw_curves(figure: "Figure", results: "Sequence[Result]") -> None:
     looks, limited = _looks(results), dict[str, None]()
     rows = [[group] if len(group) <= OVERLAID else [[r] for r in group] for group in _by_game(results)]
     columns = max(map(len, rows))
-    axes = figure.subplots(len(rows), columns, sharex=True, sharey="row", squeeze=False)
-    for row, axes_row in zip(rows, axes, strict=True):
+    axes, beside = _grid(figure, len(rows), columns)
+    for row, axes_row, bids_row in zip(rows, axes, beside, strict=True):
         for ax, panel in zip(axes_row, row, strict=False):
             for k, result in enumerate(panel):
                 colour, marker = looks[result.sweep.study.learner.name]
@@ -129,15 +131,50 @@ def _draw_curves(figure: "Figure", results: "Sequence[Result]") -> None:
             limited |= dict.fromkeys(_draw_equilibrium(ax, panel))
             ax.set_title(_title(panel) if columns == 1 else _column_title(panel[0], first=ax is axes_row[0]))
             ax.set_xlim(*_ends(results))
-        for ax in axes_row[len(row) :]:
+        for ax, panel in zip(bids_row, row, strict=False):
+            _draw_bids(ax, panel, looks, first=ax is bids_row[0])
+        for ax in (*axes_row[len(row) :], *bids_row[len(row) :]):
             ax.set_visible(False)
         _widen(axes_row[0], max(map(len, row)))
         axes_row[0].set_ylabel(_axis(row[0][0]))
     for ax in axes[-1]:
         ax.set_xlabel("weight of the highest rank, w" if columns <= 2 else "highest rank's weight, w")
-    columns = min(columns, 2)  # as wide as a page, however many learners there are
-    lines = _legend(figure, results, looks, columns + 1, list(limited))
-    _finish(figure, results, COLUMN * columns, 2.2 * len(rows) + 0.2 + 0.14 * lines)
+    height = 2.2 if columns == 1 else 4.0
+    lines = _legend(figure, results, looks, 3, list(limited))
+    _finish(figure, results, 2 * COLUMN, height * len(rows) + 0.2 + 0.14 * lines)
+
+
+def _grid(figure: "Figure", rows: int, columns: int) -> "tuple[list[list[Axes]], list[list[Axes]]]":
+    """Axes of designs, which share the weight, and of bids, `[rows][columns]`: those to the right of these where there is one
+    column, else below them."""
+    single = columns == 1
+    grid = figure.add_gridspec(
+        rows if single else 2 * rows, 2 if single else columns, width_ratios=(1.25, 1) if single else None
+    )
+    axes: list[list[Axes]] = []
+    for i in range(rows):
+        axes.append([])
+        for j in range(columns):
+            place = grid[i if single else 2 * i, j]
+            first = axes[0][0] if axes[0] else None
+            axes[i].append(figure.add_subplot(place, sharex=first, sharey=axes[i][0] if j else None))
+            axes[i][j].tick_params(labelleft=j == 0)
+    bids = [
+        [figure.add_subplot(grid[i, 1] if single else grid[2 * i + 1, j]) for j in range(columns)] for i in range(rows)
+    ]
+    return axes, bids
+
+
+def _draw_bids(ax: "Axes", results: "Sequence[Result]", looks: Looks, first: bool = True) -> None:
+    """What bidders bid in the rounds that check each study's best design."""
+    for result in results:
+        game, (colour, _) = result.check.games[0], looks[result.sweep.study.learner.name]
+        found = equilibrium_or_reason(game)
+        draw_learned(ax, result.check, None if isinstance(found, str) else found, colour, named=len(results) == 1)
+    if not first:
+        ax.set_ylabel("")
+    designs = " and ".join(dict.fromkeys(shown(r.optimum.weights, 2) for r in results))
+    ax.set_title(fill(f"bids under {designs}", NARROW) if first or len(results) == 1 else "")
 
 
 def _by_game(results: "Sequence[Result]") -> "list[list[Result]]":
@@ -290,11 +327,13 @@ def _widen(ax: "Axes", intervals: int, least: float = 0.2) -> None:
 
 def _draw_many_ranks(figure: "Figure", results: "Sequence[Result]") -> None:
     looks = _looks(results)
-    axes = figure.subplots(len(results), 2, squeeze=False, width_ratios=(1, 1.2))
-    for result, (left, right) in zip(results, axes, strict=True):
+    axes = figure.subplots(len(results), 3, squeeze=False, width_ratios=(1, 0.9, 0.9))
+    for result, (left, right, bids) in zip(results, axes, strict=True):
         colour, marker = looks[result.sweep.study.learner.name]
         _draw_fit(left, result, colour, marker)
         _draw_weights(right, result, colour)
+        _draw_bids(bids, [result], looks)
+        bids.set_title("bids under the best weights" if not result.optimum.undecided else "bids under these weights")
     lines = _legend(figure, results, looks, columns=3)
     _finish(figure, results, 2 * COLUMN, 2.9 * len(results) + 0.2 * lines)
 
@@ -327,7 +366,7 @@ def _draw_fit(ax: "Axes", result: "Result", colour: str, marker: str) -> None:
         xlim=ends,
         ylim=ends,
         aspect="equal",
-        xlabel=f"simulated {_axis(result)}".replace("\n", " "),
+        xlabel=f"simulated {_axis(result)}",
         ylabel="predicted by the network",
     )
     ax.locator_params(nbins=6)
@@ -391,6 +430,8 @@ def _legend(
             sign(color="black", ls=_DOTTED, lw=1.6),
         ),
         "pooled": ("equilibrium, bids pooled at the cap", sign(color="black", ls=_DASHDOT, lw=1)),
+        DISTRIBUTION: ("bids, mean over rounds", sign(ls="-")),
+        LEARNED: ("mean bid, middle 80% of bids", (Patch(color=colour, alpha=0.18, lw=0), sign(ls="-"))),
         "best": (f"best found, {confidence} interval", sign(**_BEST)),
         "best against check": (f"best found, {confidence} interval, against fresh simulation", sign(**_BEST)),
         "checked": ("best found, simulated afresh", sign(**_CHECKED)),
@@ -400,13 +441,13 @@ def _legend(
         "theory": ("best by theory", sign(**_THEORY)),
     }
     drawn = {label for ax in figure.axes for label in ax.get_legend_handles_labels()[1]}
-    shown: list[tuple[str, Any]] = []
+    entries: list[tuple[str, Any]] = []
     if len(looks) > 1:
-        shown += [(name, sign(color=c, marker=m, ms=4, ls="-")) for name, (c, m) in looks.items()]
-    shown += [entry for label, entry in signs.items() if label in drawn]
-    words, handles = zip(*shown, strict=True)
+        entries += [(name, sign(color=c, marker=m, ms=4, ls="-")) for name, (c, m) in looks.items()]
+    entries += [entry for label, entry in signs.items() if label in drawn]
+    words, handles = zip(*entries, strict=True)
     figure.legend(handles, words, loc="outside lower center", ncols=columns)
-    return -(-len(shown) // columns) + any("\n" in word for word in words)
+    return -(-len(entries) // columns) + any("\n" in word for word in words)
 
 
 def _finish(figure: "Figure", results: "Sequence[Result]", width: float, height: float) -> None:

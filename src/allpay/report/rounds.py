@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from allpay.files import write
+from allpay.errors import AllpayError
 from allpay.outcome import Outcome
 from allpay.report.figures import COLUMN
-from allpay.report.style import drawing
+from allpay.report.style import drawing, save
 from allpay.theory import Equilibrium
 
 if TYPE_CHECKING:
@@ -29,21 +29,32 @@ def draw_rounds(outcome: Outcome, exact: Equilibrium | None, path: Path) -> tupl
     Raises:
         AllpayError: if a file cannot be written.
     """
+    png, pdf = path.with_suffix(".png"), path.with_suffix(".pdf")
+    for place in (png, pdf):
+        draw_into(outcome, exact, place)
+    return png, pdf
+
+
+def draw_into(outcome: Outcome, exact: Equilibrium | None, path: Path) -> Path:
+    """Draw the same into one file, whose ending says which format; .png if it has none.
+
+    Raises:
+        AllpayError: if the format is unknown or the file cannot be written.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    png, pdf = path.with_suffix(".png"), path.with_suffix(".pdf")
+    if not path.name:
+        raise AllpayError("cannot draw into a file without a name: give --plot bids.png")
+    path = path if path.suffix else path.with_suffix(".png")
     with drawing():
         figure = Figure(figsize=(2 * COLUMN, 2.6), layout="constrained")
         FigureCanvasAgg(figure)
         left, right = figure.subplots(1, 2)
         _draw_bids(left, outcome, exact)
         _draw_history(right, outcome)
-        # no dates and versions in the files, or they would differ from one run to the next
-        nothing = {"Creator": None, "Producer": None, "CreationDate": None}
-        write(png, lambda file: figure.savefig(file, format="png", dpi=200, metadata={"Software": None}))
-        write(pdf, lambda file: figure.savefig(file, format="pdf", metadata=nothing))
-    return png, pdf
+        save(figure, path)
+    return path
 
 
 def _draw_bids(axes: "Axes", outcome: Outcome, exact: Equilibrium | None) -> None:
