@@ -36,6 +36,9 @@ PLAYED = "contests, played"
 LEARNED = 0.01
 """The part by which revenue of such a game may be off the closed form, its grid and its learning together."""
 
+SAMPLED = 20_000
+"""Auctions in which bidders who have learned such a game are seen to bid."""
+
 ERRORS = 4
 """Standard errors by which a mean over sampled auctions may be off."""
 
@@ -193,7 +196,7 @@ def contest_checks() -> Iterator[Check]:
 
 
 def played_checks(contest: Played, seed: int) -> Iterator[Check]:
-    """A game as theory reads it, its bids in the exact payoffs of a grid, and bidders who learn it."""
+    """A game as theory reads it, its bids in the exact payoffs of a grid, bidders who learn it, and auctions among them."""
     game, found = contest.game, equilibrium(contest.game)
     where = (contest.family, f"{contest.point}, {contest.learner.name}", PLAYED)
     known = contest.revenue
@@ -210,6 +213,10 @@ def played_checks(contest: Played, seed: int) -> Iterator[Check]:
     left, learned = float(outcome.distance.max()), float(outcome.revenue.mean())
     yield Check(*where, "left to gain", left, 0.0, outcome.tolerance, NO_GAIN)
     yield Check(*where, "revenue learned", learned, known.value, LEARNED * known.value, contest.source)
+    sample = play(game, outcome.strategy[0, 0], SAMPLED, seed).revenue
+    rare = game.top_bid / SAMPLED  # what happens in fewer than one auction is not seen
+    error = ERRORS * float(sample.std(ddof=1)) / math.sqrt(SAMPLED) + rare
+    yield Check(*where, "revenue sampled", float(sample.mean()), learned, error, EXACT)
 
 
 def payoff_checks(case: Case, found: Equilibrium, bid_levels: Sequence[int]) -> Iterator[Check]:

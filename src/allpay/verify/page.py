@@ -74,8 +74,8 @@ def as_page(report: Report) -> str:
         "computed once by other means.",
         _contest_table([c for c in report.checks if c.layer == CONTESTS]),
         "Some of each kind as games: what theory says of the game, what its bids leave to gain in the exact payoffs of a grid "
-        "(at most what half a step costs), and what bidders who learn leave to gain and pay (within 1 % of theory). Where "
-        "values are known to all a solver plays, since fictitious play is slow there.",
+        "(at most what half a step costs), and what bidders who learn leave to gain and pay (within 1 % of theory), also in "
+        "sampled auctions. Where values are known to all a solver plays, since fictitious play is slow there.",
         _contest_table([c for c in report.checks if c.layer == PLAYED]),
         "## Learners",
         "What a bidder could still gain when learning ends, as a part of the top prize, and revenue against theory on "
