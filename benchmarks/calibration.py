@@ -10,12 +10,14 @@ What to expect. An optimum at an end of the range is held every time the slope i
 inwards; only an optimum inside tests the interval's width, so it is counted apart. On a flat curve every weight is a best
 one: counted is how often none is told from another.
 
-    python benchmarks/calibration.py [--curves 350] [--first 0] [--figure docs/calibration.png]      6 to 10 minutes on 2 cores
+    python benchmarks/calibration.py [--curves 350] [--first 0]      6 to 10 minutes on 2 cores
 
 That is the fit alone. What a user gets is the answer of `allpay.design`, whose value is measured by fresh rounds, and that is
 put to the test by a learner of known truth, whose revenue is a curve and noise:
 
-    python benchmarks/calibration.py --design 200 [--only jump kink …] [--keep FILE]      1 to 8 s of one core a study
+    python benchmarks/calibration.py --design 200 [--only jump kink …] [--keep FILE] [--figure docs/calibration.png]
+
+A study takes 1 to 8 s of one core. With --keep answers are added to a file, and those that it has are not asked again.
 
 For each case: how often the interval of the value holds the truth, and that of the prediction; how often the set holds the
 best weight (of many ranks, of the first); how often it is said to be flat, or unknown; and the mean regret.
@@ -24,7 +26,7 @@ best weight (of many ranks, of the first); how often it is said to be flat, or u
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -43,8 +45,6 @@ from allpay.simplex import candidates, sample_ordered_simplex
 from allpay.surrogate import fit_surrogate
 
 DESIGNS, ROUNDS, CONFIDENCE = 50, 10, 0.9
-LEVELS = (0.5, 0.7, 0.8, CONFIDENCE, 0.95)
-"""Confidences that the figure shows; the table is of one."""
 
 GRID = candidates(3, 2, 5001)[:, 0]
 RISK_AVERSE = np.polyfit([0.5, 0.6, 0.8, 1.0], [0.8965, 0.9013, 0.8304, 0.6526], 3)  # prizes, common value, CARA ρ = 2
@@ -95,9 +95,9 @@ def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
-def one(seed: int) -> Iterator[tuple[str, bool, float, bool, bool, float]]:
-    """For each confidence: the family, whether the best w is inside, the confidence, whether the interval of the weights holds
-    it, whether the value's does, and the width."""
+def one(seed: int) -> tuple[str, bool, bool, bool, float]:
+    """The family, whether the best w is inside, whether the interval of the weights holds it, whether the value's does, and the
+    width."""
     rng = np.random.default_rng([seed, 20220914])
     family = FAMILIES[seed % len(FAMILIES)]
     shape, noise = family(rng), log_uniform(rng, 0.003, 0.05)
@@ -108,12 +108,13 @@ def one(seed: int) -> Iterator[tuple[str, bool, float, bool, bool, float]]:
     weights = sample_ordered_simplex(DESIGNS, 3, 2, rng)
     values = curve(weights[:, 0])[:, None] + noise * rng.standard_normal((DESIGNS, ROUNDS))
     fitted, best = fit_surrogate(weights, values, seed), GRID[np.argmax(curve(GRID))]
-    for level in LEVELS:
-        found = find_optimum(fitted, 3, 2, confidence=level)
-        low, high = found.interval[0]
-        held = found.undecided if family is flat else low - 5e-4 <= best <= high + 5e-4  # half a step of the candidates
-        true = float(curve(np.array(found.weights[:1]))[0])
-        yield family.__name__, 0.5 < best < 1, level, held, found.low <= true <= found.high, found.fraction
+    found = find_optimum(fitted, 3, 2, confidence=CONFIDENCE)
+    low, high = found.interval[0]
+    held = (
+        found.undecided if family is flat else bool(low - 5e-4 <= best <= high + 5e-4)
+    )  # half a step of the candidates
+    true = float(curve(np.array(found.weights[:1]))[0])
+    return family.__name__, bool(0.5 < best < 1), held, found.low <= true <= found.high, found.fraction
 
 
 # The answer of a whole study ------------------------------------------------------------------------------------------
@@ -316,7 +317,15 @@ def _asked(task: tuple[Case, int]) -> tuple[Case, int, Answer]:
     return *task, asked(*task)
 
 
-def whole(studies: int, first: int, only: Sequence[str], processes: int, kept: Path | None, minutes: float) -> None:
+def whole(
+    studies: int,
+    first: int,
+    only: Sequence[str],
+    processes: int,
+    kept: Path | None,
+    minutes: float,
+    figure: Path | None,
+) -> None:
     """Print a row for each case. Answers are added to a file, if one is given, and those that it has are not asked again."""
     cases = [case for case in CASES if not only or case.curve in only]
     answers: dict[tuple[str, int], Answer] = {}
@@ -334,17 +343,19 @@ def whole(studies: int, first: int, only: Sequence[str], processes: int, kept: P
                 if kept is not None:
                     with kept.open("a") as file:
                         file.write(json.dumps({"case": case.told, "number": number, **answer._asdict()}) + "\n")
-    report(cases, answers)
+    found = {case: [answer for (told, _), answer in answers.items() if told == case.told] for case in cases}
+    report(found)
+    if figure is not None:
+        draw(found, figure)
 
 
-def report(cases: Sequence[Case], answers: dict[tuple[str, int], Answer]) -> None:
+def report(found: dict[Case, list[Answer]]) -> None:
     """A row for each case, and for each shape of curves and strategy together."""
     print("allpay.design with a learner of known truth, 90 % intervals")
     print(
         "| curve | n | designs × rounds | noise | studies | value | prediction | set | flat | unknown | regret | in the set |"
     )
     print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
-    found = {case: [answer for (told, _), answer in answers.items() if told == case.told] for case in cases}
     for case, rows in found.items():
         if rows:
             print(f"| {case.told} | {_row(rows)} |")
@@ -352,20 +363,12 @@ def report(cases: Sequence[Case], answers: dict[tuple[str, int], Answer]) -> Non
     print("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|")
     for shape, curves in {**SHAPES, "all": tuple(TRUTHS)}.items():
         for strategy in ("sample", "active"):
-            rows = [row for case in cases if case.curve in curves and case.strategy == strategy for row in found[case]]
+            rows = [row for case in found if case.curve in curves and case.strategy == strategy for row in found[case]]
             if rows:
                 print(f"| {shape} | {strategy} | {_row(rows)} |")
-    plain = [answer for case in cases if case.range > 4 * case.noise / case.rounds**0.5 for answer in found[case]]
+    plain = [answer for case in found if case.range > 4 * case.noise / case.rounds**0.5 for answer in found[case]]
     flat = sum(answer.flat for answer in plain)
     print(f"\nsaid to be flat where the range exceeds four standard errors of a design's mean: {flat} of {len(plain)}")
-
-
-def _row(answers: Sequence[Answer]) -> str:
-    *shares, regret, fraction = np.array(answers, float).mean(axis=0)
-    return " | ".join([str(len(answers)), *(f"{share:.2f}" for share in shares), f"{regret:.2%}", f"{fraction:.0%}"])
-
-
-# The fit alone ---------------------------------------------------------------------------------------------------------
 
 
 def interval(held: int, count: int) -> tuple[float, float]:
@@ -376,50 +379,49 @@ def interval(held: int, count: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def draw(chosen: dict[str, np.ndarray], levels: np.ndarray, figures: np.ndarray, path: Path) -> None:
-    """Confidence asked for against share of curves whose interval held the truth, for weights and for values."""
+def draw(found: dict[Case, list[Answer]], path: Path) -> None:
+    """For each shape of curves and strategy, how often the interval of the value and the set of designs held the truth."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.0, 3.1), layout="constrained")
-    looks = (("#0072B2", "o"), ("#D55E00", "^"), ("#009E73", "s"))
-    for k, (ax, title) in enumerate(
-        zip(figure.subplots(1, 2, sharey=True), ("interval of the best weight", "interval of its value"), strict=True)
-    ):
-        ax.plot([0.45, 1], [0.45, 1], color="black", lw=0.8, ls=(0, (4, 2)), label="as asked for")
-        ax.fill_between([0.885, 0.915], 0.85, 0.95, color="0.85", lw=0, label="85 to 95 % at 90 %")
-        for shift, ((name, rows), (colour, marker)) in zip(
-            (-0.006, 0.0, 0.006), zip(chosen.items(), looks, strict=False), strict=False
-        ):
-            counts = [
-                (int(figures[rows & (levels == level), k].sum()), int((rows & (levels == level)).sum()))
-                for level in LEVELS
-            ]
-            share = np.array([held / count for held, count in counts])
-            ends = np.array([interval(held, count) for held, count in counts]).T
-            error = np.abs(ends - share)
-            ax.errorbar(
-                np.array(LEVELS) + shift,
-                share,
-                error,
-                fmt=marker,
-                ms=4,
-                color=colour,
-                elinewidth=0.9,
-                capsize=2,
-                label=name,
-            )
-        ax.set(xlim=(0.45, 1), ylim=(0.45, 1.01), xlabel="confidence asked for", title=title)
+    figure = Figure(figsize=(7.2, 3.3), layout="constrained")
+    shapes = {**SHAPES, "all": tuple(TRUTHS)}
+    panels = (("value", "interval of the value"), ("set", "set of designs holds the best"))
+    for ax, (name, title) in zip(figure.subplots(1, 2, sharex=True, sharey=True), panels, strict=True):
+        ax.axvline(CONFIDENCE, color="black", lw=0.8, ls=(0, (4, 2)), label="as asked for")
+        for shift, strategy, colour, marker in ((-0.15, "sample", "#0072B2", "o"), (0.15, "active", "#D55E00", "^")):
+            for at, curves in enumerate(shapes.values()):
+                rows = [
+                    getattr(row, name)
+                    for case, answers in found.items()
+                    if case.curve in curves and case.strategy == strategy
+                    for row in answers
+                ]
+                if rows:
+                    share, ends = np.mean(rows), interval(sum(rows), len(rows))
+                    label = {"sample": "designs drawn", "active": "active"}[strategy] if at == 0 else None
+                    ax.plot(ends, [at + shift] * 2, color=colour, lw=1.2)
+                    ax.plot(share, at + shift, marker, color=colour, ms=5, label=label)
+        ax.set(xlim=(0.5, 1.01), title=title, xlabel="share of studies")
+        ax.set_yticks(range(len(shapes)), shapes)
         ax.spines[["top", "right"]].set_visible(False)
-    figure.axes[0].set_ylabel("share of curves that it held")
-    figure.axes[0].legend(frameon=False, fontsize=7, loc="lower right")
+    figure.axes[0].invert_yaxis()
+    figure.axes[0].legend(frameon=False, fontsize=8, loc="lower left")
     figure.savefig(path, dpi=200, metadata={"Software": None})
+
+
+def _row(answers: Sequence[Answer]) -> str:
+    *shares, regret, fraction = np.array(answers, float).mean(axis=0)
+    return " | ".join([str(len(answers)), *(f"{share:.2f}" for share in shares), f"{regret:.2%}", f"{fraction:.0%}"])
+
+
+# The fit alone ---------------------------------------------------------------------------------------------------------
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--curves", type=int, default=350)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
-    parser.add_argument("--figure", type=Path, default=None, help="draw several confidences into this file")
+    parser.add_argument("--figure", type=Path, default=None, help="draw the shares of whole studies into this file")
     parser.add_argument(
         "--design", type=int, default=0, metavar="STUDIES", help="whole studies a case, instead of fits"
     )
@@ -431,18 +433,16 @@ def main() -> None:
     )
     args = parser.parse_args()
     if args.design:
-        whole(args.design, args.first, args.only, args.processes, args.keep, args.minutes)
+        whole(args.design, args.first, args.only, args.processes, args.keep, args.minutes, args.figure)
         return
     start = time.perf_counter()
-    rows = [row for seed in range(args.first, args.first + args.curves) for row in one(seed)]
-    names, levels = np.array([row[0] for row in rows]), np.array([row[2] for row in rows])
-    inside, sloped = np.array([row[1] for row in rows]), names != "flat"
-    figures = np.array([row[3:] for row in rows], float)
+    rows = [one(seed) for seed in range(args.first, args.first + args.curves)]
+    names, inside = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+    figures, sloped = np.array([row[2:] for row in rows], float), names != "flat"
 
     def show(title: str, chosen: np.ndarray) -> None:
-        kept = chosen & (levels == CONFIDENCE)
-        held, value, share = figures[kept].mean(axis=0)
-        print(f"{title:28} {kept.sum():6d} {held:8.1%} {value:8.1%} {share:12.1%}")
+        held, value, share = figures[chosen].mean(axis=0)
+        print(f"{title:28} {chosen.sum():6d} {held:8.1%} {value:8.1%} {share:12.1%}")
 
     print(
         f"{CONFIDENCE:.0%} intervals, {DESIGNS} designs × {ROUNDS} rounds, seeds {args.first} to {args.first + args.curves - 1}"
@@ -458,8 +458,6 @@ def main() -> None:
     for name, chosen in groups.items():
         show(name, chosen)
     show("flat: none told apart", ~sloped)
-    if args.figure:
-        draw(groups, levels, figures, args.figure)
     print(f"{time.perf_counter() - start:.0f} s")
 
 

@@ -2,6 +2,7 @@
 
     python benchmarks/learners.py                        # print them
     python benchmarks/learners.py --out docs/learners.md # and write them
+    python benchmarks/learners.py --hard                 # only how many hard games the solver solves
 
 Times are CPU time of a run but for the last table, which is about a batch on all cores: wall-clock time, which other work on
 the machine makes longer, beside CPU time, which it hardly does.
@@ -10,13 +11,17 @@ the machine makes longer, beside CPU time, which it hardly does.
 import argparse
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from os import cpu_count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from allpay.contest.bidder import Bidder
 from allpay.contest.game import Game
+from allpay.contest.mechanism import Mechanism, first_price
+from allpay.contest.values import Beta, Common, Power, Private, Uniform
 from allpay.learners import (
     FictitiousPlay,
     InteriorPoint,
@@ -27,6 +32,7 @@ from allpay.learners import (
     learn,
     run_seeds,
 )
+from allpay.learners.interior_point import ROUNDING
 from allpay.outcome import Outcome, stake
 from allpay.theory import equilibrium
 
@@ -114,6 +120,72 @@ def reach() -> str:
     return "\n".join(lines)
 
 
+DISTRIBUTIONS = (Uniform(), Uniform(0.5, 1), Beta(1, 50), Beta(1, 20), Beta(2, 5), Beta(5, 1), Power(2), Power(0.5))
+
+
+def hard_games(seed: int) -> Iterator[tuple[str, Game]]:
+    """Random games at which a solver may fail: where a path to an equilibrium turns back, or most win next to nothing."""
+    rng = np.random.default_rng(seed)
+
+    def some(choices: Sequence[Any]) -> Any:
+        return choices[rng.integers(len(choices))]
+
+    def split(ranks: int, n: int) -> tuple[float, ...]:
+        return (*np.sort(rng.dirichlet(np.ones(ranks)))[::-1].tolist(), *(0.0,) * (n - ranks))
+
+    for _ in range(8):
+        n = int(rng.integers(3, 9))
+        prizes, payments = split(int(rng.integers(2, n)), n), np.sort(rng.random(n))[::-1]
+        if rng.random() < 0.3:
+            payments = rng.permutation(payments)
+        payments[0] = 1.0
+        values = Common() if rng.random() < 0.35 else Private(some(DISTRIBUTIONS))
+        options = {"cost_power": some((1.0, 1.0, 2.0)), "risk_aversion": some((0.0, 0.0, 2.0)), "max_bid": 1.0}
+        yield "several prizes, payments by rank", Game(Mechanism(prizes, tuple(payments)), values, **options)
+    for n in (10, 15, 20, 30, 50):
+        averse = some((0.0, 0.0, 2.0))
+        yield "first price, 10 to 50 bidders", Game(first_price(n), Private(some(DISTRIBUTIONS)), risk_aversion=averse)
+    for n in (20, 50):
+        weight, power, values = some((0.5, 0.6, 0.8, 1.0)), some((1.0, 2.0)), Private(some(DISTRIBUTIONS))
+        yield "prizes, 20 and 50 bidders", Game.from_weights("prizes", weight, n, values=values, cost_power=power)
+    for _ in range(3):
+        n = int(rng.integers(6, 21))
+        weights = split(int(rng.integers(2, 6)), n)
+        yield (
+            "payments, 6 to 20 bidders",
+            Game.from_weights("payments", weights, n, values=Private(some(DISTRIBUTIONS))),
+        )
+    for _ in range(4):
+        few, many = int(rng.integers(1, 4)), int(rng.integers(1, 6))
+        n, top = few + many, rng.uniform(0.3, 0.9)
+        prizes = split(int(rng.integers(1, min(n, 4))), n)
+        known = rng.random() < 0.5
+        strong = Common() if known else Private(some(DISTRIBUTIONS), 16)
+        weak = Common(top) if known else Private(Uniform(0, top), 16)
+        payments = np.ones(n) if rng.random() < 0.5 else np.append(1.0, np.sort(rng.random(n - 1))[::-1])
+        bidders = [(Bidder(strong), few), (Bidder(weak), many)]
+        yield "two groups", Game(Mechanism(prizes, tuple(payments)), bidders, bid_levels=51, max_bid=1.0)
+
+
+def hard(seeds: Sequence[int]) -> str:
+    """How many of the hard games the solver solves, to 1e-10 of the stake, and in how many steps."""
+    found: dict[str, list[tuple[float, int, float]]] = {}
+    for seed in seeds:
+        for kind, game in hard_games(seed):
+            outcome, _, cpu = timed(lambda game=game, seed=seed: learn(game, InteriorPoint(auctions=1), 1, seed), 1)
+            gain = float(outcome.relative_exploitability[0, 0])
+            found.setdefault(kind, []).append((gain, int(outcome.iterations[0, 0]), cpu))
+    lines = ["| hard games | solved | median steps | largest gain / stake | CPU s |", "|---|---:|---:|---:|---:|"]
+    whole = [run for runs in found.values() for run in runs]
+    for kind, runs in [*found.items(), ("all", whole)]:
+        gains, steps, cpu = zip(*runs, strict=True)
+        solved = sum(gain <= ROUNDING * (1 + 1e-6) for gain in gains)
+        lines.append(
+            f"| {kind} | {solved} of {len(runs)} | {np.median(steps):.0f} | {max(gains):.0e} | {sum(cpu):.1f} |"
+        )
+    return "\n".join(lines)
+
+
 PAGE = """\
 # How near to equilibrium each learner comes
 
@@ -145,7 +217,11 @@ Milliseconds a design are the wall-clock time of the batch over the number of de
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, help="write the page to this file")
+    parser.add_argument("--hard", action="store_true", help="only how many hard games the solver solves")
     options = parser.parse_args()
+    if options.hard:
+        print(hard(range(6)))
+        return
     page = PAGE.format(
         machine=f"{cpu_count()} cores ({platform.machine()})",
         rounds=ROUNDS,

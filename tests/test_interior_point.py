@@ -1,14 +1,16 @@
 """The interior-point solver against closed forms, against definitions on the public payoffs, and where learning circles."""
 
+from decimal import Decimal, localcontext
 from functools import cache
 
 import numpy as np
 import pytest
 
+from allpay.contest.bidder import Bidder
 from allpay.contest.game import Game
-from allpay.contest.mechanism import all_pay, first_price
+from allpay.contest.mechanism import Mechanism, all_pay, first_price
 from allpay.contest.payoffs import expected_payoffs, quadrature, terms, tie_averages, tie_slopes
-from allpay.contest.values import Common, Private, Uniform, integers
+from allpay.contest.values import Beta, Common, Power, Private, Uniform, integers
 from allpay.errors import AllpayError
 from allpay.learners import InteriorPoint, learn, run_seeds
 from allpay.learners.interior_point import _Alike, _direct, _linearise, _look, _point
@@ -114,6 +116,28 @@ def test_a_game_with_one_equilibrium_has_one_answer():
     np.testing.assert_allclose(found.revenue, found.revenue[0, 0], atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "game",
+    [
+        Game(first_price(50), Private(Beta(1, 50))),
+        Game(first_price(30), Private(Beta(5, 1))),
+        Game(first_price(20), Private(Power(2))),
+        Game(first_price(10), Private(Uniform(0.5, 1))),
+        Game(
+            Mechanism((0.6, 0.25, 0.15, 0, 0, 0, 0, 0), (1,) * 8),
+            [(Bidder(Private(Beta(5, 1), 16)), 3), (Bidder(Private(Uniform(0, 0.6), 16)), 5)],
+            bid_levels=51,
+        ),
+    ],
+    ids=["few win anything", "nearly alike", "power", "far from 0", "groups"],
+)
+def test_games_whose_path_turns_back_are_solved(game):
+    """Other attempts begin elsewhere, and follow another path."""
+    found = learn(game, QUICK, rounds=1)
+    assert found.relative_exploitability.max() <= 1e-10 * (1 + 1e-6)
+    assert np.all(found.verdicts == Verdict.CONVERGED)
+
+
 # --- the parts
 
 
@@ -215,15 +239,42 @@ def test_a_run_without_iterations_to_spare_keeps_the_best_it_has_seen():
     np.testing.assert_allclose(few.exploitability[0], np.nanmin(few.history[0], axis=1), atol=1e-12)
 
 
-def test_a_game_beyond_floating_point_ends_all_the_same():
-    """Utilities of 1e24 drown those of 1; the run tries again and again, and says that it did not get there."""
-    g = Game.from_weights(
+def far_apart():
+    """Utilities of 1e24 beside those of 1."""
+    return Game.from_weights(
         "payments", (0.8, 0.2), 2, values=Private(integers(0, 9), levels=10),
         cost_power=2.0, risk_aversion=3.0, bid_levels=10, max_bid=5.0,
     )  # fmt: skip
-    found = learn(g, QUICK, rounds=1)
-    assert found.iterations.tolist() == [[1000]]
-    assert not found.converged.any()
+
+
+def test_utilities_far_apart_are_no_hindrance():
+    """The gain that is left is that of arithmetic of sixty digits."""
+    game = far_apart()
+    found = learn(game, QUICK, rounds=1)
+    with localcontext(prec=60):
+        x = [[Decimal(float(p)) for p in row] for row in found.strategy[0, 0, 0]]
+        mass = [sum(row[b] for row in x) / 10 for b in range(10)]
+        win = [sum(mass[:b]) + mass[b] / 2 for b in range(10)]
+        gain = Decimal(0)
+        for row, value in zip(x, game.value_grid, strict=True):
+            worth = []
+            for bid, chance in zip(game.bid_grid, win, strict=True):
+                first, second = (
+                    (1 - (-3 * (Decimal(float(value)) * a - Decimal(p) * Decimal(float(bid)) ** 2)).exp()) / 3
+                    for a, p in ((1, 0.8), (0, 0.2))
+                )
+                worth.append(chance * first + (1 - chance) * second)
+            gain += max(worth) - sum(p * u for p, u in zip(row, worth, strict=True)) / sum(row)
+    assert found.exploitability[0, 0] == pytest.approx(float(gain) / 10, rel=1e-3)
+    assert found.relative_exploitability[0, 0] <= 1e-10
+
+
+def test_a_run_that_does_not_get_there_ends_all_the_same():
+    """It begins again and again, and says that it did not get there."""
+    game = Game(first_price(15), Private(Beta(5, 1)))
+    found = learn(game, InteriorPoint(iterations=400, tolerance=1e-9, auctions=1000), rounds=1)
+    assert found.iterations.tolist() == [[400]]
+    assert found.verdicts.tolist() == [[Verdict.UNSOLVED]]
     assert np.all(np.isfinite(found.strategy))
 
 

@@ -13,6 +13,7 @@ from allpay.compiled import compiled
 from allpay.contest.game import Array
 from allpay.contest.payoffs import Payoffs, averages_against, mean_regret
 from allpay.contest.ranking import rank_slopes
+from allpay.learners.fictitious_play import _fictitious_play
 from allpay.learners.linear import factor, substitute
 from allpay.outcome import Goal, reached
 
@@ -20,6 +21,12 @@ Allowed = NDArray[np.bool_]
 
 PATIENCE = 120
 """Iterations of the first attempt; each further one gets twice as many."""
+
+BOLD, MEASURED = 0.95, 0.7
+"""The part of the way to the border of what is allowed that a step goes; the second, where an attempt begins near its end."""
+
+LEARNED, NEAR = 300, 1e-3
+"""Iterations of fictitious play before such an attempt, and the μ with which it begins, as a part of the stake."""
 
 TOO_SHORT, SHORT_STEPS = 1e-4, 5
 """After so many steps in a row that are shorter than this, a run begins again."""
@@ -49,10 +56,13 @@ def follow(best: Array, payoffs: Payoffs, goal: Goal, trace: Array) -> int:
     may = np.arange(best.shape[2]) < payoffs.allowed[..., None]
     start, found, taken, attempt = best.copy(), np.inf, 0, 0
     while True:
-        share = 0.5 / 2**attempt  # each attempt begins nearer to the random mixture that marks the run
+        # every other attempt begins near what fictitious play learns, the rest ever nearer to the uniform mixture
+        learned = attempt % 2 == 1
+        share = 0.5 / 2**attempt
         uniform = may / may.sum(axis=-1, keepdims=True)
         mix = (1 - share) * uniform + share * (np.roll(start, attempt, axis=-1) * may + 1e-3 * uniform)
-        here = _begin(mix / mix.sum(axis=-1, keepdims=True), payoffs, may)
+        mix /= mix.sum(axis=-1, keepdims=True)
+        here = _near_learned(mix, payoffs, goal.stake) if learned else _begin(mix, payoffs, may)
         give_up, short = taken + PATIENCE * 2 ** min(attempt, 4), 0
         while taken < give_up and short < SHORT_STEPS:
             averages = _averages(payoffs, here.mix)
@@ -63,7 +73,7 @@ def follow(best: Array, payoffs: Payoffs, goal: Goal, trace: Array) -> int:
             if reached(goal, trace[taken], payoffs, averages, here.mix) or taken == len(trace) - 1:
                 return taken
             taken += 1
-            stepped = _step(here, payoffs, may, careful=attempt > 0)
+            stepped = _step(here, payoffs, may, MEASURED if learned else BOLD, careful=attempt > 0 and not learned)
             if stepped is None:
                 break
             here, length = stepped
@@ -93,7 +103,19 @@ def _begin(mix: Array, payoffs: Payoffs, may: Allowed) -> _Here:
     return _Here(mix, np.where(may, level[..., None] - payoff, 1.0), level, payoff)
 
 
-def _step(here: _Here, payoffs: Payoffs, may: Allowed, careful: bool) -> tuple[_Here, float] | None:
+def _near_learned(mix: Array, payoffs: Payoffs, stake: float) -> _Here:
+    """A point that is on the path at the payoffs which fictitious play leads to."""
+    _fictitious_play(mix, payoffs, LEARNED, 1.0, Goal(-1.0, -1.0, stake), np.zeros(1))
+    payoff = _worth(payoffs, mix)
+    groups, values, bids = mix.shape
+    mix, slack, level = np.zeros(mix.shape), np.ones(mix.shape), np.zeros((groups, values))
+    for i, v in np.ndindex(groups, values):
+        may = payoffs.allowed[i, v]
+        on_path(payoff[i, v, :may], NEAR * stake / bids, np.ones(may), mix[i, v], slack[i, v], level[i], v)
+    return _Here(mix, slack, level, payoff)
+
+
+def _step(here: _Here, payoffs: Payoffs, may: Allowed, part: float, careful: bool) -> tuple[_Here, float] | None:
     """Newton's step towards a smaller μ, and its length; None if there is none.
 
     With r = x/s, a mixture follows payoffs and its level by dx = fixed + r·(du − dλ), Σ_b dx = 0. The payoffs move with the
@@ -144,7 +166,7 @@ def _step(here: _Here, payoffs: Payoffs, may: Allowed, careful: bool) -> tuple[_
     if step is None:
         return None
     dx, ds, rise, length = step
-    length = min(1.0, 0.95 * length)
+    length = min(1.0, part * length)
     for _ in range(8):
         moved = np.where(may, np.maximum(mix + length * dx, 0.0), 0.0)
         moved /= moved.sum(axis=-1, keepdims=True)
@@ -157,6 +179,33 @@ def _step(here: _Here, payoffs: Payoffs, may: Allowed, careful: bool) -> tuple[_
             break
         length /= 2
     return _Here(moved, new_slack, new_level, new_payoff), length
+
+
+@compiled
+def on_path(payoff, mu, aim, mix, slack, level, v):  # type: ignore[no-untyped-def]
+    """The mixture x and slacks s of a value for which x·s = μ·aim at these payoffs, and its level."""
+    top = payoff.max()
+    above = 0.0  # the level above the best payoff; from below, Newton's steps for 1 / Σx never pass the solution
+    for b in range(len(payoff)):
+        above = max(above, mu * aim[b] - (top - payoff[b]))
+    for _ in range(100):
+        total = steep = 0.0
+        for b in range(len(payoff)):
+            x = mu * aim[b] / (above + (top - payoff[b]))
+            total += x
+            steep += x / (above + (top - payoff[b]))
+        step = total * (total - 1.0) / steep
+        above += step
+        if step <= 1e-14 * above:
+            break
+    total = 0.0
+    for b in range(len(payoff)):
+        slack[b] = above + (top - payoff[b])
+        mix[b] = mu * aim[b] / slack[b]
+        total += mix[b]
+    for b in range(len(payoff)):
+        mix[b] /= total
+    level[v] = top + above
 
 
 @compiled

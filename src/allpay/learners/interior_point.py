@@ -14,7 +14,8 @@ from allpay.compiled import compiled
 from allpay.contest.game import Array, Game, Setting
 from allpay.contest.payoffs import Payoffs, fill_cdf, quadrature, regret, tie_averages, tie_slopes
 from allpay.learners.base import Seeds, check_count, check_self_play, self_play, threads, usual_bytes
-from allpay.learners.interior_groups import follow
+from allpay.learners.fictitious_play import _fictitious_play
+from allpay.learners.interior_groups import BOLD, LEARNED, MEASURED, NEAR, follow, on_path
 from allpay.learners.linear import factor, substitute
 from allpay.outcome import Goal, Outcome, reached
 
@@ -26,6 +27,22 @@ MOST_ITERATIONS = 1_000_000
 
 PATIENCE = 100
 """Iterations of the first attempt; each further one gets twice as many."""
+
+WAYS = 5
+"""An attempt goes one of these ways, in turn:
+
+0. from half way between the uniform and a random mixture, nearly to the border of what is allowed at each step;
+1. from near what fictitious play learns in a few iterations, with shorter steps;
+2. as 0, with shorter steps;
+3. as 1, along another path: μ times random numbers in the place of μ;
+4. as 0, with care: along the path, each step so short that payoffs are nearly straight.
+
+They differ in which games they solve: 1 and 3 those in which most bidders win next to nothing, as at a first price with many
+bidders, where the path of 0 turns back again and again (`benchmarks/learners.py --hard`).
+"""
+
+FAR = 0.1
+"""The μ with which way 3 begins, as a part of the stake; way 1 has `NEAR`."""
 
 CURVATURE = 0.5
 """In a careful attempt the curvature of payoffs may change no slack by more than this part of it in one step."""
@@ -47,7 +64,7 @@ class InteriorPoint:
 
     Rounds differ by where they start, half way between the uniform and a random mixture: where a game has several
     symmetric equilibria, they may end in different ones. The path may turn back, and then steps get short; a run starts
-    again, from another mixture, and with care: it keeps to the path, and has more time. It ends with the best it has seen.
+    again, in another way (`WAYS`), and has more time. It ends with the best it has seen.
 
     Attributes:
         iterations: the most that a run takes, all its attempts together.
@@ -119,6 +136,7 @@ class _Point(NamedTuple):
     slack_step: Array
     second: Array  # what the corrector takes for the product of the two steps
     fixed: Array  # the step of the mix if payoffs and levels stayed
+    aim: Array  # what x·s is to be, as a multiple of μ: all 1, or random numbers around 1 that choose another path
     ratio: Array  # mix / slack: how strongly the mix follows payoffs
     level: Array
     level_step: Array
@@ -144,6 +162,7 @@ def _point(terms: int, bids: int, values: int) -> _Point:
         slack_step=room(*cells),
         second=room(*cells),
         fixed=room(*cells),
+        aim=np.ones(cells),
         ratio=room(*cells),
         level=room(values),
         level_step=room(values),
@@ -167,15 +186,10 @@ def _follow(best, p, game, whole, falls, fewer_binomials, goal, trace):  # type:
     found = np.inf
     taken = attempt = 0
     while True:
-        careful = attempt > 0
-        give_up = taken + PATIENCE * 2 ** min(attempt, 5)
-        for v in range(values):
-            for b in range(allowed[v]):
-                # A further attempt takes the same random numbers, moved on by a bid.
-                p.mix[v, b] = 0.5 / allowed[v] + 0.5 * start[v, (b + attempt) % allowed[v]]
-        _look(p, game, p.mix, p.slack, 0.0)
-        for v in range(values):
-            _start_slacks(p.payoff[v, : allowed[v]], p.slack[v], p.level, v)
+        way = attempt % WAYS
+        careful, part = way == 4, BOLD if way in (0, 3) else MEASURED
+        give_up = taken + PATIENCE * 2 ** min(attempt, 2)
+        _begin(start, p, game, whole, goal.stake, attempt)
         short = 0
         while taken < give_up and short < 4:
             _look(p, game, p.mix, p.mix, 0.0)
@@ -201,7 +215,7 @@ def _follow(best, p, game, whole, falls, fewer_binomials, goal, trace):  # type:
                 for v in range(values):
                     for b in range(allowed[v]):
                         p.second[v, b] = p.mix_step[v, b] * p.slack_step[v, b]
-            length = min(1.0, 0.95 * _direct(p, game, centring * mu))
+            length = min(1.0, part * _direct(p, game, centring * mu))
             if careful:
                 length = _shorten(p, game, length)
             if length == 0.0:
@@ -217,6 +231,35 @@ def _follow(best, p, game, whole, falls, fewer_binomials, goal, trace):  # type:
                 for b in range(allowed[v]):
                     p.mix[v, b] /= total
         attempt += 1
+
+
+@compiled
+def _begin(start, p, game, whole, stake, attempt):  # type: ignore[no-untyped-def]
+    """Where an attempt begins; a further one takes the same random numbers `start` `[values, bids]`, moved on by a bid."""
+    allowed = game.allowed
+    way = attempt % WAYS
+    moved = np.zeros((1, *start.shape))
+    for v in range(len(start)):
+        total = 0.0
+        for b in range(allowed[v]):
+            moved[0, v, b] = start[v, (b + attempt) % allowed[v]]
+            p.aim[v, b] = moved[0, v, b] ** 0.75 if way == 3 else 1.0
+            total += p.aim[v, b]
+        for b in range(allowed[v]):
+            p.aim[v, b] *= allowed[v] / total
+            p.mix[v, b] = 0.5 / allowed[v] + 0.5 * moved[0, v, b]
+    if way in (1, 3):
+        _fictitious_play(moved, whole, LEARNED, 1.0, Goal(-1.0, -1.0, stake), np.zeros(1))
+        p.mix[:] = moved[0]
+    _look(p, game, p.mix, p.slack, 0.0)
+    for v in range(len(start)):
+        payoff = p.payoff[v, : allowed[v]]
+        if way in (1, 3):
+            on_path(
+                payoff, stake / allowed.max() * (NEAR if way == 1 else FAR), p.aim[v], p.mix[v], p.slack[v], p.level, v
+            )
+        else:
+            _start_slacks(payoff, p.slack[v], p.level, v)
 
 
 @compiled
@@ -314,7 +357,7 @@ def _direct(p, game, mu):  # type: ignore[no-untyped-def]
         for b in range(game.allowed[v]):
             x, s, r = p.mix[v, b], p.slack[v, b], p.ratio[v, b]
             missing = p.level[v] - p.payoff[v, b] - s
-            p.fixed[v, b] = (mu - x * s - p.second[v, b]) / s - r * missing
+            p.fixed[v, b] = (mu * p.aim[v, b] - x * s - p.second[v, b]) / s - r * missing
             excess += p.fixed[v, b]
             total += r
         p.level_step[v] = excess / total
