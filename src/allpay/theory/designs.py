@@ -116,10 +116,10 @@ def _with_entry(game: Game, rule: str, objective: str, ranks: int | None) -> _Va
     if isinstance(found, str):
         raise AllpayError(f"{found}: simulate the designs instead")
     if rule != "prizes" or objective != "revenue":
-        what = f"the {objective.replace('-', ' ')} under the rule {rule}"
+        parts = [part for part in game.parts if "groups" not in part]
         raise AllpayError(
-            f"with {' and '.join(part for part in game.parts if 'groups' not in part) or 'such a cost'} theory has a gradient of the revenue under the rule prizes only: got {what}; "
-            "simulate the designs instead"
+            f"with {' and '.join(parts) or 'such a cost'} theory has a gradient of the revenue under the rule prizes only: got "
+            f"the {objective.replace('-', ' ')} under the rule {rule}; simulate the designs instead"
         )
     return _of_rows(found, game.bidders)
 
