@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import matplotlib
@@ -24,11 +25,15 @@ from allpay import compiled as compiling
 from allpay.cli import app
 from allpay.cli.commands import folder_of
 from allpay.cli.console import plain
+from allpay.contest.bidder import Bidder
 from allpay.contest.game import Game
+from allpay.contest.mechanism import Mechanism
+from allpay.contest.success import Noise, Tullock
+from allpay.contest.values import Beta, Common, Lognormal, Private
 from allpay.cores import cores, quota
 from allpay.errors import AllpayError
 from allpay.files import in_shell, write
-from allpay.learners import FictitiousPlay
+from allpay.learners import LEARNERS, FictitiousPlay, learner, run_seeds
 from allpay.progress import listening
 from allpay.report.curves import draw_equilibrium
 from allpay.study import Study, run
@@ -491,11 +496,40 @@ def test_a_device_that_is_not_there_is_told_in_one_line_before_anybody_learns(tm
     assert not list(folder.glob("batches/*"))
 
 
-def test_the_settings_of_numpy_of_a_user_change_nothing():
+def in_theory():
     games = [Game.from_weights("prizes", 0.8, n, max_bid=cap) for n in (3, 40) for cap in (None, 0.3)]
-    usual = [equilibrium(game).revenue for game in games]
+    return [equilibrium(game).revenue for game in games]
+
+
+CONTESTS = (
+    Game.from_weights("prizes", 0.8, 300, values=Private(Beta(1, 50), 8), bid_levels=21),
+    Game.from_weights("payments", 0.8, 3, values=Private(Lognormal(0, 2, 1), 8), bid_levels=21, cost_power=4),
+    Game(Mechanism((0.7, 0.3, 0), (1, 1, 1), success=Tullock(1)), Private(levels=8), bid_levels=21),
+    Game(
+        Mechanism((1, 0, 0), (1, 1, 1), success=Noise("pareto", 0.1, power=2.5), fee=0.05),
+        [(Bidder(Private(levels=8)), 2), (Bidder(Common(0.5), presence=0.5), 1)],
+        bid_levels=21,
+    ),
+)
+
+
+def learned(way):
+    options = {"exploration": 50} if way == "epsilon-greedy" else {}
+    bidders = learner(way, **options, **({} if way == "interior-point" else {"iterations": 100}))
+    return [bidders.learn([game], run_seeds(0, 1, 1)).revenue.item() for game in CONTESTS]
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        pytest.param(in_theory, id="theory"),
+        *(pytest.param(partial(learned, way), id=way) for way in LEARNERS if way not in ("dqn", "ppo")),
+    ],
+)
+def test_the_settings_of_numpy_of_a_user_change_nothing(work):
+    usual = work()
     before = np.seterr(all="raise")
     try:
-        assert [equilibrium(game).revenue for game in games] == usual
+        assert work() == usual
     finally:
         np.seterr(**before)

@@ -226,6 +226,7 @@ class Payoffs(NamedTuple):
     bids: Array
 
 
+@np.errstate(under="ignore")  # whatever the user has set: a chance of 1e-400 is 0
 def payoffs_of(game: Game, each: bool = False) -> Payoffs:
     """The payoffs of a game, for strategies by group, or, with `each`, for a strategy of each bidder: then every bidder is a
     group of one."""
