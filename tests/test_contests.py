@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import binom
 
 from allpay.contest.attendance import Field, field, poisson_field
-from allpay.contest.auction import play
+from allpay.contest.auction import play, settle
 from allpay.contest.bidder import Bidder
 from allpay.contest.game import Game
 from allpay.contest.mechanism import Mechanism, all_pay
@@ -29,6 +29,7 @@ from allpay.learners import (
     RegretMatching,
     learn,
 )
+from allpay.learners.base import random_profile, random_strategy
 
 OUT = -math.inf
 
@@ -465,6 +466,42 @@ def test_what_a_rule_leaves_of_a_tie(rule):
         )
         many = binom.pmf(ranks, n - 1, 1 - (places[:, None] + width * (x + 1) / 2)) @ w / 2
         assert np.abs(few - many).max() < 3e-13
+
+
+def test_what_compiled_loops_are_given_is_checked_before():
+    game = Game(
+        Mechanism((1, 0, 0), (1, 1, 1)), [(Bidder(Private(levels=3)), 1), (Bidder(Private(levels=3)), 2)], bid_levels=4
+    )
+    mass, seeds = np.full((2, 4), 0.25), np.array([[-1]])
+
+    class Lists(Game):
+        def utility(self, money):
+            return [0.0, 1.0]
+
+    class Nothing(Game):
+        def utility(self, money):
+            return np.asarray(money) * np.nan
+
+    alike = (Mechanism((1, 0, 0), (1, 1, 1)), Private(levels=3))
+    calls = {
+        "group must lie in 0 … 1": lambda: expected_payoffs(game, mass, 2),
+        "group must be a whole number": lambda: expected_payoffs(game, mass, 0.5),
+        "group must lie": lambda: expected_payoffs(game, mass, -1),
+        "bids must be numbers, one for each of 3 bidders": lambda: settle(game, np.ones(2), np.ones(2), np.ones(2)),
+        "ties must be numbers": lambda: settle(game, np.ones(3), np.ones(3), np.ones(2)),
+        "values must be finite": lambda: settle(game, [1, math.inf, 1], np.ones(3), np.ones(3)),
+        "bids must be finite": lambda: settle(game, np.ones(3), [math.nan, 1, 1], np.ones(3)),
+        "bids must not be negative": lambda: settle(game, np.ones(3), [-0.1, 1, 1], np.ones(3)),
+        "seeds must be at least 0": lambda: FictitiousPlay(iterations=2, auctions=1).learn([game], seeds),
+        "seed must be at least 0": lambda: random_profile(game, -1),
+        "a Game is needed: got 'x'": lambda: EpsilonGreedy(iterations=9, exploration=1).learn(["x"], seeds + 1),
+        "a Game is needed": lambda: random_strategy("x", np.uint64(1)),
+        "Lists.utility must give a finite number": lambda: payoffs_of(Lists(*alike, bid_levels=4)),
+        "Nothing.utility must give a finite number": lambda: payoffs_of(Nothing(*alike, bid_levels=4)),
+    }
+    for message, call in calls.items():
+        with pytest.raises(AllpayError, match=message):
+            call()
 
 
 # --- learners, against cases whose answer is known

@@ -260,9 +260,13 @@ def design_by_theory(study: "Study", as_json: bool) -> None:
     """Print the best design by the closed form."""
     from allpay.pipeline import best_in_theory
     from allpay.simplex import shown
+    from allpay.theory import design_objective
 
     assert study.setting is not None
     start = time.perf_counter()
+    game = study.setting.game(study.space.mechanism(study.designs[0]))
+    if not game.simple:
+        design_objective(game, study.space.rule, study.objective)  # says why there is none
     best = best_in_theory(study.space, study.setting, study.objective)
     seconds = time.perf_counter() - start
     if as_json:

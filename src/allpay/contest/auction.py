@@ -149,7 +149,16 @@ def settle(
         ties: `[…, bidders]` independent random numbers of any one continuous distribution; the lowest wins a tie.
         luck: `[…, bidders]` random numbers added to scores, see `success.Success.noise`.
         enters: `[…, bidders]` who is there and does not stay out. A bid below the reserve does not enter either.
+
+    Raises:
+        AllpayError: if there is not a number for each bidder, or one is not finite, or a bid is negative.
     """
+    check_game(game)
+    given = (("bids", bids), ("values", values), ("ties", ties), ("luck", luck))
+    shape = np.shape(bids)
+    for what, numbers in given:
+        _check_each(what, numbers, shape, game.bidders, infinite=what == "luck")
+    values, bids, ties = (np.asarray(numbers, float) for numbers in (values, bids, ties))
     mechanism, n = game.mechanism, game.bidders
     which = np.repeat(np.arange(len(game.groups)), game.counts)
     values = np.broadcast_to(values, bids.shape)
@@ -173,6 +182,22 @@ def settle(
         money[..., own] = values[..., own] * share[..., own] - payment[..., own] * bidder.cost.cost(bids[..., own])
         utility[..., own] = game.utility_of(i, money[..., own] - fee[..., own] if mechanism.fee else money[..., own])
     return Settled(rank, payment * bids, utility, share, fee)
+
+
+def _check_each(what: str, given: ArrayLike, shape: tuple[int, ...], bidders: int, infinite: bool) -> None:
+    """Raise AllpayError unless these are numbers `[…, bidders]` that fit together; luck is one for all, or may be infinite."""
+    try:
+        numbers = np.asarray(given, float)
+        np.broadcast_to(numbers, shape)
+    except (TypeError, ValueError):
+        numbers = np.empty(0)
+    fits = shape[-1:] == (bidders,) and (numbers.shape[-1:] == (bidders,) or (infinite and numbers.shape == ()))
+    if not fits:
+        raise AllpayError(f"{what} must be numbers, one for each of {bidders} bidders: got {short(given)}")
+    if np.any(np.isnan(numbers)) or (not infinite and not np.all(np.isfinite(numbers))):
+        raise AllpayError(f"{what} must be finite: got {numbers[~np.isfinite(numbers)].flat[0]:g}")
+    if what == "bids" and np.any(numbers < 0):
+        raise AllpayError(f"bids must not be negative: got {numbers.min():g}")
 
 
 def utilities_by_rank(game: Game) -> Array:

@@ -356,7 +356,15 @@ class Game(Stateful):
 
     def utility_of(self, group: int, money: ArrayLike) -> Array:
         """Utility of a money payoff, any shape, of a bidder of a group; 0 for 0."""
-        return self.groups[group][0].utility.utility(money) if self.grouped else self.utility(money)
+        if self.grouped:
+            return self.groups[group][0].utility.utility(money)
+        worth = self.utility(money)
+        if self.own_utility and (
+            np.shape(worth) != np.shape(money) or not np.all(np.isfinite(np.asarray(worth, float)))
+        ):
+            name = f"{type(self).__name__}.utility"
+            raise AllpayError(f"{name} must give a finite number for each payoff in money: got {short(worth)}")
+        return worth
 
     def _alone(self, rows: Any) -> Any:
         if len(self.groups) > 1:

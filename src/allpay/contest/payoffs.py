@@ -21,6 +21,7 @@ from allpay.contest.ranking import Ranking, gauss_rules, rank_averages, rank_cha
 from allpay.contest.success import Highest
 from allpay.errors import AllpayError
 from allpay.frozen import ByValue
+from allpay.scalars import whole
 
 EXACT_BIDDERS = 16
 """Up to this many bidders ⌈n/2⌉ ≤ 8 nodes are exact. Above it 8 nodes a panel of width 2/n, over which the powers
@@ -431,9 +432,13 @@ def expected_payoffs(game: Game, mass: Array, group: int = 0) -> Array:
         group: whose payoffs they are.
 
     Raises:
-        AllpayError: if a mass is negative or not finite, a row does not sum to 1, or the shape does not fit the game.
+        AllpayError: if a mass is negative or not finite, a row does not sum to 1, the shape does not fit the game, or it has
+            no such group.
     """
     check_game(game)
+    group = whole("group", group)
+    if not 0 <= group < len(game.groups):
+        raise AllpayError(f"group must lie in 0 … {len(game.groups) - 1}, for so many the game has: got {group}")
     mass = _as_array("mass", mass)
     groups, levels = len(game.groups), game.bid_levels
     if mass.shape == (levels,) and groups == 1:

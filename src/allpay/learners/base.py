@@ -328,6 +328,8 @@ def check_batch(games: Sequence[Game], seeds: Seeds) -> None:
         check_game(game)
     if not isinstance(seeds, np.ndarray) or seeds.dtype.kind not in "iu":
         raise AllpayError(f"seeds must be an array of whole numbers, as of run_seeds: got {short(seeds)}")
+    if np.any(seeds < 0):
+        raise AllpayError(f"seeds must be at least 0, as those of run_seeds: got {seeds.min()}")
     most = max((game.bidders for game in games), default=0)
     if most > MOST_LEARNERS:
         raise AllpayError(f"bidders who learn must be at most {MOST_LEARNERS:,}: got {most:,}; theory takes more")
@@ -479,6 +481,8 @@ def _outcome(
 
 def random_profile(game: Game, seed: np.uint64) -> Array:
     """`[groups, values, bids]` a random mixture of the bids allowed for each value, from the flat Dirichlet distribution."""
+    check_game(game)
+    check_seed(int(seed))
     rows = len(game.groups) * game.value_levels
     profile = np.random.default_rng(int(seed)).dirichlet(np.ones(game.bid_levels), rows)
     profile = profile.reshape(len(game.groups), game.value_levels, game.bid_levels)
@@ -488,6 +492,7 @@ def random_profile(game: Game, seed: np.uint64) -> Array:
 
 def random_strategy(game: Game, seed: np.uint64) -> Array:
     """`[values, bids]` a random mixture of the bids allowed for each value, where all bidders are alike."""
+    check_game(game)
     if len(game.groups) > 1:
         raise AllpayError("bidders of this game differ: take random_profile, which has a strategy for each group")
     return random_profile(game, seed)[0]

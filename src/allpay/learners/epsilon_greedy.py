@@ -28,7 +28,7 @@ from allpay.contest.game import Array, Game, Setting
 from allpay.contest.payoffs import evaluate, exploitability
 from allpay.contest.values import Private
 from allpay.errors import AllpayError
-from allpay.learners.base import CHECKPOINTS, Seeds, check_count, check_tolerance, each_run, threads
+from allpay.learners.base import CHECKPOINTS, Seeds, check_batch, check_count, check_tolerance, each_run, threads
 from allpay.outcome import TOLERANCE, Outcome, fields_of, within
 from allpay.scalars import plain_fields
 
@@ -96,6 +96,7 @@ class EpsilonGreedy:
         played = self.iterations - self.exploration
         checkpoints = [self.exploration + max(1, k * played // CHECKPOINTS) for k in range(1, CHECKPOINTS + 1)]
         stops = sorted({*checkpoints, max(self.iterations - self.tail, self.exploration)} - {self.exploration})
+        check_batch(games, seeds)
         utilities = {id(game): utilities_by_rank(game) for game in games}
 
         def run(game: Game, seed: np.uint64):  # type: ignore[no-untyped-def]

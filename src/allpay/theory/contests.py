@@ -21,7 +21,7 @@ from allpay.contest.preferences import PowerCost as GamePower
 from allpay.contest.values import Common, Discrete
 from allpay.errors import AllpayError
 from allpay.theory import effort, tournament
-from allpay.theory.entry import entry_equilibrium
+from allpay.theory.entry import entry_equilibrium, with_gradients
 from allpay.theory.field import Field
 from allpay.theory.known import known_values
 from allpay.theory.noformula import NoFormula
@@ -188,6 +188,65 @@ def _entry(game: Game, bidder: Bidder) -> Equilibrium | str:
     return _beyond(found.bid_at, bidder, _cap(game, bidder)) or _of_alike(
         game, play, found.revenue, found.highest_bid, found.fees
     )
+
+
+RevenueInPrizes = Callable[[Array], tuple[float, Array]]
+"""From prizes `[n]` to revenue and its derivatives in them `[n]`; no numbers (nan) where there is no equilibrium."""
+
+
+def in_short(game: Game) -> Game | None:
+    """The game in its short form, if it is one of bidders alike without a part that the simple game lacks; None otherwise."""
+    bidder = _alike(game)
+    if bidder is None or game.own_utility or game.mechanism.ties != TIES[0] or game.mechanism.success.lucky:
+        return None
+    cost, utility, m = bidder.cost, bidder.utility, game.mechanism
+    known = isinstance(cost, GamePower) and cost.scale == 1 and isinstance(utility, Neutral | Cara)
+    if not known or m.may_stay_out or game.field is not None or np.any(game.presence < 1):
+        return None
+    assert isinstance(cost, GamePower)
+    aversion = utility.aversion if isinstance(utility, Cara) else 0.0
+    rules = Mechanism(m.prizes, m.payments)
+    cap = _cap(game, bidder)
+    return Game(rules, bidder.values, cost.power, aversion, game.bid_levels, cap, bidder.overbidding)
+
+
+def revenue_in_prizes(game: Game, ranks: int | None = None) -> RevenueInPrizes | str:
+    """Revenue as a function of the prizes where bidders alike may be absent, or a reserve, a fee or a cost of one's own sets
+    the game apart from the simple one; or the sentence that says why there is no such function.
+
+    Its gradient is `revenue_gradients`; if only so many ranks may have a prize, derivatives in others are left at 0.
+    """
+    m, bidder = game.mechanism, _alike(game)
+    if game.own_utility:
+        return OWN_UTILITY
+    if bidder is None:
+        return "theory has no objective for designs of contests in which bidders differ"
+    if m.success.lucky or m.ties != TIES[0]:
+        return f"theory has no objective for designs of contests with {_parts(game)}"
+    if not isinstance(bidder.utility, Neutral):
+        return f"with {_parts(game) or 'a cost of its own'} there is a formula for risk-neutral bidders only"
+    field, cost, known = _field(game, bidder), _cost(game, bidder), _known_value(bidder)
+    if isinstance(field, str):
+        return field
+    if isinstance(cost, str):
+        return cost
+    values = known if known is not None else bidder.values.distribution  # type: ignore[union-attr]
+
+    def revenue(prizes: Array) -> tuple[float, Array]:
+        nothing = np.nan, np.full(len(prizes), np.nan)
+        try:
+            at = replace(game, mechanism=replace(m, prizes=tuple(prizes.tolist())))
+        except AllpayError:  # these prizes rise, say, or nobody can want to reach the reserve
+            return nothing
+        paid = _trimmed(m.payments, m.payments[-1])
+        solved = with_gradients(values, field, at.mechanism.prizes[:ranks], paid, cost, m.reserve, m.fee)
+        if isinstance(solved, NoFormula) or _beyond(solved[0].bid_at, bidder, _cap(at, bidder)):
+            return nothing
+        slopes = np.zeros(len(prizes))
+        slopes[: len(solved[1].prizes)] = solved[1].prizes
+        return solved[0].revenue, slopes
+
+    return revenue
 
 
 def _lucky(game: Game, bidder: Bidder) -> Equilibrium | str:

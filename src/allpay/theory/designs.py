@@ -5,14 +5,15 @@ The equilibria are those of `symmetric`, whose notation this follows; what does 
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from allpay.contest.game import Array, Game, check_simple
+from allpay.contest.game import Array, Game, check_game
 from allpay.contest.mechanism import RULES
 from allpay.errors import AllpayError, one_of
+from allpay.theory.contests import in_short, revenue_in_prizes
 from allpay.theory.costs import STAKES, common_value, distribution_of, first_cost
 from allpay.theory.pooling import FALLS, Pool, Threshold, not_best_responses, pool_at_cap
 from allpay.theory.quantiles import (
@@ -38,7 +39,7 @@ OBJECTIVES = ("revenue", "highest-bid", "payoff")
 _ValueAndGradient = Callable[[ArrayLike], tuple[Array, Array]]
 
 
-def design_objective(game: Game, rule: str, objective: str = "revenue") -> _ValueAndGradient:
+def design_objective(game: Game, rule: str, objective: str = "revenue", ranks: int | None = None) -> _ValueAndGradient:
     """Revenue, highest bid or a bidder's payoff at equilibrium, with its gradient, as a function of a design's weights.
 
     What does not depend on the weights is computed here, once. The function returned takes weights `[..., n]` and gives
@@ -47,10 +48,15 @@ def design_objective(game: Game, rule: str, objective: str = "revenue") -> _Valu
     can be very large: with convex costs the first bit of a low prize moves the lowest bids without bound. Where a cap
     binds, the threshold above which bids pool moves with the weights, by the implicit function theorem.
 
+    Where bidders may be absent, or there are a reserve, a fee or a cost of one's own, it is the revenue under the rule `prizes`
+    (`contests.revenue_in_prizes`), with NaN also where prizes rise.
+
     Args:
-        game: who bids; of its mechanism only the number of bidders counts.
+        game: who bids; of its mechanism the prizes or payments that the weights set do not count.
         rule: `prizes` or `payments`, what the weights set; as in `mechanism`.
         objective: `revenue`, `highest-bid`, or `payoff`, the expected utility of a bidder before it knows its value.
+        ranks: if no more than so many weights are ever above 0, derivatives in the others may be left at 0, which is quicker
+            where many bidders may turn up.
 
     Raises:
         AllpayError: if rule or objective are unknown, or if values have atoms but do not say where. The function returned
@@ -63,7 +69,10 @@ def design_objective(game: Game, rule: str, objective: str = "revenue") -> _Valu
     """
     one_of("rule", rule, RULES)
     one_of("objective", objective, OBJECTIVES)
-    check_simple(game, "theory of designs")
+    check_game(game)
+    if not game.simple:
+        short = in_short(game)
+        return _with_entry(game, rule, objective, ranks) if short is None else design_objective(short, rule, objective)
     if game.own_utility:
         raise AllpayError(
             "the exact objective is for risk-neutral and CARA bidders: got a game with a utility of its own"
@@ -79,10 +88,10 @@ def design_objective(game: Game, rule: str, objective: str = "revenue") -> _Valu
     if game.cost_power <= 1 and (free_prizes or value is not None):
         edges = edges_for(n, given, game.risk_aversion)
     else:
-        ranks = Ranks.of(alone, np.ones(n) if free_prizes else alone)
+        sharpest = Ranks.of(alone, np.ones(n) if free_prizes else alone)
         # how fast the highest bids change depends on the weights, so that the shortest panels are taken
         fastest = math.inf if game.risk_aversion > 0 and not free_prizes else game.risk_aversion
-        edges = panels_for(ranks, given, fastest).edges
+        edges = panels_for(sharpest, given, fastest).edges
     nodes = _Nodes.at(game, *in_panels(edges))
     respond = responses(game, value, free_prizes, edges, nodes.q.reshape(-1, NODES), nodes.chance)
 
@@ -96,6 +105,27 @@ def design_objective(game: Game, rule: str, objective: str = "revenue") -> _Valu
         by_prizes, by_payments = pull_back(found.by_cost)
         gradient = found.by_prizes + by_prizes if free_prizes else found.by_payments + by_payments
         return found.value, gradient
+
+    return _of_rows(one, n)
+
+
+def _with_entry(game: Game, rule: str, objective: str, ranks: int | None) -> _ValueAndGradient:
+    """The objective where bidders may be absent, or there are a reserve, a fee or a cost of one's own: revenue by prizes."""
+    rules = replace(game.mechanism, payments=(1.0,) * game.bidders)
+    found = revenue_in_prizes(replace(game, mechanism=rules) if rule == "prizes" else game, ranks)
+    if isinstance(found, str):
+        raise AllpayError(f"{found}: simulate the designs instead")
+    if rule != "prizes" or objective != "revenue":
+        parts = [part for part in game.parts if "groups" not in part]
+        raise AllpayError(
+            f"with {' and '.join(parts) or 'such a cost'} theory has a gradient of the revenue under the rule prizes only: got "
+            f"the {objective.replace('-', ' ')} under the rule {rule}; simulate the designs instead"
+        )
+    return _of_rows(found, game.bidders)
+
+
+def _of_rows(one: Callable[[Array], tuple[float, Array]], n: int) -> _ValueAndGradient:
+    """A function of one design as one of weights `[..., n]`."""
 
     def value_and_gradient(weights: ArrayLike) -> tuple[Array, Array]:
         w = np.asarray(weights, float)

@@ -183,6 +183,20 @@ def revenue_gradients(
     return solved if isinstance(solved, NoFormula) else solved.gradients()
 
 
+def with_gradients(
+    values: Values,
+    field: Field,
+    prizes: Sequence[float] = (1.0,),
+    payments: Sequence[float] = (1.0,),
+    cost: Cost | None = None,
+    reserve: float = 0.0,
+    fee: float = 0.0,
+) -> tuple[Entry, Gradients] | NoFormula:
+    """`entry_equilibrium` and `revenue_gradients` of the same arguments, solved once."""
+    solved = _solve(values, field, prizes, payments, cost, reserve, fee)
+    return solved if isinstance(solved, NoFormula) else (solved.outcome(), solved.gradients())
+
+
 def best_reserve(
     values: Values,
     field: Field,
