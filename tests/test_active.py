@@ -16,7 +16,7 @@ from allpay.contest.values import Private
 from allpay.errors import AllpayError
 from allpay.learners import InteriorPoint
 from allpay.pipeline import choose_next, design
-from allpay.report import summarise
+from allpay.report.summary import summarise
 from allpay.simplex import Box, OrderedSimplex
 from allpay.study import DesignSpace, Study, run
 from allpay.surrogate import fit_surrogate

@@ -31,6 +31,7 @@ FLOORS = [
     {"theory"},
     {"outcome", "learners"},
     {"study"},
+    {"simulation"},
     {"surrogate", "evidence", "ascent", "optimum", "acquisition", "pipeline", "verify"},
     {"report"},
     {"cli", "adapters"},

@@ -14,11 +14,8 @@ from allpay.evidence import Evidence
 from allpay.learners import EpsilonGreedy, FictitiousPlay, run_seeds
 from allpay.outcome import Outcome
 from allpay.pipeline import (
-    Estimate,
     best_in_theory,
     beyond_chance,
-    changes_on_finer_grid,
-    coarseness,
     design,
     grid_resolution,
     left_by_learning,
@@ -26,6 +23,7 @@ from allpay.pipeline import (
     most_payable,
     sampling_resolution,
 )
+from allpay.simulation import Estimate, changes_on_finer_grid, coarseness
 from allpay.study import DesignSpace, Study, run
 from allpay.study.study import CHECKING, LOOKING, TRAINING
 from allpay.surrogate import fit_surrogate

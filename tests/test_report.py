@@ -15,10 +15,11 @@ from allpay.errors import AllpayError
 from allpay.learners import EpsilonGreedy, FictitiousPlay, learn, run_seeds
 from allpay.optimum import Optimum
 from allpay.outcome import Verdict
-from allpay.pipeline import Estimate, ExactBest, Result, best_in_theory
-from allpay.report import draw_designs, summarise, summarise_all
-from allpay.report.figures import designs_figure
+from allpay.pipeline import ExactBest, Result, best_in_theory
+from allpay.report.figures import designs_figure, draw_designs
 from allpay.report.learned import draw_learned
+from allpay.report.summary import summarise, summarise_all
+from allpay.simulation import Estimate
 from allpay.study.study import DesignSpace, Study
 from allpay.study.sweep import run
 from allpay.theory import equilibrium

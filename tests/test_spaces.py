@@ -18,7 +18,8 @@ from allpay.errors import AllpayError
 from allpay.learners import FictitiousPlay, InteriorPoint
 from allpay.optimum import in_words
 from allpay.pipeline import best_in_theory, design
-from allpay.report import draw_designs, summarise
+from allpay.report.figures import draw_designs
+from allpay.report.summary import summarise
 from allpay.simplex import (
     Box,
     OrderedSimplex,

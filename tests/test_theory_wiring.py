@@ -299,9 +299,9 @@ def learned(game):
 
 def test_readers_of_groups(tmp_path):
     """Tables, figures and the note on grids take the equilibrium of bidders who differ, or say what they do not do."""
-    from allpay.pipeline import coarseness
     from allpay.report.curves import bids_in_words, draw_equilibrium
     from allpay.report.rounds import draw_rounds
+    from allpay.simulation import coarseness
 
     game = Game(all_pay(3), known(1, 0.5, counts=(1, 2)), bid_levels=21)
     found = solved(game)

@@ -17,11 +17,11 @@ from allpay.contest.game import Game, Setting
 from allpay.contest.values import Private, Uniform, distribution
 from allpay.errors import AllpayError, one_of
 from allpay.memory import LIMIT, check_memory
-from allpay.pipeline import coarseness
 from allpay.report.figures import _axis
 from allpay.report.summary import _asked
 from allpay.report.words import in_a_column, significant, with_error
 from allpay.simplex import Box, OrderedSimplex, grid
+from allpay.simulation import coarseness
 from allpay.study import DesignSpace, Study
 from allpay.theory import equilibrium
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from allpay.outcome import Outcome
-    from allpay.pipeline import Estimate
+    from allpay.simulation import Estimate
     from allpay.study import Study
     from allpay.theory import Equilibrium
 
@@ -39,10 +39,10 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool, plot: Path |
             from rich.console import Console
 
             from allpay.files import write
-            from allpay.pipeline import Estimate, changes_on_finer_grid, coarseness
             from allpay.progress import listening
             from allpay.report.groups import by_group
             from allpay.report.rounds import draw_into, draw_rounds
+            from allpay.simulation import Estimate, changes_on_finer_grid, coarseness
             from allpay.study.store import RESULT, open_store
             from allpay.study.sweep import Sweep, learn_one, read_bids
             from allpay.theory import equilibrium_or_reason
