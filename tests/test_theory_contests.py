@@ -13,11 +13,12 @@ import pytest
 from scipy import stats
 from scipy.integrate import quad
 
+from allpay.contest.preferences import PowerCost
 from allpay.contest.values import Beta, Discrete, Lognormal, Power, Uniform
 from allpay.errors import AllpayError
-from allpay.theory.effort import AnyCost, PowerCost
+from allpay.theory.effort import AnyCost
 from allpay.theory.entry import best_reserve, entry_equilibrium, revenue_gradients
-from allpay.theory.field import Field
+from allpay.theory.field import Rivals
 from allpay.theory.known import exclusion, identical_prizes, known_values
 from allpay.theory.noformula import NoFormula
 from allpay.theory.tournament import (
@@ -73,7 +74,7 @@ def enumerated(sizes, presence, q, ranks):
 @pytest.mark.parametrize("sizes", [{4: 1.0}, {1: 1.0}, {1: 0.2, 2: 0.5, 5: 0.3}])
 @pytest.mark.parametrize("presence", [1.0, 0.6])
 def test_ranks_in_a_field_by_enumeration(sizes, presence):
-    field = Field.of(sizes, presence)
+    field = Rivals.of(sizes, presence)
     for q in (0.0, 0.3, 0.9, 1.0):
         np.testing.assert_allclose(field.rank_chances(q, 6), enumerated(sizes, presence, q, 6), atol=1e-14)
         h = 1e-4
@@ -90,7 +91,7 @@ def test_ranks_in_a_field_by_enumeration(sizes, presence):
 
 
 def test_a_field_of_a_thousand():
-    field = Field.of(1000, 0.5)
+    field = Rivals.of(1000, 0.5)
     np.testing.assert_allclose(field.rank_chances(0.99, 3), stats.binom.pmf([0, 1, 2], 999, 0.005), rtol=1e-11, atol=0)
 
 
@@ -110,44 +111,44 @@ def test_a_field_of_a_thousand():
 )
 def test_fields_that_are_none(sizes, presence, says):
     with pytest.raises(AllpayError, match=says):
-        Field.of(sizes, presence)
+        Rivals.of(sizes, presence)
 
 
 # Absence, random fields, reserve, fee ---------------------------------------------------------------------------------
 
 SQUARE = PowerCost(2)
-RANDOM = Field.of({2: 1, 3: 1, 4: 1})
+RANDOM = Rivals.of({2: 1, 3: 1, 4: 1})
 
 
 @pytest.mark.parametrize(
     ("values", "field", "prizes", "options", "numbers"),
     [
-        (U, Field.of(3, 0.5), (1,), {}, {"revenue": 0.1875}),
-        (U, Field.of(5, 0.6), (1,), {}, {"revenue": 0.456960}),
-        (1.0, Field.of(3, 0.5), (1,), {}, {"revenue": 0.5}),
-        (1.0, Field.of(3, 0.8), (1,), {}, {"revenue": 0.896}),
-        (1.0, Field.of(5, 0.6), (1,), {}, {"revenue": 0.91296}),
+        (U, Rivals.of(3, 0.5), (1,), {}, {"revenue": 0.1875}),
+        (U, Rivals.of(5, 0.6), (1,), {}, {"revenue": 0.456960}),
+        (1.0, Rivals.of(3, 0.5), (1,), {}, {"revenue": 0.5}),
+        (1.0, Rivals.of(3, 0.8), (1,), {}, {"revenue": 0.896}),
+        (1.0, Rivals.of(5, 0.6), (1,), {}, {"revenue": 0.91296}),
         (U, RANDOM, (1,), {}, {"revenue": 0.477778}),
         (U, RANDOM, (0.7, 0.3), {}, {"revenue": 0.321111}),
-        (U, Field.of(3), (1,), {"reserve": 0.1}, {"lowest_value": 0.464159, "revenue": 0.530376, "highest_bid": 0.36}),
+        (U, Rivals.of(3), (1,), {"reserve": 0.1}, {"lowest_value": 0.464159, "revenue": 0.530376, "highest_bid": 0.36}),
         (
             U,
-            Field.of(3),
+            Rivals.of(3),
             (0.7, 0.3),
             {"reserve": 0.1},
             {"lowest_value": 0.395426, "revenue": 0.419046, "highest_bid": 0.257407},
         ),
         (
             U,
-            Field.of(4),
+            Rivals.of(4),
             (0.6, 0.4),
             {"reserve": 0.3, "cost": SQUARE},
             {"lowest_value": 0.460116, "revenue": 0.998963, "highest_bid": 0.493645},
         ),
-        (U, Field.of(3), (1,), {"fee": 1 / 8}, {"lowest_value": 0.5, "revenue": 11 / 32, "fees": 0.1875}),
+        (U, Rivals.of(3), (1,), {"fee": 1 / 8}, {"lowest_value": 0.5, "revenue": 11 / 32, "fees": 0.1875}),
         (
             U,
-            Field.of(4),
+            Rivals.of(4),
             (0.6, 0.4),
             {"fee": 0.05},
             {"lowest_value": 0.371239, "revenue": 0.345897, "fees": 0.125752},
@@ -162,7 +163,7 @@ def test_entry_as_printed(values, field, prizes, options, numbers):
 
 @pytest.mark.parametrize(("n", "revenue"), [(2, 5 / 12), (3, 17 / 32), (5, 0.671875)])
 def test_best_reserve_as_printed(n, revenue):
-    best = solved(best_reserve(U, Field.of(n)))
+    best = solved(best_reserve(U, Rivals.of(n)))
     assert best.reserve == pytest.approx(2.0**-n, abs=1e-7)
     assert best.equilibrium.revenue == pytest.approx(revenue, abs=1e-9)
 
@@ -170,14 +171,14 @@ def test_best_reserve_as_printed(n, revenue):
 def test_best_reserve_of_other_values_is_myersons():
     """v − (1−F)/f = 0 at the lowest value to enter, whoever may be absent."""
     law = stats.beta(2, 3)
-    best = solved(best_reserve(Beta(2, 3), Field.of({2: 1, 3: 2}, 0.7)))
+    best = solved(best_reserve(Beta(2, 3), Rivals.of({2: 1, 3: 2}, 0.7)))
     v = best.equilibrium.lowest_value
     assert v - law.sf(v) / law.pdf(v) == pytest.approx(0, abs=1e-6)
 
 
 def test_best_reserve_of_a_known_value_takes_the_most_that_one_can():
     """Revenue is what is won, n(1−q0)(…) with nothing left to the bidders: 1 − q0ⁿ without a reserve that shuts out."""
-    best = solved(best_reserve(1.0, Field.of(3, 0.5)))
+    best = solved(best_reserve(1.0, Rivals.of(3, 0.5)))
     assert best.equilibrium.payoff == pytest.approx(0, abs=1e-12)
     assert best.equilibrium.revenue == pytest.approx(1 - 0.5**3, abs=1e-9)
     assert best.reserve == pytest.approx(0.25, abs=1e-9)  # the chance to be alone: below it, bidders keep some of that
@@ -202,7 +203,7 @@ GAMES = {
 def test_no_bid_brings_more(name):
     """Ranks by enumeration; bids of all quantiles, the reserve, below it, above the top, and staying out."""
     values, sizes, presence, options = GAMES[name]
-    found = solved(entry_equilibrium(values, Field.of(sizes, presence), **options))
+    found = solved(entry_equilibrium(values, Rivals.of(sizes, presence), **options))
     prizes, payments = np.array(options["prizes"]), options.get("payments", (1,))
     cost, reserve, fee = options.get("cost", PowerCost()), options.get("reserve", 0.0), options.get("fee", 0.0)
     start = 1 - found.entry
@@ -212,7 +213,7 @@ def test_no_bid_brings_more(name):
     share = chance[:, : len(prizes)] @ prizes
     paid = chance @ np.array([*payments, *[payments[-1]] * 5][:5])
     v = np.full(60, values) if isinstance(values, float) else values.quantile(np.minimum(q, 1 - 1e-12))
-    worth = v[:, None] * share - cost.of(bids) * paid - fee  # [values, bids]
+    worth = v[:, None] * share - cost.cost(bids) * paid - fee  # [values, bids]
     own = np.diag(worth)
     most = float(np.max(v))
     assert np.max(worth - own[:, None]) <= 1e-6 * most
@@ -221,7 +222,7 @@ def test_no_bid_brings_more(name):
         assert own[0] == pytest.approx(0, abs=1e-8 * most) or name == "lumpy"
         out = np.linspace(0, start * (1 - 1e-9), 20)
         lower = np.full(20, values) if isinstance(values, float) else values.quantile(out)
-        assert np.max(lower[:, None] * share - cost.of(bids) * paid - fee) <= 1e-8 * most
+        assert np.max(lower[:, None] * share - cost.cost(bids) * paid - fee) <= 1e-8 * most
         assert found.bid_at(start * 0.999) == 0
     assert np.min(bids) >= reserve - 1e-12
 
@@ -229,7 +230,7 @@ def test_no_bid_brings_more(name):
 @pytest.mark.parametrize("name", GAMES)
 def test_what_it_brings_by_simulation(name):
     values, sizes, presence, options = GAMES[name]
-    found = solved(entry_equilibrium(values, Field.of(sizes, presence), **options))
+    found = solved(entry_equilibrium(values, Rivals.of(sizes, presence), **options))
     prizes, payments = options["prizes"], options.get("payments", (1,))
     cost, fee = options.get("cost", PowerCost()), options.get("fee", 0.0)
     rng, rounds, most = np.random.default_rng(5), 100_000, max(sizes)
@@ -249,7 +250,7 @@ def test_what_it_brings_by_simulation(name):
     np.put_along_axis(rate, order, np.broadcast_to(padded[1], q.shape), 1)
     won, rate = won * enters, rate * enters
     v = np.full(q.shape, values) if isinstance(values, float) else values.quantile(q)
-    kept = v * won - rate * cost.of(bid) - fee * enters
+    kept = v * won - rate * cost.cost(bid) - fee * enters
     draws = {
         "revenue": (rate * bid).sum(1),
         "fees": fee * enters.sum(1),
@@ -267,7 +268,7 @@ def test_what_it_brings_by_simulation(name):
 def test_absence_as_the_formula_is_printed(values):
     """F replaced by 1 − π + πF in c(b(v)) = ∫ t dΠ(F(t)), by QUADPACK."""
     n, presence, prizes = 5, 0.6, (0.5, 0.3, 0.2)
-    found = solved(entry_equilibrium(values, Field.of(n, presence), prizes, cost=SQUARE))
+    found = solved(entry_equilibrium(values, Rivals.of(n, presence), prizes, cost=SQUARE))
 
     def slope(q):
         x = 1 - presence + presence * q
@@ -295,7 +296,7 @@ def test_entry_without_anything_new_is_the_symmetric_equilibrium():
     for given, values in ((Private(Beta(2, 3)), Beta(2, 3)), (Common(2.0), 2.0)):
         game = Game(Mechanism((0.6, 0.3, 0.1, 0.0), (1, 1, 0.5, 0.5)), given, cost_power=1.5)
         known = equilibrium(game)
-        found = solved(entry_equilibrium(values, Field.of(4), (0.6, 0.3, 0.1), (1, 1, 0.5), PowerCost(1.5)))
+        found = solved(entry_equilibrium(values, Rivals.of(4), (0.6, 0.3, 0.1), (1, 1, 0.5), PowerCost(1.5)))
         assert found.revenue == pytest.approx(known.revenue, rel=1e-9)
         assert found.highest_bid == pytest.approx(known.highest_bid, rel=1e-9)
         assert found.payoff == pytest.approx(known.payoff, abs=1e-9)
@@ -310,21 +311,21 @@ class Unbounded:
 
 def test_values_without_a_highest():
     """n = 2, winner takes all, reserve r: v0·F(v0) = r; revenue is 2 ∫ (v − (1−F)/f) F dF, here with a virtual value v − 1."""
-    found = solved(entry_equilibrium(Unbounded(), Field.of(2), reserve=0.1))
+    found = solved(entry_equilibrium(Unbounded(), Rivals.of(2), reserve=0.1))
     v = found.lowest_value
     assert v * -math.expm1(-v) == pytest.approx(0.1, abs=1e-12)
     revenue = 2 * quad(lambda x: (x - 1) * -math.expm1(-x) * math.exp(-x), v, 50, epsabs=1e-12)[0]
     assert found.revenue == pytest.approx(revenue, abs=1e-9)
-    assert solved(best_reserve(Unbounded(), Field.of(2))).equilibrium.lowest_value == pytest.approx(1, abs=1e-5)
+    assert solved(best_reserve(Unbounded(), Rivals.of(2))).equilibrium.lowest_value == pytest.approx(1, abs=1e-5)
     assert solved(two_bidders(Unbounded(), U)).revenue > 0
 
 
 def test_two_hundred_different_values():
     """Near to the continuous values that they stand for; and two of them bid as the symmetric formula says."""
     many = Discrete((np.arange(200) + 0.5) / 200)
-    found = solved(entry_equilibrium(many, Field.of(3), (0.7, 0.3), reserve=0.1))
+    found = solved(entry_equilibrium(many, Rivals.of(3), (0.7, 0.3), reserve=0.1))
     assert found.revenue == pytest.approx(0.419046, abs=2e-3)
-    both = solved(entry_equilibrium(many, Field.of(2)))
+    both = solved(entry_equilibrium(many, Rivals.of(2)))
     assert solved(two_bidders(many, many)).revenue == pytest.approx(both.revenue, rel=1e-9)
 
 
@@ -339,18 +340,18 @@ def test_any_cost_as_a_power():
     assert slopes[0].reserve == pytest.approx(slopes[1].reserve, rel=1e-6)
 
 
-TWO_OR_FOUR = Field.of({2: 1, 4: 1}, 0.8)
+TWO_OR_FOUR = Rivals.of({2: 1, 4: 1}, 0.8)
 
 DESIGNS = {
-    "reserve": (U, Field.of(3), (0.7, 0.3, 0.1), {"reserve": 0.1}),
-    "square": (U, Field.of(4), (0.6, 0.4), {"cost": SQUARE, "reserve": 0.3}),
-    "cubic, fee": (U, Field.of(4), (0.6, 0.4), {"cost": PowerCost(3), "fee": 0.05}),
+    "reserve": (U, Rivals.of(3), (0.7, 0.3, 0.1), {"reserve": 0.1}),
+    "square": (U, Rivals.of(4), (0.6, 0.4), {"cost": SQUARE, "reserve": 0.3}),
+    "cubic, fee": (U, Rivals.of(4), (0.6, 0.4), {"cost": PowerCost(3), "fee": 0.05}),
     "all": (Beta(2, 3), TWO_OR_FOUR, (0.6, 0.3, 0.1), {"cost": PowerCost(1.5, 2), "reserve": 0.05, "fee": 0.02}),
     "known": (1.0, TWO_OR_FOUR, (0.6, 0.3), {"cost": SQUARE, "reserve": 0.2, "fee": 0.02}),
-    "lumpy": (Discrete((0.5, 1, 2)), Field.of(4), (0.6, 0.3), {"reserve": 0.2, "fee": 0.02}),
-    "by rank": (U, Field.of(3), (0.7, 0.3), {"payments": (1, 0.5, 0.2), "reserve": 0.3}),
-    "nothing to pay": (U, Field.of(3, 0.7), (0.7, 0.3), {}),
-    "nothing to pay, no low values": (Uniform(0.5, 1), Field.of(3, 0.7), (0.7, 0.3), {}),
+    "lumpy": (Discrete((0.5, 1, 2)), Rivals.of(4), (0.6, 0.3), {"reserve": 0.2, "fee": 0.02}),
+    "by rank": (U, Rivals.of(3), (0.7, 0.3), {"payments": (1, 0.5, 0.2), "reserve": 0.3}),
+    "nothing to pay": (U, Rivals.of(3, 0.7), (0.7, 0.3), {}),
+    "nothing to pay, no low values": (Uniform(0.5, 1), Rivals.of(3, 0.7), (0.7, 0.3), {}),
 }  # fmt: skip
 
 
@@ -385,18 +386,18 @@ def test_the_gradient_vanishes_at_the_best_reserve():
 
 
 def test_a_reserve_that_nobody_pays():
-    found = solved(entry_equilibrium(U, Field.of(3), reserve=1.5))
+    found = solved(entry_equilibrium(U, Rivals.of(3), reserve=1.5))
     assert (found.revenue, found.entry, found.highest_bid, found.payoff) == (0, 0, 0, 0)
     assert found.bid_at([0.2, 1.0]).tolist() == [0, 0]
     assert not found.enters(1.0)
-    assert solved(entry_equilibrium(1.0, Field.of(3), fee=1.5)).fees == 0
+    assert solved(entry_equilibrium(1.0, Rivals.of(3), fee=1.5)).fees == 0
 
 
 def test_entry_where_no_formula_holds():
-    falling = entry_equilibrium(1.0, Field.of(3), (0.5, 0.5), (1, 0.1, 1))
+    falling = entry_equilibrium(1.0, Rivals.of(3), (0.5, 0.5), (1, 0.1, 1))
     assert isinstance(falling, NoFormula)
     assert "fall" in falling.reason
-    unpaid = entry_equilibrium(U, Field.of(3), (1,), (0, 1))
+    unpaid = entry_equilibrium(U, Rivals.of(3), (1,), (0, 1))
     assert isinstance(unpaid, NoFormula)
     assert "no bound" in unpaid.reason
 
@@ -415,7 +416,7 @@ def test_entry_where_no_formula_holds():
     ],
 )
 def test_entry_with_bad_input(change, says):
-    given = {"values": U, "field": Field.of(3), **change}
+    given = {"values": U, "field": Rivals.of(3), **change}
     with pytest.raises(AllpayError, match=says):
         entry_equilibrium(**given)
 
@@ -494,7 +495,7 @@ def test_neither_of_two_gains_by_another_bid(pair, power, scales):
 
 def test_two_alike_bid_as_the_symmetric_formula_says():
     found = solved(two_bidders(Beta(2, 3), Beta(2, 3), cost_power=1.5))
-    same = solved(entry_equilibrium(Beta(2, 3), Field.of(2), cost=PowerCost(1.5)))
+    same = solved(entry_equilibrium(Beta(2, 3), Rivals.of(2), cost=PowerCost(1.5)))
     assert found.revenue == pytest.approx(same.revenue, rel=1e-9)
     assert found.highest_bid == pytest.approx(same.highest_bid, rel=1e-9)
     assert found.payoffs == pytest.approx((same.payoff, same.payoff), rel=1e-9)
@@ -615,16 +616,16 @@ def test_stein_as_printed():
     [((1, 0, 0), 0.177778), ((0.7, 0.3, 0), 0.137778), ((0.5, 0.3, 0.2, 0, 0), 0.097333)],
 )
 def test_clark_and_riis_as_printed(prizes, bid):
-    assert solved(alike_tullock(Field.of(len(prizes)), prizes, r=0.8)).bid == pytest.approx(bid, abs=SIX)
+    assert solved(alike_tullock(Rivals.of(len(prizes)), prizes, r=0.8)).bid == pytest.approx(bid, abs=SIX)
 
 
 @pytest.mark.parametrize("w", [0.5, 0.75, 1.0])
 def test_clark_and_riis_for_three(w):
-    assert solved(alike_tullock(Field.of(3), (w, 1 - w), r=0.7)).revenue == pytest.approx(0.7 * (1 / 6 + w / 2))
+    assert solved(alike_tullock(Rivals.of(3), (w, 1 - w), r=0.7)).revenue == pytest.approx(0.7 * (1 / 6 + w / 2))
 
 
 def test_lim_and_matros_as_printed():
-    found = solved(alike_tullock(Field.of(3, 0.5)))
+    found = solved(alike_tullock(Rivals.of(3, 0.5)))
     assert found.bid == pytest.approx(0.180556, abs=SIX)
     assert found.revenue == pytest.approx(1.5 * found.bid)
     assert found.highest_bid == pytest.approx(0.875 * found.bid)
@@ -660,8 +661,8 @@ def test_pure_equilibria_under_luck_end_where_the_weaker_would_rather_not_bid():
     assert solved(unlike_tullock((1, 0.6), r * (1 - 1e-9))).payoffs[1] == pytest.approx(0, abs=1e-8)
     assert isinstance(unlike_tullock((1, 0.6), r * 1.001), NoFormula)
     assert isinstance(unlike_tullock((1, 0.6, 0.5), 1.1), NoFormula)
-    assert solved(alike_tullock(Field.of(3), r=1.5)).payoff == pytest.approx(0, abs=1e-12)
-    none = alike_tullock(Field.of(3), r=1.51)
+    assert solved(alike_tullock(Rivals.of(3), r=1.5)).payoff == pytest.approx(0, abs=1e-12)
+    none = alike_tullock(Rivals.of(3), r=1.51)
     assert isinstance(none, NoFormula)
     assert "no pure equilibrium" in none.reason
 
@@ -683,7 +684,7 @@ def drawn_in_turn(weights, prizes):
 @pytest.mark.parametrize("prizes", [(1,), (0.6, 0.3, 0.1)])
 def test_bidders_alike_under_luck_by_enumeration_of_ranks(sizes, presence, prizes):
     r, value, power, scale = 0.9, 2.0, 1.5, 0.8
-    found = solved(alike_tullock(Field.of(sizes, presence), prizes, r, value, power, scale))
+    found = solved(alike_tullock(Rivals.of(sizes, presence), prizes, r, value, power, scale))
     total = sum(n * p for n, p in sizes.items())
     present = dict.fromkeys(range(4), 0.0)
     for n, p in sizes.items():
@@ -702,8 +703,8 @@ def test_bidders_alike_under_luck_by_enumeration_of_ranks(sizes, presence, prize
 
 
 def test_equal_prizes_under_luck_move_nobody():
-    assert solved(alike_tullock(Field.of(3), (1, 1, 1), r=1.9)).bid == 0
-    assert isinstance(alike_tullock(Field.of(3), (1, 1), r=4), NoFormula)
+    assert solved(alike_tullock(Rivals.of(3), (1, 1, 1), r=1.9)).bid == 0
+    assert isinstance(alike_tullock(Rivals.of(3), (1, 1), r=4), NoFormula)
 
 
 # Tournaments ----------------------------------------------------------------------------------------------------------
@@ -732,7 +733,7 @@ LAWS = {
 )
 def test_prize_effects_as_printed(noise, n, effects):
     digits = 5e-4 if isinstance(noise, Pareto) else 5e-6
-    found = prize_effects(noise, Field.of(n))
+    found = prize_effects(noise, Rivals.of(n))
     assert found[: len(effects)] == pytest.approx(effects, abs=digits)
     assert found.sum() == pytest.approx(0, abs=1e-12)
 
@@ -742,7 +743,7 @@ def test_prize_effects_as_printed(noise, n, effects):
     [(3, (1, 0, 0), 0.282095), (3, (0.7, 0.3, 0), 0.197466), (5, (0.6, 0.4, 0, 0, 0), 0.179157)],
 )
 def test_lazear_and_rosen_as_printed(n, prizes, bid):
-    assert solved(tournament(Normal(0.5), Field.of(n), prizes, cost=SQUARE)).bid == pytest.approx(bid, abs=SIX)
+    assert solved(tournament(Normal(0.5), Rivals.of(n), prizes, cost=SQUARE)).bid == pytest.approx(bid, abs=SIX)
 
 
 @pytest.mark.parametrize("noise", NOISES, ids=lambda noise: type(noise).__name__)
@@ -760,7 +761,7 @@ def test_tournaments_over_scores(noise):
     """Ranks of a bid among others, by the rule of midpoints over one's own noise: first order, and no gain."""
     n, prizes = 4, (0.6, 0.4)
     law = LAWS[type(noise).__name__]
-    found = solved(tournament(noise, Field.of(n), prizes, 1.2, SQUARE))
+    found = solved(tournament(noise, Rivals.of(n), prizes, 1.2, SQUARE))
     own = law.ppf((np.arange(100_000) + 0.5) / 100_000)
 
     def worth(bid):
@@ -779,7 +780,7 @@ def test_tournaments_over_scores(noise):
 @pytest.mark.parametrize("sizes", [{3: 1.0}, {1: 1, 2: 1, 5: 1}, {30: 1.0}])
 @pytest.mark.parametrize("presence", [1.0, 0.8])
 def test_gumbel_noise_on_the_logarithm_is_tullock(sizes, presence):
-    field, prizes = Field.of(sizes, presence), (0.6, 0.3, 0.1)
+    field, prizes = Rivals.of(sizes, presence), (0.6, 0.3, 0.1)
     found = solved(tournament(Gumbel(1 / 0.8), field, prizes, 2.0, PowerCost(1.5, 3), on_logarithm=True))
     same = solved(alike_tullock(field, prizes, 0.8, 2.0, 1.5, 3))
     for name in ("bid", "revenue", "highest_bid", "payoff"):
@@ -787,7 +788,7 @@ def test_gumbel_noise_on_the_logarithm_is_tullock(sizes, presence):
 
 
 @pytest.mark.parametrize(
-    "field", [Field.of(2), Field.of({1: 1, 2: 1, 5: 1}, 0.8), Field.of(300)], ids=["2", "random", "300"]
+    "field", [Rivals.of(2), Rivals.of({1: 1, 2: 1, 5: 1}, 0.8), Rivals.of(300)], ids=["2", "random", "300"]
 )
 def test_shares_between_the_points_of_a_table(field):
     prizes = np.array([0.6, 0.3, 0.1])
@@ -799,32 +800,32 @@ def test_shares_between_the_points_of_a_table(field):
 def test_chances_after_a_deviation_with_bounded_noise():
     """Two bidders, uniform noise: ½ + δ − δ²/2 for δ = d/(2h) > 0, and as much less below."""
     d = np.array([0.0, 1e-3, 0.1, 0.7, 2.0])
-    found = _share_after(UniformNoise(1.0), Field.of(2), np.array([1.0]), np.concatenate([d, -d]))
+    found = _share_after(UniformNoise(1.0), Rivals.of(2), np.array([1.0]), np.concatenate([d, -d]))
     more = d / 2 - (d / 2) ** 2 / 2
     np.testing.assert_allclose(found, np.concatenate([0.5 + more, 0.5 - more]), atol=1e-13)
 
 
 def test_tournaments_without_a_pure_equilibrium():
-    little = tournament(Normal(0.05), Field.of(3), cost=SQUARE)
+    little = tournament(Normal(0.05), Rivals.of(3), cost=SQUARE)
     assert isinstance(little, NoFormula)
     assert "more noise" in little.reason
-    assert isinstance(tournament(UniformNoise(0.3), Field.of(3), (0.7, 0.3), cost=SQUARE), NoFormula)
-    assert isinstance(tournament(Normal(0.1), Field.of(3)), NoFormula)  # linear cost, much to gain
-    assert isinstance(tournament(Gumbel(1 / 1.6), Field.of(3), on_logarithm=True), NoFormula)
-    assert solved(tournament(Gumbel(1 / 1.49), Field.of(3), on_logarithm=True)).payoff > 0
+    assert isinstance(tournament(UniformNoise(0.3), Rivals.of(3), (0.7, 0.3), cost=SQUARE), NoFormula)
+    assert isinstance(tournament(Normal(0.1), Rivals.of(3)), NoFormula)  # linear cost, much to gain
+    assert isinstance(tournament(Gumbel(1 / 1.6), Rivals.of(3), on_logarithm=True), NoFormula)
+    assert solved(tournament(Gumbel(1 / 1.49), Rivals.of(3), on_logarithm=True)).payoff > 0
 
 
 def test_nobody_bids_where_luck_decides_all():
-    assert solved(tournament(Normal(5.0), Field.of(3))).bid == 0
-    assert solved(tournament(Normal(1.0), Field.of(3), (1, 1, 1), cost=SQUARE)).bid == 0
+    assert solved(tournament(Normal(5.0), Rivals.of(3))).bid == 0
+    assert solved(tournament(Normal(1.0), Rivals.of(3), (1, 1, 1), cost=SQUARE)).bid == 0
 
 
 def test_any_convex_cost_of_a_tournament():
     by_function = AnyCost(lambda b: np.expm1(b**2), lambda c: np.sqrt(np.log1p(c)), lambda b: 2 * b * np.exp(b**2))
-    bid = solved(tournament(Normal(0.5), Field.of(3), cost=by_function)).bid
+    bid = solved(tournament(Normal(0.5), Rivals.of(3), cost=by_function)).bid
     assert 2 * bid * math.exp(bid**2) == pytest.approx(1 / math.sqrt(math.pi), abs=1e-10)
     square = AnyCost(lambda b: b**2, np.sqrt)
-    assert solved(tournament(Normal(0.5), Field.of(3), cost=square)).bid == pytest.approx(0.282095, abs=SIX)
+    assert solved(tournament(Normal(0.5), Rivals.of(3), cost=square)).bid == pytest.approx(0.282095, abs=SIX)
 
 
 @pytest.mark.parametrize(
@@ -835,9 +836,9 @@ def test_any_convex_cost_of_a_tournament():
         lambda: Gumbel(float("nan")),
         lambda: PowerCost(0.0),
         lambda: PowerCost(1.0, -1.0),
-        lambda: tournament(Normal(), Field.of(3), (0.3, 0.7)),
-        lambda: tournament(Normal(), Field.of(3), value=0),
-        lambda: alike_tullock(Field.of(3), r=0),
+        lambda: tournament(Normal(), Rivals.of(3), (0.3, 0.7)),
+        lambda: tournament(Normal(), Rivals.of(3), value=0),
+        lambda: alike_tullock(Rivals.of(3), r=0),
         lambda: unlike_tullock((1,)),
         lambda: unlike_tullock((1, 2), r=-1),
         lambda: unlike_tullock((1, 2), cost_scales=(1, 2, 3)),

@@ -44,8 +44,14 @@ class PowerCost:
         costs = np.asarray(bid, float) ** self.power
         return costs if self.scale == 1 else self.scale * costs
 
-    def bid(self, cost: float) -> float:
+    def bid(self, cost: Any) -> Any:
+        """The bid that costs so much; a number for a number, an array for an array."""
         return (cost / self.scale) ** (1.0 / self.power)
+
+    def slope(self, bid: ArrayLike) -> Array:
+        """The marginal cost of bids, same shape."""
+        with np.errstate(divide="ignore"):  # without bound at 0 where the cost is concave
+            return np.asarray(self.scale * self.power * np.asarray(bid, float) ** (self.power - 1))
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,13 @@ from allpay.contest import attendance, success
 from allpay.contest.bidder import Bidder
 from allpay.contest.game import Array, Game, check_game
 from allpay.contest.mechanism import TIES, Mechanism
-from allpay.contest.preferences import Cara, Neutral
+from allpay.contest.preferences import Cara, Neutral, PowerCost
 from allpay.contest.preferences import Cost as AnyGameCost
-from allpay.contest.preferences import PowerCost as GamePower
 from allpay.contest.values import Common, Discrete
 from allpay.errors import AllpayError
 from allpay.theory import effort, tournament
 from allpay.theory.entry import entry_equilibrium, with_gradients
-from allpay.theory.field import Field
+from allpay.theory.field import Rivals
 from allpay.theory.known import known_values
 from allpay.theory.noformula import NoFormula
 from allpay.theory.quantiles import base_edges, breaks_of, in_panels
@@ -126,10 +125,10 @@ def _plain(game: Game, bidder: Bidder) -> Equilibrium | str | None:
     None where it is not so, or the simple game knows no such bidder.
     """
     cost, utility, m = bidder.cost, bidder.utility, game.mechanism
-    simple = isinstance(cost, GamePower) and isinstance(utility, Neutral | Cara)
+    simple = isinstance(cost, PowerCost) and isinstance(utility, Neutral | Cara)
     if m.may_stay_out or game.field is not None or np.any(game.presence < 1) or not simple:
         return None
-    assert isinstance(cost, GamePower)
+    assert isinstance(cost, PowerCost)
     unit, cap = cost.scale ** (1 / cost.power), _cap(game, bidder)
     try:
         short = Game(
@@ -200,10 +199,10 @@ def in_short(game: Game) -> Game | None:
     if bidder is None or game.own_utility or game.mechanism.ties != TIES[0] or game.mechanism.success.lucky:
         return None
     cost, utility, m = bidder.cost, bidder.utility, game.mechanism
-    known = isinstance(cost, GamePower) and cost.scale == 1 and isinstance(utility, Neutral | Cara)
+    known = isinstance(cost, PowerCost) and cost.scale == 1 and isinstance(utility, Neutral | Cara)
     if not known or m.may_stay_out or game.field is not None or np.any(game.presence < 1):
         return None
-    assert isinstance(cost, GamePower)
+    assert isinstance(cost, PowerCost)
     aversion = utility.aversion if isinstance(utility, Cara) else 0.0
     rules = Mechanism(m.prizes, m.payments)
     cap = _cap(game, bidder)
@@ -264,7 +263,7 @@ def _lucky(game: Game, bidder: Bidder) -> Equilibrium | str:
     if isinstance(cost, str):
         return cost
     prizes, r, law = _trimmed(m.prizes, 0.0), _tullock(m.success), _noise(m.success, bidder.handicap)
-    if r is not None and isinstance(cost, effort.PowerCost):
+    if r is not None and isinstance(cost, PowerCost):
         found = alike_tullock(field, prizes, r, value, cost.power, cost.scale)
     elif r is not None:
         law = tournament.Gumbel(1 / r)  # on the logarithm of the bid it is the same contest
@@ -360,7 +359,7 @@ class _Contest:
 
 def _unlike(game: Game) -> Equilibrium | str:
     m, kinds = game.mechanism, [bidder for bidder, _ in game.groups]
-    paid, costs = _paid_by_all(game), [bidder.cost for bidder in kinds if isinstance(bidder.cost, GamePower)]
+    paid, costs = _paid_by_all(game), [bidder.cost for bidder in kinds if isinstance(bidder.cost, PowerCost)]
     known = tuple(_known_value(bidder) for bidder in kinds)
     tullock = _tullock(m.success)
     if not all(isinstance(bidder.utility, Neutral) for bidder in kinds):
@@ -570,22 +569,22 @@ def _trimmed(numbers: tuple[float, ...], tail: float) -> tuple[float, ...]:
     return numbers[: min(last + 2, len(numbers))]
 
 
-def _field(game: Game, bidder: Bidder) -> Field | str:
+def _field(game: Game, bidder: Bidder) -> Rivals | str:
     given = game.attendance
     if not isinstance(given, attendance.Field):
-        return Field.of(game.bidders, given * bidder.presence)
+        return Rivals.of(game.bidders, given * bidder.presence)
     chances = {n: chance for n, chance in enumerate(given.chances) if n > 0 and chance > 0}
     if len(chances) > MOST_SIZES:
         return f"theory takes at most {MOST_SIZES:,} different numbers of bidders: got {len(chances):,}; give a narrower field"
-    found, some = Field.of(chances, bidder.presence), 1 - given.chances[0]
+    found, some = Rivals.of(chances, bidder.presence), 1 - given.chances[0]
     return replace(found, expected=found.expected * some, somebody=found.somebody * some)
 
 
 def _cost(game: Game, bidder: Bidder, paid: float = 1.0) -> effort.Cost | str:
     """The cost of a bid of which `paid` is paid, or what is wrong with it."""
     own = bidder.cost
-    if isinstance(own, GamePower):
-        return effort.PowerCost(own.power, own.scale * paid)
+    if isinstance(own, PowerCost):
+        return PowerCost(own.power, own.scale * paid)
     at = own.cost(np.linspace(0.0, game.top_bid, 1001))
     if at[0] != 0 or np.any(np.diff(at) <= 0):
         return "formulas take a cost that is 0 at a bid of 0 and rises with every bid"

@@ -1,4 +1,4 @@
-"""What a bid costs its bidder: a power with a scale, or any strictly increasing function. No game, no equilibrium."""
+"""What theory must know of the cost of a bid: also its inverse and its slope, as `preferences.PowerCost` has them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from allpay.contest.game import Array
-from allpay.theory.noformula import check_number
 
 
 class Cost(Protocol):
     """A strictly increasing cost of bids, 0 at a bid of 0. Every method takes and returns arrays of any shape."""
 
-    def of(self, bid: ArrayLike) -> Array:
+    def cost(self, bid: ArrayLike) -> Array:
         """c(b)."""
         ...
 
@@ -25,32 +24,6 @@ class Cost(Protocol):
     def slope(self, bid: ArrayLike) -> Array:
         """c′(b)."""
         ...
-
-
-@dataclass(frozen=True)
-class PowerCost:
-    """c(b) = scale·b^power.
-
-    >>> PowerCost(2.0).bid(0.25)
-    array(0.5)
-    """
-
-    power: float = 1.0
-    scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        check_number("cost power", self.power, above=True)
-        check_number("cost scale", self.scale, above=True)
-
-    def of(self, bid: ArrayLike) -> Array:
-        return np.asarray(self.scale * np.asarray(bid, float) ** self.power)
-
-    def bid(self, cost: ArrayLike) -> Array:
-        return np.asarray((np.asarray(cost, float) / self.scale) ** (1 / self.power))
-
-    def slope(self, bid: ArrayLike) -> Array:
-        with np.errstate(divide="ignore"):  # without bound at 0 where the cost is concave
-            return np.asarray(self.scale * self.power * np.asarray(bid, float) ** (self.power - 1))
 
 
 @dataclass(frozen=True)
@@ -67,7 +40,7 @@ class AnyCost:
     inverse: Callable[[Array], ArrayLike]
     derivative: Callable[[Array], ArrayLike] | None = None
 
-    def of(self, bid: ArrayLike) -> Array:
+    def cost(self, bid: ArrayLike) -> Array:
         return np.asarray(self.function(np.asarray(bid, float)), float)
 
     def bid(self, cost: ArrayLike) -> Array:
@@ -79,4 +52,4 @@ class AnyCost:
             return np.asarray(self.derivative(at), float)
         step = 1e-5 * np.maximum(at, 1e-3)
         low = np.maximum(at - step, 0.0)
-        return (self.of(at + step) - self.of(low)) / (at + step - low)
+        return (self.cost(at + step) - self.cost(low)) / (at + step - low)

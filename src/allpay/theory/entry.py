@@ -22,11 +22,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from allpay.contest.game import Array
+from allpay.contest.preferences import PowerCost
 from allpay.contest.values import Distribution
 from allpay.errors import AllpayError
 from allpay.theory.constant import Constant, Values, away_from, distribution_of, rising_values
-from allpay.theory.effort import Cost, PowerCost
-from allpay.theory.field import Field, total
+from allpay.theory.effort import Cost
+from allpay.theory.field import Rivals, total
 from allpay.theory.noformula import NoFormula, check_falling, check_number, check_numbers
 from allpay.theory.quantiles import APART, Curve, base_edges, breaks_of, cumulative, edges_for, in_panels
 
@@ -128,7 +129,7 @@ class BestReserve:
 
 def entry_equilibrium(
     values: Values,
-    field: Field,
+    field: Rivals,
     prizes: Sequence[float] = (1.0,),
     payments: Sequence[float] = (1.0,),
     cost: Cost | None = None,
@@ -149,7 +150,7 @@ def entry_equilibrium(
         AllpayError: if a number is out of its bounds, or quantiles are not finite, ≥ 0 and nondecreasing.
 
     >>> from allpay.contest.values import Uniform
-    >>> found = entry_equilibrium(Uniform(), Field.of(3), reserve=0.1)
+    >>> found = entry_equilibrium(Uniform(), Rivals.of(3), reserve=0.1)
     >>> round(found.lowest_value, 6), round(found.revenue, 6), round(found.highest_bid, 6)
     (0.464159, 0.530376, 0.36)
     """
@@ -159,7 +160,7 @@ def entry_equilibrium(
 
 def revenue_gradients(
     values: Values,
-    field: Field,
+    field: Rivals,
     prizes: Sequence[float] = (1.0,),
     payments: Sequence[float] = (1.0,),
     cost: Cost | None = None,
@@ -185,7 +186,7 @@ def revenue_gradients(
 
 def with_gradients(
     values: Values,
-    field: Field,
+    field: Rivals,
     prizes: Sequence[float] = (1.0,),
     payments: Sequence[float] = (1.0,),
     cost: Cost | None = None,
@@ -199,7 +200,7 @@ def with_gradients(
 
 def best_reserve(
     values: Values,
-    field: Field,
+    field: Rivals,
     prizes: Sequence[float] = (1.0,),
     payments: Sequence[float] = (1.0,),
     cost: Cost | None = None,
@@ -213,7 +214,7 @@ def best_reserve(
         AllpayError: as `entry_equilibrium`.
 
     >>> from allpay.contest.values import Uniform
-    >>> round(best_reserve(Uniform(), Field.of(2)).reserve, 6)
+    >>> round(best_reserve(Uniform(), Rivals.of(2)).reserve, 6)
     0.25
     """
     from scipy.optimize import minimize_scalar
@@ -244,7 +245,7 @@ class _Setting:
     """What is given, checked."""
 
     given: Distribution
-    field: Field
+    field: Rivals
     prizes: tuple[float, ...]
     payments: tuple[float, ...]
     cost: Cost
@@ -255,7 +256,7 @@ class _Setting:
     def of(
         cls,
         values: Values,
-        field: Field,
+        field: Rivals,
         prizes: Sequence[float],
         payments: Sequence[float],
         cost: Cost | None,
@@ -294,7 +295,7 @@ class _Setting:
 
     def gain(self, q: ArrayLike) -> Array:
         """What the lowest to enter gains if it has quantile q."""
-        return self.value(q) * self.share(q) - float(self.cost.of(self.reserve)) * self.paid(q) - self.fee
+        return self.value(q) * self.share(q) - float(self.cost.cost(self.reserve)) * self.paid(q) - self.fee
 
     def enters(self, q: ArrayLike) -> NDArray[np.bool_]:
         """Whether the lowest to enter may have quantile q; not where it wins nothing, whatever that costs it."""
@@ -374,7 +375,7 @@ class _Solved:
             mean_bid=float(np.sum(self.weight * self.bid)),
             win=float(np.sum(self.weight * field.win_chance(self.q))),
             _edges=self.start + self.edges,
-            _cost=s.cost.of(self.bid),
+            _cost=s.cost.cost(self.bid),
             _ends=(self.first, self.last),
             _price=s.cost,
         )
@@ -386,7 +387,7 @@ class _Solved:
         spread = float(push.sum())  # of what adds the same to H at all quantiles
         density = s.value(self.q)[..., None] * field.rank_slopes(self.q, len(s.prizes))
         direct = np.array([np.sum(push * cumulative(self.edges, density[..., k])[0]) for k in range(len(s.prizes))])
-        price, marginal = float(s.cost.of(s.reserve)), float(s.cost.slope(s.reserve))
+        price, marginal = float(s.cost.cost(s.reserve)), float(s.cost.slope(s.reserve))
         moves, at = self._moves()
         value, paid = float(s.value(at)), float(s.paid(at))
         with np.errstate(invalid="ignore"):  # no number where the threshold moves without bound, and too fast to tell
@@ -410,14 +411,14 @@ class _Solved:
         step = 1e-3 * min(q, 1 - q)
         around = s.value(q + step * np.array([-2, -1, 1, 2]))
         rises = float(around @ np.array([1, -8, 8, -1])) / (12 * step)  # v′(q0)
-        price = float(s.cost.of(s.reserve))
+        price = float(s.cost.cost(s.reserve))
         slope = rises * float(s.share(q)) + float(s.value(q)) * float(s.share_slope(q)) - price * s.paid_slope(q)
         return (1 / slope if slope > 1e-250 else float("nan")), q
 
 
 def _solve(
     values: Values,
-    field: Field,
+    field: Rivals,
     prizes: Sequence[float],
     payments: Sequence[float],
     cost: Cost | None,
@@ -438,7 +439,7 @@ def _solve_from(s: _Setting, start: float | None) -> _Solved | NoFormula:
     edges = _edges(s, start)
     x, weight = in_panels(edges)
     q = start + x
-    price = float(s.cost.of(s.reserve))
+    price = float(s.cost.cost(s.reserve))
     rises, rise = cumulative(edges, s.value(q) * s.share_slope(q))
     paid, lowest = s.paid(q), price * float(s.paid(start))
     worth = lowest + np.maximum(rises, 0.0)

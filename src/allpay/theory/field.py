@@ -22,8 +22,8 @@ NO_CHANCE = 1e-17
 
 
 @dataclass(frozen=True, eq=False)
-class Field:
-    """Who may be there.
+class Rivals:
+    """Whom a bidder who takes part may meet. `attendance.Field` says how many turn up; this is what one of them sees of it.
 
     Attributes:
         rivals: `[sizes]` numbers of rivals that may be there.
@@ -49,7 +49,7 @@ class Field:
         Raises:
             AllpayError: if a number of bidders is not whole and at least 1, a chance not above 0, or presence not in (0, 1].
 
-        >>> field = Field.of({2: 1, 3: 1, 4: 1})
+        >>> field = Rivals.of({2: 1, 3: 1, 4: 1})
         >>> (field.chance * 9).round(9), field.expected
         (array([2., 3., 4.]), 3.0)
         """

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from allpay.contest.game import Array
-from allpay.theory.effort import Cost, PowerCost
-from allpay.theory.field import Field
+from allpay.contest.preferences import PowerCost
+from allpay.theory.effort import Cost
+from allpay.theory.field import Rivals
 from allpay.theory.noformula import NoFormula, check_falling, check_number
 from allpay.theory.quantiles import base_edges, in_panels
 from allpay.theory.tullock import Alike
@@ -174,7 +175,7 @@ class Pareto:
         return np.asarray(self.tail / self.scale * (1 - np.asarray(q, float)) ** (1 + 1 / self.tail))
 
 
-def prize_effects(noise: Noise, field: Field, ranks: int | None = None) -> Array:
+def prize_effects(noise: Noise, field: Rivals, ranks: int | None = None) -> Array:
     """`[ranks]` β_k = ∫ g(G⁻¹(q)) P_k′(q) dq: how much a little more of a bid adds to the chance of rank k, among alike bids.
 
     Args:
@@ -182,7 +183,7 @@ def prize_effects(noise: Noise, field: Field, ranks: int | None = None) -> Array
         field: who takes part; of a random one, the mean as a participant sees it.
         ranks: how many; all if not given.
 
-    >>> prize_effects(Normal(), Field.of(3)).round(5) + 0.0
+    >>> prize_effects(Normal(), Rivals.of(3)).round(5) + 0.0
     array([ 0.28209,  0.     , -0.28209])
     """
     q, weight = in_panels(base_edges(field.most))
@@ -192,7 +193,7 @@ def prize_effects(noise: Noise, field: Field, ranks: int | None = None) -> Array
 
 def tournament(
     noise: Noise,
-    field: Field,
+    field: Rivals,
     prizes: Sequence[float] = (1.0,),
     value: float = 1.0,
     cost: Cost | None = None,
@@ -214,7 +215,7 @@ def tournament(
     Raises:
         AllpayError: if a number is out of its bounds.
 
-    >>> round(tournament(Normal(0.5), Field.of(3), (0.7, 0.3), cost=PowerCost(2)).bid, 6)
+    >>> round(tournament(Normal(0.5), Rivals.of(3), (0.7, 0.3), cost=PowerCost(2)).bid, 6)
     0.197466
     """
     a = np.array(check_falling("prizes", prizes))
@@ -232,7 +233,7 @@ def tournament(
     there, chance = field.present
     some = chance > 0
     mean = float(sum(p * a[: int(m) + 1].sum() / (m + 1) for m, p in zip(there[some], chance[some], strict=True)))
-    payoff = value * mean - float(cost.of(bid))
+    payoff = value * mean - float(cost.cost(bid))
     best, where = _best_deviation(noise, field, a, value, cost, bid, on_logarithm)
     if best > payoff + GAINS * value * max(a[0], np.finfo(float).tiny):
         return NoFormula(
@@ -263,10 +264,10 @@ def _where_marginal(gain: float, cost: Cost, most: float, on_logarithm: bool) ->
 
 
 def _best_deviation(
-    noise: Noise, field: Field, prizes: Array, value: float, cost: Cost, bid: float, on_logarithm: bool
+    noise: Noise, field: Rivals, prizes: Array, value: float, cost: Cost, bid: float, on_logarithm: bool
 ) -> tuple[float, float]:
     """The most that one gets if all others bid `bid`, and by which bid."""
-    most = float(cost.bid(value * prizes[0] + cost.of(0.0)))
+    most = float(cost.bid(value * prizes[0] + cost.cost(0.0)))
     near = bid * np.linspace(0.9, 1.1, BIDS // 4)
     bids = np.unique(
         np.concatenate([np.linspace(0.0, max(most, 1.2 * bid), BIDS), near, bid + most * 1e-4 * np.arange(5)])
@@ -283,12 +284,12 @@ def _best_deviation(
         there, chance = field.present
         last = np.where(there < len(prizes), prizes[np.minimum(there, len(prizes) - 1).astype(int)], 0.0)
         share, positive = np.append(float(chance @ last), share), np.append(0.0, positive)
-    worth = value * share - cost.of(positive)
+    worth = value * share - cost.cost(positive)
     best = int(np.argmax(worth))
     return float(worth[best]), float(positive[best])
 
 
-def _share_after(noise: Noise, field: Field, prizes: Array, shift: Array) -> Array:
+def _share_after(noise: Noise, field: Rivals, prizes: Array, shift: Array) -> Array:
     """`[shifts]` Σ_k a_k ∫ P_k(G(G⁻¹(q) + d)) dq for deviations d of one's score.
 
     With noise that has a lowest or a highest value, G(G⁻¹(q) + d) has a kink where it reaches 0 or 1.
@@ -322,7 +323,7 @@ class _ShareTable:
     slope: Array
 
     @classmethod
-    def of(cls, field: Field, prizes: Array) -> "_ShareTable":
+    def of(cls, field: Rivals, prizes: Array) -> "_ShareTable":
         points = 512 + 64 * math.ceil(math.sqrt(field.most))
         q = np.sin(np.linspace(0.0, np.pi / 2, points)) ** 2
         return cls(q, *(chances(q, len(prizes)) @ prizes for chances in (field.rank_chances, field.rank_slopes)))

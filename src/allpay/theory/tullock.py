@@ -13,7 +13,7 @@ import numpy as np
 
 from allpay.contest.game import Array
 from allpay.errors import AllpayError
-from allpay.theory.field import NO_CHANCE, Field
+from allpay.theory.field import NO_CHANCE, Rivals
 from allpay.theory.noformula import NoFormula, check_falling, check_number, check_numbers
 
 GAINS = 1e-9
@@ -154,7 +154,7 @@ class Alike:
 
 
 def alike_tullock(
-    field: Field,
+    field: Rivals,
     prizes: Sequence[float] = (1.0,),
     r: float = 1.0,
     value: float = 1.0,
@@ -177,9 +177,9 @@ def alike_tullock(
     Raises:
         AllpayError: if a number is out of its bounds.
 
-    >>> round(alike_tullock(Field.of(3), (0.7, 0.3), r=0.8).bid, 6)
+    >>> round(alike_tullock(Rivals.of(3), (0.7, 0.3), r=0.8).bid, 6)
     0.137778
-    >>> round(alike_tullock(Field.of(3, presence=0.5)).bid, 6)
+    >>> round(alike_tullock(Rivals.of(3, presence=0.5)).bid, 6)
     0.180556
     """
     a = np.array(check_falling("prizes", prizes))

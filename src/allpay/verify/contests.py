@@ -15,14 +15,14 @@ from allpay.contest.attendance import field
 from allpay.contest.bidder import Bidder
 from allpay.contest.game import Game
 from allpay.contest.mechanism import Mechanism
+from allpay.contest.preferences import PowerCost
 from allpay.contest.success import Noise as Luck
 from allpay.contest.success import Success
 from allpay.contest.success import Tullock as Lottery
 from allpay.contest.values import Common, Power, Private, Uniform
 from allpay.learners import FictitiousPlay, InteriorPoint, Learner
-from allpay.theory.effort import PowerCost
 from allpay.theory.entry import best_reserve, entry_equilibrium
-from allpay.theory.field import Field
+from allpay.theory.field import Rivals
 from allpay.theory.known import exclusion, identical_prizes, known_values
 from allpay.theory.noformula import NoFormula
 from allpay.theory.tournament import (
@@ -195,7 +195,7 @@ def _who_turns_up() -> Iterator[Contest]:
             "absence, private values",
             f"n = {n}, π = {presence:g}",
             ABSENT,
-            lambda n=n, presence=presence: entry_equilibrium(Uniform(), Field.of(n, presence)),  # type: ignore[misc]
+            lambda n=n, presence=presence: entry_equilibrium(Uniform(), Rivals.of(n, presence)),  # type: ignore[misc]
             _named(revenue=revenue),
         )
     for n, presence in ((3, 0.5), (3, 0.8), (5, 0.6)):
@@ -204,7 +204,7 @@ def _who_turns_up() -> Iterator[Contest]:
             "absence, common value",
             f"n = {n}, π = {presence:g}",
             f"{BARUT_KOVENOCK}; {ABSENT}",
-            lambda n=n, presence=presence: entry_equilibrium(1.0, Field.of(n, presence)),  # type: ignore[misc]
+            lambda n=n, presence=presence: entry_equilibrium(1.0, Rivals.of(n, presence)),  # type: ignore[misc]
             _named(revenue=1 - alone**n - n * presence * alone ** (n - 1), payoff=alone ** (n - 1)),
         )
     for prizes, revenue in (((1.0,), 0.477778), ((0.7, 0.3), 0.321111)):
@@ -212,7 +212,7 @@ def _who_turns_up() -> Iterator[Contest]:
             "2, 3 or 4 bidders, private values",
             _prizes(prizes),
             PARTICIPANT,
-            lambda prizes=prizes: entry_equilibrium(Uniform(), Field.of({2: 1, 3: 1, 4: 1}), prizes),  # type: ignore[misc]
+            lambda prizes=prizes: entry_equilibrium(Uniform(), Rivals.of({2: 1, 3: 1, 4: 1}), prizes),  # type: ignore[misc]
             _named(revenue=revenue),
         )
 
@@ -229,7 +229,7 @@ def _reserves_and_fees() -> Iterator[Contest]:
             f"n = {n}, {_prizes(prizes)}, cost b^{power:g}, r = {reserve:g}",
             RESERVE,
             lambda n=n, a=prizes, p=power, r=reserve: entry_equilibrium(  # type: ignore[misc]
-                Uniform(), Field.of(n), a, cost=PowerCost(p), reserve=r
+                Uniform(), Rivals.of(n), a, cost=PowerCost(p), reserve=r
             ),
             _named(lowest_value=lowest, revenue=revenue, highest_bid=highest),
         )
@@ -238,7 +238,7 @@ def _reserves_and_fees() -> Iterator[Contest]:
             "best reserve, winner takes all",
             f"n = {n}",
             MYERSON,
-            lambda n=n: best_reserve(Uniform(), Field.of(n)),  # type: ignore[misc]
+            lambda n=n: best_reserve(Uniform(), Rivals.of(n)),  # type: ignore[misc]
             (
                 *_named(reserve=2.0**-n),
                 Number("revenue", lambda found: found.equilibrium.revenue, Known(revenue)),
@@ -253,7 +253,7 @@ def _reserves_and_fees() -> Iterator[Contest]:
             "entry fee, private values",
             f"n = {n}, {_prizes(prizes)}, e = {fee:g}",
             FEE,
-            lambda n=n, a=prizes, e=fee: entry_equilibrium(Uniform(), Field.of(n), a, fee=e),  # type: ignore[misc]
+            lambda n=n, a=prizes, e=fee: entry_equilibrium(Uniform(), Rivals.of(n), a, fee=e),  # type: ignore[misc]
             _named(lowest_value=lowest, revenue=revenue, fees=fees),
         )
     # a rival is in with probability x = 1 − q0, and who enters gains q0² − r − e = 0
@@ -263,7 +263,7 @@ def _reserves_and_fees() -> Iterator[Contest]:
         "reserve and fee, common value",
         f"n = 3, r = {reserve:g}, e = {fee:g}",
         FEE,
-        lambda: entry_equilibrium(1.0, Field.of(3), reserve=reserve, fee=fee),
+        lambda: entry_equilibrium(1.0, Rivals.of(3), reserve=reserve, fee=fee),
         _named(entry=entry, revenue=1 - (1 - entry) ** 3 - 3 * entry * fee, fees=3 * entry * fee, payoff=0.0),
     )
 
@@ -342,14 +342,14 @@ def _tullock() -> Iterator[Contest]:
             "Tullock, bidders alike, r = 0.8",
             f"n = {len(prizes)}, {_prizes(prizes)}",
             CLARK_RIIS,
-            lambda a=prizes: alike_tullock(Field.of(len(a)), a, 0.8),  # type: ignore[misc]
+            lambda a=prizes: alike_tullock(Rivals.of(len(a)), a, 0.8),  # type: ignore[misc]
             _named(bid=bid),
         )
     yield Contest(
         "Tullock, absence, r = 1",
         "n = 3, π = 0.5",
         LIM_MATROS,
-        lambda: alike_tullock(Field.of(3, 0.5)),
+        lambda: alike_tullock(Rivals.of(3, 0.5)),
         _named(bid=0.180556),
     )
 
@@ -369,7 +369,7 @@ def _tournaments() -> Iterator[Contest]:
             "score = bid + noise: what a prize moves",
             f"{name}, n = {len(numbers)}",
             LAZEAR_ROSEN,
-            lambda noise=noise, numbers=numbers: prize_effects(noise, Field.of(len(numbers))),  # type: ignore[misc]
+            lambda noise=noise, numbers=numbers: prize_effects(noise, Rivals.of(len(numbers))),  # type: ignore[misc]
             _listed("β", [Known(x, tolerance) for x in numbers]),
         )
     for prizes, bid in (((1.0, 0, 0), 0.282095), ((0.7, 0.3, 0), 0.197466), ((0.6, 0.4, 0, 0, 0), 0.179157)):
@@ -377,7 +377,7 @@ def _tournaments() -> Iterator[Contest]:
             "score = bid + normal noise of σ = ½, cost b²",
             f"n = {len(prizes)}, {_prizes(prizes)}",
             LAZEAR_ROSEN,
-            lambda a=prizes: tournament(Normal(0.5), Field.of(len(a)), a, cost=PowerCost(2)),  # type: ignore[misc]
+            lambda a=prizes: tournament(Normal(0.5), Rivals.of(len(a)), a, cost=PowerCost(2)),  # type: ignore[misc]
             _named(bid=bid),
         )
 
@@ -394,7 +394,7 @@ def _fifty() -> Iterator[Contest]:
             "50 bidders, private values",
             f"cost b^{power:g}, {'eight prizes' if len(prizes) > 1 else 'one prize'}",
             MOLDOVANU_SELA,
-            lambda a=prizes, p=power: entry_equilibrium(Uniform(), Field.of(50), a, cost=PowerCost(p)),  # type: ignore[misc]
+            lambda a=prizes, p=power: entry_equilibrium(Uniform(), Rivals.of(50), a, cost=PowerCost(p)),  # type: ignore[misc]
             _named(revenue=printed(revenue), highest_bid=printed(highest)),
         )
 
