@@ -25,7 +25,7 @@ lint: setup  ## style and types
 	$(BIN)/mypy
 
 lowest: .venv-lowest/ready  ## a part of the tests with the oldest libraries that pyproject.toml allows
-	.venv-lowest/bin/python -m pytest -n auto tests/test_imports.py tests/test_lowest.py
+	.venv-lowest/bin/python -m pytest -n auto tests/test_imports.py .ci/test_lowest.py
 
 .venv-lowest/ready: pyproject.toml .ci/lowest.py
 	$(PYTHON) -m venv .venv-lowest

@@ -69,7 +69,8 @@ def test_a_contest_without_a_formula_fails(monkeypatch):
 def test_contests_as_games(contest):
     found = list(checks.played_checks(contest, seed=0))
     assert [check.what for check in found] == [
-        *("revenue", "to gain on the grid", "revenue on the grid", "left to gain", "revenue learned")
+        *("revenue", "to gain on the grid", "revenue on the grid", "left to gain", "revenue learned"),
+        "revenue sampled",
     ]
     assert not failed(found)
 

@@ -8,7 +8,7 @@ that releases the interpreter lock. What a run computes cannot depend on the bat
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
 from numbers import Integral, Real
@@ -33,6 +33,9 @@ Result = TypeVar("Result")
 
 THREADS = "ALLPAY_THREADS"
 """The environment variable that sets how many threads a process uses; without it, as many as it has cores."""
+
+PATIENCE = 0.2
+"""After so many seconds a wait for threads looks whether the program was asked to end."""
 
 MOST_ROUNDS = 100_000
 """More rounds than this are refused: means over them would be finer than any grid."""
@@ -381,6 +384,8 @@ def each_run(function: Callable[[Game, np.uint64], Result], games: Sequence[Game
         futures = [pool.submit(function, game, s) for game, row in zip(games, seeds, strict=True) for s in row]
         results = []
         for future in futures:
+            while not future.done():  # a wait without end need not hear a Ctrl-C: Polars has signals restart it
+                wait([future], PATIENCE)
             results.append(future.result())
             advance(len(results), len(futures))
     except BaseException:  # a Ctrl-C, say: runs that have begun end by themselves, and nobody waits for them

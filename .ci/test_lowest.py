@@ -1,4 +1,4 @@
-"""The main ways through the program, once each: also run with the oldest libraries that are allowed, see `make lowest`."""
+"""The main ways through the program, once each, for the oldest libraries that are allowed: see `make lowest`."""
 
 import subprocess
 import sys
