@@ -59,8 +59,9 @@ from allpay.errors import AllpayError, one_of, printable
 from allpay.files import in_shell
 
 if TYPE_CHECKING:
-    from allpay.contest.game import Setting
+    from allpay.contest.game import Game, Setting
     from allpay.contest.mechanism import Mechanism
+    from allpay.theory import Equilibrium
 
 app = typer.Typer(
     name="allpay",
@@ -433,8 +434,7 @@ def equilibrium(
     """The equilibrium of one design on continuous bids, by theory."""
     asked = dict(locals())
     from allpay.contest.game import Setting
-    from allpay.report.curves import bids_in_words, draw_equilibrium
-    from allpay.report.words import significant
+    from allpay.report.curves import draw_equilibrium
     from allpay.theory import equilibrium as solve
     from allpay.theory import why_no_equilibrium
 
@@ -442,17 +442,24 @@ def equilibrium(
     game = setting.game(mechanism_of(rule, weights, n))
     found = solve(game)
     reason = why_no_equilibrium(game) if found is None else None
-    if found is not None and plot is not None:
-        typer.echo(f"allpay: wrote {draw_equilibrium(game, found, plot)}", err=True)
     if as_json:
         names = ("revenue", "highest_bid", "payoff", "pooled_from", "fees", "quantile", "bid")
         told = {name: None if found is None else plain(getattr(found, name)) for name in names}
         groups = None if found is None else [play.values(found.quantile) for play in found.groups]
         print_json({**told, "groups": plain(groups), "reason": reason})
-        return
-    if found is None:
+    elif found is None:
         typer.echo(f"No closed form for this design: {reason}")
-        return
+    else:
+        print_equilibrium(game, found)
+    if found is not None and plot is not None:  # last, so that what cannot be drawn is still told
+        typer.echo(f"allpay: wrote {draw_equilibrium(game, found, plot)}", err=True)
+
+
+def print_equilibrium(game: "Game", found: "Equilibrium") -> None:
+    """The numbers of an equilibrium, and its table of bids."""
+    from allpay.report.curves import bids_in_words
+    from allpay.report.words import significant
+
     typer.echo(f"revenue      {significant(found.revenue, 6)}")
     typer.echo(f"highest bid  {significant(found.highest_bid, 6)}  (expected)")
     typer.echo(f"payoff       {significant(found.payoff, 6)}  (expected utility of one bidder)")

@@ -29,7 +29,7 @@ LearnerName = Annotated[
 Bidders = Annotated[
     str | None,
     typer.Option(
-        help="how many bid; or how many may turn up, whom bidders cannot count: 40:120 (each number as likely), poisson(80), "
+        help="how many bid; or how many may turn up, a number that bidders do not know: 40:120 (each as likely), poisson(80), "
         "binomial(100,0.8)",
         show_default="3, or as many as weights or groups say",
         rich_help_panel=GAME,

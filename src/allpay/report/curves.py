@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from allpay.contest.attendance import Field
 from allpay.contest.game import Array, Game
 from allpay.contest.preferences import Cara, PowerCost
+from allpay.contest.success import Highest
 from allpay.contest.values import Common, Discrete, values_at
 from allpay.errors import AllpayError
 from allpay.report.style import drawing, save
@@ -38,6 +41,9 @@ INSIDE = 1e-9
 
 TIED = 1e-9
 """Bids that differ by less than this part of the highest are one bid."""
+
+WIDTH = 120
+"""Letters of a line above a figure."""
 
 BOUNDED = 8.0
 """A density that is nowhere this many times as high as most of it is drawn whole."""
@@ -138,7 +144,7 @@ def _equilibrium_figure(game: Game, equilibrium: Equilibrium) -> "Figure":
     figure = Figure(figsize=(7.0, 2.9), layout="constrained")
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
-    figure.suptitle(game_in_words(game), fontsize=8, color="0.35")
+    figure.suptitle(fill(game_in_words(game), WIDTH), fontsize=8, color="0.35")
     if isinstance(game.values, Common):
         q = np.linspace(0.0, 1.0, 2001)
         left.plot(equilibrium.bid_at(q), q, color="black")
@@ -159,6 +165,14 @@ def game_in_words(game: Game) -> str:
     parts += [f"payments {shown(payments)}"] if min(payments) < 1 else []
     parts += [f"{game.bidders} bidders", bidders_in_words(game)]
     parts += [] if game.max_bid is None else [f"no bid above {game.max_bid:g}"]
+    rules, attendance = game.mechanism, game.attendance
+    parts += [] if rules.success == Highest() else [f"ranks by {rules.success.words}"]
+    parts += [f"reserve {rules.reserve:g}"] if rules.reserve > 0 else []
+    parts += [f"fee {rules.fee:g}"] if rules.fee > 0 else []
+    if isinstance(attendance, Field):
+        parts.append(f"{attendance.words} turn up")
+    elif attendance < 1:
+        parts.append(f"each there with a chance of {attendance:g}")
     return ", ".join(parts)
 
 
@@ -202,7 +216,8 @@ def _draw_density(axes: "Axes", game: Game, equilibrium: Equilibrium) -> None:
     # The density is dq/db: the share of bids between neighbouring quantiles, spread over the distance between them.
     distance, share = np.diff(bid), np.diff(q)
     apart = distance > TIED * max(bid[-1], 1e-300)
-    density = np.where(share > 2 * INSIDE, share, np.nan)[apart] / distance[apart]  # nobody bids where bids jump
+    jump = (share <= 2 * INSIDE) | ((bid[:-1] <= 0) & (game.mechanism.reserve > 0))  # nobody bids in between
+    density = np.where(jump, np.nan, share)[apart] / distance[apart]
     axes.plot((bid[1:] + bid[:-1])[apart] / 2, density, color="black")
     # A density that runs off to infinity at the lowest or highest bid is cut where its bulk has been shown.
     density = density[np.isfinite(density)]
