@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from allpay.errors import AllpayError, one_of
-from allpay.learners.base import Learner, check_learner, learn, outcome_of, random_strategy, run_seeds
+from allpay.learners.base import Learner, check_learner, learn, outcome_of, random_profile, random_strategy, run_seeds
 from allpay.learners.epsilon_greedy import EpsilonGreedy
 from allpay.learners.fictitious_play import FictitiousPlay
 from allpay.learners.interior_point import InteriorPoint
@@ -120,6 +120,7 @@ __all__ = [
     "learner",
     "name_of",
     "outcome_of",
+    "random_profile",
     "random_strategy",
     "run_seeds",
 ]

@@ -147,7 +147,8 @@ def _equilibrium_figure(game: Game, equilibrium: Equilibrium) -> "Figure":
     figure.suptitle(fill(game_in_words(game), WIDTH), fontsize=8, color="0.35")
     if isinstance(game.values, Common):
         q = np.linspace(0.0, 1.0, 2001)
-        left.plot(equilibrium.bid_at(q), q, color="black")
+        bids = equilibrium.bid_at(q)
+        left.plot([0.0, bids[0], *bids, 1.04 * bids[-1]], [0.0, 0.0, *q, 1.0], color="black")
         left.set(
             xlabel="bid b", ylabel="probability of a bid of at most b", ylim=(0, 1.02), title="Distribution of bids"
         )
