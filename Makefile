@@ -34,7 +34,7 @@ lowest: .venv-lowest/ready  ## a part of the tests with the oldest libraries tha
 	.venv-lowest/bin/python -m pip install --quiet --no-compile --constraint .venv-lowest/constraints.txt --editable ".[agents,cluster,optuna]" pytest pytest-xdist hypothesis
 	@touch .venv-lowest/ready
 
-check: lint test lowest
+check: lint test
 
 clean:
 	rm -rf .venv .venv-lowest demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
