@@ -110,6 +110,12 @@ def _of_one_group(game: Game) -> Game:
     return replace(game, values=bidder.values, cost_power=power, risk_aversion=aversion, max_bid=game.top_bid)
 
 
+def check_name(path: Path) -> None:
+    """Raise AllpayError unless a path has a name that a file can have."""
+    if not path.name:
+        raise AllpayError("cannot draw into a file without a name: give --plot bids.png")
+
+
 def draw_equilibrium(game: Game, equilibrium: Equilibrium, path: Path) -> Path:
     """Draw the bid function (or, for common values, the distribution of bids) and the density of bids.
 
@@ -123,8 +129,7 @@ def draw_equilibrium(game: Game, equilibrium: Equilibrium, path: Path) -> Path:
     Raises:
         AllpayError: if the format is unknown or the file cannot be written.
     """
-    if not path.name:
-        raise AllpayError("cannot draw into a file without a name: give --plot bids.png")
+    check_name(path)
     if len(equilibrium.groups) > 1:
         raise AllpayError(
             "bids of several groups are not drawn: look at the table, or at groups[0].bid_at of the equilibrium"
