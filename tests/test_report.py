@@ -509,3 +509,7 @@ def test_simulate_draws_what_was_bid(tmp_path, name):
     refused = CliRunner().invoke(app, ["simulate", *options, "--plot", str(tmp_path / "bids.xyz")])
     assert refused.exit_code == 2
     assert "choose an ending from" in refused.stderr
+    nowhere = ["simulate", "--weights", "1", "--iterations", "1000000000", "--plot", str(tmp_path / "none" / name)]
+    refused = CliRunner().invoke(app, nowhere)  # before anybody learns
+    assert refused.exit_code == 2
+    assert "there is no folder" in refused.stderr

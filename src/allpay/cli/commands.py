@@ -434,12 +434,13 @@ def equilibrium(
     """The equilibrium of one design on continuous bids, by theory."""
     asked = dict(locals())
     from allpay.contest.game import Setting
-    from allpay.report.curves import check_name, draw_equilibrium
+    from allpay.report.curves import draw_equilibrium
+    from allpay.report.style import place
     from allpay.theory import equilibrium as solve
     from allpay.theory import why_no_equilibrium
 
     if plot is not None:
-        check_name(plot)
+        place(plot)
     setting, n = contest_of(asked, given_in(context), Setting())
     game = setting.game(mechanism_of(rule, weights, n))
     found = solve(game)

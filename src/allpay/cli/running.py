@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 def simulate_study(study: "Study", out: Path | None, as_json: bool, plot: Path | None = None) -> None:
     """What the only design of a study brings, on stdout and, if they are given, in a folder, and as a figure in a file."""
     start, store = time.perf_counter(), None
+    if plot is not None:
+        from allpay.report.style import place
+
+        place(plot)  # before anybody learns
     try:
         with reporting("rounds") as bars, ExitStack() as stack:
             from rich.console import Console
@@ -106,14 +110,14 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool, plot: Path |
                     write_bids([Sweep(study, table, bids=read_bids(store, [0]))], out)
                 draw_rounds(outcome, exact, out / "figure.png")
                 store.log(f"written: summary.txt, rounds, bids, figure, {RESULT}")
-            if plot is not None:
-                typer.echo(f"allpay: wrote {draw_into(outcome, exact, plot)}", err=True)
     except (KeyboardInterrupt, AllpayError) as error:
         go_on(error, None if store is None else out)
     if as_json:
         print_json(values)
     else:
         told(Console(highlight=False, width=WIDE))
+    if plot is not None:  # last, so that what cannot be drawn is still told
+        typer.echo(f"allpay: wrote {draw_into(outcome, exact, plot)}", err=True)
 
 
 def _plain_console(file: io.StringIO) -> "Console":

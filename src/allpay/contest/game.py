@@ -430,13 +430,6 @@ def check_game(game: object) -> None:
         raise AllpayError(f"a Game is needed: got {short(game)}; {remedy}")
 
 
-def check_simple(game: Game, who: str) -> None:
-    """Raise AllpayError unless it is a game, and has no parts that somebody cannot deal with."""
-    check_game(game)
-    if not game.simple:
-        raise AllpayError(f"{who} knows no {' and no '.join(game.parts)}: choose another, or leave that out")
-
-
 def undominated_bid(game: Game) -> float:
     """The bid above which no rank is worth its cost, for any bidder; ∞ if there is none. Caps are not looked at."""
     return max(_undominated(game.mechanism, bidder) for bidder, _ in game.groups)

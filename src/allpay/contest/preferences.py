@@ -66,12 +66,7 @@ class OwnCost:
 
     def cost(self, bid: ArrayLike) -> Array:
         b = np.asarray(bid, float)
-        try:
-            costs = np.broadcast_to(np.asarray(self.function(b), float), b.shape)
-        except AllpayError:
-            raise
-        except Exception as error:
-            raise AllpayError(f"the cost function fails: {type(error).__name__}: {str(error)[:120]}") from error
+        costs = _numbers_of("cost", self.function, b)
         if not np.all(np.isfinite(costs)) or np.any(costs < 0):
             raise AllpayError("the cost of a bid must be finite and at least 0: look at the cost function")
         if b.ndim == 1 and np.any(np.diff(costs[np.argsort(b)]) < 0):
@@ -93,6 +88,20 @@ class OwnCost:
             else:
                 high = middle
         return high
+
+
+def _numbers_of(what: str, function: Callable[[Any], Any], at: Array) -> Array:
+    """What a function of somebody else gives for an array, in its shape.
+
+    Raises:
+        AllpayError: if it fails, or gives no such numbers.
+    """
+    try:
+        return np.broadcast_to(np.asarray(function(at), float), at.shape)
+    except AllpayError:
+        raise
+    except Exception as error:
+        raise AllpayError(f"the {what} function fails: {type(error).__name__}: {str(error)[:120]}") from error
 
 
 class Utility(Protocol):
@@ -180,13 +189,8 @@ class OwnUtility:
 
     def utility(self, money: ArrayLike) -> Array:
         z = np.asarray(money, float)
-        try:
-            found = np.broadcast_to(np.asarray(self.function(z), float), z.shape)
-            nothing = float(np.asarray(self.function(np.zeros(1)), float).ravel()[0])
-        except AllpayError:
-            raise
-        except Exception as error:
-            raise AllpayError(f"the utility function fails: {type(error).__name__}: {str(error)[:120]}") from error
+        found = _numbers_of("utility", self.function, z)
+        nothing = float(_numbers_of("utility", self.function, np.zeros(1))[0])
         if not np.all(np.isfinite(found)) or not math.isfinite(nothing):
             raise AllpayError("the utility of money must be finite: look at the utility function")
         order = np.argsort(z, axis=None)

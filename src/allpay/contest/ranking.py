@@ -33,7 +33,7 @@ class Ranking(NamedTuple):
     """What rank chances need to know of a game.
 
     Shapes: counts, kinds and presence `[groups]`, how many bidders each has, which row of the tables below is theirs, and with
-    what chance one of them is there; rules and rule_weights `[4, 8]`, quadratures of 1, 2, 4 and 8 nodes on [0, 1]; lower and
+    what chance one of them is there; rules and rule_weights `[7, 8]`, the quadratures of `gauss_rules` on [0, 1]; lower and
     upper `[own kind, rival's kind, bids]`, how many bids of the rival score less than an own bid, and at most as much; floors
     `[kinds]`, the bid whose score is −∞, or −1; out is 1 where the first bid is to stay out; lucky is 1 where sums decide, and
     then below `[kinds, bids, sums]` and density `[kinds, sums, bids]` are those of `success.Sums`; seconds is 1 where every

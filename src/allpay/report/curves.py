@@ -14,7 +14,7 @@ from allpay.contest.preferences import Cara, PowerCost
 from allpay.contest.success import Highest
 from allpay.contest.values import Common, Discrete, values_at
 from allpay.errors import AllpayError
-from allpay.report.style import drawing, save
+from allpay.report.style import drawing, place, save
 from allpay.report.summary import bidders_in_words
 from allpay.report.words import in_a_column
 from allpay.simplex import shown
@@ -110,12 +110,6 @@ def _of_one_group(game: Game) -> Game:
     return replace(game, values=bidder.values, cost_power=power, risk_aversion=aversion, max_bid=game.top_bid)
 
 
-def check_name(path: Path) -> None:
-    """Raise AllpayError unless a path has a name that a file can have."""
-    if not path.name:
-        raise AllpayError("cannot draw into a file without a name: give --plot bids.png")
-
-
 def draw_equilibrium(game: Game, equilibrium: Equilibrium, path: Path) -> Path:
     """Draw the bid function (or, for common values, the distribution of bids) and the density of bids.
 
@@ -129,14 +123,13 @@ def draw_equilibrium(game: Game, equilibrium: Equilibrium, path: Path) -> Path:
     Raises:
         AllpayError: if the format is unknown or the file cannot be written.
     """
-    check_name(path)
+    path = place(path)
     if len(equilibrium.groups) > 1:
         raise AllpayError(
             "bids of several groups are not drawn: look at the table, or at groups[0].bid_at of the equilibrium"
         )
     if game.grouped:
         game = _of_one_group(game)
-    path = path if path.suffix else path.with_suffix(".png")
     with drawing():
         save(_equilibrium_figure(game, equilibrium), path)
     return path

@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from allpay.errors import AllpayError
 from allpay.outcome import Outcome
 from allpay.report.figures import COLUMN
-from allpay.report.style import drawing, save
+from allpay.report.style import drawing, place, save
 from allpay.theory import Equilibrium
 
 if TYPE_CHECKING:
@@ -30,8 +29,8 @@ def draw_rounds(outcome: Outcome, exact: Equilibrium | None, path: Path) -> tupl
         AllpayError: if a file cannot be written.
     """
     png, pdf = path.with_suffix(".png"), path.with_suffix(".pdf")
-    for place in (png, pdf):
-        draw_into(outcome, exact, place)
+    for file in (png, pdf):
+        draw_into(outcome, exact, file)
     return png, pdf
 
 
@@ -44,9 +43,7 @@ def draw_into(outcome: Outcome, exact: Equilibrium | None, path: Path) -> Path:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    if not path.name:
-        raise AllpayError("cannot draw into a file without a name: give --plot bids.png")
-    path = path if path.suffix else path.with_suffix(".png")
+    path = place(path)
     with drawing():
         figure = Figure(figsize=(2 * COLUMN, 2.6), layout="constrained")
         FigureCanvasAgg(figure)

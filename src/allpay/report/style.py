@@ -71,16 +71,34 @@ def drawing() -> Iterator[None]:
             raise AllpayError(f"the figure cannot be drawn ({type(error).__name__}: {reason[:150]})") from error
 
 
+def place(path: Path) -> Path:
+    """Where a figure goes that a user wants in a file: a PNG, if its ending names no format. To be asked before long work.
+
+    Raises:
+        AllpayError: if the file has no name, its folder is not there, or the format is unknown.
+    """
+    if not path.name:
+        raise AllpayError("cannot draw into a file without a name: give --plot bids.png")
+    path = path if path.suffix else path.with_suffix(".png")
+    if not path.parent.is_dir():
+        raise AllpayError(f"cannot write {path}: there is no folder {path.parent}; make it first")
+    _matplotlib()
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    kinds = FigureCanvasBase.get_supported_filetypes()
+    if path.suffix[1:].lower() not in kinds:
+        raise AllpayError(f"cannot draw into {path}: choose an ending from {', '.join(sorted(kinds))}")
+    return path
+
+
 def save(figure: "Figure", path: Path) -> None:
     """Write a figure into a file, its ending says which format; the same figure gives the same bytes.
 
     Raises:
-        AllpayError: if the format is unknown or the file cannot be written.
+        AllpayError: if the file cannot be written, see `place`.
     """
+    path = place(path)
     kind = path.suffix[1:].lower()
-    kinds = figure.canvas.get_supported_filetypes()
-    if kind not in kinds:
-        raise AllpayError(f"cannot draw into {path}: choose an ending from {', '.join(sorted(kinds))}")
     write(path, lambda file: figure.savefig(file, format=kind, dpi=DPI, metadata=_NOTHING.get(kind)))
 
 
