@@ -93,7 +93,7 @@ def test_amounts_say_what_they_come_to():
     assert amounts("60%,40%").sentence == "Weights given in percent; shares 0.6, 0.4."
     assert amounts("$7,500 $5,000").of(0.4) == "$5,000"
     assert amounts("3/8 3/8 1/4").of(0.375) == "3/8"
-    assert amounts("1x80").sentence == "Prizes of 80 in all; shares 0.0125 × 80."
+    assert amounts("$1x80").sentence == "Prizes of $80 in all; shares 0.0125 × 80."
 
 
 @pytest.mark.parametrize(

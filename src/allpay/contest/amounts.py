@@ -298,7 +298,7 @@ def _unit(pieces: Sequence[_Piece], numbers: Sequence[float]) -> str:
 def plainly_money(numbers: Sequence[float]) -> bool:
     """Whether numbers can only be amounts, and no shares: each at least 1, or nothing, and with at most two decimals."""
     given = [x for x in numbers if x != 0]
-    if not given or not all(math.isfinite(x) and x >= 1 for x in given) or math.fsum(given) <= 1:
+    if not given or numbers[0] == 0 or not all(math.isfinite(x) and x >= 1 for x in given) or math.fsum(given) <= 1:
         return False
     return all(abs(x - round(x, DECIMALS)) <= 1e-9 * x for x in given)
 
