@@ -27,6 +27,7 @@ def result_values(result: "Result") -> dict[str, Any]:
         "best": {"weights": best.weights, "value": best.value, "low": best.low, "high": best.high},
         "predicted": dict(zip(("value", "low", "high"), best.prediction, strict=True)),
         "interval": best.interval[0] if study.space.line else best.interval,
+        "intervals": best.parts[0] if study.space.line else best.parts,
         "flat": best.flat,
         "unknown": best.unknown,
         "sentence": best.sentence,
