@@ -172,17 +172,16 @@ def amounts(given: str | Sequence[str]) -> Amounts:
     if not tokens:
         raise AllpayError("no prizes are given: write them as 7500 5000 2500, 50% 30% 20% or 3/5 2/5")
     apart, together = _pieces(tokens, _SPLIT), _pieces(tokens, re.compile(rf",(?=[{_SIGNS}])"))
-    if "," in text and not isinstance(apart, AllpayError) and not isinstance(together, AllpayError):
-        several = len(together) > 1 or any(piece.currency for piece in together)
-        if together != apart and several and _fall(together) and _fall(apart):
+    pieces = apart
+    if "," in text and not isinstance(together, AllpayError) and _fall(together):
+        signs = [bool(piece.currency) for piece in together]
+        if isinstance(apart, AllpayError) or not _fall(apart) or (len(together) > 1 and all(signs)):
+            pieces = together
+        elif together != apart and (len(together) > 1 or any(signs)):
             raise AllpayError(
                 f"{shortened(text, 60)!r} can be read in two ways: commas may stand between prizes or set thousands apart; "
                 "write the prizes with spaces between, and without commas in them"
             )
-    pieces = apart
-    apart_is_wrong = isinstance(apart, AllpayError) or not _fall(apart)
-    if "," in text and apart_is_wrong and not isinstance(together, AllpayError) and _fall(together):
-        pieces = together
     if isinstance(pieces, AllpayError):
         raise pieces
     return _checked(pieces)
@@ -201,7 +200,9 @@ def _piece(text: str) -> _Piece:
     body, times, count = text.partition("×") if "×" in text else text.partition("x")
     if not times:
         return _amount(text, text, 1)
-    if body.isdecimal() and re.search(r"\d", count) and not count.isdecimal():  # 5x10%: the mark says which is the amount
+    if (
+        body.isdecimal() and re.search(r"\d", count) and not count.isdecimal()
+    ):  # 5x10%: the mark says which is the amount
         body, count = count, body
     if not count.isdecimal():
         raise AllpayError(f"cannot read {short(text, 40)}: five prizes of 1000 are written as 1000x5")
