@@ -59,6 +59,7 @@ from allpay.errors import AllpayError, one_of
 from allpay.files import in_shell
 
 if TYPE_CHECKING:
+    from allpay.contest.amounts import Amounts
     from allpay.contest.game import Game, Setting
     from allpay.contest.mechanism import Mechanism
     from allpay.theory import Equilibrium
@@ -141,11 +142,10 @@ def simulate(
 
     bidding = named(learner, iterations=iterations, exploration=exploration, bids=bids, tolerance=tolerance)
     setting, n = contest_of(asked, given_in(context), bidding.setting)
-    rules = mechanism_of(rule, weights, n)
-    design = rules.prizes if rule == "prizes" else rules.payments
+    rules, _ = mechanism_of(rule, weights, n)
     setting.game(rules)  # what the options get wrong is said before anything is computed or written
     space = DesignSpace(rule, rules.bidders)
-    simulate_study(Study(space, bidding, setting, rounds=rounds, seed=seed, given=(design,)), out, as_json, plot)
+    simulate_study(Study(space, bidding, setting, rounds=rounds, seed=seed, given=(weights,)), out, as_json, plot)
 
 
 @command
@@ -399,17 +399,21 @@ def equilibrium(
     if plot is not None:
         place(plot)
     setting, n = contest_of(asked, given_in(context), Setting())
-    game = setting.game(mechanism_of(rule, weights, n))
+    rules, amounts = mechanism_of(rule, weights, n)
+    game = setting.game(rules)
     found = solve(game)
     reason = why_no_equilibrium(game) if found is None else None
     if as_json:
         names = ("revenue", "highest_bid", "payoff", "pooled_from", "fees", "quantile", "bid")
         told = {name: None if found is None else plain(getattr(found, name)) for name in names}
         groups = None if found is None else [play.values(found.quantile) for play in found.groups]
-        print_json({**told, "groups": plain(groups), "reason": reason})
+        given = None if amounts is None else amounts.values()
+        print_json({**told, "groups": plain(groups), "reason": reason, "given": given})
     elif found is None:
         typer.echo(f"No closed form for this design: {reason}")
     else:
+        if amounts is not None:
+            typer.echo(f"{amounts.sentence}\n")
         print_equilibrium(game, found)
     if found is not None and plot is not None:  # last, so that what cannot be drawn is still told
         typer.echo(f"allpay: wrote {draw_equilibrium(game, found, plot)}", err=True)
@@ -508,28 +512,14 @@ def verify(
         raise typer.Exit(1)
 
 
-def mechanism_of(rule: str, weights: str, bidders: int | None) -> "Mechanism":
-    """The mechanism of the options; three bidders, or as many as weights if these are more."""
+def mechanism_of(rule: str, weights: str, bidders: int | None) -> "tuple[Mechanism, Amounts | None]":
+    """The mechanism of the options, three bidders, or as many as weights if these are more; and what weights were given as."""
+    from allpay.contest.amounts import weights_in
     from allpay.contest.mechanism import Mechanism
 
-    given = parse_weights(weights)
-    n = max(3, len(given)) if bidders is None else bidders
-    return Mechanism.from_weights(rule, given[0] if len(given) == 1 else given, n)
-
-
-def parse_weights(text: str) -> list[float]:
-    """Numbers with commas between."""
-    try:
-        numbers = [float(part) for part in text.split(",")]
-    except ValueError:
-        raise AllpayError(
-            f"cannot read the weights {text!r}: write w as 0.8, or a weight per rank as 0.5,0.3,0.2"
-        ) from None
-    if "," in text and "." not in text and sum(numbers) >= 2:
-        raise AllpayError(
-            f"weights must sum to 1: {text} sum to {sum(numbers):g}; decimals are written with a point: 0.8"
-        )
-    return numbers
+    given, amounts = weights_in(weights, rule)
+    n = max(3, len(given) if isinstance(given, tuple) else 0) if bidders is None else bidders
+    return Mechanism.from_weights(rule, given, n), amounts
 
 
 def given_in(context: typer.Context) -> dict[str, str]:

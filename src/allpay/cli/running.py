@@ -23,6 +23,9 @@ WIDE = 1000
 MOST_WORKERS = 10_000
 """More processes than this are refused: no machine has as many cores."""
 
+MOST_SAID = 10
+"""Of so many given designs, at most, it is said how they were read."""
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -116,11 +119,20 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool, plot: Path |
     except (KeyboardInterrupt, AllpayError) as error:
         go_on(error, None if store is None else out)
     if as_json:
-        print_json(values)
+        print_json({**values, "given": [amounts.values() for amounts in study.amounts]})
     else:
+        say_amounts(study)
         told(Console(highlight=False, width=WIDE))
     if plot is not None:  # last, so that what cannot be drawn is still told
         typer.echo(f"allpay: wrote {draw_into(outcome, exact, plot)}", err=True)
+
+
+def say_amounts(study: "Study") -> None:
+    """Say of designs given in money, percent or fractions what was read."""
+    for amounts in study.amounts[:MOST_SAID]:
+        typer.echo(amounts.sentence)
+    if study.amounts:
+        typer.echo("")
 
 
 def _plain_console(file: io.StringIO) -> "Console":
@@ -259,6 +271,8 @@ def run_studies(
         values = [result_values(r) for r in results]
         print_json({**values[0], "files": files} if single else {"results": values, "seconds": seconds, "files": files})
         return
+    for study in studies.values():
+        say_amounts(study)
     typer.echo(summary_of(results))
     if files:
         took = "" if single else f"{seconds:.0f} s. "
