@@ -41,7 +41,7 @@ FLOORS = [
 """The rooms of each floor, the ground floor first."""
 
 CONTEST = [
-    {"success", "attendance", "preferences", "ranking", "values"},
+    {"amounts", "success", "attendance", "preferences", "ranking", "values"},
     {"mechanism", "bidder"},
     {"game"},
     {"payoffs"},

@@ -209,3 +209,42 @@ def test_long_rows_are_told_in_groups():
 def test_options_out_of_bounds_are_refused(options):
     with pytest.raises(AllpayError, match="must "):
         find_optimum(Drawn(normal(0.1), np.zeros(1)), 3, 2, **options)
+
+
+@dataclasses.dataclass(frozen=True)
+class TwoPeaks:
+    """Members that all have peaks of the same height at .6 and at .95, and a valley between."""
+
+    r2: float = 0.99
+    rmse: float = 0.001
+
+    def members(self, weights):
+        w = np.asarray(weights)[:, 0]
+        curve = 1 - np.minimum((w - 0.6) ** 2, (w - 0.95) ** 2)
+        return curve + 1e-6 * np.linspace(-1, 1, 20)[:, None]
+
+    def value_and_gradient(self, weights):
+        w = np.asarray(weights)[:, 0]
+        gradient = np.zeros(np.shape(weights))
+        gradient[:, 0] = -2 * np.where(w < 0.775, w - 0.6, w - 0.95)
+        return self.members(weights).mean(axis=0), gradient
+
+
+def test_a_set_with_a_gap_is_said_in_its_parts():
+    found = find_optimum(TwoPeaks(), 3, 2, resolution=0.0004)
+    first, second = found.parts[0]
+    assert first == pytest.approx((0.58, 0.62), abs=2e-3)
+    assert second == pytest.approx((0.93, 0.97), abs=2e-3)
+    assert found.interval[0] == (first[0], second[1])  # the hull
+    assert np.array(found.parts[1]) == pytest.approx(1 - np.array([second, first])[:, ::-1])
+    assert found.ranges("w") == "w from 0.58 to 0.62 and from 0.93 to 0.97"
+    assert found.ranges("w") in found.sentence.replace("w_1", "w")
+    several = find_optimum(TwoPeaks(), 6, 4, resolution=0.0004)  # a sample of designs, of which each has gaps
+    assert len(several.parts[0]) == 2
+    assert all(len(parts) == 1 for parts in find_optimum(Drawn(np.full(1, 0.75), normal(0.06)), 6, 4).parts)
+
+
+def test_of_many_parts_their_number_is_said():
+    found = find_optimum(TwoPeaks(), 3, 2, resolution=0.0004)
+    many = tuple((0.5 + k / 20, 0.51 + k / 20) for k in range(9))
+    assert dataclasses.replace(found, intervals=(many,)).ranges("w") == "w in 9 parts between 0.5 and 0.91"

@@ -122,6 +122,25 @@ def test_how_much_longer_it_takes_is_the_rate_of_the_fall(power):
     assert f"{4 ** (1 / power):.2g} times as many" in found.sentence
 
 
+def told(*histories) -> str:
+    """What is said of rounds with these histories, which are all four times too far."""
+    g = Game.from_weights("prizes", 1.0, 3, bid_levels=2)
+    found = outcome([g], np.full((1, len(histories), 1, 64, 2), 0.5), [[0.04] * len(histories)], [histories])
+    assert set(found.verdicts.ravel()) == {Verdict.STILL_LEARNING.value}
+    return found.sentence
+
+
+def test_what_rises_in_the_end_is_not_said_to_fall():
+    falling = 1 / np.arange(1.0, 33.0)
+    rises = np.concatenate([falling[:29], falling[28] * np.array([1.02, 1.05, 1.1])])
+    assert "It was falling: at this rate it takes about 4 times as many." in told(falling)
+    assert "It rose in the last tenth of the run, so that more of them may not help." in told(rises)
+    assert "It rose in the last tenth of the run in 1 of these 2 rounds, so" in told(falling, rises)
+    assert "falling" not in told(rises) + told(falling, rises)
+    short = told([0.3, *[np.nan] * 31])  # says nothing of where it goes
+    assert not any(word in short for word in ("falling", "rose", "at this rate"))
+
+
 def test_noise_is_no_trend():
     g = Game.from_weights("prizes", 1.0, 3, bid_levels=2)
     noise = 0.012 * np.exp(0.3 * np.random.default_rng(0).standard_normal((100, 32)))

@@ -1,15 +1,17 @@
 """Figures and summaries: what is drawn, what is said, and that the same results give the same bytes."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import matplotlib as mpl
 import numpy as np
 import polars as pl
 import pytest
 
+from allpay.cli.results import result_values
 from allpay.contest.bidder import Bidder
 from allpay.contest.game import Game, Setting
 from allpay.contest.mechanism import Mechanism
+from allpay.contest.preferences import Cara, Crra, LossAverse, PowerCost
 from allpay.contest.values import Common, Private, Uniform, integers
 from allpay.errors import AllpayError
 from allpay.learners import EpsilonGreedy, FictitiousPlay, learn, run_seeds
@@ -18,7 +20,7 @@ from allpay.outcome import Verdict
 from allpay.pipeline import ExactBest, Result, best_in_theory
 from allpay.report.figures import designs_figure, draw_designs
 from allpay.report.learned import draw_learned
-from allpay.report.summary import summarise, summarise_all
+from allpay.report.summary import PARTS, bidders_in_words, summarise, summarise_all
 from allpay.simulation import Estimate
 from allpay.study.study import DesignSpace, Study
 from allpay.study.sweep import run
@@ -290,14 +292,44 @@ def test_the_value_is_that_of_fresh_rounds_with_one_interval(prizes):
 
 @pytest.mark.parametrize(
     ("low", "value", "verdict"),
-    [(0.5, 0.51, "they agree"), (0.5126, 0.52, "they disagree"), (0.3, 0.505, "they agree")],
+    [
+        (0.5, 0.51, "lies in the network's interval: they agree"),
+        (0.3, 0.505, "lies in the network's interval: they agree"),
+        (0.51, 0.52, "lies outside the network's interval, though the two intervals overlap: take what was measured"),
+        (0.5126, 0.52, "they disagree. Take what was measured"),
+    ],
 )
-def test_the_prediction_agrees_only_where_the_intervals_overlap(prizes, low, value, verdict):
-    """The prediction is .5 (.49 to .5125): a check outside of it agrees only as far as its own interval reaches."""
+def test_the_prediction_agrees_only_with_a_check_in_its_interval(prizes, low, value, verdict):
+    """The prediction is .5 (.49 to .5125)."""
     text = " ".join(summarise(settled_check(measured(prizes, value, low, 2 * value - low))).split())
     assert verdict in text
-    assert ("Take what was measured" in text) == (verdict == "they disagree")
+    assert ("agree" in text) == ("agree" in verdict)
     assert "did not converge" not in text
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_a_network_that_explains_nothing_agrees_with_nothing(prizes, flat):
+    poor = replace(prizes, surrogate=replace(prizes.surrogate, r2=-0.39))
+    text = " ".join(summarise(settled_check(measured(poor, 0.501, 0.49, 0.512))).split())
+    assert "agree" not in text
+    assert "the network did not predict held-out designs (r² = -0.39), so the answer rests on the fresh rounds" in text
+
+
+def test_a_set_with_a_gap_is_shown_in_its_parts(prizes, five):
+    parts = (((0.685, 0.7), (0.95, 1.0)), ((0.0, 0.05), (0.3, 0.315)), ((0.0, 0.0),))
+    hull = ((0.685, 1.0), (0.0, 0.315), (0.0, 0.0))
+    gap = replace(prizes, optimum=replace(prizes.optimum, interval=hull, intervals=parts))
+    assert "of all designs, w from 0.685 to 0.7 and from 0.95 to 1, cannot" in " ".join(summarise(gap).split())
+    assert "0.685–0.700, 0.950–1.000" in summarise_all([gap])
+    values = result_values(gap)
+    assert (values["interval"], values["intervals"]) == (hull[0], parts[0])
+    bars = [line for line in designs_figure([gap]).axes[0].lines if line.get_label() == "interval"]
+    assert [tuple(bar.get_xdata()) for bar in bars] == list(parts[0])
+    many = replace(five.optimum, intervals=(parts[0], *parts[1:], *parts[2:] * 2))
+    weights = designs_figure([replace(five, optimum=many)]).axes[1]
+    ranges = next(c for c in weights.containers if c.get_label() == "ranges")
+    ends = [segment[:, 1].tolist() for segment in ranges.lines[2][0].get_segments()]
+    assert ends == [list(part) for rank in many.parts for part in rank]
 
 
 def test_rounds_that_did_not_converge_are_named_where_the_prediction_fails(prizes):
@@ -513,3 +545,24 @@ def test_simulate_draws_what_was_bid(tmp_path, name):
     refused = CliRunner().invoke(app, nowhere)  # before anybody learns
     assert refused.exit_code == 2
     assert "there is no folder" in refused.stderr
+
+
+def test_parts_of_bidders_are_said_in_plain_words():
+    plain = {
+        Bidder(Common(0.5), cost=2): "a common value of 0.5, cost b²",
+        Bidder(Private(Uniform(0, 0.5)), PowerCost(1.5, 2)): "private values, uniform on [0, 0.5], cost 2·b^1.5",
+        Bidder(utility=Cara(2), head_start=0.1, max_bid=0.5): (
+            "private values, uniform on [0, 1], risk aversion 2, no bid above 0.5, a head start of 0.1"
+        ),
+        Bidder(Common(), utility=Crra(0.5, 2), presence=0.9): (
+            "common values, relative risk aversion 0.5 at a wealth of 2, there with a chance of 0.9"
+        ),
+        Bidder(Common(), cost=np.expm1, utility=np.tanh, handicap=0.5, overbidding=False): (
+            "common values, a cost function of its own, a utility function of its own, no bid above its own value, "
+            "bids count 0.5 times"
+        ),
+        Bidder(Common(), utility=LossAverse(2)): "common values, losses count 2 times",
+    }
+    for bidder, words in plain.items():
+        assert bidders_in_words(Setting(((bidder, 2), (Bidder(), 1)))).split("; ")[0] == f"2 with {words}"
+    assert set(PARTS) == {field.name for field in fields(Bidder)} - {"values"}

@@ -5,7 +5,7 @@ predicts, is not known here.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import NormalDist
@@ -40,6 +40,13 @@ NOTHING = 1e-3
 
 LISTED = 6
 """Up to how many ranges, or different weights, are listed one by one."""
+
+GAP = 0.02
+"""The least width of a gap in a set of designs that is told, as a part of the range that a weight can have."""
+
+ACROSS, BETWEEN = 4, 7
+"""To see whether there is a gap, so many designs on either side are joined by lines, of each of which so many points are looked
+at."""
 
 MISFIT = 1.0
 """How many times the misfit around a design the ensemble may be off there."""
@@ -81,6 +88,8 @@ class Optimum(ByValue):
         low, high: confidence interval of the true value of these weights: of fresh rounds, with what the grid leaves open; or
             of the prediction, allowing for their having been chosen because it was high. Nothing that cannot be paid is in it.
         interval: `[n, 2]` for each rank, the lowest and highest weight among the designs that cannot be told from the best.
+        intervals: `[n]` for each rank, the parts `(low, high)` of this interval in which these designs lie, if there are gaps
+            between them (`GAP`); empty is the same as one part each.
         fraction: share of all designs (uniform on the ordered simplex) that cannot be told from the best.
         flat: whether these are nearly all designs, and all are known to be worth nearly the same.
         confidence: of all intervals.
@@ -104,6 +113,12 @@ class Optimum(ByValue):
     unknown: str = ""
     box: bool = False
     predicted: tuple[float, ...] = ()
+    intervals: tuple[tuple[tuple[float, float], ...], ...] = ()
+
+    @property
+    def parts(self) -> tuple[tuple[tuple[float, float], ...], ...]:
+        """For each rank, the intervals of its weight among the designs that cannot be told from the best; mostly one."""
+        return self.intervals or tuple((whole,) for whole in self.interval)
 
     @property
     def measured(self) -> bool:
@@ -161,13 +176,12 @@ class Optimum(ByValue):
         all, as of two of sum 1, it is called `name`.
         """
         if self.freedom == 1:
-            low, high = self.interval[0]
-            return f"{name} {_range(low, high)}"
+            return f"{name} {_ranges(self.parts[0])}"
         groups: list[tuple[list[int], str]] = []
-        for rank, (low, high) in enumerate(self.interval[: self.ranks], start=1):
-            if high < NOTHING:
+        for rank, parts in enumerate(self.parts[: self.ranks], start=1):
+            if parts[-1][1] < NOTHING:
                 continue
-            words = _range(low, high)
+            words = _ranges(parts)
             if groups and groups[-1][1] == words:
                 groups[-1][0].append(rank)
             else:
@@ -215,6 +229,14 @@ def in_words(weights: Sequence[float], digits: int = 3) -> str:
         text = text.replace(" of ", f" weight{'' if next(iter(groups.values())) == 1 else 's'} of ", 1)
     rest = len(kept) - carrying
     return text + (f", {rest} of 0" if rest else "")
+
+
+def _ranges(parts: Sequence[tuple[float, float]]) -> str:
+    """Intervals in words; of very many, how many there are."""
+    if len(parts) > LISTED:
+        return f"in {len(parts)} parts between {_number(parts[0][0])} and {_number(parts[-1][1])}"
+    *others, last = (_range(low, high) for low, high in parts)
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _range(low: float, high: float) -> str:
@@ -313,20 +335,31 @@ def find_optimum(
     low, high = min(value - own, middle - margin), max(value + own, middle + margin)
     low, high = max(low, min(value, 0.0)), min(high, max(value, most))
 
-    allowed = np.full(len(everywhere), resolution)
-    lift, hidden = 0.0, np.zeros(len(everywhere), bool)
+    lift, least = 0.0, -math.inf
     if evidence is not None:
-        allowed = np.maximum(allowed, MISFIT * evidence.misfit(everywhere))
         known = (low, high) if measured is None else (measured[1], measured[2])
-        lift = min(max(value, known[0]), known[1]) - value
-        hidden = _hidden(evidence, everywhere, known[0], z)
+        lift, least = min(max(value, known[0]), known[1]) - value, known[0]
+    share = NormalDist().cdf(SMOOTHING * z / 2)
+
+    def near_of(points: Array, every: Array) -> NDArray[np.bool_]:
+        """`[points]` which cannot be told from the best, by the members' predictions of them."""
+        allowed, hidden = np.full(len(points), resolution), np.zeros(len(points), bool)
+        if evidence is not None:
+            allowed = np.maximum(allowed, MISFIT * evidence.misfit(points))
+            hidden = _hidden(evidence, points, least, z)
+        return (np.quantile(at_best + lift - every, 1 - share, axis=0) <= allowed) | hidden
+
+    at_best = every[:, :1]
+    intervals: tuple[tuple[tuple[float, float], ...], ...] = ()
     if lift <= 0 and np.ptp(mean) <= np.quantile(np.ptp(every - mean, axis=1), confidence) + resolution:
         near = np.ones(len(mean), bool)
     else:
-        share = NormalDist().cdf(SMOOTHING * z / 2)
-        near = np.quantile(every[:, :1] + lift - every, 1 - share, axis=0) <= allowed
-        near |= hidden
+        near = near_of(everywhere, every)
         near[0] = True
+        intervals = tuple(
+            _parts(everywhere, near, rank, lambda points: near_of(points, surrogate.members(points)))
+            for rank in range(everywhere.shape[1])
+        )
 
     ranges = np.stack([everywhere[near].min(axis=0), everywhere[near].max(axis=0)], axis=1)
     fraction = float(np.mean(near[1 + len(corners) : 1 + len(designs)]))
@@ -350,7 +383,35 @@ def find_optimum(
         unknown=unknown,
         box=isinstance(where, Box),
         predicted=() if measured is None else (value, low, high),
+        intervals=() if all(len(parts) == 1 for parts in intervals) else intervals,
     )
+
+
+def _parts(
+    designs: Array, near: NDArray[np.bool_], rank: int, near_of: Callable[[Array], NDArray[np.bool_]]
+) -> tuple[tuple[float, float], ...]:
+    """The intervals in which the weights of a rank lie that designs have which cannot be told from the best.
+
+    Where designs are a sample there are few near the ends of the set, and so gaps by chance. Hence one is told only if no
+    design in it, on the lines between those on either side, is one that cannot be told from the best either.
+
+    Args:
+        designs: `[designs, n]`.
+        near: `[designs]` which of them cannot be told from the best.
+        rank: counted from 0.
+        near_of: tells the same of other designs `[points, n]`.
+    """
+    inside = designs[near][np.argsort(designs[near, rank], kind="stable")]
+    weights, ends = inside[:, rank], []
+    for i in np.flatnonzero(np.diff(weights) > GAP * float(np.ptp(designs[:, rank]))):
+        below, above = inside[max(i + 1 - ACROSS, 0) : i + 1], inside[i + 1 : i + 1 + ACROSS]
+        along = (np.arange(BETWEEN) + 0.5)[:, None, None, None] / BETWEEN
+        lines = (below[:, None] + along * (above - below[:, None])).reshape(-1, designs.shape[1])
+        within = (lines[:, rank] > weights[i]) & (lines[:, rank] < weights[i + 1])
+        if not np.any(near_of(lines[within])):
+            ends.append(int(i))
+    firsts, lasts = weights[[0, *(i + 1 for i in ends)]], weights[[*ends, -1]]
+    return tuple(zip(firsts.tolist(), lasts.tolist(), strict=True))
 
 
 def _hidden(evidence: Evidence, points: Array, least: float, z: float) -> NDArray[np.bool_]:

@@ -1,5 +1,6 @@
 """What bidders learned, per design and round: strategies, revenue, exploitability, how it fell, and the verdict on it."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -28,6 +29,9 @@ SETTLED = 0.125
 HORIZON = 400.0
 """A run is still learning if, as fast as it comes closer, this many times the iterations bring it within the tolerance,
 or to a tenth of where it is."""
+
+LATE = 0.9
+"""Up to this part of a run lies what its last part is compared with."""
 
 PATIENT = 10.0
 """More times the iterations than these are not advised."""
@@ -58,8 +62,8 @@ class Verdict(StrEnum):
                 "No bidder gains more than the tolerance by another strategy: read it as an equilibrium on this grid."
             ),
             Verdict.STILL_LEARNING: (
-                "Exploitability was still falling when the iterations ran out: give more of them, "
-                "or another learner, for some settle sooner."
+                "Exploitability had not settled when the iterations ran out: give more of them, or another learner, for some "
+                "settle sooner."
             ),
             Verdict.CIRCLING: (
                 "Exploitability does not fall towards the tolerance: learning does not settle here, "
@@ -166,6 +170,11 @@ class Outcome(ByValue):
         )
 
     @property
+    def rising(self) -> NDArray[np.bool_]:
+        """`[designs, rounds]` whether exploitability was higher at the end of a run than at nine tenths of it."""
+        return np.array([[_rose(history) for history in rows] for rows in self.history])
+
+    @property
     def verdicts(self) -> NDArray[np.str_]:
         """`[designs, rounds]` a `Verdict` each."""
         learning = np.where(self._longer(10.0) <= HORIZON, Verdict.STILL_LEARNING.value, Verdict.CIRCLING.value)
@@ -182,14 +191,24 @@ class Outcome(ByValue):
             told[Verdict.CONVERGED] = (
                 "No bidder gains more than the tolerance that was asked for, but that is too much for an equilibrium."
             )
-        times = self.longer.ravel()[found == Verdict.STILL_LEARNING.value]
-        if times.size and np.isfinite(longest := float(times.max())):
-            rather = "" if longest <= PATIENT else ", so that another learner is the better choice"
-            told[Verdict.STILL_LEARNING] += f" At this rate it takes about {longest:.2g} times as many{rather}."
+        learning = found == Verdict.STILL_LEARNING.value
+        told[Verdict.STILL_LEARNING] += self._trend(learning)
         text = " ".join(f"{k} of {len(found)} rounds {v.value}. {told[v]}" for v, k in counts.items() if k)
         part = 100 * self.tolerance
         limits = f"{part:.3g}% of the top prize, and {WIDER * part:.3g}% of what a bidder spends and of revenue"
         return f"{text} (Tolerance: a gain of {limits}.)" + self._symmetry()
+
+    def _trend(self, learning: NDArray[np.bool_]) -> str:
+        """A sentence on where the exploitability of some runs `[designs·rounds]` was going when they ended."""
+        rising, times = learning & self.rising.ravel(), self.longer.ravel()[learning]
+        if rising.any():
+            which = "" if learning.sum() == 1 else f" in {rising.sum()} of these {learning.sum()} rounds"
+            return f" It rose in the last tenth of the run{which}, so that more of them may not help."
+        if not times.size or times.max() >= HORIZON:  # or too short a run to tell
+            return ""
+        longest = float(times.max())
+        rather = "" if longest <= PATIENT else ", so that another learner is the better choice"
+        return f" It was falling: at this rate it takes about {longest:.2g} times as many{rather}."
 
     def _symmetry(self) -> str:
         """A sentence on how alike the bidders bid, where each learned a strategy of its own."""
@@ -323,6 +342,12 @@ def fields_of(games: Sequence[Game], evaluations: Sequence[Iterable[Evaluation]]
         "payoff": np.array([[e.payoff.mean() for e in row] for row in table]),
         "distance": np.array([[distance_of(game, e) for e in row] for game, row in zip(games, table, strict=True)]),
     }
+
+
+def _rose(history: Array) -> bool:
+    """Whether exploitability was higher at the end of a history than at nine tenths of it."""
+    known = history[np.isfinite(history)]
+    return len(known) > 1 and bool(known[-1] > known[min(math.ceil(LATE * len(known)), len(known) - 1) - 1])
 
 
 def _longer(history: Array, factor: float) -> float:

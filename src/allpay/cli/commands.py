@@ -55,10 +55,11 @@ from allpay.cli.options import (
 )
 from allpay.cli.results import labelled, without_empty
 from allpay.cli.running import design_by_theory, run_studies, simulate_study
-from allpay.errors import AllpayError, one_of, printable
+from allpay.errors import AllpayError, one_of
 from allpay.files import in_shell
 
 if TYPE_CHECKING:
+    from allpay.contest.amounts import Amounts
     from allpay.contest.game import Game, Setting
     from allpay.contest.mechanism import Mechanism
     from allpay.theory import Equilibrium
@@ -141,11 +142,10 @@ def simulate(
 
     bidding = named(learner, iterations=iterations, exploration=exploration, bids=bids, tolerance=tolerance)
     setting, n = contest_of(asked, given_in(context), bidding.setting)
-    rules = mechanism_of(rule, weights, n)
-    design = rules.prizes if rule == "prizes" else rules.payments
+    rules, _ = mechanism_of(rule, weights, n)
     setting.game(rules)  # what the options get wrong is said before anything is computed or written
     space = DesignSpace(rule, rules.bidders)
-    simulate_study(Study(space, bidding, setting, rounds=rounds, seed=seed, given=(design,)), out, as_json, plot)
+    simulate_study(Study(space, bidding, setting, rounds=rounds, seed=seed, given=(weights,)), out, as_json, plot)
 
 
 @command
@@ -287,10 +287,14 @@ def resume(
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
-    """Go on with the study in a folder, to the same bits as if it had never been interrupted."""
+    """Go on with the study in a folder, to the same bits as if it had never been interrupted; show the answer of one that is
+    finished."""
+    from allpay.cli.kept import tell_finished
     from allpay.study.file import studies_of
     from allpay.study.store import read_folder
 
+    if tell_finished(out, None, as_json):  # for which nothing that it names need be imported
+        return
     run_studies(studies_of(read_folder(out).specification, trust), out, workers, scheduler, as_json)
 
 
@@ -300,56 +304,9 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Say how far the study in a folder is."""
-    from allpay.study.received import outlines_of
-    from allpay.study.store import check_below, in_use, read_folder, result_is_there
-    from allpay.study.sweep import found_in, read, verdicts
+    from allpay.cli.kept import tell_state
 
-    states: list[dict[str, Any]] = []
-    outlines = outlines_of(read_folder(folder).specification)
-    running = in_use(folder)
-    for name, study in outlines.items():
-        check_below(folder, name)
-        found, store = found_in(study, folder / name)
-        states.append(
-            {
-                "rule": study.rule,
-                "learner": study.learner,
-                "designs": found.designs,
-                "samples": study.samples,
-                "active": study.active,
-                "rounds": study.rounds,
-                "batches": len(found.computed),
-                "damaged": found.damaged,
-                "foreign": [path.name for path in found.foreign],
-                "verdicts": verdicts(read(store, found.computed)) if found.computed else {},
-                # an active study may need fewer than all
-                "complete": not found.damaged and (found.designs == study.samples or study.active),
-            }
-        )
-    finished = all(s.pop("complete") for s in states) and result_is_there(folder)
-    if as_json:
-        several = {"studies": states} if len(states) > 1 else states[0]
-        print_json({**several, "running": running, "finished": finished})
-        return
-    for s in states:
-        of = f"of {'at most ' if s['active'] else ''}{s['samples']}"
-        typer.echo(
-            f"{printable(s['rule'])}, {printable(s['learner'])}: {s['designs']} {of} designs × {s['rounds']} rounds"
-        )
-        if s["verdicts"]:
-            typer.echo("runs: " + ", ".join(f"{count} {verdict}" for verdict, count in s["verdicts"].items()))
-        if s["damaged"]:
-            typer.echo(f"damaged batches, which will be run again: {', '.join(map(str, s['damaged']))}")
-        if s["foreign"]:
-            typer.echo(
-                f"files of no batch of this study, which will be set aside: {printable(', '.join(s['foreign']))}"
-            )
-    if running:
-        typer.echo("a process is running it now")
-    elif finished:
-        typer.echo(f"finished: see {folder / 'summary.txt'}")
-    else:
-        typer.echo(f"not finished: allpay resume {in_shell(folder)}")
+    tell_state(folder, as_json)
 
 
 @command
@@ -442,17 +399,21 @@ def equilibrium(
     if plot is not None:
         place(plot)
     setting, n = contest_of(asked, given_in(context), Setting())
-    game = setting.game(mechanism_of(rule, weights, n))
+    rules, amounts = mechanism_of(rule, weights, n)
+    game = setting.game(rules)
     found = solve(game)
     reason = why_no_equilibrium(game) if found is None else None
     if as_json:
         names = ("revenue", "highest_bid", "payoff", "pooled_from", "fees", "quantile", "bid")
         told = {name: None if found is None else plain(getattr(found, name)) for name in names}
         groups = None if found is None else [play.values(found.quantile) for play in found.groups]
-        print_json({**told, "groups": plain(groups), "reason": reason})
+        given = None if amounts is None else amounts.values()
+        print_json({**told, "groups": plain(groups), "reason": reason, "given": given})
     elif found is None:
         typer.echo(f"No closed form for this design: {reason}")
     else:
+        if amounts is not None:
+            typer.echo(f"{amounts.sentence}\n")
         print_equilibrium(game, found)
     if found is not None and plot is not None:  # last, so that what cannot be drawn is still told
         typer.echo(f"allpay: wrote {draw_equilibrium(game, found, plot)}", err=True)
@@ -551,28 +512,14 @@ def verify(
         raise typer.Exit(1)
 
 
-def mechanism_of(rule: str, weights: str, bidders: int | None) -> "Mechanism":
-    """The mechanism of the options; three bidders, or as many as weights if these are more."""
+def mechanism_of(rule: str, weights: str, bidders: int | None) -> "tuple[Mechanism, Amounts | None]":
+    """The mechanism of the options, three bidders, or as many as weights if these are more; and what weights were given as."""
+    from allpay.contest.amounts import weights_in
     from allpay.contest.mechanism import Mechanism
 
-    given = parse_weights(weights)
-    n = max(3, len(given)) if bidders is None else bidders
-    return Mechanism.from_weights(rule, given[0] if len(given) == 1 else given, n)
-
-
-def parse_weights(text: str) -> list[float]:
-    """Numbers with commas between."""
-    try:
-        numbers = [float(part) for part in text.split(",")]
-    except ValueError:
-        raise AllpayError(
-            f"cannot read the weights {text!r}: write w as 0.8, or a weight per rank as 0.5,0.3,0.2"
-        ) from None
-    if "," in text and "." not in text and sum(numbers) >= 2:
-        raise AllpayError(
-            f"weights must sum to 1: {text} sum to {sum(numbers):g}; decimals are written with a point: 0.8"
-        )
-    return numbers
+    given, amounts = weights_in(weights, rule)
+    n = max(3, len(given) if isinstance(given, tuple) else 0) if bidders is None else bidders
+    return Mechanism.from_weights(rule, given, n), amounts
 
 
 def given_in(context: typer.Context) -> dict[str, str]:

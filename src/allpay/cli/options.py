@@ -8,7 +8,11 @@ import typer
 GAME, LEARNING, SPACE, STUDY = "Who bids, for what, and how", "Learning", "Which designs", "Study"
 
 Weights = Annotated[
-    str, typer.Option(help="w for (w, 1−w, 0, …), or a weight per rank: 0.5,0.3,0.2", show_default=False)
+    str,
+    typer.Option(
+        help="w for (w, 1−w, 0, …), or a weight per rank: 0.5,0.3,0.2; prizes also as 7500,5000,1000x5, 50%,30%,20% or 3/5,2/5",
+        show_default=False,
+    ),
 ]
 Rule = Annotated[
     str,

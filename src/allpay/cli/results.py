@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 MOST_ROWS_AS_TEXT = 1_000_000
 """Longer tables are not written as .csv beside the .parquet; `allpay export` does it."""
 
+ONLY_KEPT = ("optimum", "specification", "computed")
+"""What a folder keeps of a result beside what `--json` gives of it."""
+
 
 def result_values(result: "Result") -> dict[str, Any]:
     """What `--json` gives of a result."""
@@ -27,6 +30,7 @@ def result_values(result: "Result") -> dict[str, Any]:
         "best": {"weights": best.weights, "value": best.value, "low": best.low, "high": best.high},
         "predicted": dict(zip(("value", "low", "high"), best.prediction, strict=True)),
         "interval": best.interval[0] if study.space.line else best.interval,
+        "intervals": best.parts[0] if study.space.line else best.parts,
         "flat": best.flat,
         "unknown": best.unknown,
         "sentence": best.sentence,

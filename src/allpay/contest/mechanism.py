@@ -9,6 +9,7 @@ from itertools import islice
 from numbers import Real
 from typing import Any, Self
 
+from allpay.contest.amounts import plainly_money
 from allpay.contest.success import Highest, Success
 from allpay.errors import AllpayError, one_of, short
 from allpay.scalars import MOST, real, unboxed, whole
@@ -97,7 +98,7 @@ class Mechanism:
             rule: `prizes` (every bidder pays its bid, the weights split the prize; Gemp et al. 2022) or
                 `payments` (the highest bidder wins the item, the weights are the fractions of their bids that ranks pay).
             weights: w for (w, 1−w, 0, …), or one weight per rank from the highest bid down (missing ones are 0);
-                nonincreasing, ≥ 0, of sum 1.
+                nonincreasing, ≥ 0, of sum 1. Prizes may be amounts of money, each 1 or more, as (7500, 5000, 2500).
             bidders: n; without it, as many as there are weights, at least 3 when `weights` is one number.
             options: the other fields: success, reserve, fee, ties.
 
@@ -108,7 +109,7 @@ class Mechanism:
         (0.8, 0.2, 0.0)
         """
         one_of("rule", rule, RULES)
-        full = complete_weights(weights, bidders)
+        full = complete_weights(weights, bidders, money=rule == "prizes")
         n = len(full)
         if rule == "prizes":
             return cls(prizes=full, payments=(1.0,) * n, **options)
@@ -140,8 +141,12 @@ def all_pay(bidders: int) -> Mechanism:
     return Mechanism.from_weights("prizes", (1.0,), bidders)
 
 
-def complete_weights(weights: float | Sequence[float], bidders: int | None = None) -> tuple[float, ...]:
+def complete_weights(
+    weights: float | Sequence[float], bidders: int | None = None, money: bool = False
+) -> tuple[float, ...]:
     """The weight of every rank, `[bidders]`: w is (w, 1−w, 0, …), a shorter vector is filled up with zeros.
+
+    With `money`, several numbers that can only be amounts of it (each 1 or more, or nothing) become parts of their sum.
 
     Raises:
         AllpayError: if a weight is not finite or negative, they increase, do not sum to 1, or are more than the bidders.
@@ -167,6 +172,8 @@ def complete_weights(weights: float | Sequence[float], bidders: int | None = Non
     _check_finite("weights", given)
     _check_ordered("weights", given)
     total = math.fsum(given)
+    if money and len(given) > 1 and plainly_money(given):
+        given, total = tuple(x / total for x in given), 1.0
     if abs(total - 1.0) > SUM_TOLERANCE:
         raise AllpayError(f"weights must sum to 1: {', '.join(f'{w:g}' for w in given)} sum to {total:g}")
     return given + (0.0,) * (bidders - len(given))

@@ -7,7 +7,7 @@ of size K^n, no sampling, and no difference of nearly equal numbers.
 
 import math
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -226,10 +226,29 @@ class Payoffs(NamedTuple):
     bids: Array
 
 
-@np.errstate(under="ignore")  # whatever the user has set: a chance of 1e-400 is 0
 def payoffs_of(game: Game, each: bool = False) -> Payoffs:
     """The payoffs of a game, for strategies by group, or, with `each`, for a strategy of each bidder: then every bidder is a
-    group of one."""
+    group of one. Those of the last few games are kept, since a run asks for the same ones at each of its checkpoints."""
+    return _payoffs_of(_Itself(game), each)
+
+
+class _Itself:
+    """A game as a key: it is equal to itself alone, which takes no time to find out."""
+
+    def __init__(self, game: Game) -> None:
+        self.game = game
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and other.game is self.game
+
+    def __hash__(self) -> int:
+        return id(self.game)
+
+
+@lru_cache(maxsize=8)
+@np.errstate(under="ignore")  # whatever the user has set: a chance of 1e-400 is 0
+def _payoffs_of(key: _Itself, each: bool) -> Payoffs:
+    game = key.game
     parts, rule = terms(game), quadrature(game.bidders)
     which = np.repeat(np.arange(len(game.groups)), game.counts) if each else np.arange(len(game.groups))
     plain = game.plain and len(which) == 1

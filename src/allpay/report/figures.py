@@ -254,23 +254,22 @@ def _draw_equilibrium(ax: "Axes", results: "Sequence[Result]") -> list[str]:
 
 def _draw_optimum(ax: "Axes", result: "Result", colour: str, height: float) -> None:
     best = result.optimum
-    low, high = best.interval[0]
     left, right = _ends([result])
     narrowest = NARROWEST * (right - left)
-    if high - low < narrowest:
-        middle = min(max((low + high) / 2, left + narrowest / 2), right - narrowest / 2)
-        low, high = middle - narrowest / 2, middle + narrowest / 2
-    ax.plot(
-        (low, high),
-        [height, height],
-        transform=ax.get_xaxis_transform(),
-        color=colour,
-        lw=3,
-        solid_capstyle="butt",
-        zorder=5,
-        clip_on=False,
-        label="interval",
-    )
+    for low, high in best.parts[0]:
+        half = max(high - low, narrowest) / 2
+        middle = min(max((low + high) / 2, left + half), right - half)
+        ax.plot(
+            (low, high) if high - low > narrowest else (middle - half, middle + half),
+            [height, height],
+            transform=ax.get_xaxis_transform(),
+            color=colour,
+            lw=3,
+            solid_capstyle="butt",
+            zorder=5,
+            clip_on=False,
+            label="interval",
+        )
     if best.undecided:  # no design is best
         return
     _draw_best(ax, best.weights[0], result, colour)
@@ -378,13 +377,15 @@ def _draw_fit(ax: "Axes", result: "Result", colour: str, marker: str) -> None:
 def _draw_weights(ax: "Axes", result: "Result", colour: str) -> None:
     best, theory = result.optimum, result.exact_best
     rank = np.arange(1, len(best.weights) + 1)
-    weights, interval = np.array(best.weights), np.array(best.interval)
+    weights = np.array(best.weights)
     if not best.undecided:
         ax.bar(rank, weights, color=colour, alpha=0.6, width=0.6, zorder=2, label="weights")
+    spans = [(place, *span) for place, parts in zip(rank, best.parts, strict=True) for span in parts]
+    places, lows, highs = np.array(spans).T
     ax.errorbar(
-        rank,
-        weights,
-        [np.maximum(weights - interval[:, 0], 0), np.maximum(interval[:, 1] - weights, 0)],
+        places,
+        lows,
+        [np.zeros(len(lows)), highs - lows],
         fmt="none",
         ecolor="black",
         elinewidth=1,

@@ -4,8 +4,8 @@ Plain text of at most 100 columns. Everything said is computed from a `Result`; 
 """
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import fields, is_dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +16,7 @@ from allpay.contest.attendance import Field
 from allpay.contest.bidder import Bidder, kinds_of_values, levels_of, with_levels
 from allpay.contest.game import Array, Game, Setting
 from allpay.contest.mechanism import Mechanism
+from allpay.contest.preferences import Cara, Cost, Crra, LossAverse, PowerCost, Utility
 from allpay.contest.values import Beta, Common, Discrete, Distribution, Lognormal, Power, Private, Uniform
 from allpay.errors import AllpayError
 from allpay.optimum import FLAT, in_words, share_in_words
@@ -173,7 +174,7 @@ def bidders_in_words(setting: Setting | Game) -> str:
         return "; ".join(f"{count} with {_bidder_in_words(bidder)}" for bidder, count in setting.values)
     words = _values_in_words(setting.values)
     if setting.cost_power != 1:
-        words += f", cost b{RAISED.get(setting.cost_power, f'^{setting.cost_power:g}')}"
+        words += f", cost {_raised(setting.cost_power)}"
     if setting.risk_aversion != 0:
         words += f", risk aversion {setting.risk_aversion:g}"
     return words
@@ -188,22 +189,48 @@ def _values_in_words(values: Private | Common) -> str:
 def _bidder_in_words(bidder: Bidder) -> str:
     """What sets a kind of bidder apart: its values, and what differs from the plain ones."""
     words = [_values_in_words(bidder.values)]
-    for name in ("cost", "utility", "max_bid", "overbidding", "head_start", "handicap", "presence"):
-        given, plain = getattr(bidder, name), getattr(PLAIN, name)
-        if given != plain:
-            words.append(f"{name.replace('_', ' ')} {_shown(given)}")
+    for name, in_words_of in PARTS.items():
+        given = getattr(bidder, name)
+        if given != getattr(PLAIN, name):
+            words.append(in_words_of(given))
     return ", ".join(words)
 
 
-def _shown(given: Any) -> str:
-    """A part of a bidder as people read it: the numbers of a dataclass by name, else the number."""
-    if is_dataclass(given) and not isinstance(given, type):
-        parts = [f"{f.name} {_shown(getattr(given, f.name))}" for f in fields(given)]
-        return f"({type(given).__name__}: {', '.join(parts)})"
-    return f"{given:g}" if isinstance(given, float) else str(given)
+def _cost_in_words(cost: Cost) -> str:
+    match cost:
+        case PowerCost(power, scale):
+            return f"cost {'' if scale == 1 else f'{scale:g}·'}{_raised(power)}"
+    return "a cost function of its own"
+
+
+def _raised(power: float) -> str:
+    """The bid to a power."""
+    return "b" if power == 1 else f"b{RAISED.get(power, f'^{power:g}')}"
+
+
+def _utility_in_words(utility: Utility) -> str:
+    match utility:
+        case Cara(aversion):
+            return f"risk aversion {aversion:g}"
+        case Crra(aversion, wealth):
+            return f"relative risk aversion {aversion:g} at a wealth of {wealth:g}"
+        case LossAverse(losses):
+            return f"losses count {losses:g} times"
+    return "a utility function of its own"
 
 
 PLAIN = Bidder()
+
+PARTS: dict[str, Callable[[Any], str]] = {
+    "cost": _cost_in_words,
+    "utility": _utility_in_words,
+    "max_bid": lambda cap: f"no bid above {cap:g}",
+    "overbidding": lambda allowed: "overbidding allowed" if allowed else "no bid above its own value",
+    "head_start": lambda start: f"a head start of {start:g}",
+    "handicap": lambda factor: f"bids count {factor:g} times",
+    "presence": lambda chance: f"there with a chance of {chance:g}",
+}
+"""What sets a kind of bidder apart, in words."""
 
 
 def contest_in_words(setting: Setting | Game) -> list[str]:
@@ -238,7 +265,7 @@ def _distribution_in_words(distribution: Distribution) -> str:
             return f"lognormal({mean:g}, {deviation:g}) up to {high:g}"
         case Discrete(points):
             return f"{len(points)} from {points[0]:g} to {points[-1]:g}"
-    return type(distribution).__name__
+    return "of a distribution of one's own"
 
 
 # Paragraphs -----------------------------------------------------------------------------------------------------------
@@ -369,10 +396,19 @@ def _predicted(result: "Result") -> str:
     text = f"Predicted: the network says {value:.4g} ({low:.4g} to {high:.4g}) of this design, from the designs it has seen"
     off = best.value - value
     if abs(off) <= 1e-9 * max(abs(value), 1):
-        return text + ", the same."
+        return text + "; what was measured is the same."
     text += f"; what was measured is {_small(abs(off))} {'above' if off > 0 else 'below'}. "
+    if result.surrogate.r2 < LOW_R2:
+        return text + (
+            f"That is no test of it: the network did not predict held-out designs (r² = {result.surrogate.r2:.2g}), "
+            "so the answer rests on the fresh rounds."
+        )
+    if low <= best.value <= high:
+        return text + "That lies in the network's interval: they agree."
     if low <= best.high and best.low <= high:
-        return text + "The two intervals overlap: they agree."
+        return (
+            text + "That lies outside the network's interval, though the two intervals overlap: take what was measured."
+        )
     unsettled = (~result.check.converged).sum()
     if unsettled:
         text += f"{unsettled} of {_count(result.check.converged.size, 'fresh round')} did not converge. "
@@ -412,9 +448,7 @@ def _learned(result: "Result") -> str:
         if counts[Verdict.CIRCLING]:
             text += f" Where bidders circle, {what} is what they pay on the way, not an equilibrium's."
         if counts[Verdict.STILL_LEARNING]:
-            text += (
-                " Still learning means that exploitability was falling when the run ended: more iterations may help."
-            )
+            text += " Still learning means that exploitability had not settled when the run ended: more iterations may help."
         if counts[Verdict.UNSOLVED]:
             text += " Where the game is not solved the solver stopped too early, and its bids mean nothing."
     if counts[Verdict.CONVERGED] < runs or settled < len(check):
@@ -581,7 +615,6 @@ _COLUMNS = (
 
 def _row(result: "Result") -> tuple[str, ...]:
     best, theory, counts = result.optimum, result.exact_best, result.sweep.verdicts
-    low, high = best.interval[0]
     near, rounds = _near_best(result)
     if theory is None:
         by_theory = "none known"
@@ -591,7 +624,7 @@ def _row(result: "Result") -> tuple[str, ...]:
         result.sweep.study.space.rule,
         result.sweep.study.learner.name,
         "unknown" if best.uncertain else "any" if best.flat else f"{best.weights[0]:.3f}",
-        f"{low:.3f}–{high:.3f}",
+        ", ".join(f"{low:.3f}–{high:.3f}" for low, high in best.parts[0]),
         f"{best.prediction[0]:.4g}",
         f"{with_error(best.value, None)} ± {error_in_words(max(best.high - best.value, best.value - best.low), best.value)}",
         by_theory,

@@ -45,7 +45,8 @@ seed = 0
 # sampling = "uniform"       # how designs are spread: uniform, sobol, or grid (the finest of at most that many samples)
 # strategy = "sample"        # active: after a first batch, designs are chosen where much is to be hoped for; samples at most
 # precision = 0.01           # active: stop when the interval of the best value is narrower than this part of it
-# designs = [0.8, [0.6, 0.4]]   # instead of drawing them: w for (w, 1−w, 0, …), or a weight per rank
+# designs = [0.8, [0.6, 0.4], "7500,5000,2500"]   # instead of drawing them: w for (w, 1−w, 0, …), a weight per rank, or
+                             # prizes in money, percent or fractions
 
 [game]
 values = "private"           # private, or common: the prize is worth 1 to all
@@ -91,7 +92,7 @@ MUST_BE = {
 }
 """What a value must be that is of another type, by Pydantic's name for that."""
 
-UNION = ("float", "list[float]")
+UNION = ("float", "list[float]", "str")
 """What Pydantic adds to the place of a fault where a value may be one or the other."""
 
 
@@ -116,7 +117,7 @@ class StudySection(_Section):
     sampling: str | None = None
     strategy: str = "sample"
     precision: float | None = None
-    designs: list[float | list[float]] | None = None
+    designs: list[float | list[float] | str] | None = None
 
     def space(self) -> DesignSpace:
         """The designs that are allowed.

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from allpay.contest.amounts import Amounts, plainly_money, weights_in
 from allpay.contest.bidder import kinds_of_values, levels_of
 from allpay.contest.game import Array, Game, Setting
 from allpay.contest.mechanism import RULES, Mechanism, check_bidders, complete_weights
@@ -133,14 +134,18 @@ class DesignSpace(Stateful):
             raise AllpayError(f"a rank pays at most its whole bid: got a first weight of at most {high[0]:g}")
         return Box(self.bidders, tuple(low), tuple(high))
 
-    def complete(self, weights: float | Sequence[float]) -> tuple[float, ...]:
-        """The weight of every rank, `[bidders]`.
+    def complete(self, weights: float | Sequence[float] | str) -> tuple[float, ...]:
+        """The weight of every rank, `[bidders]`; a text gives money, percent or fractions, see `amounts.weights_in`.
 
         Raises:
             AllpayError: if they are no design under the rule; bounds on the first and last weight are not looked at.
         """
+        if isinstance(weights, str):
+            if self.box:
+                raise AllpayError(f"in a box the part of its bid that each rank pays is a number: got {short(weights)}")
+            weights, _ = weights_in(weights, self.rule)
         if not self.box:
-            return complete_weights(weights, self.bidders)
+            return complete_weights(weights, self.bidders, money=self.rule == "prizes")
         if isinstance(weights, (int, float, Real)):
             raise AllpayError(f"in a box each rank has its own weight: got the one number {weights}")
         try:
@@ -152,11 +157,20 @@ class DesignSpace(Stateful):
         alone = (1.0,) + (0.0,) * (self.bidders - 1)
         return Mechanism(alone, given + (0.0,) * (self.bidders - len(given))).payments
 
-    def mechanism(self, weights: float | Sequence[float]) -> Mechanism:
+    def amounts(self, weights: float | Sequence[float] | str) -> Amounts | None:
+        """What weights were given as, if as amounts of money, percent or fractions; None for plain weights."""
+        if isinstance(weights, str):
+            return weights_in(weights, self.rule)[1]
+        if isinstance(weights, (int, float, Real)) or self.rule != "prizes":
+            return None
+        given = tuple(float(x) for x in weights)
+        return Amounts(given, "money") if len(given) > 1 and plainly_money(given) else None
+
+    def mechanism(self, weights: float | Sequence[float] | str) -> Mechanism:
         """The mechanism of a design."""
         if self.box:
             return Mechanism((1.0,) + (0.0,) * (self.bidders - 1), self.complete(weights))
-        return Mechanism.from_weights(self.rule, weights, self.bidders)
+        return Mechanism.from_weights(self.rule, self.complete(weights))
 
     def sample(self, count: int, seed: int, sampling: str = "uniform") -> Array:
         """`[count, bidders]` designs spread over the space, see `allpay.simplex.spread`; of a grid, at most so many.
@@ -200,7 +214,7 @@ class Study(Stateful):
     sampling: str | None = None
     strategy: str = "sample"
     precision: float | None = None
-    given: Sequence[float | Sequence[float]] | None = None
+    given: Sequence[float | Sequence[float] | str] | None = None
 
     def __post_init__(self) -> None:
         for name in ("space", "setting", "samples", "sampling", "given"):
@@ -289,6 +303,11 @@ class Study(Stateful):
         )
         groups = len(kinds_of_values(self.setting.values))
         check_room(self.learner, n, levels, self.setting.bid_levels, self.rounds, groups)
+
+    @property
+    def amounts(self) -> tuple[Amounts, ...]:
+        """What those of the given designs were given as that are amounts of money, percent or fractions."""
+        return tuple(found for given in asked(self.given) or () if (found := self.space.amounts(given)) is not None)
 
     @property
     def bidders(self) -> int:
