@@ -327,12 +327,15 @@ class Study(Stateful):
 
     @cached_property
     def designs(self) -> Array:
-        """`[samples, bidders]` the weights of every design; of an active study, of those that come first."""
+        """`[samples, bidders]` the weights of every design; of an active study, of those that come first.
+
+        In a space of more than one dimension its corners are among them, if they are at most half.
+        """
         if self.given is not None:
             return np.array(self.given)
-        if not self.active:
+        if self.spread_by == "grid":
             return self.space.sample(self.samples, self.seed, self.spread_by)
-        count = first_of(self.samples, self.space.polytope.freedom, active=True)
+        count = self.samples if not self.active else first_of(self.samples, self.space.polytope.freedom, active=True)
         return opening(self.space.polytope, count, _designs_rng(self.seed), self.spread_by)
 
     @cached_property
