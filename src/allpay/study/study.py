@@ -196,8 +196,8 @@ class Study(Stateful):
         sampling: how the designs are spread, see `allpay.simplex.spread`; `uniform`, and `sobol` in an active study, if not
             given.
         strategy: `sample`, or `active`: after a first batch, designs are chosen by what an ensemble makes of those before.
-        precision: an active study stops when the interval of the best value is narrower than this part of it; without it,
-            when all samples are used.
+        precision: an active study stops when the design that it would recommend is expected to lose less than this part of the
+            best value; without it, when all samples are used.
         given: designs instead of those drawn, as `complete` of the space takes them; in an active study, its first batch.
 
     Raises:
