@@ -450,8 +450,9 @@ def expected_loss(
     """How much the best design found is expected to lose against the best that there is, as a part of its own value.
 
     Each member in turn plays the truth, as in `find_optimum`: the design that is best by the mean loses f_m(w_m) − f_m(w*)
-    to the one that is best by member m. The mean of this over members is the regret (Chick & Inoue 2001, of the expected opportunity
-    cost), as far as the members' scatter shows it; where the ensemble misses designs near the best, by so much more.
+    to the one that is best by member m. The mean of this over members is the regret (the expected opportunity cost
+    of Chick & Inoue 2001), as far as the members' scatter shows it; where the ensemble misses designs near the best, it is so
+    much more.
     """
     best = highest(surrogate, where, points, seed=seed)
     designs = np.concatenate([best[None], *looked_at(where, points, seed)])
