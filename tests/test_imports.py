@@ -22,12 +22,14 @@ FLOORS = [
         "files",
         "frozen",
         "memory",
+        "named",
         "precision",
         "progress",
         "scalars",
         "versions",
     },
     {"contest", "simplex"},
+    {"objectives"},
     {"theory"},
     {"outcome", "learners"},
     {"study"},
@@ -43,7 +45,7 @@ CONTEST = [
     {"mechanism", "bidder"},
     {"game"},
     {"payoffs"},
-    {"auction"},
+    {"auction", "measures"},
 ]
 """The same within `allpay.contest`."""
 

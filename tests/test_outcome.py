@@ -5,7 +5,7 @@ import pytest
 
 from allpay.contest.game import Game
 from allpay.contest.mechanism import Mechanism, all_pay, first_price
-from allpay.contest.payoffs import _averages, evaluate, payoffs_of
+from allpay.contest.payoffs import averages_of, evaluate, payoffs_of
 from allpay.contest.values import Beta, Common, Lognormal, Private, Uniform
 from allpay.errors import AllpayError
 from allpay.learners import (
@@ -331,7 +331,7 @@ def test_a_compiled_loop_stops_where_the_verdict_would_be_converged():
     found = evaluate(game, strategy)
     far, gain = distance_of(game, found), float(found.exploitability.mean())
     part = payoffs_of(game)
-    averages = _averages(part, strategy.mean(axis=1))
+    averages = averages_of(part, strategy.mean(axis=1))
     for tolerance, stops in ((far * 1.001, True), (far * 0.999, False), (None, False)):
         goal = goal_of(game, tolerance)
         assert isinstance(goal, Goal)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -9,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from allpay.cli import app
+from allpay.cli.kept import tell_finished
 from allpay.contest.game import Setting
 from allpay.contest.values import Beta, Common, Private, integers
 from allpay.errors import AllpayError
@@ -159,6 +161,35 @@ def test_run_status_resume_and_export(finished, folder, tmp_path):
     assert rows.count("\n") == 25
     assert allpay("export", folder, "--format", "xls").exit_code == 2
     assert "holds no study" in allpay("resume", tmp_path).stderr
+
+
+def test_a_finished_study_is_shown_and_not_computed_again(finished, folder, monkeypatch):
+    monkeypatch.setattr("allpay.pipeline.fit_surrogate", None)  # nothing is fitted
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    for line in (("resume", folder), ("run", folder.with_suffix(".toml"))):
+        folder.with_suffix(".toml").write_text(finished[0].with_suffix(".toml").read_text())
+        done = allpay(*line)
+        assert done.exit_code == 0
+        assert done.stderr == (
+            f"allpay: the study in {folder} is finished: this is its stored answer, and nothing is computed again\n"
+        )
+        assert done.stdout == (folder / "summary.txt").read_text()
+    values = json.loads(allpay("resume", folder, "--json").stdout)
+    assert {**values, "files": []} == {**finished[1], "files": []}
+    assert {Path(file).name for file in values["files"]} == {Path(file).name for file in finished[1]["files"]}
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    "missing", ["result.json", "figure.png", "summary.txt", "batches/batch-00001.parquet", "study.json"]
+)
+def test_what_is_not_whole_is_not_finished(folder, missing, capsys):
+    (folder / missing).unlink()
+    assert not tell_finished(folder, None, as_json=False)
+    told = capsys.readouterr()
+    assert told.out == ""
+    again = f"allpay: all rounds of {folder} have been learned: its answer is computed from them\n"
+    assert told.err == (again if missing in ("figure.png", "summary.txt") else "")
 
 
 def test_surrogate_and_optimum_can_be_had_from_the_folder(folder):

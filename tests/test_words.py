@@ -5,13 +5,16 @@ import os
 import shlex
 import subprocess
 import sys
+import time
+from threading import Event
 from types import SimpleNamespace
 
 import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from allpay.cli import app
+from allpay import progress
+from allpay.cli import app, console
 from allpay.cli.results import without_empty
 from allpay.contest.game import Game, Setting
 from allpay.contest.values import Private, Uniform, distribution
@@ -253,3 +256,25 @@ def test_a_distribution_has_all_its_numbers_or_none():
     for text in ("uniform(0)", "lognormal(0)", "lognormal(0,1)", "beta(2)"):
         with pytest.raises(AllpayError, match=r"takes . numbers: got"):
             distribution(text)
+
+
+def test_long_work_says_now_and_then_how_far_it_is(monkeypatch, capsys):
+    """In plain lines where nobody sees bars, on stderr, and no more once the work is done."""
+    told, over = [], Event()
+
+    def echo(text, **options):
+        told.append((text, options))
+        if len(told) == 3:
+            over.set()
+
+    monkeypatch.setattr(progress, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(progress, "LONGEST_WAIT", 0.01)
+    monkeypatch.setattr(console.typer, "echo", echo)
+    with console.reporting("cases") as reporter, reporter.stage("sampled \x1bauctions"):
+        reporter.advance(3, 7)
+        assert over.wait(10)
+    assert told[-1] == ("allpay: sampled \\x1bauctions, 3 of 7 cases, 0 s", {"err": True})
+    ended = len(told)
+    time.sleep(0.03)
+    assert len(told) == ended
+    assert capsys.readouterr().out == ""

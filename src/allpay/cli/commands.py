@@ -55,7 +55,7 @@ from allpay.cli.options import (
 )
 from allpay.cli.results import labelled, without_empty
 from allpay.cli.running import design_by_theory, run_studies, simulate_study
-from allpay.errors import AllpayError, one_of, printable
+from allpay.errors import AllpayError, one_of
 from allpay.files import in_shell
 
 if TYPE_CHECKING:
@@ -287,10 +287,14 @@ def resume(
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
-    """Go on with the study in a folder, to the same bits as if it had never been interrupted."""
+    """Go on with the study in a folder, to the same bits as if it had never been interrupted; show the answer of one that is
+    finished."""
+    from allpay.cli.kept import tell_finished
     from allpay.study.file import studies_of
     from allpay.study.store import read_folder
 
+    if tell_finished(out, None, as_json):  # for which nothing that it names need be imported
+        return
     run_studies(studies_of(read_folder(out).specification, trust), out, workers, scheduler, as_json)
 
 
@@ -300,56 +304,9 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Say how far the study in a folder is."""
-    from allpay.study.received import outlines_of
-    from allpay.study.store import check_below, in_use, read_folder, result_is_there
-    from allpay.study.sweep import found_in, read, verdicts
+    from allpay.cli.kept import tell_state
 
-    states: list[dict[str, Any]] = []
-    outlines = outlines_of(read_folder(folder).specification)
-    running = in_use(folder)
-    for name, study in outlines.items():
-        check_below(folder, name)
-        found, store = found_in(study, folder / name)
-        states.append(
-            {
-                "rule": study.rule,
-                "learner": study.learner,
-                "designs": found.designs,
-                "samples": study.samples,
-                "active": study.active,
-                "rounds": study.rounds,
-                "batches": len(found.computed),
-                "damaged": found.damaged,
-                "foreign": [path.name for path in found.foreign],
-                "verdicts": verdicts(read(store, found.computed)) if found.computed else {},
-                # an active study may need fewer than all
-                "complete": not found.damaged and (found.designs == study.samples or study.active),
-            }
-        )
-    finished = all(s.pop("complete") for s in states) and result_is_there(folder)
-    if as_json:
-        several = {"studies": states} if len(states) > 1 else states[0]
-        print_json({**several, "running": running, "finished": finished})
-        return
-    for s in states:
-        of = f"of {'at most ' if s['active'] else ''}{s['samples']}"
-        typer.echo(
-            f"{printable(s['rule'])}, {printable(s['learner'])}: {s['designs']} {of} designs × {s['rounds']} rounds"
-        )
-        if s["verdicts"]:
-            typer.echo("runs: " + ", ".join(f"{count} {verdict}" for verdict, count in s["verdicts"].items()))
-        if s["damaged"]:
-            typer.echo(f"damaged batches, which will be run again: {', '.join(map(str, s['damaged']))}")
-        if s["foreign"]:
-            typer.echo(
-                f"files of no batch of this study, which will be set aside: {printable(', '.join(s['foreign']))}"
-            )
-    if running:
-        typer.echo("a process is running it now")
-    elif finished:
-        typer.echo(f"finished: see {folder / 'summary.txt'}")
-    else:
-        typer.echo(f"not finished: allpay resume {in_shell(folder)}")
+    tell_state(folder, as_json)
 
 
 @command

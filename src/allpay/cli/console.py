@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -20,6 +20,7 @@ import typer
 
 from allpay.cli.stopping import Terminated, status_of
 from allpay.errors import LONGEST, AllpayError, one_line, printable, short, shortened
+from allpay.progress import Lines, Reporter, listening
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -265,16 +266,30 @@ class Bars:
 
 
 @contextmanager
-def reporting(unit: str = "designs") -> Iterator[Bars]:
-    """Progress bars on stderr while it is a terminal; and what must be known, in any case."""
+def reporting(unit: str = "designs") -> Iterator[Reporter]:
+    """How far long work is, on stderr: bars if it is a terminal, else a line now and then; and what must be known, at once."""
+
+    def say(text: str) -> None:
+        typer.echo(f"allpay: {printable(text)}", err=True)
+
+    with listening(tell=say):
+        if sys.stderr is not None and sys.stderr.isatty():  # whatever colours are asked for
+            bars = _bars(unit)
+            with bars:
+                yield Bars(bars)
+        else:
+            with Lines(say, unit).writing() as lines:
+                yield lines
+
+
+def _bars(unit: str) -> "Progress":
+    """The bars, which count in these units."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task
     from rich.progress import TimeElapsedColumn as Elapsed
     from rich.progress import TimeRemainingColumn as Remaining
     from rich.table import Column
     from rich.text import Text
-
-    from allpay.progress import listening
 
     class What(ProgressColumn):
         def render(self, task: Task) -> Text:
@@ -304,8 +319,4 @@ def reporting(unit: str = "designs") -> Iterator[Bars]:
         Remaining(table_column=whole()),
     )
     # batches may take minutes: what is done in the last ones says how long the others will take
-    shown = sys.stderr is not None and sys.stderr.isatty()  # whatever colours are asked for
-    bars = Progress(*columns, console=console, disable=not shown, speed_estimate_period=900)
-    shown_bars = bars if shown else nullcontext()  # before Rich 15 one that is not shown leaves an empty line
-    with shown_bars, listening(tell=lambda text: typer.echo(f"allpay: {printable(text)}", err=True)):
-        yield Bars(bars)
+    return Progress(*columns, console=console, speed_estimate_period=900)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 MOST_ROWS_AS_TEXT = 1_000_000
 """Longer tables are not written as .csv beside the .parquet; `allpay export` does it."""
 
+ONLY_KEPT = ("optimum", "specification", "computed")
+"""What a folder keeps of a result beside what `--json` gives of it."""
+
 
 def result_values(result: "Result") -> dict[str, Any]:
     """What `--json` gives of a result."""

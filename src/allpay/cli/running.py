@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from allpay.cli.console import fail, plain, print_json, reporting
+from allpay.cli.kept import tell_finished
 from allpay.cli.results import labelled, result_values, summary_of, write_bids, write_results, write_rounds
 from allpay.cli.stopping import Keeping, Terminated, status_of
 from allpay.errors import AllpayError
@@ -41,6 +42,8 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool, plot: Path |
         from allpay.report.style import place
 
         place(plot)  # before anybody learns
+    elif out is not None and tell_finished(out, study.specification(), as_json):
+        return
     try:
         with reporting("rounds") as bars, ExitStack() as stack:
             from rich.console import Console
@@ -217,6 +220,7 @@ def run_studies(
 ) -> None:
     """The whole pipeline for the studies of a folder, by their folders below it, and what they found on stdout."""
     from allpay.learners.base import check_count
+    from allpay.study.file import together
 
     only = next(iter(studies.values()))
     if workers is not None:
@@ -229,6 +233,8 @@ def run_studies(
                 )
         simulate_study(only, out, as_json)
         return
+    if out is not None and tell_finished(out, together(studies), as_json):
+        return
     start = time.perf_counter()
     results, files, store = [], [], None
     try:
@@ -238,7 +244,6 @@ def run_studies(
             from allpay.pipeline import design as find_design
             from allpay.study.batches import designs_per_batch
             from allpay.study.executors import processes_for
-            from allpay.study.file import together
             from allpay.study.store import SURROGATE, check_below, open_store
             from allpay.versions import versions
 
@@ -283,9 +288,10 @@ def design_by_theory(study: "Study", as_json: bool) -> None:
     assert study.setting is not None
     start = time.perf_counter()
     game = study.setting.game(study.space.mechanism(study.designs[0]))
-    if not game.simple:
-        design_objective(game, study.space.rule, study.objective)  # says why there is none
-    best = best_in_theory(study.space, study.setting, study.objective)
+    with reporting() as reporter, reporter.stage("looking for the best design by theory"):
+        if not game.simple:
+            design_objective(game, study.space.rule, study.objective)  # says why there is none
+        best = best_in_theory(study.space, study.setting, study.objective)
     seconds = time.perf_counter() - start
     if as_json:
         values = {

@@ -468,12 +468,12 @@ def expected_payoffs(game: Game, mass: Array, group: int = 0) -> Array:
         if len(mass) < game.bidders:
             mass = np.insert(mass, own, mass.mean(axis=0), axis=0)  # what the bidder itself bids is not looked at
         parts = payoffs_of(game, each=True)
-        return _worth(parts, _averages(parts, mass))[own]
+        return _worth(parts, averages_of(parts, mass))[own]
     elif mass.shape != (groups, levels):
         raise AllpayError(f"mass must have the shape (bids,) or (bidders − 1, bids): got {mass.shape}")
     _check_mixture("the probabilities of a rival's bids", mass)
     parts = payoffs_of(game)
-    return _worth(parts, _averages(parts, mass))[group]
+    return _worth(parts, averages_of(parts, mass))[group]
 
 
 @compiled
@@ -526,7 +526,7 @@ def _worth(parts: Payoffs, averages: Array) -> Array:
     return np.einsum("igbv,igb->ivb", parts.table, averages)
 
 
-def _averages(parts: Payoffs, mass: Array, coefficients: Array | None = None) -> Array:
+def averages_of(parts: Payoffs, mass: Array, coefficients: Array | None = None) -> Array:
     """`[groups, rows, bids]` expected coefficients, those of the payoff's terms or others, against masses `[groups, bids]`."""
     if coefficients is not None:
         parts = parts._replace(coefficients=np.ascontiguousarray(coefficients))
@@ -551,7 +551,7 @@ def evaluate(game: Game, strategy: Array) -> Evaluation:
     each = by_bidder(game, strategy)
     parts = payoffs_of(game, each)
     mass = strategy.mean(axis=1)
-    averages = _averages(parts, mass)
+    averages = averages_of(parts, mass)
     found = [
         appraise(
             *(averages[i], parts.table[i], parts.winnings[i], parts.fractions, parts.bids, parts.allowed[i]),
@@ -563,7 +563,7 @@ def evaluate(game: Game, strategy: Array) -> Evaluation:
     first = np.zeros(game.bidders)
     first[0] = 1.0
     rows = np.stack([np.asarray(game.mechanism.prizes), first])
-    won, led = np.moveaxis(_averages(parts, mass, seen(game, rows)), 1, 0)
+    won, led = np.moveaxis(averages_of(parts, mass, seen(game, rows)), 1, 0)
     out = parts.ranking.out
     if out:
         won[:, 0] = led[:, 0] = 0.0
@@ -644,7 +644,7 @@ def exploitability(game: Game, strategy: Array) -> Array:
     """
     strategy = as_strategy(game, strategy)
     parts = payoffs_of(game, by_bidder(game, strategy))
-    return np.repeat(_gains(parts, _averages(parts, strategy.mean(axis=1)), strategy), parts.ranking.counts)
+    return np.repeat(_gains(parts, averages_of(parts, strategy.mean(axis=1)), strategy), parts.ranking.counts)
 
 
 def _gains(parts: Payoffs, averages: Array, strategy: Array) -> list[float]:

@@ -1,17 +1,14 @@
 """Learners of others, named as `package.module:Class` on the command line, in study files and in study folders."""
 
 import dataclasses
-import os
-import sys
-from importlib import import_module
 from inspect import isclass
 from operator import attrgetter
 from typing import Any, get_args, get_type_hints
 
 from allpay.errors import AllpayError, one_of, short
+from allpay.named import SEPARATOR, in_one_line, module_named
 
-SEPARATOR = ":"
-"""What stands between module and class; the names of allpay's own learners do not have it."""
+__all__ = ["SEPARATOR", "check_kinds", "check_plain", "in_one_line", "own_kind", "own_name"]
 
 PLAIN = (str, int, float, bool, type(None))
 """The types of hyperparameters that can be written down in a study folder, and tuples of them."""
@@ -31,20 +28,7 @@ def own_kind(name: str) -> Any:
         raise AllpayError(
             f"a learner of your own is named by module and class: got {name!r}; give package.module:Class"
         )
-    here = os.getcwd()
-    if here not in sys.path and not sys.flags.safe_path:
-        sys.path.insert(0, here)  # it stays: spawned workers take over the path, and look there too
-    try:
-        found = import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-            raise AllpayError(f"{module} cannot be imported: {in_one_line(error)}") from error
-        raise AllpayError(
-            f"there is no module {module!r}: neither in {here} nor on the Python path, where learners and distributions of "
-            "your own are looked for; start in the folder that holds it"
-        ) from None
-    except (Exception, SystemExit) as error:
-        raise AllpayError(f"{module} cannot be imported: {in_one_line(error)}") from error
+    found = module_named(module)
     try:
         kind = attrgetter(attribute)(found)
     except AttributeError:
@@ -87,8 +71,3 @@ def check_kinds(kind: Any, name: str, hyperparameters: dict[str, Any]) -> None:
         if kinds <= IN_WORDS.keys() and not fits:
             must = " or ".join(words for kind, words in IN_WORDS.items() if kind in kinds)
             raise AllpayError(f"{key} of {name} must be {must}: got {short(value)}")
-
-
-def in_one_line(error: BaseException) -> str:
-    """An exception that somebody else's code raised, in one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"

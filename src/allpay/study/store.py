@@ -348,7 +348,7 @@ def open_store(
     check_folder(folder)
     lock: BaseFileLock | None = None
     try:
-        if not _is_free(folder) and not _holds_study(folder):
+        if not _is_free(folder) and not holds_study(folder):
             raise AllpayError(f"{folder} exists, is not empty and holds no study: choose another folder")
         (folder / BATCHES).mkdir(parents=True, exist_ok=True)
         lock = _lock(folder)
@@ -481,8 +481,14 @@ def _is_free(folder: Path) -> bool:
     return all(path.name.startswith(".") and path.name.endswith(UNFINISHED) for path in parts)
 
 
-def _holds_study(folder: Path) -> bool:
+def holds_study(folder: Path) -> bool:
+    """Whether a folder says of which study it is."""
     return any(path.exists() for path in _places(folder))
+
+
+def is_whole(folder: Path, held: Held) -> bool:
+    """Whether both files that say what a folder holds are as they were written."""
+    return not any(_fault(place, held) for place in _places(folder))
 
 
 def result_is_there(folder: Path) -> bool:

@@ -90,7 +90,7 @@ def _solve(game: Game) -> Equilibrium | str:
         if isinstance(found, str) or found.pooled_from is None:
             return found  # bids above 0 tie with probability 0, so that it does not matter how ties are settled
         return "bids pool at the cap, where they tie, and there is no formula for ties where all seconds pay"
-    bidder = _alike(game)
+    bidder = alike(game)
     if bidder is None:
         return _unlike(game)
     if game.mechanism.success.lucky:
@@ -101,7 +101,7 @@ def _solve(game: Game) -> Equilibrium | str:
 # Bidders alike --------------------------------------------------------------------------------------------------------
 
 
-def _alike(game: Game) -> Bidder | None:
+def alike(game: Game) -> Bidder | None:
     """The one kind of bidder that there is; None if there are several."""
     first, *others = (_without_levels(bidder) for bidder, _ in game.groups)
     return game.groups[0][0] if all(_same(first, other) for other in others) else None
@@ -166,12 +166,12 @@ def _entry(game: Game, bidder: Bidder) -> Equilibrium | str:
     m = game.mechanism
     if not isinstance(bidder.utility, Neutral):
         return f"with {_parts(game) or 'a cost of its own'} there is a formula for risk-neutral bidders only"
-    field, cost = _field(game, bidder), _cost(game, bidder)
+    field, cost = field_of(game, bidder), _cost(game, bidder)
     if isinstance(field, str):
         return field
     if isinstance(cost, str):
         return cost
-    values = _known_value(bidder)
+    values = known_value(bidder)
     found = entry_equilibrium(
         values if values is not None else bidder.values.distribution,  # type: ignore[union-attr]
         field,
@@ -195,7 +195,7 @@ RevenueInPrizes = Callable[[Array], tuple[float, Array]]
 
 def in_short(game: Game) -> Game | None:
     """The game in its short form, if it is one of bidders alike without a part that the simple game lacks; None otherwise."""
-    bidder = _alike(game)
+    bidder = alike(game)
     if bidder is None or game.own_utility or game.mechanism.ties != TIES[0] or game.mechanism.success.lucky:
         return None
     cost, utility, m = bidder.cost, bidder.utility, game.mechanism
@@ -215,7 +215,7 @@ def revenue_in_prizes(game: Game, ranks: int | None = None) -> RevenueInPrizes |
 
     Its gradient is `revenue_gradients`; if only so many ranks may have a prize, derivatives in others are left at 0.
     """
-    m, bidder = game.mechanism, _alike(game)
+    m, bidder = game.mechanism, alike(game)
     if game.own_utility:
         return OWN_UTILITY
     if bidder is None:
@@ -224,7 +224,7 @@ def revenue_in_prizes(game: Game, ranks: int | None = None) -> RevenueInPrizes |
         return f"theory has no objective for designs of contests with {_parts(game)}"
     if not isinstance(bidder.utility, Neutral):
         return f"with {_parts(game) or 'a cost of its own'} there is a formula for risk-neutral bidders only"
-    field, cost, known = _field(game, bidder), _cost(game, bidder), _known_value(bidder)
+    field, cost, known = field_of(game, bidder), _cost(game, bidder), known_value(bidder)
     if isinstance(field, str):
         return field
     if isinstance(cost, str):
@@ -250,14 +250,14 @@ def revenue_in_prizes(game: Game, ranks: int | None = None) -> RevenueInPrizes |
 
 def _lucky(game: Game, bidder: Bidder) -> Equilibrium | str:
     """Luck: a pure equilibrium, which a reserve or a fee does not change if the bid reaches the one and pays for the other."""
-    m, value, paid = game.mechanism, _known_value(bidder), _paid_by_all(game)
+    m, value, paid = game.mechanism, known_value(bidder), _paid_by_all(game)
     if value is None:
         return "with luck there is a formula only where all know each other's values"
     if not isinstance(bidder.utility, Neutral):
         return "with luck there is a formula for risk-neutral bidders only"
     if isinstance(paid, str):
         return paid
-    field, cost = _field(game, bidder), _cost(game, bidder, paid)
+    field, cost = field_of(game, bidder), _cost(game, bidder, paid)
     if isinstance(field, str):
         return field
     if isinstance(cost, str):
@@ -360,7 +360,7 @@ class _Contest:
 def _unlike(game: Game) -> Equilibrium | str:
     m, kinds = game.mechanism, [bidder for bidder, _ in game.groups]
     paid, costs = _paid_by_all(game), [bidder.cost for bidder in kinds if isinstance(bidder.cost, PowerCost)]
-    known = tuple(_known_value(bidder) for bidder in kinds)
+    known = tuple(known_value(bidder) for bidder in kinds)
     tullock = _tullock(m.success)
     if not all(isinstance(bidder.utility, Neutral) for bidder in kinds):
         return "for bidders who differ there is a formula only where all are risk-neutral"
@@ -546,7 +546,7 @@ def _parts(game: Game, *among: str) -> str:
     return " and ".join(part for part in game.parts if part in among or (not among and "groups" not in part))
 
 
-def _known_value(bidder: Bidder) -> float | None:
+def known_value(bidder: Bidder) -> float | None:
     """The value that all know a bidder to have, if they do."""
     if isinstance(bidder.values, Common):
         return bidder.values.value
@@ -569,7 +569,7 @@ def _trimmed(numbers: tuple[float, ...], tail: float) -> tuple[float, ...]:
     return numbers[: min(last + 2, len(numbers))]
 
 
-def _field(game: Game, bidder: Bidder) -> Rivals | str:
+def field_of(game: Game, bidder: Bidder) -> Rivals | str:
     given = game.attendance
     if not isinstance(given, attendance.Field):
         return Rivals.of(game.bidders, given * bidder.presence)
@@ -645,7 +645,7 @@ def _beyond(bids: Callable[[Array], Array], bidder: Bidder, cap: float | None) -
         return f"the equilibrium bids rise to {top:.6g}, above the cap of {cap:g}, and there is no formula for bids that pool"
     if bidder.overbidding:
         return None
-    q, value = np.linspace(0.0, 1.0, 2001), _known_value(bidder)
+    q, value = np.linspace(0.0, 1.0, 2001), known_value(bidder)
     if value is None:
         given = bidder.values.distribution  # type: ignore[union-attr]
         q = np.union1d(q, breaks_of(given) * (1 - 1e-12))
