@@ -146,9 +146,8 @@ def polish(
     from scipy.optimize import minimize
 
     start = np.asarray(start, float)
-    where = _polytope(len(start), ranks, polytope)
-    if where.corners.shape[1] > MANY:
-        where = _thinned(where, start)
+    whole = _polytope(len(start), ranks, polytope)
+    where = _thinned(whole, start) if whole.corners.shape[1] > MANY else whole
     coordinates = where.coordinates(start)
     blocks, corners = coordinates.shape
     best, most = start, float(np.asarray(value_and_gradient(start[None])[0])[0])
@@ -163,14 +162,14 @@ def polish(
             best, most = where.weights(lam), float(value[0])
         return (-float(value[0]) / scale, -slope[0].ravel() / scale) if np.isfinite(value[0]) else (np.inf, 0 * flat)
 
-    whole = np.kron(np.eye(blocks), np.ones(corners))
+    sums = np.kron(np.eye(blocks), np.ones(corners))
     minimize(
         fall,
         coordinates.ravel(),
         jac=True,
         method="SLSQP",
         bounds=[(0.0, 1.0)] * coordinates.size,
-        constraints=[{"type": "eq", "fun": lambda flat: whole @ flat - 1, "jac": lambda flat: whole}],
+        constraints=[{"type": "eq", "fun": lambda flat: sums @ flat - 1, "jac": lambda flat: sums}],
         options={"ftol": 1e-12, "maxiter": 200},
     )
     return best, most

@@ -28,6 +28,7 @@ from allpay.outcome import Outcome
 from allpay.pipeline import best_in_theory
 from allpay.pipeline import design as find_design
 from allpay.progress import Reporter, Silent
+from allpay.scalars import real
 from allpay.simplex import OrderedSimplex, Polytope, looked_at
 from allpay.simulation import Estimate
 from allpay.study import DesignSpace, Study
@@ -45,7 +46,7 @@ TOP = 3
 """Of so many best entries the mean is told."""
 
 BANDS = ((0.9, 1.0), (0.5, 0.9), (0.0, 0.5))
-"""Kinds of bidders by strength, as quantiles of their value: the strongest tenth, the other above the median, the weaker half."""
+"""Kinds of bidders by strength, as quantiles of their value: strongest tenth, others above the median, weaker half."""
 
 DUST = 1e-6
 """The part of what a table brings that its last prizes must be worth to be kept in the best one."""
@@ -89,12 +90,14 @@ class Kind:
         name: who they are.
         bidders: how many, in expectation.
         effort: the mean bid of one of them.
+        cost: what the bid of one of them costs it on average, in units of value.
         share: the part of the purse that they win together, in expectation; 1 for everybody if all of it is paid.
     """
 
     name: str
     bidders: float
     effort: float
+    cost: float
     share: float
 
 
@@ -131,6 +134,11 @@ class Split:
     def prizes(self) -> int:
         """How many ranks win something."""
         return int(np.count_nonzero(self.shares))
+
+    @property
+    def cost(self) -> float:
+        """What all bids together cost those who make them, in units of value."""
+        return math.fsum(kind.bidders * kind.cost for kind in self.kinds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,13 +271,13 @@ def amounts_of(prizes: "str | Path | Amounts | Sequence[float | str]") -> Amount
         return _whole(read_amounts(prizes))
     if isinstance(prizes, str):
         return _whole(amounts(prizes))
-    given = list(np.asarray(prizes).tolist() if isinstance(prizes, np.ndarray) else prizes)
-    if given and all(isinstance(x, str) for x in given):
+    given = list(prizes)
+    if not given or any(isinstance(x, str) for x in given):
         return _whole(amounts([str(x) for x in given]))
-    if plainly_money([x for x in given if isinstance(x, (int, float))]) and len(given) > 0:
-        shares = complete_weights([float(x) for x in given] + [0.0], money=True)
-        return Amounts(tuple(float(x) for x in given if x > 0), "money") if shares else _whole(amounts(""))
-    return Amounts(tuple(x for x in complete_weights([*given, 0.0]) if x > 0), "share")  # type: ignore[list-item]
+    numbers = [real("prizes", x) for x in given]
+    shares = complete_weights([*numbers, 0.0], money=True)
+    unit = "money" if plainly_money(numbers) else "share"
+    return Amounts(tuple((numbers if unit == "money" else shares)[: np.count_nonzero(shares)]), unit)
 
 
 def _whole(table: Amounts) -> Amounts:
@@ -304,7 +312,7 @@ def _how_many(setting: Setting, bidders: int | None) -> int:
         raise AllpayError("how many bid decides what prizes bring: give bidders, as --bidders 50")
     if said is not None and bidders is not None and said != bidders:
         raise AllpayError(f"the setting has {said} bidders, and bidders are {bidders}: leave one of them out")
-    return check_bidders(said if bidders is None else bidders)
+    return check_bidders(bidders if said is None else said)  # type: ignore[arg-type]  # one of them is there
 
 
 def _asked(objective: str, n: int) -> tuple[Objective, ...]:
@@ -416,8 +424,8 @@ def _without_dust(shares: Array, worth: float, value: Callable[[Array], float]) 
 def searched(value: Callable[[Array], float], polytope: Polytope) -> Array:
     """The best design that a search between corners finds, without gradients `[n]`.
 
-    The best corner is mixed with each of the next best, as long as that gains. Where a bid is a power of a sum over ranks, as of
-    pure equilibria under luck, the best design is a corner.
+    The best corner is mixed with each of the next best, as long as that gains. Where a bid is a power of a sum over ranks, as
+    of pure equilibria under luck, the best design is a corner.
     """
     corners = polytope.corners[0] if isinstance(polytope, OrderedSimplex) else np.concatenate(looked_at(polytope, 201))
     worth = np.array([value(corner) for corner in corners])
@@ -458,8 +466,9 @@ def kinds_in_theory(measures: InTheory) -> tuple[Kind, ...]:
             chances = np.where((q >= found.pooled_from)[:, None], tied, chances)
         there = (q >= 1 - play.entry) if game.mechanism.may_stay_out else np.ones_like(q, bool)
         share = field.expected * float(weight @ (there * (chances @ prizes)))
-        effort = float(weight @ play.bid_at(q)) / (high - low)
-        kinds.append(Kind(_band(low, high), field.expected * (high - low), effort, share))
+        bids, part = play.bid_at(q), weight / (high - low)
+        effort, cost = float(part @ bids), float(part @ bidder.cost.cost(bids))
+        kinds.append(Kind(_band(low, high), field.expected * (high - low), effort, cost, share))
     return tuple(kinds)
 
 
@@ -473,8 +482,16 @@ def _groups_in_theory(measures: InTheory) -> tuple[Kind, ...]:
     shares = (
         paid * counts / counts.sum() if alike(game) is not None else (prizes[0] * wins if rest == 0 else wins * np.nan)
     )
+    q, weight = (x.ravel() for x in in_panels(np.unique([0.0, *(1 - play.entry for play in plays), 1.0])))
     return tuple(
-        Kind(_group(i, len(plays)), float(counts[i]), play.mean_bid, float(shares[i])) for i, play in enumerate(plays)
+        Kind(
+            _group(i, len(plays)),
+            float(counts[i]),
+            play.mean_bid,
+            float(weight @ bidder.cost.cost(play.bid_at(q))),
+            float(shares[i]),
+        )
+        for i, (play, (bidder, _)) in enumerate(zip(plays, game.groups, strict=True))
     )
 
 
@@ -534,7 +551,7 @@ def _by_learning(
 def kinds_learned(outcome: Outcome) -> tuple[Kind, ...]:
     """Who does and wins what in the first design of an outcome, means over its rounds."""
     game, profiles = outcome.games[0], outcome.strategy[0]
-    found = np.array([_effort_and_share(game, profile) for profile in profiles]).mean(axis=0)  # [2, groups, values]
+    found = np.array([_per_value(game, profile) for profile in profiles]).mean(axis=0)  # [3, groups, values]
     turnout = np.asarray(game.turnout, float)
     kinds = []
     bands = BANDS if len(game.groups) == 1 and game.value_levels > 1 else ((0.0, 1.0),)
@@ -545,12 +562,13 @@ def kinds_learned(outcome: Outcome) -> tuple[Kind, ...]:
             inside = (middle >= low) & (middle < high)
             name = _group(i, len(game.counts)) if len(bands) == 1 else _band(low, high)
             many = float(count * turnout[i]) * (high - low)
-            kinds.append(Kind(name, many, float(found[0, i][inside].mean()), many * float(found[1, i][inside].mean())))
+            effort, cost, won = (float(row[i][inside].mean()) for row in found)
+            kinds.append(Kind(name, many, effort, cost, many * won))
     return tuple(kinds)
 
 
-def _effort_and_share(game: Game, profile: Array) -> Array:
-    """`[2, groups, values]` the mean bid, and the expected prize, of a bidder of each value."""
+def _per_value(game: Game, profile: Array) -> Array:
+    """`[3, groups, values]` the mean bid, what it costs, and the expected prize, of a bidder of each value."""
     parts = payoffs_of(game, by_bidder(game, profile))
     rows = seen(game, np.asarray(game.mechanism.prizes)[None])
     won = averages_of(parts, np.asarray(profile).mean(axis=1), rows)[:, 0]
@@ -558,7 +576,7 @@ def _effort_and_share(game: Game, profile: Array) -> Array:
     bids = profile @ game.bid_grid
     prizes = np.einsum("ivb,ib->iv", profile, won)
     kinds = parts.ranking.kinds
-    each = np.stack([bids, prizes])
+    each = np.stack([bids, np.einsum("ivb,ib->iv", profile, game.cost_grids[kinds]), prizes])
     return np.stack([each[:, kinds == i].mean(axis=1) for i in range(len(game.groups))], axis=1)
 
 

@@ -2,7 +2,8 @@
 
 `options` are the options that commands share, `commands` and `questions` the commands, `running` what several of them do,
 `results` what a folder and `--json` get of it, `console` how the program speaks: errors in one line, progress, JSON;
-`stopping` how it ends when it is asked to. Results go to stdout, as text or with --json as one JSON object; progress and errors go to stderr.
+`stopping` how it ends when it is asked to. Results go to stdout, as text or with --json as one JSON object; progress and
+errors go to stderr.
 """
 
 from allpay.cli.stopping import StoppedBySignals

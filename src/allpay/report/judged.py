@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from textwrap import fill
+from textwrap import fill as fill_lines
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from allpay.contest.amounts import runs_in_words
 from allpay.contest.game import Array, Setting
 from allpay.contest.preferences import PowerCost
 from allpay.contest.values import Private
@@ -56,6 +57,11 @@ def judged_in_words(found: Judgement) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
+def fill(text: str, width: int) -> str:
+    """A text in lines."""
+    return fill_lines(text, width, break_on_hyphens=False)
+
+
 # Sentences ------------------------------------------------------------------------------------------------------------
 
 
@@ -65,25 +71,31 @@ def in_plain_words(found: Judgement) -> str:
     name, who = label(objective), _who(found)
     own = yours.quantity(objective)
     first = {
-        "total effort": f"the {who} together put in an effort of {_told(own)}",
+        "total effort": f"the {who} together put in an effort of {_told(own)}, which costs them {_cost(found, yours)}",
     }.get(name, f"{_the(name)} of the {who} is {_told(own)}")
-    sentences = [f"With your {_count(yours.prizes, 'prize')} of {found.amounts.of(1.0)} in all, {first}."]
+    table = found.amounts
+    cells = runs_in_words([table.of(share) for share in table.shares])
+    prizes = f"of {table.of(1.0)} in all" if table.unit == "money" else f"({cells})"
+    sentences = [f"With your {_count(yours.prizes, 'prize')} {prizes}, {first}."]
     best, *others = found.splits[1:]
+    others = [split for split in others if not _same(split, best) and not _same(split, yours)]
     sentences.append(_of_best(found, own, best))
     clauses = [
         f"{named(split)} would bring {_told(split.quantity(objective))}, {_compared(own, split.quantity(objective))}"
         for split in others
-        if split.quantities and split.shares != yours.shares
+        if split.quantities
     ]
     if clauses:
         text = "; ".join(clauses)
         sentences.append(f"{text[0].upper()}{text[1:]}.")
     for text, shares, worth in found.most:
-        if text == objective or text == "entrants":
+        if text in (objective, "entrants"):
             continue
-        mine, most = yours.quantity(text), Quantity((worth,))
-        which = next((named(split) for split in found.splits if split.shares == shares), "another table")
-        if shares == yours.shares or abs(worth - mine.mean) <= ALIKE * abs(worth):
+        there = Split("", shares)
+        seen = next((split for split in reversed(found.splits) if split.quantities and _same(split, there)), None)
+        which = "another table" if seen is None else named(seen)
+        mine, most = yours.quantity(text), Quantity((worth,)) if seen is None else seen.quantity(text)
+        if _same(yours, there) or abs(worth - mine.mean) <= ALIKE * abs(worth):
             sentences.append(f"For {_the(label(text))}, {_told(mine)} with your table, no table is {ALIKE:.1%} better.")
         else:
             gain = _compared(mine, most)
@@ -110,7 +122,26 @@ def _of_best(found: Judgement, own: Quantity, best: Split) -> str:
         )
     gain = _compared(own, theirs)
     which = "The best split" if found.method == "theory" else "The best split found"
+    same = next((named(split) for split in found.splits[2:] if _same(split, best)), None)
+    if same is not None:
+        return f"{which} of {purse} is {same}: it would bring {_told(theirs)}, {gain}."
     return f"{which} of {purse} would bring {_told(theirs)}, which is {gain}."
+
+
+def _same(one: Split, other: Split) -> bool:
+    return bool(np.allclose(one.shares, other.shares, atol=1e-9))
+
+
+def _cost(found: Judgement, split: Split) -> str:
+    """What all bids cost, in the unit of the prizes, or that of values."""
+    if found.amounts.unit == "money":
+        return f"{split.cost:,.4g}" if _in_money(found) else found.amounts.of(split.cost)
+    return f"{split.cost:.1%} of what the purse is worth at its face value"
+
+
+def _in_money(found: Judgement) -> bool:
+    """Whether values are taken to be in money."""
+    return found.amounts.unit == "money" and _highest(found.setting) > MONEY_VALUES
 
 
 def _compared(own: Quantity, other: Quantity) -> str:
@@ -122,7 +153,7 @@ def _compared(own: Quantity, other: Quantity) -> str:
     if abs(off) <= max(1e-6, error):
         return "which cannot be told apart from yours" if error > 0 else "the same as yours"
     size = f"{abs(off):.0%}" if abs(off) >= 0.095 else f"{abs(off):.2g}".rstrip("0") and f"{abs(off):.1%}"
-    spread = f" (± {error:.1%})" if error > 0 else ""
+    spread = f" (± {error:.1%})" if error >= 5e-4 else ""
     return f"{size}{spread} {'more' if off > 0 else 'less'}"
 
 
@@ -137,9 +168,10 @@ def how_known(found: Judgement) -> list[str]:
     else:
         why = f" because there is no formula ({found.reason})" if found.reason else ""
         lines.append(
-            f"By learning{why}: {found.learner}, {found.rounds} rounds for each table, ± half the 90% interval over rounds; the "
-            f"best is that of {found.samples} tables tried and a network fitted to them, learned afresh here. Percentages "
-            "are of the most among these tables."
+            f"By learning{why}: {found.learner}, {found.rounds} rounds for each table, ± half the 90% interval over rounds, "
+            "which does not know the error of the grid of bids. "
+            f"The best table was found by a network fitted to {found.samples} tables tried, and was learned afresh here. "
+            "Percentages are of the most among these tables."
         )
         lines += _verdicts(found)
     return [*lines, *units(found)]
@@ -163,7 +195,7 @@ def units(found: Judgement) -> list[str]:
     money = found.amounts.unit == "money"
     face = f"its face value, {purse}" if money else "its face value"
     costs = _costs(setting)
-    if money and _highest(setting) > MONEY_VALUES:
+    if _in_money(found):
         lines = [
             f"A bidder's value is what the whole purse is worth to it, taken to be in money: up to {_highest(setting):,g}."
         ]
@@ -217,7 +249,15 @@ def _measures(found: Judgement) -> str:
             digits = 4 if text != "entrants" else 3
             cells.append(f"{_told(quantity, digits)}{part}")
         rows.append([label(text), *cells])
+    if any(split.kinds for split in found.splits):
+        rows.append(["what bids cost", *(_cost_cell(found, split) if split.kinds else "–" for split in found.splits)])
     return _aligned(rows)
+
+
+def _cost_cell(found: Judgement, split: Split) -> str:
+    if _in_money(found):
+        return f"{split.cost:,.4g}"
+    return found.amounts.of(split.cost) if found.amounts.unit == "money" else f"{split.cost:.1%} of purse"
 
 
 def _notes(found: Judgement) -> list[str]:
@@ -287,7 +327,9 @@ def _kinds(found: Judgement) -> str:
 
 
 def _won(found: Judgement, share: float) -> str:
-    return f"{found.amounts.of(share)}, {share:.1%}" if share >= 5e-4 else "<0.1%"
+    if share < 5e-4:
+        return "<0.1%"
+    return f"{found.amounts.of(share)}, {share:.1%}" if found.amounts.unit == "money" else f"{share:.1%}"
 
 
 def _tiny(x: float) -> str:
@@ -350,11 +392,12 @@ def _split_values(found: Judgement, split: Split) -> dict[str, Any]:
         },
         "kinds": [
             {
-                **{name: getattr(kind, name) for name in ("name", "bidders", "effort", "share")},
+                **{name: getattr(kind, name) for name in ("name", "bidders", "effort", "cost", "share")},
                 "wins": kind.share * found.amounts.total,
             }
             for kind in split.kinds
         ],
+        "cost": split.cost,
         "reason": split.reason,
         "verdicts": split.verdicts,
     }
@@ -450,7 +493,7 @@ def _figure(found: Judgement) -> "Figure":
     figure = Figure(figsize=(7.2, 2.75), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, 3, width_ratios=(1, 1, 1))
-    figure.get_layout_engine().set(wspace=0.05, w_pad=0.06)  # type: ignore[union-attr]
+    figure.set_layout_engine("constrained", wspace=0.05, w_pad=0.06)
     _draw_prizes(panels[0], found)
     _draw_parts(panels[1], found)
     if curves:
@@ -476,29 +519,16 @@ def _draw_prizes(ax: "Axes", found: Judgement) -> None:
     most = max(split.prizes for split in found.splits)
     scale, unit = _axis_of(found)
     shown = min(found.bidders, most + 1)
+    ranks, every = np.arange(1, shown + 1), max(1, shown // 12)
     for split in found.splits:
-        ranks = np.arange(1, shown + 1)
-        shares = np.array(split.shares[:shown]) * scale
-        style = _LOOKS[split.name]
+        shares, style = np.array(split.shares[:shown]) * scale, _LOOKS[split.name]
         paid = shares > 0
-        ax.plot(
-            ranks[paid],
-            shares[paid],
-            drawstyle="steps-mid",
-            ms=3.2,
-            markevery=max(1, shown // 12),
-            label=_head(found, split),
-            **style,
-        )
+        line: dict[str, Any] = {"drawstyle": "steps-mid", "ms": 3.2, "markevery": every, "label": _head(found, split)}
+        ax.plot(ranks[paid], shares[paid], **line, **style)
     ax.set_yscale("log")
     low = min(min(x for x in split.shares if x > 1e-4) for split in found.splits) * scale
-    ax.set(
-        xlabel="rank",
-        ylabel=f"prize ({unit})" if unit else "prize",
-        title="What each rank wins",
-        xlim=(0.5, shown + 0.5),
-        ylim=(low * 0.7, 1.4 * scale),
-    )
+    ax.set(xlabel="rank", ylabel=f"prize ({unit})" if unit else "prize", title="What each rank wins")
+    ax.set(xlim=(0.5, shown + 0.5), ylim=(low * 0.7, 1.4 * scale))
     if shown > 12:
         ax.set_xscale("log")
         ax.set_xlim(0.9, shown * 1.1)
