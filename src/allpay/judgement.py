@@ -188,11 +188,6 @@ class Judgement(ByValue):
         """The game under one of the tables."""
         return self.setting.game(DesignSpace("prizes", self.bidders).mechanism(split.shares))
 
-    def __str__(self) -> str:
-        from allpay.report.judged import judged_in_words
-
-        return judged_in_words(self)
-
 
 def judge(
     prizes: "str | Path | Amounts | Sequence[float | str]",
@@ -352,7 +347,7 @@ def _by_theory(
         return of
 
     shared = _tables(space, yours, yours)
-    known = [np.array(shares) for _, shares in (shared[0], *shared[2:])]
+    known = [np.array(s) for _, s in (shared[2], shared[0], shared[3]) if np.count_nonzero(s) <= space.dimension]
     most: list[tuple[str, tuple[float, ...], float]] = []
     for objective in asked:
         if objective.text == "entrants" and objective is not asked[0]:

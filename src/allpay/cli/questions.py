@@ -120,7 +120,7 @@ def judge(
     asked = dict(locals())
     from allpay.judgement import judge as judge_table
     from allpay.learners import learner as named
-    from allpay.report.judged import draw_judged, judged_values
+    from allpay.report.judged import draw_judged, judged_in_words, judged_values
     from allpay.report.style import place
 
     if plot is not None:
@@ -152,7 +152,7 @@ def judge(
     if as_json:
         print_json(judged_values(found))
     else:
-        typer.echo(str(found))
+        typer.echo(judged_in_words(found))
     if plot is not None:
         typer.echo(f"allpay: wrote {draw_judged(found, plot)}", err=True)
 

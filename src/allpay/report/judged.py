@@ -525,19 +525,19 @@ def _draw_prizes(ax: "Axes", found: Judgement) -> None:
         paid = shares > 0
         line: dict[str, Any] = {"drawstyle": "steps-mid", "ms": 3.2, "markevery": every, "label": _head(found, split)}
         ax.plot(ranks[paid], shares[paid], **line, **style)
-    ax.set_yscale("log")
-    low = min(min(x for x in split.shares if x > 1e-4) for split in found.splits) * scale
     ax.set(xlabel="rank", ylabel=f"prize ({unit})" if unit else "prize", title="What each rank wins")
-    ax.set(xlim=(0.5, shown + 0.5), ylim=(low * 0.7, 1.4 * scale))
+    ax.set(xlim=(0.5, shown + 0.5), ylim=(0, 1.05 * scale))
     if shown > 12:
-        ax.set_xscale("log")
-        ax.set_xlim(0.9, shown * 1.1)
+        low = min(min(x for x in split.shares if x > 1e-4) for split in found.splits) * scale
+        ax.set(xscale="log", yscale="log")
+        ax.set(xlim=(0.9, shown * 1.1), ylim=(low * 0.7, 1.4 * scale))
     _plain_numbers(ax, shown)
 
 
 def _plain_numbers(ax: "Axes", shown: int) -> None:
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
+    ax.yaxis.set_minor_formatter(NullFormatter())
     ax.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.10g}"))
     steps = [step * 10**k for k in range(5) for step in (1, 2, 5)]
     ticks = [k for k in steps if k <= shown] if shown > 12 else list(range(1, shown + 1))
