@@ -44,7 +44,7 @@ seed = 0
 # last_at_least = 0.1
 # sampling = "uniform"       # how designs are spread: uniform, sobol, or grid (the finest of at most that many samples)
 # strategy = "sample"        # active: after a first batch, designs are chosen where much is to be hoped for; samples at most
-# precision = 0.01           # active: stop when the interval of the best value is narrower than this part of it
+# precision = 0.01           # active: stop when the design recommended is expected to lose less than this part
 # designs = [0.8, [0.6, 0.4], "7500,5000,2500"]   # instead of drawing them: w for (w, 1−w, 0, …), a weight per rank, or
                              # prizes in money, percent or fractions
 
