@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from allpay.contest.values import Uniform as Uniform
     from allpay.contest.values import integers as integers
     from allpay.errors import AllpayError as AllpayError
+    from allpay.judgement import Judgement as Judgement
+    from allpay.judgement import judge as judge
     from allpay.learners import LEARNERS as LEARNERS
     from allpay.learners import EpsilonGreedy as EpsilonGreedy
     from allpay.learners import FictitiousPlay as FictitiousPlay
@@ -69,6 +71,7 @@ _HOMES = {
     "allpay.learners": ("LEARNERS", "EpsilonGreedy", "FictitiousPlay", "learn", "learner"),
     "allpay.study": ("DesignSpace", "Study"),
     "allpay.pipeline": ("design",),
+    "allpay.judgement": ("Judgement", "judge"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -47,7 +47,7 @@ BIDS = "bids"
 OUTCOMES = "outcomes"
 CHECKPOINTS = "checkpoints"
 
-FORMAT = 1
+FORMAT = 2
 """Of the folder; another allpay that keeps it otherwise has another."""
 
 MOMENT = 0.3

@@ -1,0 +1,605 @@
+"""A prize table beside the best, winner-take-all and equal prizes: in words for an organiser, as tables, and as a figure."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from textwrap import fill as fill_lines
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from allpay.contest.amounts import runs_in_words
+from allpay.contest.game import Array, Setting
+from allpay.contest.preferences import PowerCost
+from allpay.contest.values import Private
+from allpay.judgement import Judgement, Quantity, Split
+from allpay.outcome import Verdict
+from allpay.report.style import drawing, place, save
+from allpay.report.summary import bidders_in_words, contest_in_words
+from allpay.report.words import significant
+from allpay.study.identity import written
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH = 100
+"""Letters of a line of text."""
+
+ALIKE = 5e-3
+"""Tables that bring the same but for this part are said to be as good as each other."""
+
+MANY = 8
+"""Of a table with more different prizes than this, amounts are told to two digits."""
+
+STEPS = (1, 2, 3, 5, 10, 20, 30, 50)
+"""Ranks at which rows of a long table of prizes end, and these times powers of 10."""
+
+MONEY_VALUES = 100.0
+"""Values above this beside prizes in money are taken for money."""
+
+_NAMES = {
+    "revenue": ("total effort", "total effort"),
+    "highest-bid": ("best entry", "the best entry"),
+    "entrants": ("entrants", "the number of entrants"),
+}
+
+
+def judged_in_words(found: Judgement) -> str:
+    """All that there is to say: a paragraph for whoever runs the contest, tables, and how it is known."""
+    parts = [
+        fill(in_plain_words(found), WIDTH),
+        "\n".join([_measures(found), *_notes(found)]),
+        _prizes(found),
+        _kinds(found),
+        "\n".join(fill(line, WIDTH) for line in how_known(found)),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def fill(text: str, width: int) -> str:
+    """A text in lines."""
+    return fill_lines(text, width, break_on_hyphens=False)
+
+
+# Sentences ------------------------------------------------------------------------------------------------------------
+
+
+def in_plain_words(found: Judgement) -> str:
+    """What an organiser wants to know, without a word of theory."""
+    objective, yours = found.objective, found.yours
+    name, who = label(objective), _who(found)
+    own = yours.quantity(objective)
+    first = {
+        "total effort": f"the {who} together put in an effort of {_told(own)}, which costs them {_cost(found, yours)}",
+    }.get(name, f"{_the(name)} of the {who} is {_told(own)}")
+    table = found.amounts
+    cells = runs_in_words([table.of(share) for share in table.shares])
+    prizes = f"of {table.of(1.0)} in all" if table.unit == "money" else f"({cells})"
+    sentences = [f"With your {_count(yours.prizes, 'prize')} {prizes}, {first}."]
+    best, *others = found.splits[1:]
+    others = [split for split in others if not _same(split, best) and not _same(split, yours)]
+    sentences.append(_of_best(found, own, best))
+    clauses = [
+        f"{named(split)} would bring {_told(split.quantity(objective))}, {_compared(own, split.quantity(objective))}"
+        for split in others
+        if split.quantities
+    ]
+    if clauses:
+        text = "; ".join(clauses)
+        sentences.append(f"{text[0].upper()}{text[1:]}.")
+    for text, shares, worth in found.most:
+        if text in (objective, "entrants"):
+            continue
+        there = Split("", shares)
+        seen = next((split for split in reversed(found.splits) if split.quantities and _same(split, there)), None)
+        which = "another table" if seen is None else named(seen)
+        mine, most = yours.quantity(text), Quantity((worth,)) if seen is None else seen.quantity(text)
+        if _same(yours, there) or abs(worth - mine.mean) <= ALIKE * abs(worth):
+            sentences.append(f"For {_the(label(text))}, {_told(mine)} with your table, no table is {ALIKE:.1%} better.")
+        else:
+            gain = _compared(mine, most)
+            among = "" if found.method == "theory" else " of these tables"
+            which = which.replace("the best table", "the table above")
+            sentences.append(
+                f"{_the(label(text)).capitalize()} is {_told(mine)}: {which}, which is best for it{among}, would bring "
+                f"{_told(most)}, {gain}."
+            )
+    return " ".join(sentences)
+
+
+def _of_best(found: Judgement, own: Quantity, best: Split) -> str:
+    objective = found.objective
+    if not best.quantities:
+        return "No other table has a formula."
+    theirs = best.quantity(objective)
+    purse = f"the same {found.amounts.of(1.0)}" if found.amounts.unit == "money" else "the same purse"
+    if abs(theirs.mean - own.mean) <= max(ALIKE * abs(theirs.mean), own.half_width + theirs.half_width):
+        if found.method == "theory":
+            return f"No split of {purse} brings {ALIKE:.1%} more: your table is as good as the best."
+        return (
+            f"The best split of {purse} that was found brings {_told(theirs)}, which cannot be told apart from yours."
+        )
+    gain = _compared(own, theirs)
+    which = "The best split" if found.method == "theory" else "The best split found"
+    same = next((named(split) for split in found.splits[2:] if _same(split, best)), None)
+    if same is not None:
+        return f"{which} of {purse} is {same}: it would bring {_told(theirs)}, {gain}."
+    return f"{which} of {purse} would bring {_told(theirs)}, which is {gain}."
+
+
+def _same(one: Split, other: Split) -> bool:
+    return bool(np.allclose(one.shares, other.shares, atol=1e-9))
+
+
+def _cost(found: Judgement, split: Split) -> str:
+    """What all bids cost, in the unit of the prizes, or that of values."""
+    if found.amounts.unit == "money":
+        return f"{split.cost:,.4g}" if _in_money(found) else found.amounts.of(split.cost)
+    return f"{split.cost:.1%} of what the purse is worth at its face value"
+
+
+def _in_money(found: Judgement) -> bool:
+    """Whether values are taken to be in money."""
+    return found.amounts.unit == "money" and _highest(found.setting) > MONEY_VALUES
+
+
+def _compared(own: Quantity, other: Quantity) -> str:
+    """How much more or less another table brings than yours."""
+    if own.mean <= 0:
+        return "while yours brings nothing" if other.mean > 0 else "as yours"
+    off = other.mean / own.mean - 1
+    error = (own.half_width**2 + other.half_width**2) ** 0.5 / own.mean
+    if abs(off) <= max(1e-6, error):
+        return "which cannot be told apart from yours" if error > 0 else "the same as yours"
+    size = f"{abs(off):.0%}" if abs(off) >= 0.095 else f"{abs(off):.2g}".rstrip("0") and f"{abs(off):.1%}"
+    spread = f" (± {error:.1%})" if error >= 5e-4 else ""
+    return f"{size}{spread} {'more' if off > 0 else 'less'}"
+
+
+def how_known(found: Judgement) -> list[str]:
+    """By what the numbers are known, what is assumed, and in which units they are."""
+    lines = [f"{_capital(bidders_in_words(found.setting))}. {' '.join(contest_in_words(found.setting))}"]
+    if found.method == "theory":
+        lines.append(
+            "By theory: the exact equilibrium, in which every bidder does what is best for it against the others; "
+            "percentages are of the most that any table of this purse brings."
+        )
+    else:
+        why = f" because there is no formula ({found.reason})" if found.reason else ""
+        lines.append(
+            f"By learning{why}: {found.learner}, {found.rounds} rounds for each table, ± half the 90% interval over rounds, "
+            "which does not know the error of the grid of bids. "
+            f"The best table was found by a network fitted to {found.samples} tables tried, and was learned afresh here. "
+            "Percentages are of the most among these tables."
+        )
+        lines += _verdicts(found)
+    return [*lines, *units(found)]
+
+
+def _verdicts(found: Judgement) -> list[str]:
+    lines = []
+    for split in found.splits:
+        wrong = sum(verdict != Verdict.CONVERGED.value for verdict in split.verdicts)
+        if wrong:
+            lines.append(
+                f"{_capital(named(split))}: {wrong} of {len(split.verdicts)} rounds did not converge; read its numbers as what "
+                "such bidders do, not as an equilibrium."
+            )
+    return lines or [f"All {sum(len(split.verdicts) for split in found.splits)} rounds converged."]
+
+
+def units(found: Judgement) -> list[str]:
+    """What a value of 1 and an effort of 1 are."""
+    purse, setting = found.amounts.of(1.0), found.setting
+    money = found.amounts.unit == "money"
+    face = f"its face value, {purse}" if money else "its face value"
+    costs = _costs(setting)
+    if _in_money(found):
+        lines = [
+            f"A bidder's value is what the whole purse is worth to it, taken to be in money: up to {_highest(setting):,g}."
+        ]
+        worth = "1 of money"
+    else:
+        lines = [f"A bidder's value is what the whole purse is worth to it: 1 stands for {face}."]
+        worth = purse if money else "the purse at its face value"
+    if len(costs) != 1:
+        return [
+            *lines,
+            "Efforts are in the unit of bids, whose costs differ between bidders or are functions of their own.",
+        ]
+    power, scale = costs[0]
+    half = 0.5**power
+    text = f"An effort of 1 costs a bidder {'' if scale == 1 else f'{scale:g} times '}{worth}"
+    if power != 1:
+        part = found.amounts.of(half) if money and worth == purse and scale == 1 else f"{half:.3g} of that"
+        text += f", and one of 0.5 costs {part} (the cost of b is b^{power:g})"
+    return [*lines, f"{text}."]
+
+
+def _costs(setting: Setting) -> list[tuple[float, float]]:
+    """The powers and scales of bidders' costs, each once; empty if one is a function of its own."""
+    if not isinstance(setting.values, tuple):
+        return [(setting.cost_power, 1.0)]
+    costs = [bidder.cost for bidder, _ in setting.values]
+    found = [(cost.power, cost.scale) for cost in costs if isinstance(cost, PowerCost)]
+    return list(dict.fromkeys(found)) if len(found) == len(costs) else []
+
+
+def _highest(setting: Setting) -> float:
+    if isinstance(setting.values, tuple):
+        return max(bidder.values.highest for bidder, _ in setting.values)
+    return float(setting.values.highest)
+
+
+# Tables ---------------------------------------------------------------------------------------------------------------
+
+
+def _measures(found: Judgement) -> str:
+    """What each table brings, in its unit and in percent of the most."""
+    rows = [["", *(_head(found, split) for split in found.splits)]]
+    for text, _ in found.yours.quantities:
+        cells = []
+        for split in found.splits:
+            if not split.quantities:
+                cells.append("no formula")
+                continue
+            quantity = split.quantity(text)
+            part = "" if quantity.part is None else f"  {quantity.part:>6.1%}"
+            digits = 4 if text != "entrants" else 3
+            cells.append(f"{_told(quantity, digits)}{part}")
+        rows.append([label(text), *cells])
+    if any(split.kinds for split in found.splits):
+        rows.append(["what bids cost", *(_cost_cell(found, split) if split.kinds else "–" for split in found.splits)])
+    return _aligned(rows)
+
+
+def _cost_cell(found: Judgement, split: Split) -> str:
+    if _in_money(found):
+        return f"{split.cost:,.4g}"
+    return found.amounts.of(split.cost) if found.amounts.unit == "money" else f"{split.cost:.1%} of purse"
+
+
+def _notes(found: Judgement) -> list[str]:
+    return [fill(f"{_capital(named(split))}: {split.reason}", WIDTH) for split in found.splits if split.reason]
+
+
+def _prizes(found: Judgement) -> str:
+    """What each rank wins, in the unit in which the table was given."""
+    ends = rank_ends(found)
+    rows = [["prizes: rank", *(_head(found, split) for split in found.splits)]]
+    for first, last in pairwise([0, *ends]):
+        name = f"{first + 1}" if last == first + 1 else f"{first + 1}–{last}"
+        rows.append([name, *(_amount(found, split, first, last) for split in found.splits)])
+    text = _aligned(rows)
+    if _smooth(found.best):
+        text += (
+            f"\nThe best table pays {found.best.prizes} ranks, each a little less than the one before. Single amounts hardly "
+            "matter, so they are told to\ntwo digits; many tables near it do practically as well."
+        )
+    return text
+
+
+def rank_ends(found: Judgement) -> list[int]:
+    """The last ranks of the rows of a table of prizes, up to the last rank that wins anything."""
+    tables = [np.array(split.shares) for split in found.splits]
+    most = max(split.prizes for split in found.splits)
+    plain = [table for table, split in zip(tables, found.splits, strict=True) if not _smooth(split)]
+    ends = {most, *(int(k) for table in plain for k in np.flatnonzero(np.diff(table)) + 1)}
+    if len(plain) < len(tables):
+        ends |= {step * 10**k for step in STEPS for k in range(5)}
+    return sorted(end for end in ends if end <= most)
+
+
+def _smooth(split: Split) -> bool:
+    """Whether a table has so many different prizes that they are not told one by one."""
+    return len({round(x, 12) for x in split.shares if x > 0}) > MANY
+
+
+def _amount(found: Judgement, split: Split, first: int, last: int) -> str:
+    part = split.shares[first:last]
+    if max(part) <= 1e-9:
+        return "–"
+    high, low = (float(f"{x:.1e}") if _smooth(split) else x for x in (part[0], part[-1]))
+    told = [found.amounts.of(x) if x > 1e-6 else "0" for x in (high, low)]
+    if told[0] == told[1]:
+        return ("about " if _smooth(split) else "") + told[0] + (" each" if last - first > 1 else "")
+    return f"{told[0]} to {told[1]}"
+
+
+def _kinds(found: Judgement) -> str:
+    """Who does and wins what under each table."""
+    kinds = next((split.kinds for split in found.splits if split.kinds), ())
+    if not kinds or not any(split.kinds for split in found.splits):
+        return ""
+    rows = [["who does, and wins, what", *(_head(found, split) for split in found.splits)]]
+    for k, kind in enumerate(kinds):
+        efforts, wins = [], []
+        for split in found.splits:
+            own = split.kinds[k] if split.kinds else None
+            efforts.append("–" if own is None else _tiny(own.effort))
+            known = own is not None and np.isfinite(own.share)
+            wins.append(_won(found, own.share) if known and own is not None else "–")
+        many = f"{kind.bidders:.3g}"
+        rows.append([f"{kind.name} ({many}): effort of each", *efforts])
+        rows.append(["  win together", *wins])
+    return _aligned(rows)
+
+
+def _won(found: Judgement, share: float) -> str:
+    if share < 5e-4:
+        return "<0.1%"
+    return f"{found.amounts.of(share)}, {share:.1%}" if found.amounts.unit == "money" else f"{share:.1%}"
+
+
+def _tiny(x: float) -> str:
+    return "<0.0001" if 0 < x < 1e-4 else significant(x, 3)
+
+
+def _head(found: Judgement, split: Split) -> str:
+    if split.name == "best":
+        return f"best for {label(found.objective)}"
+    if split.name == "equal":
+        return f"equal × {split.prizes}"
+    return {"yours": "yours", "winner-take-all": "winner takes all"}[split.name]
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    )
+
+
+def judged_values(found: Judgement) -> dict[str, Any]:
+    """All of it, for JSON."""
+    return {
+        "prizes": found.amounts.values(),
+        "bidders": found.bidders,
+        "setting": written(found.setting, "the setting"),
+        "objective": found.objective,
+        "method": found.method,
+        "reason": found.reason,
+        "splits": [_split_values(found, split) for split in found.splits],
+        "most": {
+            text: {"value": worth, "shares": _carrying(shares), "prizes": _in_unit(found, shares)}
+            for text, shares, worth in found.most
+        },
+        "learner": found.learner,
+        "samples": found.samples,
+        "rounds": found.rounds,
+        "seed": found.seed,
+        "sentences": [in_plain_words(found), *how_known(found)],
+        "curves": found.curves.tolist(),
+        "seconds": found.seconds,
+    }
+
+
+def _split_values(found: Judgement, split: Split) -> dict[str, Any]:
+    return {
+        "name": split.name,
+        "shares": _carrying(split.shares),
+        "prizes": _in_unit(found, split.shares),
+        "quantities": {
+            text: {
+                "mean": quantity.mean,
+                "half_width": quantity.half_width,
+                "rounds": quantity.rounds,
+                "part_of_most": quantity.part,
+            }
+            for text, quantity in split.quantities
+        },
+        "kinds": [
+            {
+                **{name: getattr(kind, name) for name in ("name", "bidders", "effort", "cost", "share")},
+                "wins": kind.share * found.amounts.total,
+            }
+            for kind in split.kinds
+        ],
+        "cost": split.cost,
+        "reason": split.reason,
+        "verdicts": split.verdicts,
+    }
+
+
+def _carrying(shares: Sequence[float]) -> list[float]:
+    """Shares without the zeros at their end."""
+    return list(shares[: int(np.max(np.flatnonzero(shares), initial=-1)) + 1])
+
+
+def _in_unit(found: Judgement, shares: Sequence[float]) -> list[float]:
+    return [share * found.amounts.total for share in _carrying(shares)]
+
+
+# Words ----------------------------------------------------------------------------------------------------------------
+
+
+def label(objective: str) -> str:
+    """What an objective is called by an organiser."""
+    if objective.startswith("top-") and objective[4:].isdecimal():
+        return f"mean of the top {objective[4:]}"
+    return _NAMES.get(objective, (objective,))[0]
+
+
+def named(split: Split) -> str:
+    """What a table is called in a sentence."""
+    names = {"yours": "your table", "best": "the best table", "winner-take-all": "winner-take-all"}
+    return names.get(split.name, f"equal prizes for the first {split.prizes}" if split.prizes > 1 else "one prize")
+
+
+def _the(name: str) -> str:
+    return name if name.startswith("the ") else f"the {name}"
+
+
+def _who(found: Judgement) -> str:
+    game = found.game(found.yours)
+    expected = float(np.asarray(game.counts * game.turnout, float).sum())
+    return (
+        f"{found.bidders} entrants"
+        if abs(expected - found.bidders) < 1e-9
+        else f"{expected:.3g} entrants who turn up on average"
+    )
+
+
+def _told(quantity: Quantity, digits: int = 4) -> str:
+    half = quantity.half_width
+    if half == 0:
+        text = significant(quantity.mean, digits)
+        return text.rstrip("0").rstrip(".") if digits == 3 and "." in text else text
+    decimals = max(0, min(6, 1 - int(np.floor(np.log10(half)))))
+    return f"{quantity.mean:.{decimals}f} ± {half:.{decimals}f}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+# Figure ---------------------------------------------------------------------------------------------------------------
+
+_LOOKS: dict[str, dict[str, Any]] = {
+    "yours": {"color": "#D55E00", "marker": "o"},
+    "best": {"color": "#0072B2", "marker": "s"},
+    "winner-take-all": {"color": "#009E73", "marker": "^"},
+    "equal": {"color": "#CC79A7", "marker": "D"},
+}
+
+
+def draw_judged(found: Judgement, path: Path) -> Path:
+    """Draw the tables, what they bring in percent of the most, and who does what.
+
+    Args:
+        found: what was judged.
+        path: the file; its ending says which format.
+
+    Raises:
+        AllpayError: if the format is unknown or the file cannot be written.
+    """
+    path = place(path)
+    with drawing():
+        save(_figure(found), path)
+    return path
+
+
+def _figure(found: Judgement) -> "Figure":
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    curves = bool(np.isfinite(found.curves).any())
+    figure = Figure(figsize=(7.2, 2.75), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(1, 3, width_ratios=(1, 1, 1))
+    figure.set_layout_engine("constrained", wspace=0.05, w_pad=0.06)
+    _draw_prizes(panels[0], found)
+    _draw_parts(panels[1], found)
+    if curves:
+        _draw_efforts(panels[2], found)
+    else:
+        _draw_winnings(panels[2], found)
+    handles, words = panels[0].get_legend_handles_labels()
+    figure.legend(handles, words, loc="outside lower center", ncols=4)
+    figure.suptitle(
+        fill(f"{found.bidders} bidders, {bidders_in_words(found.setting)}; {_source(found)}", 120),
+        fontsize=8,
+        color="0.35",
+    )
+    return figure
+
+
+def _source(found: Judgement) -> str:
+    return "by theory" if found.method == "theory" else f"{found.learner}, {found.rounds} rounds, 90% intervals"
+
+
+def _draw_prizes(ax: "Axes", found: Judgement) -> None:
+    """What each rank wins, as steps."""
+    most = max(split.prizes for split in found.splits)
+    scale, unit = _axis_of(found)
+    shown = min(found.bidders, most + 1)
+    ranks, every = np.arange(1, shown + 1), max(1, shown // 12)
+    for split in found.splits:
+        shares, style = np.array(split.shares[:shown]) * scale, _LOOKS[split.name]
+        paid = shares > 0
+        line: dict[str, Any] = {"drawstyle": "steps-mid", "ms": 3.2, "markevery": every, "label": _head(found, split)}
+        ax.plot(ranks[paid], shares[paid], **line, **style)
+    ax.set(xlabel="rank", ylabel=f"prize ({unit})" if unit else "prize", title="What each rank wins")
+    ax.set(xlim=(0.5, shown + 0.5), ylim=(0, 1.05 * scale))
+    if shown > 12:
+        low = min(min(x for x in split.shares if x > 1e-4) for split in found.splits) * scale
+        ax.set(xscale="log", yscale="log")
+        ax.set(xlim=(0.9, shown * 1.1), ylim=(low * 0.7, 1.4 * scale))
+    _plain_numbers(ax, shown)
+
+
+def _plain_numbers(ax: "Axes", shown: int) -> None:
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+
+    ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.10g}"))
+    steps = [step * 10**k for k in range(5) for step in (1, 2, 5)]
+    ticks = [k for k in steps if k <= shown] if shown > 12 else list(range(1, shown + 1))
+    ax.xaxis.set_major_locator(FixedLocator([float(k) for k in ticks]))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+
+
+def _axis_of(found: Judgement) -> tuple[float, str]:
+    table = found.amounts
+    if table.unit == "money":
+        return table.total, table.currency
+    return (100.0, "% of the purse") if table.unit == "percent" else (1.0, "part of the purse")
+
+
+def _draw_parts(ax: "Axes", found: Judgement) -> None:
+    """What each table brings, in percent of the most."""
+    texts = [text for text, quantity in found.yours.quantities if quantity.part is not None]
+    for row, text in enumerate(texts):
+        ax.axhline(row, color="0.9", lw=0.6, zorder=0)
+        for k, split in enumerate(found.splits):
+            if not split.quantities:
+                continue
+            quantity = split.quantity(text)
+            part, most = 100 * (quantity.part or 0.0), quantity.most or 1.0
+            at = row + 0.12 * (k - 1.5)
+            ax.errorbar(
+                part,
+                at,
+                xerr=100 * quantity.half_width / most or None,
+                ls="none",
+                ms=4.5,
+                elinewidth=0.8,
+                **_LOOKS[split.name],
+            )
+    names = [f"{label(text)}\n(most: {significant(found.yours.quantity(text).most or 0.0, 3)})" for text in texts]
+    ax.set_yticks(range(len(texts)), names)
+    ax.set(xlabel="% of the most", title="What each table brings", ylim=(len(texts) - 0.5, -0.5))
+    ax.set_xlim(left=0, right=max(104.0, ax.get_xlim()[1]))
+
+
+def _draw_efforts(ax: "Axes", found: Judgement) -> None:
+    """What bidders do, by strength."""
+    q = 100 * np.linspace(0, 1, found.curves.shape[1])
+    for split, bids in zip(found.splits, found.curves, strict=True):
+        if np.isfinite(bids).any():
+            style = _LOOKS[split.name]
+            ax.plot(q, bids, color=style["color"], marker=style["marker"], ms=3.2, markevery=10)
+    ax.set(xlabel=_strength(found.setting), ylabel="effort", title="Who does what", xlim=(0, 101))
+    ax.set_ylim(bottom=0)
+
+
+def _strength(setting: Setting) -> str:
+    return "% of bidders who are weaker" if isinstance(setting.values, Private) else "% of bids that are lower"
+
+
+def _draw_winnings(ax: "Axes", found: Judgement) -> None:
+    """Which part of the purse each kind of bidder wins."""
+    splits = [split for split in found.splits if split.kinds]
+    shares: Array = np.array([[kind.share for kind in split.kinds] for split in splits])
+    for k, split in enumerate(splits):
+        at = np.arange(shares.shape[1]) + 0.18 * (k - (len(splits) - 1) / 2)
+        ax.bar(at, 100 * shares[k], width=0.16, color=_LOOKS[split.name]["color"])
+    ax.set_xticks(range(shares.shape[1]), [f"{kind.name}\n({kind.bidders:.3g})" for kind in splits[0].kinds])
+    ax.set(ylabel="% of the purse", title="Who wins what")
