@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -29,6 +30,7 @@ MOST_SAID = 10
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from allpay.objectives import Objective
     from allpay.outcome import Outcome
     from allpay.simulation import Estimate
     from allpay.study import Study
@@ -213,10 +215,31 @@ def how_to_go_on(folder: Path) -> str:
     return f"; what is finished is kept: allpay resume {in_shell(folder)}"
 
 
-def run_studies(
-    studies: "dict[str, Study]", out: Path | None, workers: int | None, scheduler: str | None, as_json: bool
+def design_again(
+    folder: Path, goals: "tuple[Objective, ...]", workers: int | None, scheduler: str | None, trust: bool, as_json: bool
 ) -> None:
-    """The whole pipeline for the studies of a folder, by their folders below it, and what they found on stdout."""
+    """What the designs of a study that is in a folder are best for; without goals, what it asked itself."""
+    from allpay.study.file import studies_of
+    from allpay.study.store import read_folder
+
+    studies = studies_of(read_folder(folder).specification, trust)
+    if goals:
+        studies = {name: replace(study, objective=goals[0].text) for name, study in studies.items()}
+    run_studies(studies, folder, workers, scheduler, as_json, goals[1:])
+
+
+def run_studies(
+    studies: "dict[str, Study]",
+    out: Path | None,
+    workers: int | None,
+    scheduler: str | None,
+    as_json: bool,
+    also: "tuple[Objective, ...]" = (),
+) -> None:
+    """The whole pipeline for the studies of a folder, by their folders below it, and what they found on stdout.
+
+    With objectives beside that of the only study, it is their Pareto front.
+    """
     from allpay.learners.base import check_count
     from allpay.study.file import together
 
@@ -277,8 +300,8 @@ def run_studies(
         typer.echo(f"\n{took}Written to {out}: " + ", ".join(Path(f).name for f in files))
 
 
-def design_by_theory(study: "Study", as_json: bool) -> None:
-    """Print the best design by the closed form."""
+def design_by_theory(study: "Study", as_json: bool, goals: "tuple[Objective, ...]" = ()) -> None:
+    """Print the best design by the closed form, or, of several goals, their front."""
     from allpay.pipeline import best_in_theory
     from allpay.simplex import shown
     from allpay.theory import design_objective
@@ -287,7 +310,7 @@ def design_by_theory(study: "Study", as_json: bool) -> None:
     start = time.perf_counter()
     game = study.setting.game(study.space.mechanism(study.designs[0]))
     with reporting() as reporter, reporter.stage("looking for the best design by theory"):
-        if not game.simple:
+        if not game.simple or study.goal.linear(game) is None:
             design_objective(game, study.space.rule, study.objective)  # says why there is none
         best = best_in_theory(study.space, study.setting, study.objective)
     seconds = time.perf_counter() - start
@@ -308,11 +331,9 @@ def design_by_theory(study: "Study", as_json: bool) -> None:
         "" if best.fraction == 1 else f" among the {best.fraction:.0%} of the designs looked at that have a closed form"
     )
     if best.flat:
-        typer.echo(
-            f"Every design{among} has the {study.objective.replace('-', ' ')} {best.value:.6g}: none is best; {seconds:.2f} s."
-        )
+        typer.echo(f"Every design{among} has the {study.goal.words} {best.value:.6g}: none is best; {seconds:.2f} s.")
     else:
-        worth = f"{study.objective.replace('-', ' ')} {best.value:.6g}; {seconds:.2f} s."
+        worth = f"{study.goal.words} {best.value:.6g}; {seconds:.2f} s."
         typer.echo(f"Best design in equilibrium{among}: {shown(best.weights, 4)}, {worth}")
     if best.fraction < 1:
         typer.echo("The others, as where a ban on overbidding binds, may be better: use --method surrogate for them.")
