@@ -70,8 +70,8 @@ def test_terms_alike_are_one():
     ("text", "message"),
     [
         ("revnue", "did you mean 'revenue'?"),
-        ("highest_bid", "write highest-bid"),
-        ("Welfare", "write welfare"),
+        ("highest_bid", "did you mean 'highest-bid'?"),
+        ("Welfare", "did you mean 'welfare'?"),
         ("top3", "write top-3"),
         ("top-0", "K of top-K must be from 1 to 100,000: got 0"),
         ("top-2.5", "takes a whole number"),

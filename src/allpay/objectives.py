@@ -790,7 +790,7 @@ def _unknown(name: str, rest: str) -> None:
         )
     plain = name.lower().replace("_", "-")
     if plain in READ and plain != name:
-        raise AllpayError(f"unknown objective {short(name)}: write {plain}")
+        raise AllpayError(f"unknown objective {short(name)}: did you mean {plain!r}?")
     one_of("objective", name, NAMES)
 
 

@@ -11,6 +11,7 @@ import polars as pl
 
 from allpay.contest.bidder import levels_of
 from allpay.contest.game import Array, Game
+from allpay.contest.payoffs import as_strategy
 from allpay.outcome import Outcome
 from allpay.study.study import Study
 
@@ -75,6 +76,9 @@ def restored(study: Study, games: Sequence[Game], rows: pl.DataFrame, kept: pl.D
         games: `[designs]`.
         rows: their rounds, as in `Sweep.table`.
         kept: what `outcomes_of` gave of them.
+
+    Raises:
+        AllpayError: if a strategy is none.
     """
     shape = (len(games), study.rounds)
     assert study.setting is not None
@@ -87,6 +91,9 @@ def restored(study: Study, games: Sequence[Game], rows: pl.DataFrame, kept: pl.D
     history = _numbers(kept["history"], (*shape, -1))
     if strategy is None or history is None or strategy.shape[2] not in (len(games[0].groups), study.space.bidders):
         return None
+    for game, profiles in zip(games, strategy, strict=True):
+        for profile in profiles:
+            as_strategy(game, profile)  # what a stranger has written is looked at
     return Outcome(
         games=tuple(games),
         learner=study.learner.name,

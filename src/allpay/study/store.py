@@ -368,6 +368,10 @@ def digest(table: pl.DataFrame) -> str:
     """A digest of what a table holds, whatever file it is in."""
     content = hashlib.sha256()
     for column in table:
+        if column.dtype == pl.Binary:
+            held = [value or b"" for value in column.to_list()]
+            content.update(f"{column.name} {[len(value) for value in held]} ".encode() + b"".join(held))
+            continue
         values = column.to_numpy() if column.dtype.is_numeric() else np.array(column.to_list(), str)
         content.update(f"{column.name} {values.dtype.str} ".encode() + values.tobytes())
     return content.hexdigest()
