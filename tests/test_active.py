@@ -15,6 +15,7 @@ from allpay.contest.game import Setting
 from allpay.contest.values import Private
 from allpay.errors import AllpayError
 from allpay.learners import InteriorPoint
+from allpay.optimum import expected_loss
 from allpay.pipeline import choose_next, design
 from allpay.report.summary import summarise
 from allpay.simplex import Box, OrderedSimplex
@@ -156,18 +157,39 @@ def test_nobody_to_choose_is_said():
 
 
 def test_a_study_stops_when_it_knows_enough():
-    study = Study(DesignSpace(), LEARNER, SETTING, 40, 1, strategy="active", precision=0.05)
+    fine = Setting(Private(levels=32), cost_power=2.0, bid_levels=101)
+    study = Study(DesignSpace(), LEARNER, fine, 40, 1, strategy="active", precision=0.01)
     found = design(study)
     assert 8 <= found.sweep.designs < 40
-    value, low, high = found.optimum.prediction  # what is measured in one round, on a coarse grid, is less sure
-    assert high - low < 0.05 * value
-    assert "within the precision of 0.05" in found.sweep.stopped
+    assert "within the precision of 0.01" in found.sweep.stopped
     text = " ".join(summarise(found).split())
-    assert f"{found.sweep.designs} of at most 40 were simulated; stopped since the interval" in text
+    assert f"{found.sweep.designs} of at most 40 were simulated; stopped since the design" in text
     assert "give more --samples" not in text
     assert found.exact is not None
     assert found.exact_best is not None
     assert found.exact > 0.99 * found.exact_best.value  # all to the winner
+
+
+@dataclass(frozen=True)
+class Parabolas:
+    """Members 1 − (w_1 − p)², each with a peak p of its own."""
+
+    peaks: np.ndarray
+
+    def members(self, weights):
+        return 1 - (np.asarray(weights)[:, 0] - self.peaks[:, None]) ** 2
+
+    def value_and_gradient(self, weights):
+        slope = np.zeros(np.shape(weights))
+        slope[:, 0] = 2 * (self.peaks.mean() - np.asarray(weights)[:, 0])
+        return self.members(weights).mean(axis=0), slope
+
+
+def test_the_loss_expected_is_what_each_member_loses_to_its_own_best():
+    """The mean peak is best by the mean, and loses (p − mean)² by the member whose peak is p."""
+    drawn = np.random.default_rng(0).normal(0.75, 0.03, 200)
+    loss = expected_loss(Parabolas(drawn), OrderedSimplex(3, 2))
+    assert loss == pytest.approx(drawn.var() / (1 - drawn.var()), rel=0.01)
 
 
 def test_given_designs_come_first():
@@ -204,14 +226,14 @@ def test_an_active_study_on_the_command_line(tmp_path):
     """Stopped by its precision, it is finished, though not all designs were needed."""
     folder = tmp_path / "study"
     options = ["--learner", "interior-point", "--rounds", "1", "--bid-levels", "21", "--value-levels", "16"]
-    active = ["--strategy", "active", "--samples", "30", "--precision", "0.1", "--cost-power", "2", "--json"]
+    active = ["--strategy", "active", "--samples", "30", "--precision", "0.02", "--cost-power", "2", "--json"]
     done = CliRunner().invoke(app, ["design", *options, *active, "--out", str(folder)])
     assert done.exit_code == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["strategy"] == "active"
     assert told["region"] == "simplex"
     assert 8 <= told["designs"] < told["samples"] == 30
-    assert "within the precision of 0.1" in told["stopped"]
+    assert "within the precision of 0.02" in told["stopped"]
     status = json.loads(CliRunner().invoke(app, ["status", str(folder), "--json"]).stdout)
     assert (status["designs"], status["finished"]) == (told["designs"], True)
     again = json.loads(CliRunner().invoke(app, ["resume", str(folder), "--json"]).stdout)

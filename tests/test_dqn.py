@@ -15,6 +15,7 @@ from deep_probes import (
 )
 
 QUICK = DQN(iterations=1000, batch=512, learning_rate=4e-3, averaging=0.01, chunk=2)
+SHORT = DQN(iterations=7, batch=16, width=4, replay=3, chunk=3)
 
 
 def test_bids_of_three_bidders_in_equilibrium():
@@ -35,11 +36,11 @@ def test_the_best_response_to_rivals_who_do_not_learn():
 
 
 def test_a_run_can_be_cut_into_stretches():
-    stretches_change_nothing(DQN(iterations=7, batch=16, width=4, replay=3, chunk=2))
+    stretches_change_nothing(SHORT)
 
 
 def test_a_killed_run_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
-    goes_on_from_its_checkpoint(DQN(iterations=6, batch=16, width=4, replay=3, chunk=3), tmp_path, monkeypatch)
+    goes_on_from_its_checkpoint(SHORT, tmp_path, monkeypatch)
 
 
 def test_a_run_stops_at_its_tolerance():

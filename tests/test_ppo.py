@@ -19,6 +19,7 @@ from deep_probes import (
 )
 
 QUICK = PPO(iterations=400, batch=1024, learning_rate=5e-3, final_entropy=0.02, averaging=0.03, chunk=2)
+SHORT = PPO(iterations=7, batch=16, width=4, chunk=3)
 
 
 def test_bids_of_three_bidders_in_equilibrium():
@@ -51,11 +52,11 @@ def test_the_best_response_to_rivals_who_do_not_learn():
 
 
 def test_a_run_can_be_cut_into_stretches():
-    stretches_change_nothing(PPO(iterations=7, batch=16, width=4, chunk=2))
+    stretches_change_nothing(SHORT)
 
 
 def test_a_killed_run_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
-    goes_on_from_its_checkpoint(PPO(iterations=6, batch=16, width=4, chunk=3), tmp_path, monkeypatch)
+    goes_on_from_its_checkpoint(SHORT, tmp_path, monkeypatch)
 
 
 def test_a_run_stops_at_its_tolerance():

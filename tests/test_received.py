@@ -493,7 +493,7 @@ def corrupt(folder, rng):
                 "null",
                 "[]",
                 '"x"',
-                '{"format": 2}',
+                '{"format": 3}',
                 '{"format": ' + "9" * 4000 + "}",
             ]
         )

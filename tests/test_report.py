@@ -19,6 +19,7 @@ from allpay.optimum import Optimum
 from allpay.outcome import Verdict
 from allpay.pipeline import ExactBest, Result, best_in_theory
 from allpay.report.figures import designs_figure, draw_designs
+from allpay.report.groups import by_group
 from allpay.report.learned import draw_learned
 from allpay.report.summary import PARTS, bidders_in_words, summarise, summarise_all
 from allpay.simulation import Estimate
@@ -549,20 +550,37 @@ def test_simulate_draws_what_was_bid(tmp_path, name):
 
 def test_parts_of_bidders_are_said_in_plain_words():
     plain = {
-        Bidder(Common(0.5), cost=2): "a common value of 0.5, cost b²",
+        Bidder(Common(0.5), cost=2): "the known value 0.5, cost b²",
         Bidder(Private(Uniform(0, 0.5)), PowerCost(1.5, 2)): "private values, uniform on [0, 0.5], cost 2·b^1.5",
         Bidder(utility=Cara(2), head_start=0.1, max_bid=0.5): (
             "private values, uniform on [0, 1], risk aversion 2, no bid above 0.5, a head start of 0.1"
         ),
         Bidder(Common(), utility=Crra(0.5, 2), presence=0.9): (
-            "common values, relative risk aversion 0.5 at a wealth of 2, there with a chance of 0.9"
+            "the known value 1, relative risk aversion 0.5 at a wealth of 2, there with a chance of 0.9"
         ),
         Bidder(Common(), cost=np.expm1, utility=np.tanh, handicap=0.5, overbidding=False): (
-            "common values, a cost function of its own, a utility function of its own, no bid above its own value, "
+            "the known value 1, a cost function of its own, a utility function of its own, no bid above its own value, "
             "bids count 0.5 times"
         ),
-        Bidder(Common(), utility=LossAverse(2)): "common values, losses count 2 times",
+        Bidder(Common(), utility=LossAverse(2)): "the known value 1, losses count 2 times",
     }
     for bidder, words in plain.items():
         assert bidders_in_words(Setting(((bidder, 2), (Bidder(), 1)))).split("; ")[0] == f"2 with {words}"
     assert set(PARTS) == {field.name for field in fields(Bidder)} - {"values"}
+
+
+def test_bids_that_are_left_over_from_learning_are_shown_as_none():
+    """The lowest values end with 1e-7 or so of the bids that they began with: below a tenth of a step that is nothing."""
+    game = Setting(Private(levels=8), bid_levels=11, reserve=0.1).game(Mechanism.from_weights("prizes", 1.0, 3))
+    outcome = learn(game, FictitiousPlay(iterations=300, auctions=100), rounds=1)
+    raw = (outcome.strategy[0, 0, 0] @ game.bid_grid)[:2]
+    assert np.all((raw > 0) & (raw < 0.009))
+    found = by_group(outcome)
+    assert found.groups[0]["bids"][:2] == [0.0, 0.0]
+    assert found.groups[0]["bids"][-1] == pytest.approx((outcome.strategy[0, 0, 0] @ game.bid_grid)[-1])
+    assert [column.header for column in found.table().columns][3:6] == ["bid at 10%", "bid at 50%", "bid at 90%"]
+    assert "one below a tenth of a step of the grid is shown as 0" in found.sentences(outcome.games[0])[0]
+    known = Setting(Common(), bid_levels=11, reserve=0.1).game(Mechanism.from_weights("prizes", 1.0, 3))
+    one = by_group(learn(known, FictitiousPlay(iterations=50, auctions=100), rounds=1))
+    assert not any("bid at" in str(column.header) for column in one.table().columns)  # each has one value
+    assert not any("quantiles" in sentence for sentence in one.sentences(known))

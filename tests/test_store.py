@@ -309,8 +309,8 @@ def test_a_specification_of_which_nothing_is_left_is_said(folder):
 def test_a_folder_of_another_format_is_left_alone(folder):
     for name in ("study.json", ".study.json"):
         path = folder / name
-        path.write_text(path.read_text().replace('"format": 1', '"format": 2'))
-    with pytest.raises(AllpayError, match="has format 2, not 1: use the allpay that made it"):
+        path.write_text(path.read_text().replace('"format": 2', '"format": 3'))
+    with pytest.raises(AllpayError, match="has format 3, not 2: use the allpay that made it"):
         run(SMALL, folder)
 
 

@@ -444,6 +444,26 @@ def _closer(designs: Array, best: Array) -> list[Array]:
     return [best + part * (designs - best) for part in (0.5, 0.2, 0.1, 0.05, 0.02)]
 
 
+def expected_loss(
+    surrogate: Ensemble, where: Polytope, evidence: Evidence | None = None, points: int = 1001, seed: int = 0
+) -> float:
+    """How much the best design found is expected to lose against the best that there is, as a part of its own value.
+
+    Each member in turn plays the truth, as in `find_optimum`: the design that is best by the mean loses f_m(w_m) − f_m(w*)
+    to the one that is best by member m. The mean of this over members is the regret (the expected opportunity cost
+    of Chick & Inoue 2001), as far as the members' scatter shows it; where the ensemble misses designs near the best, it is so
+    much more.
+    """
+    best = highest(surrogate, where, points, seed=seed)
+    designs = np.concatenate([best[None], *looked_at(where, points, seed)])
+    closer = [] if where.freedom <= 1 else _closer(designs[1:], best)
+    every = surrogate.members(np.concatenate([designs, *closer]))
+    value, loss = abs(float(every[:, 0].mean())), float(np.mean(every.max(axis=1) - every[:, 0]))
+    if evidence is not None:
+        loss += float(evidence.misfit(best[None])[0])
+    return loss / value if value > 0 else math.inf
+
+
 def highest(surrogate: Ensemble, where: Polytope, points: int = 1001, starts: int = 32, seed: int = 0) -> Array:
     """`[n]` where the ensemble's mean is highest; see `find_optimum` for the arguments."""
     best = ascend_mean(surrogate, np.concatenate(looked_at(where, points, seed)), where, starts)

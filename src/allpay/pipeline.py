@@ -18,7 +18,7 @@ from allpay.evidence import Evidence
 from allpay.frozen import ByValue
 from allpay.learners import run_seeds
 from allpay.learners.base import outcome_from
-from allpay.optimum import Optimum, find_optimum, highest
+from allpay.optimum import Optimum, expected_loss, find_optimum, highest
 from allpay.outcome import Outcome, Verdict
 from allpay.progress import Reporter, Silent
 from allpay.simplex import looked_at
@@ -270,29 +270,29 @@ def choose_next(sweep: Sweep, count: int) -> Array | str:
     """The designs that an active study simulates next, or why it needs no more; see `allpay.study.sweep.Choose`.
 
     An ensemble is fitted to all that has been found, and its bounds are ascended; of several designs one goes where the
-    ensemble would not look (`allpay.acquisition`). The study stops when the interval of the best value that is predicted is
-    narrower than its precision, both by this ensemble and by the one that the answer
-    will come from.
+    ensemble would not look (`allpay.acquisition`). The study stops when the design that would be recommended is expected to
+    lose less than its precision, both by this ensemble and by the one that the answer will come from.
 
     Raises:
         AllpayError: if there are too few designs to fit.
     """
     study, weights, values = sweep.study, sweep.weights, sweep.values()
     surrogate = fit_surrogate(weights, values, study.seed, **QUICK)
-    if study.precision is not None and _width(study, surrogate) < study.precision:
-        width = _width(study, fit_surrogate(weights, values, study.seed))
-        if width < study.precision:
+    evidence, polytope = Evidence(weights, values, surrogate.held_out), study.space.polytope
+    if study.precision is not None and expected_loss(surrogate, polytope, evidence, seed=study.seed) < study.precision:
+        last = fit_surrogate(weights, values, study.seed)
+        loss = expected_loss(last, polytope, Evidence(weights, values, last.held_out), seed=study.seed)
+        if loss < study.precision:
             return (
-                f"the interval predicted of the best value is {width:.2g} of it wide, "
-                f"within the precision of {study.precision:g}"
+                f"the design recommended is expected to lose {loss:.2g} of the best value, within the precision of "
+                f"{study.precision:g}; that value itself is predicted in an interval {_width(study, last):.2g} of it wide"
             )
     seed = np.random.SeedSequence(study.seed, spawn_key=(CHOOSING, len(weights)))
     drawn = int(seed.generate_state(1)[0])
     if count == 1:
-        return next_designs(surrogate, study.space.polytope, weights, 1, drawn)
-    chosen = next_designs(surrogate, study.space.polytope, weights, count - 1, drawn)
-    evidence = Evidence(weights, values, surrogate.held_out)
-    other = overlooked(evidence, study.space.polytope, np.concatenate([weights, chosen]), drawn)
+        return next_designs(surrogate, polytope, weights, 1, drawn)
+    chosen = next_designs(surrogate, polytope, weights, count - 1, drawn)
+    other = overlooked(evidence, polytope, np.concatenate([weights, chosen]), drawn)
     return np.concatenate([chosen, other[None]])
 
 

@@ -526,13 +526,30 @@ def spread(polytope: Polytope, count: int, rng: np.random.Generator, sampling: s
 
 
 def opening(polytope: Polytope, count: int, rng: np.random.Generator, sampling: str = "sobol") -> Array:
-    """`[count, n]` designs to begin with: the corners, if these are at most half of them and one block's, and others spread.
+    """`[count, n]` designs to begin with: the corners, as far as these are at most half of them, and others spread.
 
     The best design is often a corner, and what is known of the inside says little of them.
     """
-    blocks, corners, n = polytope.corners.shape
-    ends = polytope.corners[0] if blocks == 1 and corners <= count // 2 else np.empty((0, n))
+    ends = ends_of(polytope, count // 2)
+    if len(ends) == 0 or sampling == "grid":  # a grid has the corners
+        return spread(polytope, count, rng, sampling)
     return np.concatenate([ends, spread(polytope, count - len(ends), rng, sampling)])
+
+
+def ends_of(polytope: Polytope, most: int) -> Array:
+    """`[at most `most`, n]` corners of a polytope of more than one dimension.
+
+    Where one block has more corners, as the ordered simplex of many ranks, those taken lie evenly on a logarithmic scale, the
+    first and the last among them: from one prize to two is a larger step than from 41 to 42. Of a box with more corners none
+    is taken.
+    """
+    blocks, corners, n = polytope.corners.shape
+    if polytope.freedom <= 1 or most < 2:
+        return np.empty((0, n))
+    if blocks > 1:
+        return grid(polytope, corners**blocks) if corners**blocks <= most else np.empty((0, n))
+    chosen = np.unique(np.geomspace(1, corners, min(most, corners)).round().astype(int)) if corners > most else None
+    return polytope.corners[0] if chosen is None else polytope.corners[0][chosen - 1]
 
 
 def grid(polytope: Polytope, most: int) -> Array:

@@ -196,7 +196,7 @@ Strategy = Annotated[
 Precision = Annotated[
     float | None,
     typer.Option(
-        help="with --strategy active: stop when the interval of the best value is narrower than this part of it",
+        help="with --strategy active: stop when the design recommended is expected to lose less than this part of the best",
         show_default="use all samples",
         rich_help_panel=STUDY,
     ),

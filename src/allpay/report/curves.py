@@ -15,7 +15,7 @@ from allpay.contest.success import Highest
 from allpay.contest.values import Common, Discrete, values_at
 from allpay.errors import AllpayError
 from allpay.report.style import drawing, place, save
-from allpay.report.summary import bidders_in_words
+from allpay.report.summary import who_in_words
 from allpay.report.words import in_a_column
 from allpay.simplex import shown
 from allpay.theory import Equilibrium
@@ -162,7 +162,7 @@ def game_in_words(game: Game) -> str:
     prizes, payments = game.mechanism.prizes, game.mechanism.payments
     parts = [f"prizes {shown(prizes)}"] if prizes[0] < 1 or min(payments) == 1 else []
     parts += [f"payments {shown(payments)}"] if min(payments) < 1 else []
-    parts += [f"{game.bidders} bidders", bidders_in_words(game)]
+    parts += [who_in_words(game, game.bidders)]
     parts += [] if game.max_bid is None else [f"no bid above {game.max_bid:g}"]
     rules, attendance = game.mechanism, game.attendance
     parts += [] if rules.success == Highest() else [f"ranks by {rules.success.words}"]

@@ -21,8 +21,8 @@ from allpay.report.style import drawing, save
 from allpay.report.summary import (
     equilibrium_curves,
     games_in_words,
-    setting_in_words,
     setting_of,
+    who_in_words,
     without_limits,
 )
 from allpay.simplex import looked_at, shown
@@ -474,14 +474,14 @@ def _looks(results: "Sequence[Result]") -> Looks:
 def _title(results: "Sequence[Result]", width: int = TITLE_WIDTH) -> str:
     study = results[0].sweep.study
     learners = "" if len(results) > 1 else f", {study.learner.name}"
-    game = fill(f"{study.space.bidders} bidders, {setting_in_words(results[0])}", width)
+    game = fill(who_in_words(setting_of(results[0]), study.space.bidders), width)
     return f"{study.space.rule}{learners}\n{game}"
 
 
 def _column_title(result: "Result", first: bool) -> str:
     """The learner; above the first of a row, what is common to the row, which runs on over the others."""
     study = result.sweep.study
-    row = f"{study.space.rule}, {study.space.bidders} bidders, {setting_in_words(result)}" if first else ""
+    row = f"{study.space.rule}, {who_in_words(setting_of(result), study.space.bidders)}" if first else ""
     return f"{row}\n{study.learner.name}"
 
 

@@ -44,7 +44,7 @@ BATCHES = "batches"
 BIDS = "bids"
 CHECKPOINTS = "checkpoints"
 
-FORMAT = 1
+FORMAT = 2
 """Of the folder; another allpay that keeps it otherwise has another."""
 
 MOMENT = 0.3

@@ -196,8 +196,8 @@ class Study(Stateful):
         sampling: how the designs are spread, see `allpay.simplex.spread`; `uniform`, and `sobol` in an active study, if not
             given.
         strategy: `sample`, or `active`: after a first batch, designs are chosen by what an ensemble makes of those before.
-        precision: an active study stops when the interval of the best value is narrower than this part of it; without it,
-            when all samples are used.
+        precision: an active study stops when the design that it would recommend is expected to lose less than this part of the
+            best value; without it, when all samples are used.
         given: designs instead of those drawn, as `complete` of the space takes them; in an active study, its first batch.
 
     Raises:
@@ -327,12 +327,15 @@ class Study(Stateful):
 
     @cached_property
     def designs(self) -> Array:
-        """`[samples, bidders]` the weights of every design; of an active study, of those that come first."""
+        """`[samples, bidders]` the weights of every design; of an active study, of those that come first.
+
+        In a space of more than one dimension its corners are among them, if they are at most half.
+        """
         if self.given is not None:
             return np.array(self.given)
-        if not self.active:
+        if self.spread_by == "grid":
             return self.space.sample(self.samples, self.seed, self.spread_by)
-        count = first_of(self.samples, self.space.polytope.freedom, active=True)
+        count = self.samples if not self.active else first_of(self.samples, self.space.polytope.freedom, active=True)
         return opening(self.space.polytope, count, _designs_rng(self.seed), self.spread_by)
 
     @cached_property
