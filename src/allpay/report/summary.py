@@ -51,6 +51,9 @@ DOING = {
 ENOUGH = 5
 """Designs per dimension of their space below which a study has few."""
 
+SLIGHT = 0.01
+"""Parts of an interval below this part of it are not named."""
+
 LOW_R2 = 0.3
 """The held-out r² below which the summary says what a low one means."""
 
@@ -393,7 +396,8 @@ def _worth(result: "Result") -> str:
     rounds = _count(len(result.checked.rounds), "fresh round")
     text = f"Worth: {what} {best.value:.4g}, {_interval(result)}, measured in {rounds} with seeds not used before"
     named = ((result.grid, "the grid of bids leaves open"), (result.learning, "is left to learn"))
-    left = [f"{_small(part)} of it on either side is what {what}" for part, what in named if part > 0]
+    half = max(best.high - best.value, best.value - best.low)
+    left = [f"{_small(part)} of it on either side is what {what}" for part, what in named if part > SLIGHT * half]
     return f"{'; '.join([text, *left])}."
 
 
