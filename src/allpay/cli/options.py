@@ -212,6 +212,14 @@ Precision = Annotated[
         rich_help_panel=STUDY,
     ),
 ]
+Within = Annotated[
+    str | None,
+    typer.Option(
+        help="with --method theory: tell the designs that lose less than this part of the best, as 0.5%",
+        show_default="0.5%",
+        rich_help_panel=STUDY,
+    ),
+]
 Workers = Annotated[
     int | None,
     typer.Option(
