@@ -55,7 +55,7 @@ from allpay.cli.options import (
     Workers,
 )
 from allpay.cli.results import labelled, without_empty
-from allpay.cli.running import design_again, design_by_theory, run_studies, simulate_study
+from allpay.cli.running import design_again, design_by_theory, front_by_theory, run_studies, simulate_study
 from allpay.errors import AllpayError, one_of, short
 from allpay.files import in_shell
 
@@ -264,6 +264,11 @@ def design(
         for name, option in given_in(context).items():
             if name not in OF_THEORY:
                 raise AllpayError(f"{option} has no effect with --method theory, which simulates nothing: leave it out")
+        if len(goals) > 1:
+            if within is not None:
+                raise AllpayError("--within has no effect on a front of several objectives: leave it out")
+            front_by_theory(study, goals, out, as_json)
+            return
         design_by_theory(study, as_json, part_of(within or "0.5%"), out)
         return
     if within is not None:
