@@ -194,7 +194,8 @@ def design(
     method: Annotated[
         str,
         typer.Option(
-            help="surrogate: learn, fit, ascend; theory: ascend the exact objective of the equilibrium",
+            help="surrogate: bidders learn, a network is fitted and ascended; theory: the exact objective of the "
+            "equilibrium is ascended",
             rich_help_panel=STUDY,
         ),
     ] = "surrogate",

@@ -53,7 +53,7 @@ def bids_in_words(game: Game, equilibrium: Equilibrium) -> str:
     """The table of bids: by quantile, or by value where there are few values, each of which mixes over an interval; and of each
     group where bidders differ."""
     if len(equilibrium.groups) > 1:
-        return _groups_in_words(equilibrium)
+        return f"{_groups_in_words(equilibrium)}\n\n{_quantiles_of(game)}"
     if game.grouped:
         game = _of_one_group(game)
     pieces = _pieces(_jumps(game))
@@ -75,7 +75,19 @@ def bids_in_words(game: Game, equilibrium: Equilibrium) -> str:
     width = max(map(len, bids))
     return (
         "quantile     " + "  ".join(f"{q:{width}.2f}" for q in PLACES) + "\n"
-        "bid          " + "  ".join(f"{b:>{width}}" for b in bids)
+        "bid          " + "  ".join(f"{b:>{width}}" for b in bids) + f"\n\n{_quantiles_of(game)}"
+    )
+
+
+def _quantiles_of(game: Game) -> str:
+    """What the quantiles of a table are of."""
+    known = {isinstance(bidder.values, Common) for bidder, _ in game.groups}
+    if known == {False}:
+        return "Bids are given by quantile of a bidder's value."
+    if known == {True}:
+        return "The value is known, so bids are given by quantile of the bid itself, which may be random."
+    return (
+        "Bids are given by quantile of a bidder's value, or where that is known of the bid itself, which may be random."
     )
 
 
@@ -88,7 +100,7 @@ def _groups_in_words(equilibrium: Equilibrium) -> str:
         "payoff": [play.payoff for play in plays],
         "wins": [play.win for play in plays],
         "enters": [play.entry for play in plays],
-        **{f"q={q:g}": [float(play.bid_at(q)) for play in plays] for q in (0, 0.25, 0.5, 0.75, 1)},
+        **{f"bid at {q:.0%}": [float(play.bid_at(q)) for play in plays] for q in (0, 0.25, 0.5, 0.75, 1)},
     }
     cells = [[name, *in_a_column(numbers)] for name, numbers in columns.items()]
     rows = [["", *names], *cells]
