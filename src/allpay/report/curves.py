@@ -53,7 +53,7 @@ def bids_in_words(game: Game, equilibrium: Equilibrium) -> str:
     """The table of bids: by quantile, or by value where there are few values, each of which mixes over an interval; and of each
     group where bidders differ."""
     if len(equilibrium.groups) > 1:
-        return f"{_groups_in_words(equilibrium)}\n\n{_quantiles_of(game)}"
+        return _groups_in_words(equilibrium)
     if game.grouped:
         game = _of_one_group(game)
     pieces = _pieces(_jumps(game))
@@ -75,12 +75,12 @@ def bids_in_words(game: Game, equilibrium: Equilibrium) -> str:
     width = max(map(len, bids))
     return (
         "quantile     " + "  ".join(f"{q:{width}.2f}" for q in PLACES) + "\n"
-        "bid          " + "  ".join(f"{b:>{width}}" for b in bids) + f"\n\n{_quantiles_of(game)}"
+        "bid          " + "  ".join(f"{b:>{width}}" for b in bids)
     )
 
 
-def _quantiles_of(game: Game) -> str:
-    """What the quantiles of a table are of."""
+def quantiles_in_words(game: Game) -> str:
+    """What the quantiles of the table of bids are of."""
     known = {isinstance(bidder.values, Common) for bidder, _ in game.groups}
     if known == {False}:
         return "Bids are given by quantile of a bidder's value."
