@@ -17,14 +17,18 @@ from allpay.outcome import Verdict
 from documented import ROOT, alike, assert_printed, run, sections
 
 PAGE = ROOT / "docs" / "agents.md"
+CONTESTS = ROOT / "docs" / "contests.md"
 NEEDS = ("pettingzoo", "gymnasium", "stable_baselines3", "pyspiel")
 LEARNER = "examples.my_learner:MyLearner"
 
 
-@pytest.mark.parametrize("title", sections(PAGE))
-def test_the_page_does_what_it_says(title, tmp_path, monkeypatch):
+PARTS = {title: path for path in (PAGE, CONTESTS) for title in sections(path)}
+
+
+@pytest.mark.parametrize(("title", "path"), PARTS.items(), ids=PARTS)
+def test_the_page_does_what_it_says(title, path, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
-    blocks = sections(PAGE)[title]
+    blocks = sections(path)[title]
     code = "".join(block.code for block in blocks)
     for library in NEEDS:
         if library in code:

@@ -12,14 +12,18 @@ from allpay.contest.bidder import Bidder
 from allpay.contest.game import Game, Setting
 from allpay.contest.mechanism import Mechanism
 from allpay.contest.preferences import Cara, Crra, LossAverse, PowerCost
+from allpay.contest.success import Tullock
 from allpay.contest.values import Common, Private, Uniform, integers
 from allpay.errors import AllpayError
 from allpay.learners import EpsilonGreedy, FictitiousPlay, learn, run_seeds
 from allpay.optimum import Optimum
 from allpay.outcome import Verdict
 from allpay.pipeline import ExactBest, Result, best_in_theory
+from allpay.report.curves import groups_figure
 from allpay.report.figures import designs_figure, draw_designs
+from allpay.report.groups import by_group
 from allpay.report.learned import draw_learned
+from allpay.report.rounds import rounds_figure
 from allpay.report.summary import PARTS, bidders_in_words, summarise, summarise_all
 from allpay.simulation import Estimate
 from allpay.study.study import DesignSpace, Study
@@ -518,6 +522,7 @@ def test_bids_of_groups_and_of_known_values_are_drawn(tmp_path):
         ax = Figure().subplots()
         draw_learned(ax, outcome, equilibrium(game), "C0")
         assert [text.get_text() for text in ax.texts] == ["group 1", "group 2"][:named]
+        assert len({text.get_color() for text in ax.texts}) == named  # each group has its own
         labels = ax.get_legend_handles_labels()[1]
         assert sum(label.startswith("learned") for label in labels) == drawn
         if game.value_levels == 1:
@@ -549,20 +554,94 @@ def test_simulate_draws_what_was_bid(tmp_path, name):
 
 def test_parts_of_bidders_are_said_in_plain_words():
     plain = {
-        Bidder(Common(0.5), cost=2): "a common value of 0.5, cost b²",
+        Bidder(Common(0.5), cost=2): "the known value 0.5, cost b²",
         Bidder(Private(Uniform(0, 0.5)), PowerCost(1.5, 2)): "private values, uniform on [0, 0.5], cost 2·b^1.5",
         Bidder(utility=Cara(2), head_start=0.1, max_bid=0.5): (
             "private values, uniform on [0, 1], risk aversion 2, no bid above 0.5, a head start of 0.1"
         ),
         Bidder(Common(), utility=Crra(0.5, 2), presence=0.9): (
-            "common values, relative risk aversion 0.5 at a wealth of 2, there with a chance of 0.9"
+            "the known value 1, relative risk aversion 0.5 at a wealth of 2, there with a chance of 0.9"
         ),
         Bidder(Common(), cost=np.expm1, utility=np.tanh, handicap=0.5, overbidding=False): (
-            "common values, a cost function of its own, a utility function of its own, no bid above its own value, "
+            "the known value 1, a cost function of its own, a utility function of its own, no bid above its own value, "
             "bids count 0.5 times"
         ),
-        Bidder(Common(), utility=LossAverse(2)): "common values, losses count 2 times",
+        Bidder(Common(), utility=LossAverse(2)): "the known value 1, losses count 2 times",
     }
     for bidder, words in plain.items():
         assert bidders_in_words(Setting(((bidder, 2), (Bidder(), 1)))).split("; ")[0] == f"2 with {words}"
     assert set(PARTS) == {field.name for field in fields(Bidder)} - {"values"}
+
+
+def test_bids_that_are_left_over_from_learning_are_shown_as_none():
+    """The lowest values end with 1e-7 or so of the bids that they began with: below a tenth of a step that is nothing."""
+    game = Setting(Private(levels=8), bid_levels=11, reserve=0.1).game(Mechanism.from_weights("prizes", 1.0, 3))
+    outcome = learn(game, FictitiousPlay(iterations=300, auctions=100), rounds=1)
+    raw = (outcome.strategy[0, 0, 0] @ game.bid_grid)[:2]
+    assert np.all((raw > 0) & (raw < 0.009))
+    found = by_group(outcome)
+    assert found.groups[0]["bids"][:2] == [0.0, 0.0]
+    assert found.groups[0]["bids"][-1] == pytest.approx((outcome.strategy[0, 0, 0] @ game.bid_grid)[-1])
+    assert [column.header for column in found.table().columns][3:6] == ["bid at 10%", "bid at 50%", "bid at 90%"]
+    assert "one below a tenth of a step of the grid is shown as 0" in found.sentences(outcome.games[0])[0]
+    known = Setting(Common(), bid_levels=11, reserve=0.1).game(Mechanism.from_weights("prizes", 1.0, 3))
+    one = by_group(learn(known, FictitiousPlay(iterations=50, auctions=100), rounds=1))
+    assert not any("bid at" in str(column.header) for column in one.table().columns)  # each has one value
+    assert not any("quantiles" in sentence for sentence in one.sentences(known))
+
+
+def test_a_figure_of_one_design_names_its_setting_and_has_steps():
+    """Where all bid the same, the share of bids up to each is a step, and not a slope; the title says what was played."""
+    game = Setting(Common(), bid_levels=11, luck=Tullock(1)).game(Mechanism.from_weights("prizes", 0.7, 3))
+    outcome = learn(game, FictitiousPlay(iterations=100, auctions=10), rounds=2)
+    figure = rounds_figure(outcome, equilibrium(outcome.games[0]))
+    assert " ".join(figure.get_suptitle().split()) == (
+        "prizes (0.7, 0.3, 0), 3 bidders, common values, ranks by luck, with chances in proportion to bids (Tullock); "
+        "fictitious-play"
+    )
+    lines = {line.get_label(): line for line in figure.axes[0].lines}
+    assert lines["learned"].get_drawstyle() == "steps-post"
+    bids, share = lines["equilibrium"].get_xydata().T
+    assert bids[(share > 0) & (share < 1)] == pytest.approx(equilibrium(game).highest_bid)  # upright
+    assert share[0] == 0
+    assert figure.axes[0].get_xlim()[1] < 0.5  # where nobody bids there is nothing to see
+
+
+def test_the_equilibrium_of_groups_is_drawn():
+    for groups in (
+        [(Bidder(Private(Uniform(0, 1))), 1), (Bidder(Private(Uniform(0, 0.6))), 1)],
+        [(Bidder(Common(1)), 1), (Bidder(Common(0.5)), 1)],
+    ):
+        game = Game(Mechanism((1, 0), (1, 1)), groups)
+        found = equilibrium(game)
+        by_value, distribution = groups_figure(game, found).axes
+        assert [line.get_label() for line in distribution.lines] == ["group 1, 1 bidder", "group 2, 1 bidder"]
+        for line, play in zip(distribution.lines, found.groups, strict=True):
+            bids, share = line.get_xydata().T
+            np.testing.assert_allclose(bids[2:-1], play.bid_at(share[2:-1]), atol=1e-12)
+        ends = sorted({float(line.get_xdata()[-1]) for line in by_value.lines})
+        assert ends == [groups[1][0].values.highest, 1.0]
+
+
+def test_long_titles_go_into_the_caption(prizes):
+    groups = (
+        (Bidder(Private(Uniform(), 4), PowerCost(1.5)), 1),
+        (Bidder(Private(Uniform(0, 0.5), 4), cost=2, head_start=0.1), 2),
+    )
+    study = replace(prizes.sweep.study, setting=Setting(groups, bid_levels=11, reserve=0.1))
+    figure = designs_figure([replace(prizes, sweep=replace(prizes.sweep, study=study))])
+    assert figure.axes[0].get_title(loc="left") == "prizes, fictitious-play\n3 bidders, see below"
+    caption = " ".join(figure.legends[0].get_children()[0].get_children()[-1].get_text().split())
+    assert "prizes: 3 bidders (1 with private values, uniform on [0, 1], cost b^1.5; 2 with private values" in caption
+    assert "A bid below the reserve of 0.1 does not count" in caption
+    assert figure.axes[0].get_ylabel() == "revenue\n(in units of bids, whose cost differs)"
+
+
+def test_ranks_that_carry_nothing_are_not_drawn(five):
+    empty = (0.0,) * 75
+    best = replace(
+        five.optimum, weights=five.optimum.weights + empty, interval=five.optimum.interval + ((0.0, 0.0),) * 75
+    )
+    weights = designs_figure([replace(five, optimum=best, exact_best=None)]).axes[1]
+    assert [bar.get_height() for bar in weights.patches] == [1.0, 0.0]
+    assert weights.get_xlabel() == "rank (from 3 to 80: 0)"

@@ -61,9 +61,14 @@ def one_of(what: str, given: str, choices: Iterable[str]) -> str:
     choices = list(choices)
     if isinstance(given, str) and given in choices:
         return given
+    raise AllpayError(f"unknown {what} {short(given)}: choose from {', '.join(choices)}{meant(given, choices)}")
+
+
+def meant(given: object, choices: Iterable[str]) -> str:
+    """A question whether the nearest of some names is meant, to be added to a message; empty if none is near."""
+    choices = list(choices)
     text = given[:LONGEST] if isinstance(given, str) else ""
     close = get_close_matches(text, choices, n=1, cutoff=CLOSE) or [
         choice for choice in choices if len(text) >= BEGUN and choice.startswith(text)
     ]
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    raise AllpayError(f"unknown {what} {short(given)}: choose from {', '.join(choices)}{hint}")
+    return f"; did you mean {close[0]!r}?" if close else ""

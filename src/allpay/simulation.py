@@ -101,6 +101,8 @@ def coarseness(
     if finer is None:
         return f"{text}: the grid is too coarse; give more {remedy}."
     moved = abs(finer()) / exact.revenue
+    if moved < MOVED * off and abs(revenue - exact.revenue) <= game.bidders * step / 2:
+        return f"{text}. Steps half as wide move it by {moved:.1%} only; it is within half a step of the grid for each bidder."
     if moved < MOVED * off:
         return f"{text}. Steps half as wide move it by {moved:.1%} only, so this is not the grid's doing."
     return f"{text}. Steps half as wide move it by {moved:.1%}: the grid is too coarse; give more {remedy}."

@@ -154,7 +154,7 @@ def simulated_in_words(
     from rich.table import Table
 
     from allpay.report.groups import by_group
-    from allpay.report.summary import bidders_in_words, contest_in_words
+    from allpay.report.summary import contest_in_words, who_in_words
     from allpay.report.words import significant
     from allpay.simplex import shown
     from allpay.theory import equilibrium_or_reason
@@ -181,9 +181,7 @@ def simulated_in_words(
     if exact is not None:
         table.add_row("theory", significant(exact.revenue), "", significant(exact.highest_bid), "0")
     kinds = by_group(outcome)
-    played = (
-        f"{study.space.rule} {shown(study.designs[0].tolist(), 4)}, {game.bidders} bidders, {bidders_in_words(game)}"
-    )
+    played = f"{study.space.rule} {shown(study.designs[0].tolist(), 4)}, {who_in_words(game, game.bidders)}"
 
     def told(console: "Console") -> None:
         bids = f"{game.bid_levels} bids up to {game.top_bid:.4g}"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from allpay.errors import AllpayError, one_of
+from allpay.errors import AllpayError, meant, one_of
 from allpay.learners.base import Learner, check_learner, learn, outcome_of, random_profile, random_strategy, run_seeds
 from allpay.learners.epsilon_greedy import EpsilonGreedy
 from allpay.learners.fictitious_play import FictitiousPlay
@@ -68,7 +68,7 @@ def learner(name: str, **hyperparameters: Any) -> Learner:
     known = [f.name for f in dataclasses.fields(kind)]  # type: ignore[arg-type]
     for key in given:
         if key not in known:
-            raise AllpayError(f"{name} has no option {key!r}: it has {', '.join(known) or 'none'}")
+            raise AllpayError(f"{name} has no option {key!r}: it has {', '.join(known) or 'none'}{meant(key, known)}")
     check_plain(name, given)
     check_kinds(kind, name, given)
     try:

@@ -13,9 +13,9 @@ from allpay.contest.game import Array, Game
 from allpay.contest.preferences import Cara, PowerCost
 from allpay.contest.success import Highest
 from allpay.contest.values import Common, Discrete, values_at
-from allpay.errors import AllpayError
-from allpay.report.style import drawing, place, save
-from allpay.report.summary import bidders_in_words
+from allpay.report.learned import distribution_of
+from allpay.report.style import colour_of, dashes_of, drawing, place, save
+from allpay.report.summary import who_in_words
 from allpay.report.words import in_a_column
 from allpay.simplex import shown
 from allpay.theory import Equilibrium
@@ -111,7 +111,8 @@ def _of_one_group(game: Game) -> Game:
 
 
 def draw_equilibrium(game: Game, equilibrium: Equilibrium, path: Path) -> Path:
-    """Draw the bid function (or, for common values, the distribution of bids) and the density of bids.
+    """Draw the bid function (or, for common values, the distribution of bids) and the density of bids; of several groups, the
+    bids of each by value, and their distribution.
 
     Where a value has a probability of its own, a line spans the bids over which it mixes, and a dot is their mean.
 
@@ -124,14 +125,11 @@ def draw_equilibrium(game: Game, equilibrium: Equilibrium, path: Path) -> Path:
         AllpayError: if the format is unknown or the file cannot be written.
     """
     path = place(path)
-    if len(equilibrium.groups) > 1:
-        raise AllpayError(
-            "bids of several groups are not drawn: look at the table, or at groups[0].bid_at of the equilibrium"
-        )
-    if game.grouped:
+    several = len(equilibrium.groups) > 1
+    if game.grouped and not several:
         game = _of_one_group(game)
     with drawing():
-        save(_equilibrium_figure(game, equilibrium), path)
+        save(groups_figure(game, equilibrium) if several else _equilibrium_figure(game, equilibrium), path)
     return path
 
 
@@ -157,12 +155,43 @@ def _equilibrium_figure(game: Game, equilibrium: Equilibrium) -> "Figure":
     return figure
 
 
+def groups_figure(game: Game, equilibrium: Equilibrium) -> "Figure":
+    """Bids of each group: by value, of a known value a line over the bids that are mixed and a dot at their mean; and their
+    distribution."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    title = fill(game_in_words(game), WIDTH)
+    figure = Figure(figsize=(7.0, 2.9 + 0.13 * title.count("\n")), layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2)
+    figure.suptitle(title, fontsize=8, color="0.35")
+    top = 1.04 * max(float(play.bid_at(1.0)) for play in equilibrium.groups)
+    q = np.linspace(0.0, 1.0, 1001)
+    for i, ((bidder, count), play) in enumerate(zip(game.groups, equilibrium.groups, strict=True)):
+        look = {"color": colour_of(i), "ls": dashes_of(i)}
+        bids = play.bid_at(q)
+        if isinstance(bidder.values, Common):
+            left.plot([bidder.values.value] * 2, [bids[0], bids[-1]], **look)
+            left.plot(bidder.values.value, play.mean_bid, "o", color=look["color"], ms=4, clip_on=False)
+        else:
+            left.plot(values_at(bidder.values.distribution, q), bids, **look)
+        named = f"group {i + 1}, {count} bidder{'s' * (count > 1)}"
+        right.plot(*distribution_of(play.bid_at, top), **look, label=named)
+    left.set(xlabel="value v", ylabel="bid", title="Bids by value", ylim=(-0.02 * top, top))
+    left.set_xlim(left=0)
+    right.set(xlabel="bid b", ylabel="probability of a bid of at most b", ylim=(0, 1.02), title="Distribution of bids")
+    right.set_xlim(0, top)
+    right.legend(loc="lower right")
+    return figure
+
+
 def game_in_words(game: Game) -> str:
     """Who bids for what, and who pays."""
     prizes, payments = game.mechanism.prizes, game.mechanism.payments
     parts = [f"prizes {shown(prizes)}"] if prizes[0] < 1 or min(payments) == 1 else []
     parts += [f"payments {shown(payments)}"] if min(payments) < 1 else []
-    parts += [f"{game.bidders} bidders", bidders_in_words(game)]
+    parts += [who_in_words(game, game.bidders)]
     parts += [] if game.max_bid is None else [f"no bid above {game.max_bid:g}"]
     rules, attendance = game.mechanism, game.attendance
     parts += [] if rules.success == Highest() else [f"ranks by {rules.success.words}"]

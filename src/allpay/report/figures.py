@@ -17,15 +17,17 @@ from allpay.contest.game import Array
 from allpay.errors import AllpayError
 from allpay.outcome import Verdict
 from allpay.report.learned import DISTRIBUTION, LEARNED, draw_learned
-from allpay.report.style import drawing, save
+from allpay.report.style import COLOURS, drawing, save
 from allpay.report.summary import (
+    PLAIN,
+    contest_in_words,
     equilibrium_curves,
     games_in_words,
-    setting_in_words,
     setting_of,
+    who_in_words,
     without_limits,
 )
-from allpay.simplex import looked_at, shown
+from allpay.simplex import FEW_ZEROS, looked_at, shown
 from allpay.theory import equilibrium_or_reason
 
 if TYPE_CHECKING:
@@ -49,8 +51,8 @@ NARROWEST = 0.008
 OVERLAID = 2
 """How many learners can be read in one panel; of more, each gets its own."""
 
-# Okabe and Ito's colours, safe for the colour-blind, in an order of different greys; markers tell the same apart again
-_LOOKS = (("#0072B2", "o"), ("#D55E00", "^"), ("#009E73", "s"), ("#CC79A7", "v"))
+# markers tell learners apart where colours do not
+_LOOKS = tuple(zip(COLOURS, "o^sv", strict=True))
 _NEUTRAL = "0.35"
 _DASHED, _DOTTED, _DASHDOT = (0, (4, 2)), (0, (1, 1.5)), (0, (4, 1.5, 1, 1.5))
 _BEST: dict[str, Any] = {"marker": "*", "ms": 10, "mec": "black", "mew": 0.6, "ls": "none"}
@@ -194,11 +196,11 @@ def _draw_rounds(ax: "Axes", result: "Result", colour: str, marker: str) -> None
     values, settled = result.sweep.values(), _settled(result)
     w = result.sweep.weights[:, 0]
     every = np.broadcast_to(w[:, None], values.shape)
-    filled: dict[str, Any] = {"s": 5, "c": colour, "alpha": 0.25, "lw": 0, "label": "rounds"}
-    hollow: dict[str, Any] = {"s": 6, "c": "none", "edgecolors": colour, "alpha": 0.45, "lw": 0.5}
+    filled: dict[str, Any] = {"s": 9, "c": colour, "alpha": 0.45, "lw": 0, "label": "rounds"}
+    hollow: dict[str, Any] = {"s": 9, "c": "none", "edgecolors": colour, "alpha": 0.7, "lw": 0.5}
     for kept, look in ((settled, filled), (~settled, {**hollow, "label": "unsettled rounds"})):
         if kept.any():
-            ax.scatter(every[kept], values[kept], **look, zorder=1)
+            ax.scatter(every[kept], values[kept], **look, zorder=2.5)
     ax.errorbar(
         w,
         values.mean(axis=1),
@@ -376,11 +378,13 @@ def _draw_fit(ax: "Axes", result: "Result", colour: str, marker: str) -> None:
 
 def _draw_weights(ax: "Axes", result: "Result", colour: str) -> None:
     best, theory = result.optimum, result.exact_best
-    rank = np.arange(1, len(best.weights) + 1)
-    weights = np.array(best.weights)
+    highest = [high for _, high in best.interval]
+    carrying = 1 + max(rank for rank, high in enumerate(highest) if high > 0)
+    shown_ranks = len(highest) if len(highest) - carrying <= FEW_ZEROS else carrying
+    rank, weights = np.arange(1, shown_ranks + 1), np.array(best.weights)[:shown_ranks]
     if not best.undecided:
         ax.bar(rank, weights, color=colour, alpha=0.6, width=0.6, zorder=2, label="weights")
-    spans = [(place, *span) for place, parts in zip(rank, best.parts, strict=True) for span in parts]
+    spans = [(place, *span) for place, parts in zip(rank, best.parts, strict=False) for span in parts]
     places, lows, highs = np.array(spans).T
     ax.errorbar(
         places,
@@ -395,11 +399,12 @@ def _draw_weights(ax: "Axes", result: "Result", colour: str) -> None:
         label="ranges",
     )
     if theory is not None and not theory.flat:
-        ax.plot(rank, theory.weights, **_THEORY, zorder=4, clip_on=False, label="theory")
+        ax.plot(rank, theory.weights[:shown_ranks], **_THEORY, zorder=4, clip_on=False, label="theory")
     every = -(-len(rank) // 16)  # of many ranks, not all are numbered
     title = "best weights unknown" if best.uncertain else "no weights are best" if best.flat else "best weights"
     what = "part of the prize" if result.sweep.study.space.rule == "prizes" else "part of its bid that a rank pays"
-    ax.set(xlabel="rank", ylabel=f"weight: {what}", xticks=rank[::every], ylim=(0, 1.05), title=title)
+    others = "" if shown_ranks == len(highest) else f" (from {shown_ranks + 1} to {len(highest)}: 0)"
+    ax.set(xlabel=f"rank{others}", ylabel=f"weight: {what}", xticks=rank[::every], ylim=(0, 1.05), title=title)
 
 
 # Shared ---------------------------------------------------------------------------------------------------------------
@@ -452,10 +457,10 @@ def _legend(
 
 
 def _finish(figure: "Figure", results: "Sequence[Result]", width: float, height: float) -> None:
-    """Set the figure's size, and put a caption below the legend: the game that each learner's bidders played."""
+    """Set the figure's size, and put a caption below the legend: what was played."""
     from matplotlib.offsetbox import TextArea, VPacker
 
-    lines = [fill(line, int(CAPTION_WIDTH * width / COLUMN)) for line in games_in_words(results)]
+    lines = [fill(line, int(CAPTION_WIDTH * width / COLUMN)) for line in _captions(results)]
     caption = "\n".join(lines)
     box = figure.legends[0].get_children()[0]  # as a part of the legend, the caption has its room in the layout
     assert isinstance(box, VPacker)
@@ -474,15 +479,31 @@ def _looks(results: "Sequence[Result]") -> Looks:
 def _title(results: "Sequence[Result]", width: int = TITLE_WIDTH) -> str:
     study = results[0].sweep.study
     learners = "" if len(results) > 1 else f", {study.learner.name}"
-    game = fill(f"{study.space.bidders} bidders, {setting_in_words(results[0])}", width)
-    return f"{study.space.rule}{learners}\n{game}"
+    return f"{study.space.rule}{learners}\n{_game(results[0], width)}"
 
 
 def _column_title(result: "Result", first: bool) -> str:
     """The learner; above the first of a row, what is common to the row, which runs on over the others."""
     study = result.sweep.study
-    row = f"{study.space.rule}, {study.space.bidders} bidders, {setting_in_words(result)}" if first else ""
+    row = f"{study.space.rule}, {_game(result, 2 * TITLE_WIDTH, lines=1)}" if first else ""
     return f"{row}\n{study.learner.name}"
+
+
+def _game(result: "Result", width: int, lines: int = 2) -> str:
+    """Who bids for what, in lines of so many letters; where that is long the caption has it, and this only how many bid."""
+    bidders = result.sweep.study.space.bidders
+    text = fill(who_in_words(setting_of(result), bidders), width)
+    return text if text.count("\n") < lines else f"{bidders} bidders, see below"
+
+
+def _captions(results: "Sequence[Result]") -> list[str]:
+    """What was played, a line each: the contests, and the grids of each learner's bidders."""
+    contests: dict[str, None] = {}
+    for result in results:
+        study, setting = result.sweep.study, setting_of(result)
+        who = who_in_words(setting, study.space.bidders)
+        contests[f"{study.space.rule}: {who}. {' '.join(contest_in_words(setting))}"] = None
+    return [*contests, *games_in_words(results)]
 
 
 def _axis(result: "Result") -> str:
@@ -492,6 +513,8 @@ def _axis(result: "Result") -> str:
     highest = max(kind.highest for kind in kinds_of_values(setting.values))
     if setting.cost_power != 1:  # a bid is no amount of value: its cost is
         return f"{what}\n(of bids b that cost b^{setting.cost_power:g}; highest value {highest:g})"
+    if isinstance(setting.values, tuple) and any(bidder.cost != PLAIN.cost for bidder, _ in setting.values):
+        return f"{what}\n(in units of bids, whose cost differs)"
     return f"{what}\n(in units of the highest value)" if highest == 1 else f"{what}\n(highest value {highest:g})"
 
 

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 VALUES = (0.1, 0.5, 0.9)
 """Bids are shown at these quantiles of a bidder's value."""
 
+LEFT_OVER = 0.1
+"""A mean bid below this part of a step of the grid is shown as 0: it is what is left of the bids that bidders tried while they
+learned, and the grid says nothing of amounts so small."""
+
 
 @dataclass(frozen=True)
 class Kinds:
@@ -22,8 +26,9 @@ class Kinds:
 
     Attributes:
         groups: a dictionary for each: `bidders`, how many; `mean_bid` of those who bid; `values` and `bids`, `[values]`, the
-            mean bid at each value; `payoff` of one who turns up; `entry`, `win` and `share`, the chance to bid, the chance to
-            be ranked first, and the share of the prizes, of one bidder; `exploitability`.
+            mean bid at each value, without what is left over from learning (`LEFT_OVER`); `payoff` of one who turns up;
+            `entry`, `win` and `share`, the chance to bid and to be ranked first, and the share of the prizes, of one bidder;
+            `exploitability`.
         fees: expected sum of fees.
         prizes: the part of the purse that is expected to be paid.
     """
@@ -32,6 +37,11 @@ class Kinds:
     fees: float
     prizes: float
 
+    @property
+    def _quantiles(self) -> tuple[float, ...]:
+        """Of values, at which bids are shown: none where all values are known."""
+        return VALUES if any(len(group["bids"]) > 1 for group in self.groups) else ()
+
     def table(self) -> "Table":
         """A row for each group."""
         from rich.table import Table
@@ -39,20 +49,25 @@ class Kinds:
         from allpay.report.words import significant
 
         table = Table(box=None, pad_edge=False, header_style="bold")
-        shown = [f"bid at {q:.0%}" for q in VALUES]
+        shown = [f"bid at {q:.0%}" for q in self._quantiles]
         for heading in ("group", "bidders", "mean bid", *shown, "payoff", "enters", "wins", "share of prizes"):
             table.add_column(heading, justify="right")
         for i, group in enumerate(self.groups, start=1):
             levels = len(group["bids"])
-            places = [group["bids"][min(int(q * levels), levels - 1)] for q in VALUES]
+            places = [group["bids"][min(int(q * levels), levels - 1)] for q in self._quantiles]
             numbers = (group["mean_bid"], *places, group["payoff"])
             chances = (group["entry"], group["win"], group["share"])
             table.add_row(str(i), str(group["bidders"]), *map(significant, numbers), *(f"{c:.1%}" for c in chances))
         return table
 
     def sentences(self, game: Game) -> list[str]:
-        """Fees, and what of the purse is paid, where that is not plain."""
+        """What the table's columns are; fees, and what of the purse is paid, where that is not plain."""
         told = []
+        if game.parts and self._quantiles:
+            told.append(
+                f"Bids at {VALUES[0]:.0%}, {VALUES[1]:.0%} and {VALUES[2]:.0%} are mean bids at these quantiles of a bidder's "
+                "value; one below a tenth of a step of the grid is shown as 0."
+            )
         if game.mechanism.fee > 0:
             told.append(f"Fees bring {self.fees:.4g} beside the revenue from bids.")
         purse = sum(game.mechanism.prizes)
@@ -61,6 +76,12 @@ class Kinds:
                 f"Prizes of ranks that nobody fills are not paid: {self.prizes / purse:.1%} of the purse is expected to be."
             )
         return told
+
+
+def without_left_over(game: Game, bids: Array) -> Array:
+    """Mean bids in a game, any shape, without what is left over from learning (`LEFT_OVER`)."""
+    step = float(game.bid_grid[-1] - game.bid_grid[-2])
+    return np.where(bids < LEFT_OVER * step, 0.0, bids)
 
 
 def by_group(outcome: Outcome) -> Kinds:
@@ -85,7 +106,7 @@ def by_group(outcome: Outcome) -> Kinds:
                 "bidders": int(count),
                 "mean_bid": float(bids.mean() / bidding) if bidding > 0 else 0.0,
                 "values": game.value_grids[i].tolist(),
-                "bids": bids.tolist(),
+                "bids": without_left_over(game, bids).tolist(),
                 **{name: mean(name) for name in ("payoff", "entry", "win", "share", "exploitability")},
             }
         )

@@ -42,6 +42,24 @@ STYLE = {
     "svg.hashsalt": "allpay",  # the same figure has the same bytes
 }
 
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+"""Okabe and Ito's, safe for the colour-blind, in an order of different greys."""
+
+
+DASHES = ("-", (0, (5, 1.5)), (0, (4, 1.5, 1, 1.5)), (0, (1, 1.2)))
+"""Lines that tell kinds apart where colours do not."""
+
+
+def colour_of(number: int) -> str:
+    """The colour of one of several kinds, counted from 0."""
+    return COLOURS[number % len(COLOURS)]
+
+
+def dashes_of(number: int) -> Any:
+    """The dashes of one of several kinds, counted from 0."""
+    return DASHES[number % len(DASHES)]
+
+
 # no dates and versions in the files, or they would differ from one run to the next
 _NOTHING: dict[str, dict[str, Any]] = {
     "png": {"Software": None},

@@ -51,6 +51,9 @@ DOING = {
 ENOUGH = 5
 """Designs per dimension of their space below which a study has few."""
 
+SLIGHT = 0.01
+"""Parts of an interval below this part of it are not named."""
+
 LOW_R2 = 0.3
 """The held-out r² below which the summary says what a low one means."""
 
@@ -168,6 +171,12 @@ def setting_in_words(result: "Result") -> str:
     return bidders_in_words(setting_of(result))
 
 
+def who_in_words(setting: Setting | Game, bidders: int) -> str:
+    """How many bid for what."""
+    words = bidders_in_words(setting)
+    return f"{bidders} bidders ({words})" if isinstance(setting.values, tuple) else f"{bidders} bidders, {words}"
+
+
 def bidders_in_words(setting: Setting | Game) -> str:
     """The same of a setting or a game."""
     if isinstance(setting.values, tuple):
@@ -188,7 +197,11 @@ def _values_in_words(values: Private | Common) -> str:
 
 def _bidder_in_words(bidder: Bidder) -> str:
     """What sets a kind of bidder apart: its values, and what differs from the plain ones."""
-    words = [_values_in_words(bidder.values)]
+    words = [
+        f"the known value {bidder.values.value:g}"
+        if isinstance(bidder.values, Common)
+        else _values_in_words(bidder.values)
+    ]
     for name, in_words_of in PARTS.items():
         given = getattr(bidder, name)
         if given != getattr(PLAIN, name):
@@ -246,10 +259,10 @@ def contest_in_words(setting: Setting | Game) -> list[str]:
         sentences.append(
             f"Each bidder turns up with a chance of {setting.attendance:g}, and does not know who else is there."
         )
-    if rules.reserve > 0:
-        sentences.append(f"A bid below the reserve of {rules.reserve:g} does not count; a bidder may stay out.")
-    if rules.fee > 0:
-        sentences.append(f"Who bids pays a fee of {rules.fee:g}; a bidder may stay out.")
+    reserve = f"a bid below the reserve of {rules.reserve:g} does not count" if rules.reserve > 0 else ""
+    fee = f"whoever bids pays a fee of {rules.fee:g}" if rules.fee > 0 else ""
+    if reserve or fee:
+        sentences.append(f"{_capital(', and '.join(filter(None, (reserve, fee))))}; a bidder may stay out.")
     return sentences
 
 
@@ -383,7 +396,8 @@ def _worth(result: "Result") -> str:
     rounds = _count(len(result.checked.rounds), "fresh round")
     text = f"Worth: {what} {best.value:.4g}, {_interval(result)}, measured in {rounds} with seeds not used before"
     named = ((result.grid, "the grid of bids leaves open"), (result.learning, "is left to learn"))
-    left = [f"{_small(part)} of it on either side is what {what}" for part, what in named if part > 0]
+    half = max(best.high - best.value, best.value - best.low)
+    left = [f"{_small(part)} of it on either side is what {what}" for part, what in named if part > SLIGHT * half]
     return f"{'; '.join([text, *left])}."
 
 

@@ -17,7 +17,7 @@ from allpay.contest.game import Setting
 from allpay.contest.preferences import Cara, Crra, LossAverse, Neutral, PowerCost, Utility
 from allpay.contest.success import Highest, Noise, Tullock, success
 from allpay.contest.values import Beta, Common, Discrete, Lognormal, Power, Private, Uniform, distribution
-from allpay.errors import AllpayError, one_line, one_of, short, shortened
+from allpay.errors import AllpayError, meant, one_line, one_of, short, shortened
 from allpay.files import in_shell
 from allpay.learners import LEARNERS, kind_of, learner
 from allpay.learners.own import SEPARATOR
@@ -186,7 +186,9 @@ class GameSection(_Section):
                         f"{name.replace('_', '-')} is said for each group of bidders who differ: leave it out beside them"
                     )
             levels = self.value_levels or levels_of(usual.values)
-            made = tuple(group.bidder(levels, usual.overbidding) for group in groups)
+            made = tuple(
+                _made_of(group, k, len(groups), levels, usual.overbidding) for k, group in enumerate(groups, 1)
+            )
             if self.value_levels is not None and not any(map(_drawn, made)):
                 raise AllpayError(
                     f"value-levels {self.value_levels} has no effect where no group draws values from a continuum: "
@@ -292,6 +294,14 @@ class BidderSection(_Section):
         return LossAverse(self.loss_aversion) if self.loss_aversion else Neutral()
 
 
+def _made_of(group: BidderSection, number: int, of: int, levels: int, overbidding: bool) -> tuple[Bidder, int]:
+    """The bidder of a group and how many there are; of several, what is wrong with one says which it is."""
+    try:
+        return group.bidder(levels, overbidding)
+    except AllpayError as error:
+        raise AllpayError(f"{f'group {number}: ' if of > 1 else ''}{error}") from None
+
+
 WORDS_OF_GROUPS = {
     "cost": "cost_power",
     "scale": "cost_scale",
@@ -343,6 +353,10 @@ class LearnerSection(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 
     name: str = "fictitious-play"
+
+
+SECTIONS: Mapping[str, type[BaseModel]] = {"study": StudySection, "game": GameSection, "bidders": BidderSection}
+"""The sections whose keys are known beforehand; those of `[learner]` depend on it."""
 
 
 class StudyFile(_Section):
@@ -416,27 +430,41 @@ def read_study(path: Path, trust: bool = True) -> Study:
     except tomllib.TOMLDecodeError as error:
         raise AllpayError(f"{path} is not TOML: {shortened(str(error), 120)}") from None
     except ValidationError as error:
-        fault = error.errors()[0]
-        key = shortened(one_line(".".join(str(part) for part in fault["loc"] if part not in UNION)), 60)
-        last = key.split(".")[-1]
-        if fault["type"] == "extra_forbidden" and last in StudyFile.model_fields:
-            raise AllpayError(
-                f"{path}: {last} is a section: got {key} = {short(fault['input'])}; write [{last}]"
-            ) from None
-        if fault["type"] == "extra_forbidden":
-            sections: dict[str, type[BaseModel]] = {"study": StudySection, "game": GameSection}
-            section = sections.get(str(fault["loc"][0]), StudyFile)
-            one_of(f"key in {path}:", key.split(".")[-1], section.model_fields)
-        if fault["type"] == "model_type":
-            raise AllpayError(
-                f"{path}: {key} is a section: got {key} = {short(fault['input'])}; write [{key}]"
-            ) from None
-        must = MUST_BE.get(fault["type"])
-        given = short(fault["input"])
-        what = f"must be {must}: got {given}" if must else f"= {given}: {fault['msg'].lower()}"
-        raise AllpayError(f"{path}: {key} {what}") from None
+        raise _fault(path, error.errors()[0]) from None
     except AllpayError as error:
         raise AllpayError(f"{path}: {error}") from None
+
+
+def _fault(path: Path, fault: Any) -> AllpayError:
+    """What is wrong in a study file, by the first fault that Pydantic found: the key, the value and the remedy."""
+    place = [str(part) for part in fault["loc"] if part not in UNION]
+    section, key, given = place[0], shortened(one_line(place[-1]), 60), short(fault["input"])
+    inside = len(place) > 1
+    table = inside and place[1].isdecimal()  # one of several
+    where = f"[[{section}]] {int(place[1]) + 1}" if table else f"[{section}]"
+    full = f"{key} of {where}" if table else shortened(one_line(".".join(place)), 60)
+    must = MUST_BE.get(fault["type"])
+    text = f"{full} must be {must}: got {given}" if must else f"{full} = {given}: {fault['msg'].lower()}"
+    if fault["type"] == "missing":
+        text = f"{where} has no {key}: add {key} = 2, how many bidders of this kind there are"
+    elif fault["type"] == "model_type":
+        text = f"{full} is a section: got {full} = {given}; write [{full}]"
+    elif fault["type"] == "list_type" and place == ["bidders"]:
+        text = f"bidders is a table for each kind of bidder: got bidders = {given}; write [[bidders]]"
+    elif fault["type"] == "extra_forbidden":
+        others = [name for name, kind in SECTIONS.items() if inside and name != section and key in kind.model_fields]
+        known = SECTIONS[section].model_fields if inside else StudyFile.model_fields
+        if others:
+            right = f"[[{others[0]}]]" if others[0] == "bidders" else f"[{others[0]}]"
+            text = f"{key} belongs in {right}, not in {where}: got {full} = {given}"
+        elif key in StudyFile.model_fields:
+            text = f"{key} is a section: got {full} = {given}; write [{key}]"
+        else:
+            choices = f"choose from {', '.join(known)}{meant(key, known)}"
+            return AllpayError(
+                f"unknown key in {shortened(str(path), 80)}{f', {where}' if inside else ''}: {key!r}: {choices}"
+            )
+    return AllpayError(f"{path}: {text}")
 
 
 def _text(path: Path) -> str:
