@@ -117,7 +117,7 @@ class Rivals:
         """`[..., ranks]` Σ_m factor_m · chance_m · B(k; m, x), where x is the chance that a rival is there and bids more.
 
         B(k; m, x) = C(m, k) x^k (1 − x)^(m−k), so the sum is x^k times a polynomial in 1 − x, and all ranks are one product of
-        matrices. With very many rivals its numbers leave the range of floats, though not the chances; these are summed one by one.
+        matrices. With very many rivals its numbers leave the range of floats, though the chances do not: these are summed.
         """
         x, weights = self.presence * (1 - np.asarray(q, float)), factor * self.chance
         if trials.max() > MANY_RIVALS:

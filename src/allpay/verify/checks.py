@@ -43,8 +43,8 @@ ERRORS = 4
 """Standard errors by which a mean over sampled auctions may be off."""
 
 AGAIN = 4
-"""So many times the auctions are sampled, with another seed, where a mean is further off: among the hundreds of means of a full run
-chance alone puts one there in every twentieth run, but not twice."""
+"""So many times the auctions are sampled, with another seed, where a mean is further off: among the hundreds of means of a full
+run chance alone puts one there in every twentieth run, but not twice."""
 
 NOTHING = 1 / 20
 """The part of half a step below which a gain counts as this part: there chance decides, by where bids fall between steps."""
