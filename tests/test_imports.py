@@ -34,7 +34,7 @@ FLOORS = [
     {"outcome", "learners"},
     {"study"},
     {"simulation"},
-    {"surrogate", "evidence", "ascent", "optimum", "acquisition", "pipeline", "judgement", "verify"},
+    {"surrogate", "evidence", "ascent", "optimum", "acquisition", "pipeline", "judgement", "exact", "verify"},
     {"report"},
     {"cli", "adapters"},
 ]

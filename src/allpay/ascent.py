@@ -193,18 +193,24 @@ class _Hull:
 
 
 def _thinned(where: Polytope, start: Array) -> "Polytope | _Hull":
-    """Where to look beside a design of many ranks, if that can be told.
+    """Where to look beside a design of many ranks, if that can be told."""
+    few = few_corners(where)
+    return where if few is None else _Hull(np.concatenate([few, start[None]])[None])
+
+
+def few_corners(where: Polytope) -> Array | None:
+    """`[corners, n]` those of the ordered simplex that are enough in games of many bidders; None of another polytope.
 
     Of a bidder who beats each rival with probability q the rank scatters by √(k (1 − k/n)) about its mean k. So what two prizes
     of ranks much closer than that do apart can be done by one for both, and corners as far apart as that are enough.
     """
     if not isinstance(where, OrderedSimplex) or where.first_at_most is not None or where.first_at_least is not None:
-        return where
+        return None
     kept, n = [1], where.n
     while kept[-1] < where.m:
         step = APART * np.sqrt(kept[-1] * (1 - kept[-1] / n))
         kept.append(min(kept[-1] + max(int(step), 1), where.m))
-    return _Hull(np.concatenate([where.corners[0][np.array(kept) - 1], start[None]])[None])
+    return np.asarray(where.corners[0][np.array(kept) - 1])
 
 
 def _polytope(n: int, ranks: int | None, polytope: Polytope | None) -> Polytope:

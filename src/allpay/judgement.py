@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from allpay.ascent import few_corners
 from allpay.contest.amounts import Amounts, amounts, plainly_money, read_amounts
 from allpay.contest.attendance import Field
 from allpay.contest.game import Array, Game, Setting
@@ -29,7 +30,7 @@ from allpay.pipeline import best_in_theory
 from allpay.pipeline import design as find_design
 from allpay.progress import Reporter, Silent
 from allpay.scalars import real
-from allpay.simplex import OrderedSimplex, Polytope, looked_at
+from allpay.simplex import Polytope, looked_at
 from allpay.simulation import Estimate
 from allpay.study import DesignSpace, Study
 from allpay.study.study import CHECKING
@@ -422,7 +423,8 @@ def searched(value: Callable[[Array], float], polytope: Polytope) -> Array:
     The best corner is mixed with each of the next best, as long as that gains. Where a bid is a power of a sum over ranks, as
     of pure equilibria under luck, the best design is a corner.
     """
-    corners = polytope.corners[0] if isinstance(polytope, OrderedSimplex) else np.concatenate(looked_at(polytope, 201))
+    few = few_corners(polytope)
+    corners = np.concatenate(looked_at(polytope, 201)) if few is None else few
     worth = np.array([value(corner) for corner in corners])
     worth = np.where(np.isfinite(worth), worth, -np.inf)
     order = np.argsort(-worth)

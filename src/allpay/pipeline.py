@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 ASCENTS = 8
 """From how many of the best designs looked at the exact objective is ascended."""
 
+ASCENTS_ON_A_LINE = 2
+
 ITERATIONS = 20
 """How many steps of ascent each of these is given, before the best of them is polished."""
 
@@ -385,7 +387,8 @@ def best_in_theory(space: DesignSpace, setting: Setting, objective: str = "reven
     order = np.argsort(-np.where(known, values, -np.inf), kind="stable")
     best, value = designs[order[0]], float(values[order[0]])
     try:
-        starts = designs[order[: min(ASCENTS, known.sum())]]
+        ascents = ASCENTS if space.polytope.freedom > 1 else ASCENTS_ON_A_LINE  # where the best look lie side by side
+        starts = designs[order[: min(ascents, known.sum())]]
         found = mirror_ascent(exact, starts, polytope=space.polytope, iterations=ITERATIONS)
         if found.value > value:
             best, value = found.weights, found.value

@@ -51,11 +51,12 @@ from allpay.cli.options import (
     ValueLevels,
     Values,
     Weights,
+    Within,
     Workers,
 )
 from allpay.cli.results import labelled, without_empty
 from allpay.cli.running import design_by_theory, run_studies, simulate_study
-from allpay.errors import AllpayError, one_of
+from allpay.errors import AllpayError, one_of, short
 from allpay.files import in_shell
 
 if TYPE_CHECKING:
@@ -77,7 +78,18 @@ app = typer.Typer(
 OF_THEORY = {
     *("rule", "bidders", "values", "distribution", "max_bid", "overbidding", "cost_power", "risk_aversion"),
     *("group", "luck", "attendance", "reserve", "fee", "ties"),
-    *("prizes", "box", "first_at_most", "first_at_least", "last_at_least", "objective", "method", "as_json"),
+    *(
+        "prizes",
+        "box",
+        "first_at_most",
+        "first_at_least",
+        "last_at_least",
+        "objective",
+        "method",
+        "as_json",
+        "within",
+        "out",
+    ),
 }
 """The options of `design` that the exact optimum depends on, and what prints it."""
 
@@ -186,6 +198,7 @@ def design(
             rich_help_panel=STUDY,
         ),
     ] = "surrogate",
+    within: Within = None,
     iterations: Iterations = None,
     exploration: Exploration = None,
     bids: Bids = None,
@@ -230,8 +243,10 @@ def design(
         for name, option in given_in(context).items():
             if name not in OF_THEORY:
                 raise AllpayError(f"{option} has no effect with --method theory, which simulates nothing: leave it out")
-        design_by_theory(study, as_json)
+        design_by_theory(study, as_json, part_of(within or "0.5%"), out)
         return
+    if within is not None:
+        raise AllpayError("--within says how much theory may lose: give --method theory, or leave it out")
     study.game(study.designs[0])  # what the options get wrong is said before anything is computed or written
     run_studies({"": study}, out, workers, scheduler, as_json)
 
@@ -520,6 +535,17 @@ def mechanism_of(rule: str, weights: str, bidders: int | None) -> "tuple[Mechani
     given, amounts = weights_in(weights, rule)
     n = max(3, len(given) if isinstance(given, tuple) else 0) if bidders is None else bidders
     return Mechanism.from_weights(rule, given, n), amounts
+
+
+def part_of(text: str) -> float:
+    """A part of something, as 0.5% or 0.005."""
+    try:
+        number = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 < number < 1:
+        raise AllpayError(f"--within is a part above 0 and below 1, as 0.5% or 0.005: got {short(text, 40)}")
+    return number
 
 
 def given_in(context: typer.Context) -> dict[str, str]:

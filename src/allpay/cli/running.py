@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
@@ -22,6 +22,9 @@ WIDE = 1000
 
 MOST_WORKERS = 10_000
 """More processes than this are refused: no machine has as many cores."""
+
+THEORY_FILES = {"summary.txt", "theory.json"}
+"""What the answer of theory leaves in a folder."""
 
 MOST_SAID = 10
 """Of so many given designs, at most, it is said how they were read."""
@@ -277,42 +280,29 @@ def run_studies(
         typer.echo(f"\n{took}Written to {out}: " + ", ".join(Path(f).name for f in files))
 
 
-def design_by_theory(study: "Study", as_json: bool) -> None:
-    """Print the best design by the closed form."""
-    from allpay.pipeline import best_in_theory
-    from allpay.simplex import shown
-    from allpay.theory import design_objective
+def design_by_theory(study: "Study", as_json: bool, within: float, out: Path | None) -> None:
+    """The best design by the closed form and those that lose little beside it, on stdout, and in a folder if one is given."""
+    from allpay.exact import exact_design
+    from allpay.files import write
+    from allpay.report.exact import exact_in_words
 
     assert study.setting is not None
-    start = time.perf_counter()
-    game = study.setting.game(study.space.mechanism(study.designs[0]))
+    if out is not None and out.exists() and (not out.is_dir() or {path.name for path in out.iterdir()} - THEORY_FILES):
+        raise AllpayError(f"{out} holds something else: choose a new folder for the answer of theory")
     with reporting() as reporter, reporter.stage("looking for the best design by theory"):
-        if not game.simple:
-            design_objective(game, study.space.rule, study.objective)  # says why there is none
-        best = best_in_theory(study.space, study.setting, study.objective)
-    seconds = time.perf_counter() - start
-    if as_json:
-        values = {
-            "best": None if best is None else {"weights": best.weights, "value": best.value},
-            "flat": None if best is None else best.flat,
-            "fraction": None if best is None else best.fraction,
-        }
-        print_json(
-            {"rule": study.space.rule, "method": "theory", "objective": study.objective, **values, "seconds": seconds}
-        )
-        return
-    if best is None:
-        typer.echo("No design that was looked at has an equilibrium in closed form: use --method surrogate.")
-        return
-    among = (
-        "" if best.fraction == 1 else f" among the {best.fraction:.0%} of the designs looked at that have a closed form"
-    )
-    if best.flat:
-        typer.echo(
-            f"Every design{among} has the {study.objective.replace('-', ' ')} {best.value:.6g}: none is best; {seconds:.2f} s."
-        )
+        found = exact_design(study.space, study.setting, study.objective, within)
+    if found is None:
+        values: dict[str, Any] = {"rule": study.space.rule, "method": "theory", "objective": study.objective}
+        values |= dict.fromkeys(("best", "flat", "fraction", "within"))
     else:
-        worth = f"{study.objective.replace('-', ' ')} {best.value:.6g}; {seconds:.2f} s."
-        typer.echo(f"Best design in equilibrium{among}: {shown(best.weights, 4)}, {worth}")
-    if best.fraction < 1:
-        typer.echo("The others, as where a ban on overbidding binds, may be better: use --method surrogate for them.")
+        values = found.values()
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        write(out / "summary.txt", lambda file: file.write(f"{exact_in_words(found)}\n".encode()))
+        write(out / "theory.json", lambda file: file.write(json.dumps(plain(values), indent=2).encode()))
+    if as_json:
+        print_json(values)
+        return
+    typer.echo(exact_in_words(found))
+    if out is not None:
+        typer.echo(f"\nWritten to {out}: summary.txt, theory.json")

@@ -121,7 +121,7 @@ def _trimmed(x: float, whole: float) -> str:
     """A number to a ten-thousandth of the whole or so, without the zeros that this may leave behind its point."""
     decimals = max(0, math.ceil(-math.log10(whole * FINE)))
     exact = round(x, DECIMALS if whole >= 1 else 12)
-    if abs(exact - x) < 1e-9 * whole and decimals < DECIMALS and exact != round(x, decimals):
+    if abs(exact - x) < 1e-11 * whole and decimals < DECIMALS and exact != round(x, decimals):
         decimals = DECIMALS  # cents that somebody wrote
         return f"{x:,.{decimals}f}"
     text = f"{x:,.{decimals}f}"

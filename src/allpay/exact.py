@@ -1,0 +1,254 @@
+"""The best design by theory, with all designs that do practically as well, and its digits as far as they are determined.
+
+The set is named by what is lost: all designs whose objective is within a part of the best. No simulation, no network.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from allpay.ascent import few_corners, polish
+from allpay.contest.game import Array, Setting
+from allpay.errors import AllpayError
+from allpay.pipeline import ExactBest, best_in_theory
+from allpay.scalars import real
+from allpay.simplex import looked_at
+from allpay.study import DesignSpace
+from allpay.study.identity import written
+from allpay.theory import design_objective
+from allpay.versions import versions
+
+WITHIN = 0.005
+"""The part of the objective that designs may lose that count as practically as good, if nothing else is said."""
+
+EXACT = 1e-11
+"""The part of the objective to which the best is known. A decimal of a weight is told if another would lose more."""
+
+MOST_DIGITS = 4
+"""Weights are told to so many decimals at most."""
+
+ASIDE = 0.5
+"""How far from the best, on the way to the middle, a second search begins."""
+
+RANGED = 8
+"""Of so many ranks, the first, the range of weights is sought by optimisation; of others it is what was met on the way."""
+
+HALVINGS = 14
+"""How often the logarithm of a step away from the best is halved to find where it loses too much."""
+
+LEAST_STEP = -9.0
+"""The logarithm of the least such step."""
+
+ValueAndGradient = Callable[[Array], tuple[Array, Array]]
+
+
+@dataclass(frozen=True)
+class Exact:
+    """The best design by theory.
+
+    Attributes:
+        space, setting, objective: what was asked.
+        within: the part of the objective that may be lost.
+        weights: `[bidders]` the best design.
+        value: the objective there.
+        flat: whether every design is worth the same.
+        fraction: the share of the designs looked at that have an equilibrium in closed form.
+        low, high: `[bidders]` from where to where each weight goes among the designs that lose less than `within`.
+        decimals: to how many the weights of the best are determined.
+        seconds: how long it took.
+    """
+
+    space: DesignSpace
+    setting: Setting
+    objective: str
+    within: float
+    weights: tuple[float, ...]
+    value: float
+    flat: bool
+    fraction: float
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    decimals: int
+    seconds: float = field(default=0.0, compare=False)
+
+    def values(self) -> dict[str, Any]:
+        """For JSON: the answer, and the whole question."""
+        carrying = max(int(np.max(np.flatnonzero(self.high), initial=0)) + 1, 1)
+        return {
+            "rule": self.space.rule,
+            "method": "theory",
+            "objective": self.objective,
+            "best": {"weights": self.weights, "value": self.value, "decimals": self.decimals},
+            "flat": self.flat,
+            "fraction": self.fraction,
+            "within": {"loss": self.within, "low": self.low[:carrying], "high": self.high[:carrying]},
+            "question": {
+                "space": written(self.space, "the space"),
+                "setting": written(self.setting, "the setting"),
+                "objective": self.objective,
+                "within": self.within,
+            },
+            "versions": versions(),
+            "seconds": self.seconds,
+        }
+
+
+def exact_design(
+    space: DesignSpace, setting: Setting | None = None, objective: str = "revenue", within: float = WITHIN
+) -> Exact | None:
+    """The best design by theory, and the designs that lose less than a part of what it brings.
+
+    Args:
+        space: the designs.
+        setting: who bids for what; private values uniform on [0, 1], if not given.
+        objective: what the design is best for.
+        within: the part of the objective that may be lost.
+
+    Returns:
+        None where no design that was looked at has an equilibrium in closed form.
+
+    Raises:
+        AllpayError: if theory has no objective for such games, or `within` is not between 0 and 1.
+
+    >>> found = exact_design(DesignSpace("prizes"), Setting(), within=0.01)
+    >>> found.weights, round(found.low[0], 6)
+    ((1.0, 0.0, 0.0), 0.99)
+    """
+    start = time.perf_counter()
+    setting, within = setting or Setting(), real("within", within)
+    if not 0 < within < 1:
+        raise AllpayError(f"within must be above 0 and below 1, a part of the objective: got {within:g}")
+    corners, uniform = looked_at(space.polytope, count=101)
+    line = space.polytope.freedom == 1
+    seen = uniform[::5] if line else np.concatenate([corners, uniform])
+    game = setting.game(space.mechanism(uniform[-1]))
+    value_at = design_objective(game, space.rule, objective, space.dimension)
+    best = best_in_theory(space, setting, objective)
+    if best is None:
+        return None
+    few = few_corners(space.polytope)
+    blocks = space.polytope.corners.shape[0]
+    ends = few if few is not None else space.polytope.corners[0] if blocks == 1 else seen[: len(corners) or 2]
+    coordinates = space.polytope.coordinates(best.weights)
+    parts = coordinates[0] if coordinates.shape == (1, len(ends)) else np.empty(0)
+    near = _Near(value_at, np.array(best.weights), best.value, seen, ends, parts)
+    low, high = near.ranges(within, 0 if line else min(space.dimension, RANGED))  # a line has two ends, which are met
+    again = near.best
+    if not line:
+        again, _ = polish(value_at, (1 - ASIDE) * again + ASIDE * ends.mean(axis=0), polytope=space.polytope)
+    digits = near.digits(again)
+    return _exact(space, setting, objective, within, best, (low, high, digits), time.perf_counter() - start)
+
+
+def _exact(
+    space: DesignSpace,
+    setting: Setting,
+    objective: str,
+    within: float,
+    best: ExactBest,
+    near: tuple[Array, Array, int],
+    seconds: float,
+) -> Exact:
+    low, high, decimals = near
+    return Exact(
+        *(space, setting, objective, within, best.weights, best.value, best.flat, best.fraction),
+        *(tuple(low.tolist()), tuple(high.tolist()), decimals, seconds),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Near:
+    """The designs near the best.
+
+    Attributes:
+        value_at: the objective `[designs]` and its gradient.
+        best, value: the best design `[n]` and what it brings.
+        seen: `[designs, n]` designs looked at.
+        ends: `[corners, n]` towards which one may go.
+        parts: `[corners]` how much of each is in the best; none where that is not known.
+    """
+
+    value_at: ValueAndGradient
+    best: Array
+    value: float
+    seen: Array
+    ends: Array
+    parts: Array
+
+    def ranges(self, within: float, ranks: int) -> tuple[Array, Array]:
+        """From where to where each weight `[n]` goes among designs that lose at most this part."""
+        level = self.value - within * abs(self.value)
+        values = self.value_at(self.seen)[0]
+        inside = np.concatenate([self.best[None], self.seen[values >= level], self._edge(within * abs(self.value))])
+        low, high = inside.min(axis=0), inside.max(axis=0)
+        for k in range(ranks):
+            for sign in (1.0, -1.0):
+                met = self._furthest(k, sign, level, inside[int(np.argmin(sign * inside[:, k]))])
+                if met is not None:
+                    low, high = np.minimum(low, met), np.maximum(high, met)
+        return low, high
+
+    def digits(self, again: Array) -> int:
+        """To how many decimals the weights are determined: those in which a second search, which came to `again`, agrees, and
+        that another design would not have without losing more than `EXACT`."""
+        edge = self._edge(EXACT * max(abs(self.value), 1e-300))
+        off = max(float(np.abs(edge - self.best).max()), float(np.abs(again - self.best).max()))
+        return int(np.clip(np.floor(-np.log10(max(2 * off, 1e-12))), 1, MOST_DIGITS))
+
+    def _edge(self, loss: float) -> Array:
+        """`[directions, n]` how far one can go from the best at this loss: towards each end, and by a move of weight from the
+        part of one end in it to the next end."""
+        steps = [end - self.best for end in self.ends]
+        parts = np.maximum(self.parts, 0.0)
+        for k in range(len(parts) - 1 if len(parts) > 2 else 0):
+            move = self.ends[k + 1] - self.ends[k]
+            steps += [part * way for part, way in ((parts[k], move), (parts[k + 1], -move)) if part > 0]
+        directions = np.array([step for step in steps if np.any(step)] or [0 * self.best])
+        low, high = np.full(len(directions), LEAST_STEP), np.zeros(len(directions))  # logarithms to the base of 10
+        enough = self.value - loss
+        far = self._value(self.best + directions) >= enough
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            inside = self._value(self.best + 10.0 ** middle[:, None] * directions) >= enough
+            low, high = np.where(inside, middle, low), np.where(inside, high, middle)
+        return np.asarray(self.best + np.where(far, 1.0, 10.0**low)[:, None] * directions)
+
+    def _value(self, designs: Array) -> Array:
+        values = self.value_at(np.maximum(designs, 0.0))[0]
+        return np.where(np.isfinite(values), values, -np.inf)
+
+    def _furthest(self, rank: int, sign: float, level: float, start: Array) -> Array | None:
+        """The design that has least, or most, of one weight among those at least this good, by quadratic programming."""
+        from scipy.optimize import minimize
+
+        corners = np.concatenate([self.ends, start[None]])
+        scale = max(abs(self.value), 1e-300)
+
+        def enough(lam: Array) -> float:
+            value = float(self._value((lam @ corners)[None])[0])
+            return (value - level) / scale if math.isfinite(value) else -1.0
+
+        def slope(lam: Array) -> Array:
+            gradient = self.value_at(np.maximum(lam @ corners, 0.0)[None])[1][0]
+            return np.asarray(np.nan_to_num(corners @ gradient) / scale)
+
+        first = np.eye(len(corners))[-1]
+        found = minimize(
+            lambda lam: sign * float(lam @ corners[:, rank]),
+            first,
+            jac=lambda lam: sign * corners[:, rank],
+            method="SLSQP",
+            bounds=[(0.0, 1.0)] * len(corners),
+            constraints=[
+                {"type": "eq", "fun": lambda lam: lam.sum() - 1, "jac": np.ones_like},
+                {"type": "ineq", "fun": enough, "jac": slope},
+            ],
+            options={"ftol": 1e-9, "maxiter": 60},
+        )
+        lam = np.maximum(found.x, 0.0)
+        met = (lam / lam.sum()) @ corners
+        return met if enough(lam / lam.sum()) >= -1e-7 else None

@@ -1,0 +1,67 @@
+"""The best design by theory in words: with the digits that are determined, and the designs that do practically as well."""
+
+import numpy as np
+
+from allpay.exact import Exact
+from allpay.simplex import FEW_ZEROS
+from allpay.theory import OBJECTIVES
+
+NAMED = ("first", "second", "third", "fourth", "fifth")
+"""Of so many ranks the range is told."""
+
+
+def exact_in_words(found: Exact | None) -> str:
+    """A sentence on the best design, and one on how far others may be from it."""
+    if found is None:
+        return "No design that was looked at has an equilibrium in closed form: use --method surrogate."
+    what = found.objective.replace("-", " ") if found.objective in OBJECTIVES else found.objective
+    among = (
+        ""
+        if found.fraction == 1
+        else f" among the {found.fraction:.0%} of the designs looked at that have a closed form"
+    )
+    if found.flat:
+        lines = [f"Every design{among} has the {what} {found.value:.6g}: none is best; {found.seconds:.2f} s."]
+    else:
+        weights = determined(found)
+        lines = [
+            f"Best design in equilibrium{among}: {weights}, {what} {found.value:.6g}; {found.seconds:.2f} s.",
+            near(found),
+        ]
+    if found.fraction < 1:
+        lines.append("The others, as where a ban on overbidding binds, may be better: use --method surrogate for them.")
+    return "\n".join(lines)
+
+
+def determined(found: Exact) -> str:
+    """The weights to the decimals that are determined; a long row of zeros is cut short."""
+    cells = [f"{x:.{found.decimals}f}" for x in found.weights]
+    cells = [(cell.rstrip("0").rstrip(".") or "0") for cell in cells]
+    carrying = max((k + 1 for k, cell in enumerate(cells) if float(cell) > 0), default=0)
+    if len(cells) - carrying > FEW_ZEROS:
+        cells = [*cells[:carrying], "0", "…", "0"]
+    return f"({', '.join(cells)})"
+
+
+def near(found: Exact) -> str:
+    """The set of designs that lose little, named by what is lost."""
+    loss, what = f"{100 * found.within:.3g}%", "prize" if found.space.rule == "prizes" else "weight"
+    widths = np.array(found.high) - np.array(found.low)
+    wide = [k for k in range(min(len(NAMED), len(widths))) if widths[k] >= 0.005]
+    if not wide:
+        return f"Only designs next to it lose less than {loss}."
+    ranges = [
+        f"{NAMED[k]} {what} anywhere from {_percent(found.low[k])} to {_percent(found.high[k])}"
+        if i == 0
+        else f"{NAMED[k]} from {_percent(found.low[k])} to {_percent(found.high[k])}"
+        for i, k in enumerate(wide)
+    ]
+    most = max(k + 1 for k, x in enumerate(found.high) if x > 1e-3)
+    carried = sum(x > 1e-3 for x in found.weights)
+    more = f"; some of these designs pay {most} ranks" if most > carried else ""
+    many = "Many designs do" if widths.max() >= 0.1 else "Designs near it do"
+    return f"{many} practically as well: {', '.join(ranges)} can lose less than {loss}{more}."
+
+
+def _percent(x: float) -> str:
+    return f"{100 * x:.0f}%" if x >= 0.0995 or x < 5e-4 else f"{100 * x:.1f}%"
