@@ -278,3 +278,38 @@ def test_long_work_says_now_and_then_how_far_it_is(monkeypatch, capsys):
     time.sleep(0.03)
     assert len(told) == ended
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (
+            ["simulate", "--reserv", "1"],
+            "No such option: --reserv (did you mean '--reserve'?); see allpay simulate --help",
+        ),
+        (["equilibrium", "--seed", "3"], "No such option: --seed; see allpay equilibrium --help"),  # --fee is far
+        (["equilibrium", "--value-levels", "9"], "No such option: --value-levels; see allpay equilibrium --help"),
+    ],
+)
+def test_only_what_is_near_is_suggested(line, told):
+    with pytest.raises(Exception, match="No such option") as caught:
+        app(line, standalone_mode=False, prog_name="allpay")
+    assert console.usage_in_one_line(caught.value, line) == f"allpay: {told}"
+
+
+def test_where_all_ranks_must_carry_weight_no_range_is_told():
+    assert "all 2 ranks must be allowed to carry weight: got 1" in said("design", "--bidders", "2", "--prizes", "1")
+
+
+def test_columns_of_weights_that_carry_nothing_are_left_out():
+    weights = {f"w{k}": [0.6, 1.0] if k == 1 else [0.4, 0.0] if k == 2 else [0.0, 0.0] for k in range(1, 81)}
+    assert without_empty(pl.DataFrame(weights), 79).columns == [
+        "w1",
+        "w2",
+    ]  # of one design, where any rank may carry weight
+    assert without_empty(pl.DataFrame(weights), 4).columns == [
+        "w1",
+        "w2",
+        "w3",
+        "w4",
+    ]  # few, as a study of such designs has

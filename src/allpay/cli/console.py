@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 
 from allpay.cli.stopping import Terminated, status_of
-from allpay.errors import LONGEST, AllpayError, one_line, printable, short, shortened
+from allpay.errors import LONGEST, AllpayError, meant, one_line, printable, short, shortened
 from allpay.progress import Lines, Reporter, listening
 
 if TYPE_CHECKING:
@@ -221,6 +221,12 @@ def usage_in_one_line(error: Exception, arguments: Sequence[str]) -> str | None:
     given = [value for name, value in pairwise(words) if name in names]
     got = f": got {shortened(one_line(given[-1]), 60)}" if given else ""
     told = one_line(say()).rstrip(".")
+    if (
+        getattr(error, "possibilities", None) is not None and context is not None
+    ):  # of which the parser knows far ones too
+        names = [name.lstrip("-") for option in context.command.params for name in option.opts]
+        near = meant(getattr(error, "option_name", "").lstrip("-"), names).replace("'", "'--", 1)
+        told = f"{told.partition(' (')[0]}{f' ({near[2:]})' if near else ''}"
     for parsers, plainer in PLAINER.items():
         told = told.replace(parsers, plainer)
     see = f"{got}; see {context.command_path if context else 'allpay'} --help"

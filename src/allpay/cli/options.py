@@ -44,7 +44,7 @@ GroupTexts = Annotated[
     typer.Option(
         "--group",
         help="bidders who differ, an option for each kind: '2: uniform(0,1)', '8: uniform(0,0.5), cost 2'; also common(0.5), "
-        "scale, averse, losses, cap, head-start, handicap, presence, no-overbidding",
+        "scale, averse, relative, wealth, losses, cap, head-start, handicap, presence, no-overbidding",
         show_default=False,
         rich_help_panel=GAME,
     ),
@@ -52,14 +52,17 @@ GroupTexts = Annotated[
 Luck = Annotated[
     str,
     typer.Option(
-        help="who beats whom: none, the highest bid; tullock(r), chances in proportion to bid^r; or noise on bids: "
-        "normal(0.2), logistic, gumbel, uniform, exponential, pareto(scale,power); normal(0.2,log) on their logarithm",
+        help="how ranks are decided: none, by the highest bid; tullock(r), with chances in proportion to bid^r; or by bids "
+        "plus noise: normal(0.2), logistic, gumbel, uniform, exponential, pareto(scale,power); normal(0.2,log) on their "
+        "logarithm",
         rich_help_panel=GAME,
     ),
 ]
 Attendance = Annotated[
     float,
-    typer.Option(help="the chance of each bidder to turn up; bidders know it, not who comes", rich_help_panel=GAME),
+    typer.Option(
+        help="the chance that a bidder turns up; bidders know this chance, but not who comes", rich_help_panel=GAME
+    ),
 ]
 Reserve = Annotated[
     float, typer.Option(help="a bid below it does not count; a bidder may stay out", rich_help_panel=GAME)
@@ -93,7 +96,9 @@ BidLevels = Annotated[
 MaxBid = Annotated[
     float | None,
     typer.Option(
-        help="the highest bid", show_default="what the best rank is worth to the highest value", rich_help_panel=GAME
+        help="the highest bid allowed",
+        show_default="what the best rank is worth to the highest value",
+        rich_help_panel=GAME,
     ),
 ]
 Overbidding = Annotated[
@@ -105,7 +110,9 @@ Overbidding = Annotated[
         rich_help_panel=GAME,
     ),
 ]
-CostPower = Annotated[float, typer.Option(help="p of the cost b^p of a paid bid b", rich_help_panel=GAME)]
+CostPower = Annotated[
+    float, typer.Option(help="the power p: a bid b that is paid costs its bidder b^p", rich_help_panel=GAME)
+]
 RiskAversion = Annotated[float, typer.Option(help="constant absolute risk aversion ρ of bidders", rich_help_panel=GAME)]
 Rounds = Annotated[int, typer.Option(help="independent rounds of learning under each design", rich_help_panel=LEARNING)]
 Iterations = Annotated[
@@ -134,7 +141,11 @@ Tolerance = Annotated[
     ),
 ]
 Samples = Annotated[
-    int, typer.Option(help="how many designs are tried; of a grid, or actively, at most", rich_help_panel=STUDY)
+    int,
+    typer.Option(
+        help="how many designs are tried; with a grid or the active strategy, the most that may be",
+        rich_help_panel=STUDY,
+    ),
 ]
 Objective = Annotated[
     str, typer.Option(help="what the design is chosen for: revenue or highest-bid", rich_help_panel=STUDY)
@@ -144,7 +155,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="one JSON object on stdout"
 Out = Annotated[
     Path | None,
     typer.Option(
-        help="folder for rounds, figure and summary; one that holds some of the same study is gone on with",
+        help="folder for rounds, figure and summary; an existing folder of the same study is resumed",
         show_default="nothing is kept",
         rich_help_panel=STUDY,
     ),
@@ -188,8 +199,8 @@ Sampling = Annotated[
 Strategy = Annotated[
     str,
     typer.Option(
-        help="sample: all designs are drawn before any is learned; active: after a first batch they are chosen where much "
-        "is to be hoped for",
+        help="sample: all designs are drawn before any is learned; active: after a first batch, designs are chosen where the "
+        "best may lie",
         rich_help_panel=STUDY,
     ),
 ]

@@ -85,7 +85,7 @@ class Mechanism:
             if self.success.lucky or not alike:
                 raise AllpayError(
                     "ties 'seconds-pay' takes equal prizes after the first rank, equal payments after the second and no "
-                    "luck: give such a mechanism, or ties 'random'"
+                    "luck: give weights such as these, or ties 'random'"
                 )
 
     @classmethod
