@@ -1,6 +1,7 @@
 """What the page on prize tables shows is what the program prints."""
 
 import pytest
+
 from documented import ROOT, assert_printed, run, sections
 
 PAGE = ROOT / "docs" / "judge.md"
