@@ -848,3 +848,20 @@ def test_any_convex_cost_of_a_tournament():
 def test_luck_with_bad_input(call):
     with pytest.raises(AllpayError):
         call()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "presence"), [({2: 1, 3: 2, 4: 1}, 0.7), ({1: 1, 30: 1}, 1.0), ({900: 1, 1000: 1}, 0.5), ({1500: 1}, 0.4)]
+)
+def test_chances_of_ranks_in_a_random_field_are_binomial(sizes, presence):
+    """Few rivals are summed as polynomials, very many one by one; slopes are differences of the chances."""
+    rivals, q = Rivals.of(sizes, presence), np.array([0.0, 0.2, 0.97, 0.999, 1.0])
+    found = rivals.rank_chances(q, 5)
+    expected = sum(
+        p * stats.binom.pmf(np.arange(5), m, presence * (1 - q[:, None]))
+        for m, p in zip(rivals.rivals, rivals.chance, strict=True)
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-300)
+    h = 1e-7
+    near = (rivals.rank_chances(q[1:-1] + h, 5) - rivals.rank_chances(q[1:-1] - h, 5)) / (2 * h)
+    np.testing.assert_allclose(rivals.rank_slopes(q[1:-1], 5), near, rtol=1e-4, atol=1e-4)

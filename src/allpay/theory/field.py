@@ -8,6 +8,7 @@ probability π(1−q). A prize whose rank nobody fills is not paid.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 import numpy as np
@@ -19,6 +20,9 @@ from allpay.theory.noformula import check_count, check_number
 
 NO_CHANCE = 1e-17
 """The part of the likeliest number of rivals below which a number of rivals is left out."""
+
+MANY_RIVALS = 1000
+"""With so many rivals C(m, k), x^k and (1 − x)^(m−k) are within the range of floats wherever their product counts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,12 +114,36 @@ class Rivals:
         return self.rank_chances(q, 1)[..., 0]
 
     def _above(self, q: ArrayLike, trials: Array, factor: Array, ranks: int) -> Array:
-        above = self.presence * (1 - np.asarray(q, float))
-        total = np.zeros((*above.shape, ranks))
-        for m, weight in zip(trials, factor * self.chance, strict=True):
-            if weight > 0:
-                total += weight * _binomial(np.arange(float(ranks)), m, above[..., None])
-        return total
+        """`[..., ranks]` Σ_m factor_m · chance_m · B(k; m, x), where x is the chance that a rival is there and bids more.
+
+        B(k; m, x) = C(m, k) x^k (1 − x)^(m−k), so the sum is x^k times a polynomial in 1 − x, and all ranks are one product of
+        matrices. With very many rivals its numbers leave the range of floats, though the chances do not: these are summed.
+        """
+        x, weights = self.presence * (1 - np.asarray(q, float)), factor * self.chance
+        if trials.max() > MANY_RIVALS:
+            places = np.arange(float(ranks))
+            parts = (w * _binomial(places, m, x[..., None]) for m, w in zip(trials, weights, strict=True) if w)
+            return np.asarray(sum(parts, np.zeros((*x.shape, ranks))))
+        with np.errstate(under="ignore"):  # whatever the user has set: a chance of 1e-400 is 0
+            powers = (1 - x[..., None]) ** np.arange(trials.max() + 1)
+            found: Array = x[..., None] ** np.arange(ranks) * (powers @ _coefficients(trials, weights, ranks))
+            return found
+
+
+def _coefficients(trials: Array, weights: Array, ranks: int) -> Array:
+    """`[most + 1, ranks]` of `Rivals._above`: those of (1 − x)^j, which are the weight of m = j + k trials times C(m, k)."""
+    most = int(trials.max())
+    weight = np.bincount(trials.astype(int), weights, most + ranks)
+    return np.asarray(weight[np.add.outer(np.arange(most + 1), np.arange(ranks))] * _choices(most, ranks))
+
+
+@lru_cache(maxsize=32)
+def _choices(most: int, ranks: int) -> Array:
+    """`[most + 1, ranks]` C(j + k, k), where j + k is at most `most`, else 0."""
+    from scipy.special import comb
+
+    j, k = np.ogrid[: most + 1, :ranks]
+    return np.where(j + k <= most, comb(np.minimum(j + k, most), k), 0.0)
 
 
 def _binomial(k: Array, trials: float, x: Array) -> Array:

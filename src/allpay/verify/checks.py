@@ -42,6 +42,10 @@ SAMPLED = 20_000
 ERRORS = 4
 """Standard errors by which a mean over sampled auctions may be off."""
 
+AGAIN = 4
+"""So many times the auctions are sampled, with another seed, where a mean is further off: among the hundreds of means of a full
+run chance alone puts one there in every twentieth run, but not twice."""
+
 NOTHING = 1 / 20
 """The part of half a step below which a gain counts as this part: there chance decides, by where bids fall between steps."""
 
@@ -276,20 +280,26 @@ def auction_checks(case: Case, found: Equilibrium, auctions: int, seed: int) -> 
     """Sampled auctions at the bids of theory against the exact payoffs of the same grid."""
     game = case.on(101, 64)
     strategy = on_grid(game, found)
-    exact, played = evaluate(game, strategy), play(game, strategy, auctions, seed)
-    for name in ("revenue", "highest_bid"):
-        sample = getattr(played, name)
-        tolerance = ERRORS * float(sample.std(ddof=1)) / math.sqrt(auctions)
-        yield Check(
-            case.family,
-            case.point,
-            "auctions",
-            f"{name.replace('_', ' ')}, sampled",
-            float(sample.mean()),
-            getattr(exact, name),
-            tolerance,
-            EXACT,
-        )
+    exact = evaluate(game, strategy)
+
+    def checks(auctions: int, seed: int) -> list[Check]:
+        played = play(game, strategy, auctions, seed)
+        return [
+            Check(
+                case.family,
+                case.point,
+                "auctions",
+                f"{name.replace('_', ' ')}, sampled",
+                float(sample.mean()),
+                getattr(exact, name),
+                ERRORS * float(sample.std(ddof=1)) / math.sqrt(auctions),
+                EXACT,
+            )
+            for name, sample in (("revenue", played.revenue), ("highest_bid", played.highest_bid))
+        ]
+
+    first = checks(auctions, seed)
+    yield from first if all(check.passed for check in first) else checks(AGAIN * auctions, seed + 1)
 
 
 def _learned(cases: Sequence[Case], full: bool, learner: str) -> list[Case]:
