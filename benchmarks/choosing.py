@@ -120,7 +120,8 @@ PAGE = """\
 How to read a verdict that is not *converged*:
 
 - *still learning*: more `--iterations`, or a learner that settles sooner. `allpay simulate` says about how many times as
-  many it takes, at the rate at which the gain fell. If that is more than ten, take another learner.
+  many it takes, at the rate at which the gain fell, or that the gain rose in the last tenth of the run. If it takes more than
+  ten times as many, or the gain rose, take another learner.
 - *circling*: more iterations will not help. Revenue is then an average over the circle, or what bidders who chase each other
   happen to bid at the end. Take `interior-point` for the equilibrium, and the learner's number as what such bidders would pay.
 - *not solved*: said of `interior-point` alone. Its bids mean nothing then. Other rounds start elsewhere and may succeed; so may

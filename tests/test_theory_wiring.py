@@ -308,8 +308,7 @@ def test_readers_of_groups(tmp_path):
     said = bids_in_words(game, found)
     assert "group 2, 2 bidders" in said
     assert len({len(line) for line in said.splitlines()}) == 1
-    with pytest.raises(allpay.AllpayError, match="several groups are not drawn"):
-        draw_equilibrium(game, found, tmp_path / "bids.png")
+    assert draw_equilibrium(game, found, tmp_path / "bids.png").exists()
     assert all(path.exists() for path in draw_rounds(learned(game), found, tmp_path / "rounds.png"))
     assert coarseness(game, found, found.revenue) is None
     assert "too coarse" in coarseness(game, found, 0.5 * found.revenue)

@@ -313,3 +313,18 @@ def test_columns_of_weights_that_carry_nothing_are_left_out():
         "w3",
         "w4",
     ]  # few, as a study of such designs has
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ([], "Bids are given by quantile of a bidder's value."),
+        (
+            ["--values", "common"],
+            "The value is known, so bids are given by quantile of the bid itself, which may be random.",
+        ),
+        (["--group", "1: common(1)", "--group", "1: common(0.5)"], "bid at 75%              0.3750             0.2500"),
+    ],
+)
+def test_a_table_says_what_its_quantiles_are_of(options, told):
+    assert told in CliRunner().invoke(app, ["equilibrium", "--weights", "1", *options]).stdout

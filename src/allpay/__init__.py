@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from allpay.contest.values import Uniform as Uniform
     from allpay.contest.values import integers as integers
     from allpay.errors import AllpayError as AllpayError
+    from allpay.exact import exact_design as exact_design
     from allpay.judgement import Judgement as Judgement
     from allpay.judgement import judge as judge
     from allpay.learners import LEARNERS as LEARNERS
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from allpay.learners import learner as learner
     from allpay.outcome import Outcome as Outcome
     from allpay.pipeline import design as design
+    from allpay.statics import comparative_statics as comparative_statics
     from allpay.study import DesignSpace as DesignSpace
     from allpay.study import Study as Study
     from allpay.theory import equilibrium as equilibrium
@@ -72,6 +74,8 @@ _HOMES = {
     "allpay.study": ("DesignSpace", "Study"),
     "allpay.pipeline": ("design",),
     "allpay.judgement": ("Judgement", "judge"),
+    "allpay.exact": ("exact_design",),
+    "allpay.statics": ("comparative_statics",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

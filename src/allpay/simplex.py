@@ -146,8 +146,9 @@ def _check_ranks(n: int, m: int) -> None:
 
 def too_many_ranks(m: int, n: int, least: int) -> str:
     """Why m of n ranks cannot carry weight, at least so many of which must."""
-    fitting = f"between {least} and {n:,} ranks of {n:,} can" if least < n else f"all {n:,} ranks must be allowed to"
-    text = f"{fitting} carry weight: got {short(m)}"
+    if m < least == n:
+        return f"all {n:,} ranks must be allowed to carry weight: got {short(m)}"
+    text = f"between {least} and {n:,} ranks of {n:,} can carry weight: got {short(m)}"
     return f"{text}, which need {short(m)} bidders or more" if m > n else text
 
 

@@ -194,7 +194,8 @@ def design(
     method: Annotated[
         str,
         typer.Option(
-            help="surrogate: learn, fit, ascend; theory: ascend the exact objective of the equilibrium",
+            help="surrogate: bidders learn, a network is fitted and ascended; theory: the exact objective of the "
+            "equilibrium is ascended",
             rich_help_panel=STUDY,
         ),
     ] = "surrogate",
@@ -436,7 +437,7 @@ def equilibrium(
 
 def print_equilibrium(game: "Game", found: "Equilibrium") -> None:
     """The numbers of an equilibrium, and its table of bids."""
-    from allpay.report.curves import bids_in_words
+    from allpay.report.curves import bids_in_words, quantiles_in_words
     from allpay.report.words import significant
 
     typer.echo(f"revenue      {significant(found.revenue, 6)}")
@@ -447,7 +448,10 @@ def print_equilibrium(game: "Game", found: "Equilibrium") -> None:
     if found.pooled_from is not None:
         typer.echo(f"pooled from  {significant(found.pooled_from, 6)}  (from this quantile on all bid the cap)")
     typer.echo("")
-    typer.echo(bids_in_words(game, found))
+    table = bids_in_words(game, found)
+    typer.echo(table)
+    if not table.lstrip().startswith("value"):  # a row for each of few values
+        typer.echo(f"\n{quantiles_in_words(game)}")
 
 
 @command

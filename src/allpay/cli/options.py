@@ -171,7 +171,7 @@ Box = Annotated[
     bool,
     typer.Option(
         "--box",
-        help="payments: the fraction that each rank pays is free in 0 … 1, without order and sum",
+        help="with --rule payments: each rank pays a fraction of its own, from 0 to 1, in any order and of any sum",
         rich_help_panel=SPACE,
     ),
 ]

@@ -1,15 +1,16 @@
-"""The commands that answer a designer's questions: how good is this prize table?"""
+"""The commands that answer a designer's questions: how good is this prize table, and how does the best design change?"""
 
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from allpay.cli.commands import app, command, contest_of, given_in
-from allpay.cli.console import print_json, reporting
+from allpay.cli.console import plain, print_json, reporting
 from allpay.cli.options import (
+    GAME,
     LEARNING,
     SPACE,
     STUDY,
@@ -20,27 +21,38 @@ from allpay.cli.options import (
     CostPower,
     DistributionText,
     Fee,
+    FirstAtLeast,
+    FirstAtMost,
     GroupTexts,
     Iterations,
+    LastAtLeast,
     LearnerName,
     Luck,
     MaxBid,
     Objective,
     Overbidding,
+    Prizes,
     Reserve,
     RiskAversion,
+    Rule,
     Seed,
     Ties,
     Tolerance,
     ValueLevels,
     Values,
 )
-from allpay.errors import AllpayError, shortened
+from allpay.errors import AllpayError, short, shortened
+
+if TYPE_CHECKING:
+    from allpay.statics import Statics
 
 __all__ = ["app"]
 
 OF_LEARNING = ("learner", "value_levels", "bid_levels", "iterations", "tolerance", "samples", "rounds", "seed")
 """The options of `judge` that have no effect where theory answers."""
+
+MOST_STEPS = 1000
+"""A range has so many steps at most."""
 
 THREADS = "OPENBLAS_NUM_THREADS"
 """Where NumPy's linear algebra takes the number of its threads from. Theory has small matrices, for which threads that wait for
@@ -155,6 +167,145 @@ def judge(
         typer.echo(judged_in_words(found))
     if plot is not None:
         typer.echo(f"allpay: wrote {draw_judged(found, plot)}", err=True)
+
+
+def _range_option(words: str) -> Any:
+    """An option that takes a number or a range."""
+    return typer.Option(help=f"{words}; a range as 1:3:0.25, or several numbers as 1,2,4", rich_help_panel=GAME)
+
+
+@command
+def sweep(
+    context: typer.Context,
+    bidders: Annotated[
+        str, typer.Option(help="how many bid; a range as 3:20, or several numbers as 3,10,40", rich_help_panel=GAME)
+    ] = "3",
+    cost_power: Annotated[str, _range_option("p of the cost b^p of a paid bid b")] = "1",
+    risk_aversion: Annotated[str, _range_option("constant absolute risk aversion ρ of bidders")] = "0",
+    attendance: Annotated[str, _range_option("the chance of each bidder to turn up")] = "1",
+    reserve: Annotated[str, _range_option("a bid below it does not count")] = "0",
+    fee: Annotated[str, _range_option("what everybody pays whose bid counts")] = "0",
+    max_bid: Annotated[str | None, _range_option("the highest bid")] = None,
+    values: Values = "private",
+    distribution: DistributionText = None,
+    rule: Rule = "prizes",
+    prizes: Prizes = None,
+    first_at_most: FirstAtMost = None,
+    first_at_least: FirstAtLeast = None,
+    last_at_least: LastAtLeast = None,
+    objective: Objective = "revenue",
+    method: Annotated[
+        str, typer.Option(help="theory: the best design by the closed form", rich_help_panel=STUDY)
+    ] = "theory",
+    out: Annotated[
+        Path | None, typer.Option(help="write the table into this file: .csv, .parquet, .tex or .json")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="draw the best design and what it brings into this file (.png, .pdf, .svg)")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The best design along one or two parameters: --bidders 3:20, --cost-power 1:3:0.25."""
+    one_thread()
+    from allpay.contest.game import Setting
+    from allpay.report.statics import draw_statics, statics_in_words
+    from allpay.report.style import place
+    from allpay.statics import comparative_statics
+    from allpay.study import DesignSpace
+    from allpay.study.file import GameSection
+
+    if method != "theory":
+        raise AllpayError(
+            f"a sweep is by theory: got --method {shortened(method, 40)}; simulate one contest with allpay design"
+        )
+    if plot is not None:
+        place(plot)
+    if out is not None and out.suffix not in TABLES:
+        raise AllpayError(f"a table is written as {', '.join(TABLES)}: got {shortened(str(out), 80)}")
+    texts = {
+        "bidders": bidders,
+        "cost_power": cost_power,
+        "risk_aversion": risk_aversion,
+        "attendance": attendance,
+        "reserve": reserve,
+        "fee": fee,
+        **({} if max_bid is None else {"max_bid": max_bid}),
+    }
+    found = {name: numbers_in(f"--{name.replace('_', '-')}", text, name == "bidders") for name, text in texts.items()}
+    over = {name: numbers for name, numbers in found.items() if len(numbers) > 1}
+    fixed: dict[str, Any] = {name: numbers[0] for name, numbers in found.items() if len(numbers) == 1}
+    number = int(fixed.pop("bidders", max(found["bidders"])))
+    setting = GameSection(values=values, distribution=distribution, **fixed).setting(Setting())
+    fewest = int(min(found["bidders"]))
+    if prizes is not None and prizes > fewest:
+        raise AllpayError(f"--prizes {prizes} needs --bidders {prizes} or more: got {fewest}")
+    space = DesignSpace(rule, number, prizes, "simplex", first_at_most, first_at_least, last_at_least)
+    with reporting() as reporter, reporter.stage("looking for the best designs by theory"):
+        swept = comparative_statics(over, setting, space, objective, reporter.advance)
+    if out is not None:
+        TABLES[out.suffix](swept, out)
+        typer.echo(f"allpay: wrote {out}", err=True)
+    if as_json:
+        print_json(swept.values())
+    else:
+        typer.echo(statics_in_words(swept))
+    if plot is not None:
+        typer.echo(f"allpay: wrote {draw_statics(swept, plot)}", err=True)
+
+
+def numbers_in(option: str, text: str, whole: bool = False) -> list[float]:
+    """The numbers that a text gives: one, several with commas between, or a range `first:last` or `first:last:step`.
+
+    Raises:
+        AllpayError: if it cannot be read, or is too long.
+    """
+    how = f"{option} takes a number, several as 1,2,4, or a range as {'3:20' if whole else '1:3:0.25'}"
+    try:
+        if ":" not in text:
+            numbers = [float(part) for part in text.split(",")]
+        else:
+            first, last, *steps = (float(part) for part in text.split(":"))
+            step = steps[0] if steps else 1.0
+            if len(steps) > 1 or not step > 0 or not first < last or not last - first <= MOST_STEPS * step:
+                raise ValueError
+            count = int((last - first) / step + 1e-9)
+            numbers = [round(first + k * step, 12) for k in range(count + 1)]
+    except (ValueError, OverflowError):
+        raise AllpayError(f"{how}: got {short(text, 40)}") from None
+    if whole and not all(x.is_integer() for x in numbers):
+        raise AllpayError(f"{option} takes whole numbers: got {short(text, 40)}")
+    return list(dict.fromkeys(numbers))
+
+
+def _write_csv(swept: "Statics", path: Path) -> None:
+    from allpay.files import write
+
+    write(path, swept.table.write_csv)
+
+
+def _write_parquet(swept: "Statics", path: Path) -> None:
+    from allpay.files import write
+
+    write(path, swept.table.write_parquet)
+
+
+def _write_tex(swept: "Statics", path: Path) -> None:
+    from allpay.files import write
+    from allpay.report.statics import statics_in_latex
+
+    write(path, lambda file: file.write(statics_in_latex(swept).encode()))
+
+
+def _write_json(swept: "Statics", path: Path) -> None:
+    import json
+
+    from allpay.files import write
+
+    write(path, lambda file: file.write(json.dumps(plain(swept.values()), indent=2).encode()))
+
+
+TABLES = {".csv": _write_csv, ".parquet": _write_parquet, ".tex": _write_tex, ".json": _write_json}
+"""How a table is written, by the ending of its file."""
 
 
 def _is_file(prizes: list[str]) -> bool:

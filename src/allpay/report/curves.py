@@ -79,6 +79,18 @@ def bids_in_words(game: Game, equilibrium: Equilibrium) -> str:
     )
 
 
+def quantiles_in_words(game: Game) -> str:
+    """What the quantiles of the table of bids are of."""
+    known = {isinstance(bidder.values, Common) for bidder, _ in game.groups}
+    if known == {False}:
+        return "Bids are given by quantile of a bidder's value."
+    if known == {True}:
+        return "The value is known, so bids are given by quantile of the bid itself, which may be random."
+    return (
+        "Bids are given by quantile of a bidder's value, or where that is known of the bid itself, which may be random."
+    )
+
+
 def _groups_in_words(equilibrium: Equilibrium) -> str:
     """What each group bids by quantile, and what that brings it."""
     plays = equilibrium.groups
@@ -88,7 +100,7 @@ def _groups_in_words(equilibrium: Equilibrium) -> str:
         "payoff": [play.payoff for play in plays],
         "wins": [play.win for play in plays],
         "enters": [play.entry for play in plays],
-        **{f"q={q:g}": [float(play.bid_at(q)) for play in plays] for q in (0, 0.25, 0.5, 0.75, 1)},
+        **{f"bid at {q:.0%}": [float(play.bid_at(q)) for play in plays] for q in (0, 0.25, 0.5, 0.75, 1)},
     }
     cells = [[name, *in_a_column(numbers)] for name, numbers in columns.items()]
     rows = [["", *names], *cells]

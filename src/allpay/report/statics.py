@@ -1,0 +1,190 @@
+"""The best design along parameters: as text, LaTeX, and a figure."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from allpay.report.style import drawing, place, save
+from allpay.report.summary import bidders_in_words
+from allpay.report.words import significant
+from allpay.statics import CARRIES, Statics
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+NAMES = {"max_bid": "highest bid allowed", "bidders": "number of bidders", "cost_power": "power of the cost"}
+
+SHOWN = 6
+"""The text and LaTeX tables have so many weights at most; files have all."""
+
+LINES = 5
+"""So many weights a figure draws, and beside them the sum of all others."""
+
+# Okabe and Ito's colours
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "0.55")
+
+
+def statics_in_words(found: Statics) -> str:
+    """A table for people, and what it is of."""
+    rows = _cells(found)
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = ["  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+    missing = sorted({reason for reason in found.reasons if reason})
+    notes = [f"No best design where there is no formula: {reason}" for reason in missing[:3]]
+    if any(best is not None and best.flat for best in found.best):
+        notes.append("Where every design is worth the same, none is best.")
+    return "\n".join([_heading(found), "", *lines, *([""] if notes else []), *notes])
+
+
+def _heading(found: Statics) -> str:
+    what = found.objective.replace("-", " ")
+    varied = " and ".join(name.replace("_", " ") for name, _ in found.over)
+    count = len(found.points)
+    return (
+        f"Best {found.space.rule} for the {what} by theory, by {varied}; {bidders_in_words(found.setting)} otherwise; {count} "
+        f"optima in {found.seconds:.1f} s."
+    )
+
+
+def _cells(found: Statics) -> list[list[str]]:
+    ranks = min(found.ranks, SHOWN)
+    more = found.ranks > SHOWN
+    head = [name.replace("_", " ") for name, _ in found.over]
+    head += [
+        found.objective.replace("-", " "),
+        "prizes",
+        *(f"w{k + 1}" for k in range(ranks)),
+        *(["others"] if more else []),
+    ]
+    rows = [head]
+    for point, best in zip(found.points, found.best, strict=True):
+        row = [f"{x:g}" for x in point]
+        if best is None:
+            rows.append([*row, "–", "–", *["–"] * (len(head) - len(row) - 2)])
+            continue
+        row.append(significant(best.value, 5))
+        if best.flat:
+            rows.append([*row, "any", *["–"] * (len(head) - len(row) - 1)])
+            continue
+        weights = np.array(best.weights)
+        row.append(str(int(np.sum(weights > CARRIES))))
+        row += [_weight(weights[k]) if k < len(weights) else "" for k in range(ranks)]
+        rows.append([*row, *([_weight(float(weights[ranks:].sum()))] if more else [])])
+    return rows
+
+
+def _weight(x: float) -> str:
+    return "" if x <= CARRIES else "<0.001" if x < 5e-4 else f"{x:.3f}".rstrip("0").rstrip(".")
+
+
+def statics_in_latex(found: Statics) -> str:
+    """The same table for LaTeX, with the lines of the package booktabs."""
+    head, *rows = _cells(found)
+    names = [f"$w_{{{name[1:]}}}$" if name[0] == "w" and name[1:].isdigit() else name for name in head]
+    lines = [" & ".join(cell.replace("–", "--").replace("<0.001", "$<$0.001") for cell in row) + r" \\" for row in rows]
+    return "\n".join(
+        [
+            f"% {_heading(found)}",
+            rf"\begin{{tabular}}{{{'r' * len(head)}}}",
+            r"\toprule",
+            " & ".join(names) + r" \\",
+            r"\midrule",
+            *lines,
+            r"\bottomrule",
+            r"\end{tabular}",
+            "",
+        ]
+    )
+
+
+def draw_statics(found: Statics, path: Path) -> Path:
+    """Draw what the best design brings, and the design, along the parameters.
+
+    Raises:
+        AllpayError: if the format is unknown or the file cannot be written.
+    """
+    path = place(path)
+    with drawing():
+        save(_figure(found), path)
+    return path
+
+
+def _figure(found: Statics) -> "Figure":
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.0, 2.7), layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2)
+    if len(found.over) == 1:
+        _draw_line(left, right, found)
+    else:
+        _draw_lines(left, right, found)
+    figure.suptitle(f"{bidders_in_words(found.setting)}; best {found.space.rule} by theory", fontsize=8, color="0.35")
+    return figure
+
+
+def _draw_line(left: "Axes", right: "Axes", found: Statics) -> None:
+    x = np.array([point[0] for point in found.points])
+    left.plot(x, _values(found), marker="o", ms=3, color=_COLOURS[0])
+    weights = _weights(found)
+    ranks = min(found.ranks, LINES)
+    for k in range(ranks):
+        right.plot(x, weights[:, k], marker="o", ms=3, color=_COLOURS[k], label=f"rank {k + 1}")
+    if found.ranks > LINES:
+        right.plot(x, weights[:, LINES:].sum(axis=1), marker="o", ms=3, color=_COLOURS[LINES], label="all others")
+    right.legend()
+    _label(left, right, found, found.over[0][0])
+
+
+def _draw_lines(left: "Axes", right: "Axes", found: Statics) -> None:
+    """A line for each value of the parameter that has fewer."""
+    (first, one), (second, two) = found.over
+    along = 0 if len(one) >= len(two) else 1
+    x, others = np.array((one, two)[along]), (one, two)[1 - along]
+    shape = (len(one), len(two))
+    values, weights = _values(found).reshape(shape), _weights(found)[:, 0].reshape(shape)
+    if along == 1:
+        values, weights = values.T, weights.T
+    from matplotlib import colormaps
+
+    shades = colormaps["viridis"](np.linspace(0.05, 0.9, len(others)))
+    name = (second, first)[along].replace("_", " ")
+    shown = {0, len(others) - 1, *np.linspace(0, len(others) - 1, 8).astype(int).tolist()}
+    for k, other in enumerate(others):
+        label = f"{name} {other:g}" if k in shown else None
+        left.plot(x, values[:, k], marker="o", ms=2.5, color=shades[k], label=label)
+        right.plot(x, weights[:, k], marker="o", ms=2.5, color=shades[k], label=label)
+    left.figure.legend(*left.get_legend_handles_labels(), loc="outside right center")
+    _label(left, right, found, (first, second)[along])
+
+
+def _label(left: "Axes", right: "Axes", found: Statics, name: str) -> None:
+    words = NAMES.get(name, name.replace("_", " "))
+    what = found.objective.replace("-", " ")
+    share = "part of the purse" if found.space.rule == "prizes" else "part of its bid that a rank pays"
+    which = "first prize" if found.space.rule == "prizes" else "first weight"
+    title = "The best design" if len(found.over) == 1 else f"Its {which}"
+    left.set(xlabel=words, ylabel=what, title="What the best design brings")
+    right.set(xlabel=words, ylabel=share, title=title, ylim=(-0.02, 1.05))
+    if name == "bidders":
+        from matplotlib.ticker import MaxNLocator
+
+        for ax in (left, right):
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _values(found: Statics) -> Any:
+    return np.array([np.nan if best is None else best.value for best in found.best])
+
+
+def _weights(found: Statics) -> Any:
+    table = np.full((len(found.points), max(found.ranks, 1)), np.nan)
+    for i, best in enumerate(found.best):
+        if best is not None and not best.flat:
+            part = np.array(best.weights[: table.shape[1]])
+            table[i] = 0.0
+            table[i, : len(part)] = part
+    return table

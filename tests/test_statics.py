@@ -1,0 +1,110 @@
+"""The best design along parameters: known optima, tables in every format, and what is refused."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+import allpay
+from allpay.cli import app
+from allpay.cli.questions import numbers_in
+from allpay.contest.game import Setting
+from allpay.contest.values import Common
+from allpay.errors import AllpayError
+from allpay.statics import comparative_statics
+from allpay.study import DesignSpace
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["sweep", *map(str, arguments)])
+
+
+def test_the_best_prizes_follow_the_number_of_bidders():
+    """Values uniform, cost b²: the best total is √(n/3) from n = 4 on, and the first prize 4/n (Cauchy and Schwarz)."""
+    found = comparative_statics({"bidders": [4, 6, 8]}, Setting(cost_power=2.0))
+    table = found.table
+    assert table["bidders"].to_list() == [4, 6, 8]
+    assert table["value"].to_numpy() == pytest.approx(np.sqrt(np.array([4, 6, 8]) / 3), rel=1e-8)
+    assert table["w1"].to_numpy() == pytest.approx([1, 4 / 6, 4 / 8], abs=2e-4)
+    assert table["prizes"].to_list() == [1, 3, 5]
+    assert table["w4"].to_list()[0] == 0.0
+    assert f"w{found.ranks + 1}" not in table.columns
+
+
+def test_two_parameters_make_a_table_of_both():
+    found = comparative_statics({"cost_power": (1.0, 2.0), "bidders": (3, 5)})
+    assert found.points == ((1.0, 3), (1.0, 5), (2.0, 3), (2.0, 5))
+    assert found.table["value"].to_numpy() == pytest.approx([1 / 2, 2 / 3, 0.979796, np.sqrt(5 / 3)], abs=1e-6)
+    assert found == comparative_statics({"cost_power": (1, 2), "bidders": [3, 5]})
+
+
+def test_flat_points_and_points_without_a_formula_say_so():
+    found = comparative_statics({"cost_power": (1.0, 2.0)}, Setting(Common()))
+    assert found.table["flat"].to_list() == [True, False]
+    assert found.table["w1"].to_list()[0] is None
+    lucky = comparative_statics({"bidders": (3, 4)}, Setting(luck=allpay.Tullock(1)))
+    assert lucky.best == (None, None)
+    assert all("luck" in str(reason) or "theory" in str(reason) for reason in lucky.reasons)
+
+
+def test_the_command_writes_every_kind_of_table(tmp_path):
+    arguments = ("--bidders", "4:6", "--cost-power", 2)
+    for ending, read in ((".csv", pl.read_csv), (".parquet", pl.read_parquet)):
+        path = tmp_path / f"table{ending}"
+        assert run(*arguments, "--out", path).exit_code == 0
+        assert read(path)["value"].to_numpy() == pytest.approx(np.sqrt(np.array([4, 5, 6]) / 3), rel=1e-6)
+    assert run(*arguments, "--out", tmp_path / "t.tex", "--plot", tmp_path / "t.png").exit_code == 0
+    latex = (tmp_path / "t.tex").read_text()
+    assert r"\toprule" in latex
+    assert latex.count(r"\\") == 4
+    assert (tmp_path / "t.png").stat().st_size > 10_000
+    found = json.loads(run(*arguments, "--json").stdout)
+    assert found["over"] == {"bidders": [4, 5, 6]}
+    assert found["question"]["setting"]["cost_power"] == 2
+    told = run(*arguments).stdout
+    assert "Best prizes for the revenue by theory, by bidders" in told
+    assert "0.667" in told
+
+
+def test_two_parameters_are_drawn(tmp_path):
+    done = run("--bidders", "3,4", "--cost-power", "1:2:0.5", "--plot", tmp_path / "t.svg")
+    assert done.exit_code == 0
+    assert (tmp_path / "t.svg").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "one or two parameters vary: got 0; give a range, as --bidders 3:20"),
+        (["--bidders", "3:5", "--cost-power", "1:2", "--reserve", "0:0.1:0.1"], "one or two parameters vary: got 3"),
+        (["--bidders", "20:3"], "--bidders takes a number, several as 1,2,4, or a range as 3:20: got '20:3'"),
+        (["--bidders", "3:4:0.5"], "--bidders takes whole numbers"),
+        (["--cost-power", "1:2:0"], "or a range as 1:3:0.25"),
+        (["--cost-power", "1:1e9"], "or a range as 1:3:0.25"),
+        (["--cost-power", "many"], "or a range as 1:3:0.25"),
+        (["--cost-power", "-1:1"], "cost power must be above 0"),
+        (["--bidders", "3:5", "--method", "surrogate"], "a sweep is by theory"),
+        (["--bidders", "3:5", "--prizes", "4"], "--prizes 4 needs --bidders 4 or more: got 3"),
+        (["--bidders", "3:5", "--out", "table.xls"], "a table is written as .csv, .parquet, .tex, .json"),
+        (["--bidders", "3:5", "--objective", "glory"], "glory"),
+    ],
+)
+def test_wrong_questions_get_one_line(arguments, message):
+    done = run(*arguments)
+    assert done.exit_code == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_ranges_are_read_as_they_are_written():
+    assert numbers_in("--bidders", "3:6", whole=True) == [3, 4, 5, 6]
+    assert numbers_in("--cost-power", "1:3:0.5") == [1, 1.5, 2, 2.5, 3]
+    assert numbers_in("--cost-power", "1:2:0.1")[3] == 1.3
+    assert numbers_in("--cost-power", "1,2,2,4") == [1, 2, 4]
+    for wrong in ({}, {"luck": [1, 2]}, {"bidders": "3:5"}, {"bidders": []}):
+        with pytest.raises(AllpayError):
+            comparative_statics(wrong)
+    with pytest.raises(AllpayError, match="at most 1,000 designs"):
+        comparative_statics({"bidders": range(3, 1500)}, space=DesignSpace())
