@@ -144,7 +144,7 @@ def allpay_prizes(game):
 def test_where_there_is_no_formula_bidders_learn(monkeypatch):
     """The search for the best table is the pipeline's, and is tested there: here it answers at once."""
     best = SimpleNamespace(optimum=SimpleNamespace(weights=(0.9, 0.1, 0.0)))
-    monkeypatch.setattr("allpay.judgement.find_design", lambda study, reporter: best)
+    monkeypatch.setattr("allpay.pipeline.design", lambda study, reporter: best)
     groups = ((Bidder(Private(levels=12)), 1), (Bidder(Private(allpay.Uniform(0, 0.5), 12)), 2))
     setting = Setting(groups, bid_levels=21)
     found = judge("50 30", None, setting, samples=6, rounds=2, learner=allpay.FictitiousPlay(iterations=60))

@@ -20,14 +20,13 @@ from allpay.contest.mechanism import check_bidders, complete_weights
 from allpay.contest.payoffs import averages_of, by_bidder, payoffs_of, seen
 from allpay.contest.values import Private
 from allpay.errors import AllpayError, one_of
+from allpay.exact import best_in_theory
 from allpay.frozen import ByValue
 from allpay.learners import FictitiousPlay, Learner, run_seeds
 from allpay.learners.base import outcome_from
 from allpay.objectives import Objective
 from allpay.objectives import objective as read_objective
 from allpay.outcome import Outcome
-from allpay.pipeline import best_in_theory
-from allpay.pipeline import design as find_design
 from allpay.progress import Reporter, Silent
 from allpay.scalars import real
 from allpay.simplex import Polytope, looked_at
@@ -516,6 +515,8 @@ def _by_learning(
     assert study.setting is not None
     if study.space.polytope.freedom == 0:
         raise AllpayError("with two bidders and one prize there is one table only: give more bidders")
+    from allpay.pipeline import design as find_design  # only learning needs JAX
+
     best = find_design(study, reporter=reporter).optimum.weights
     tables = _tables(study.space, yours, best)
     with reporter.stage(f"{study.learner.name}: bidders learn under each table"):
