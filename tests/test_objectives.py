@@ -14,9 +14,9 @@ from allpay.contest.mechanism import Mechanism, all_pay
 from allpay.contest.success import Tullock
 from allpay.contest.values import Beta, Common, Power, Private, Uniform, integers
 from allpay.errors import AllpayError
+from allpay.exact import best_in_theory
 from allpay.learners import FictitiousPlay, learn
 from allpay.objectives import READ, Own, Sum, Top, objective, objectives
-from allpay.pipeline import best_in_theory
 from allpay.study import DesignSpace
 from allpay.theory import design_objective, equilibrium
 from allpay.theory.measures import InTheory

@@ -12,8 +12,8 @@ from allpay.cli import app
 from allpay.contest.game import Setting
 from allpay.contest.values import Common
 from allpay.errors import AllpayError
+from allpay.exact import best_in_theory
 from allpay.pareto import pareto, pareto_in_theory, search, undominated
-from allpay.pipeline import best_in_theory
 from allpay.report.front import front_in_words, front_table
 from allpay.study import DesignSpace, run
 from documented import ROOT, assert_printed, sections
