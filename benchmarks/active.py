@@ -32,9 +32,9 @@ import numpy as np
 from allpay.acquisition import next_designs
 from allpay.contest.game import Array, Setting
 from allpay.contest.values import Common, Private
+from allpay.exact import best_in_theory
 from allpay.learners import InteriorPoint, run_seeds
 from allpay.optimum import ascend_mean
-from allpay.pipeline import best_in_theory
 from allpay.simplex import looked_at
 from allpay.study import DesignSpace, Study
 from allpay.surrogate import FEWEST_DESIGNS, QUICK, fit_surrogate

@@ -16,8 +16,9 @@ import numpy as np
 
 from allpay.contest.game import Setting
 from allpay.contest.values import Common, Private
+from allpay.exact import best_in_theory
 from allpay.learners import InteriorPoint
-from allpay.pipeline import best_in_theory, design
+from allpay.pipeline import design
 from allpay.study import DesignSpace, Study
 from allpay.theory import equilibrium
 

@@ -11,10 +11,10 @@ from allpay.contest.game import Game, Setting
 from allpay.contest.values import Common, Private
 from allpay.errors import AllpayError
 from allpay.evidence import Evidence
+from allpay.exact import best_in_theory
 from allpay.learners import EpsilonGreedy, FictitiousPlay, run_seeds
 from allpay.outcome import Outcome
 from allpay.pipeline import (
-    best_in_theory,
     beyond_chance,
     design,
     grid_resolution,

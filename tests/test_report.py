@@ -15,10 +15,11 @@ from allpay.contest.preferences import Cara, Crra, LossAverse, PowerCost
 from allpay.contest.success import Tullock
 from allpay.contest.values import Common, Private, Uniform, integers
 from allpay.errors import AllpayError
+from allpay.exact import ExactBest, best_in_theory
 from allpay.learners import EpsilonGreedy, FictitiousPlay, learn, run_seeds
 from allpay.optimum import Optimum
 from allpay.outcome import Verdict
-from allpay.pipeline import ExactBest, Result, best_in_theory
+from allpay.pipeline import Result
 from allpay.report.curves import groups_figure
 from allpay.report.figures import designs_figure, draw_designs
 from allpay.report.groups import by_group

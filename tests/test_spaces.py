@@ -15,9 +15,10 @@ from allpay.cli import app
 from allpay.contest.game import Setting
 from allpay.contest.values import Common, Private
 from allpay.errors import AllpayError
+from allpay.exact import best_in_theory
 from allpay.learners import FictitiousPlay, InteriorPoint
 from allpay.optimum import in_words
-from allpay.pipeline import best_in_theory, design
+from allpay.pipeline import design
 from allpay.report.figures import draw_designs
 from allpay.report.summary import summarise
 from allpay.simplex import (

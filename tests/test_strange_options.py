@@ -59,7 +59,7 @@ def stop(*_, **__):
 def told(monkeypatch, capsys, tmp_path):
     """Run the program on a line, up to where bidders would learn: the status, or None if it got there, and what was said."""
     monkeypatch.chdir(tmp_path)
-    for place in ("allpay.study.sweep.learn_one", "allpay.pipeline.design", "allpay.pipeline.best_in_theory"):
+    for place in ("allpay.study.sweep.learn_one", "allpay.pipeline.design", "allpay.exact.best_in_theory"):
         monkeypatch.setattr(place, stop)
     monkeypatch.setattr("allpay.verify.verify", stop)
     monkeypatch.setattr("allpay.theory.equilibrium", stop)

@@ -16,7 +16,7 @@ from allpay.contest.mechanism import Mechanism
 from allpay.contest.success import Tullock
 from allpay.contest.values import Common, Power, Private, Uniform
 from allpay.errors import AllpayError
-from allpay.pipeline import best_in_theory
+from allpay.exact import best_in_theory
 from allpay.study import DesignSpace
 from allpay.theory import design_objective, equilibrium
 

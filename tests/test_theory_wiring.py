@@ -336,7 +336,7 @@ def test_readers_of_one_group(bidder, tmp_path):
 )
 def test_studies_have_theory_beside_them(setting, best):
     """The closed form at each design; which design is best, theory does not say where luck decides."""
-    from allpay.pipeline import best_in_theory
+    from allpay.exact import best_in_theory
     from allpay.study import DesignSpace
 
     space = DesignSpace("prizes", 3)

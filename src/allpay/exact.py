@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from allpay.ascent import few_corners, polish
+from allpay.ascent import few_corners, mirror_ascent, polish
 from allpay.contest.game import Array, Setting
 from allpay.errors import AllpayError
-from allpay.pipeline import ExactBest, best_in_theory
 from allpay.scalars import real
 from allpay.simplex import looked_at
 from allpay.study import DesignSpace
@@ -44,6 +43,68 @@ LEAST_STEP = -9.0
 """The logarithm of the least such step."""
 
 ValueAndGradient = Callable[[Array], tuple[Array, Array]]
+
+ASCENTS = 8
+"""From how many of the best designs looked at the exact objective is ascended."""
+
+ASCENTS_ON_A_LINE = 2
+"""The same where designs are those of a line."""
+
+ITERATIONS = 20
+"""How many steps of ascent each of these is given, before the best of them is polished."""
+
+
+@dataclass(frozen=True)
+class ExactBest:
+    """The best design by the closed-form equilibrium.
+
+    Attributes:
+        weights: `[bidders]` the design.
+        value: the objective in its equilibrium.
+        flat: whether all designs that have an equilibrium are worth the same, so that none is best.
+        fraction: the share of the designs looked at that have a symmetric equilibrium; the others cannot be compared.
+    """
+
+    weights: tuple[float, ...]
+    value: float
+    flat: bool
+    fraction: float
+
+
+def best_in_theory(space: DesignSpace, setting: Setting, objective: str = "revenue") -> ExactBest | None:
+    """The design whose symmetric equilibrium is best: the exact objective, ascended by its own gradient.
+
+    Args:
+        space: the designs.
+        setting: who bids for what.
+        objective: `revenue` or `highest-bid`.
+
+    Returns:
+        None where no design that was looked at has an equilibrium in closed form.
+    """
+    corners, uniform = looked_at(space.polytope, count=101)
+    designs = np.concatenate([corners, uniform])
+    try:
+        exact = design_objective(setting.game(space.mechanism(uniform[-1])), space.rule, objective, space.dimension)
+    except AllpayError:  # values with atoms that do not say where
+        return None
+    values = exact(designs)[0]
+    known = np.isfinite(values)
+    if not known.any():
+        return None
+    order = np.argsort(-np.where(known, values, -np.inf), kind="stable")
+    best, value = designs[order[0]], float(values[order[0]])
+    try:
+        ascents = ASCENTS if space.polytope.freedom > 1 else ASCENTS_ON_A_LINE  # where the best look lie side by side
+        starts = designs[order[: min(ascents, known.sum())]]
+        found = mirror_ascent(exact, starts, polytope=space.polytope, iterations=ITERATIONS)
+        if found.value > value:
+            best, value = found.weights, found.value
+    except AllpayError:  # equilibria at the corners of the space only, with none beside them to ascend
+        pass
+    best, value = polish(exact, best, polytope=space.polytope)
+    flat = value - float(np.nanmin(values)) <= 1e-6 * abs(value)
+    return ExactBest(tuple(best.tolist()), value, flat, float(known.mean()))
 
 
 @dataclass(frozen=True)

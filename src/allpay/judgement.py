@@ -20,14 +20,13 @@ from allpay.contest.mechanism import check_bidders, complete_weights
 from allpay.contest.payoffs import averages_of, by_bidder, payoffs_of, seen
 from allpay.contest.values import Private
 from allpay.errors import AllpayError, one_of
+from allpay.exact import best_in_theory
 from allpay.frozen import ByValue
 from allpay.learners import FictitiousPlay, Learner, run_seeds
 from allpay.learners.base import outcome_from
 from allpay.objectives import Objective
 from allpay.objectives import objective as read_objective
 from allpay.outcome import Outcome
-from allpay.pipeline import best_in_theory
-from allpay.pipeline import design as find_design
 from allpay.progress import Reporter, Silent
 from allpay.scalars import real
 from allpay.simplex import Polytope, looked_at
@@ -423,6 +422,8 @@ def searched(value: Callable[[Array], float], polytope: Polytope) -> Array:
     The best corner is mixed with each of the next best, as long as that gains. Where a bid is a power of a sum over ranks, as
     of pure equilibria under luck, the best design is a corner.
     """
+    from scipy.optimize import minimize_scalar
+
     few = few_corners(polytope)
     corners = np.concatenate(looked_at(polytope, 201)) if few is None else few
     worth = np.array([value(corner) for corner in corners])
@@ -430,14 +431,14 @@ def searched(value: Callable[[Array], float], polytope: Polytope) -> Array:
     order = np.argsort(-worth)
     best, most = corners[order[0]], worth[order[0]]
     for other in corners[order[1:4]]:
-        low, high = 0.0, 1.0
-        for _ in range(SEARCHED):
-            a, b = low + (high - low) * 0.382, low + (high - low) * 0.618
-            at_a, at_b = value((1 - a) * best + a * other), value((1 - b) * best + b * other)
-            low, high = (low, b) if at_a >= at_b else (a, high)
-        mixed = (1 - low) * best + low * other
-        if (at_mixed := value(mixed)) > most:
-            best, most = mixed, at_mixed
+
+        def lost(part: float, here: Array = best, there: Array = other) -> float:
+            found = value((1 - part) * here + part * there)
+            return -found if math.isfinite(found) else math.inf
+
+        found = minimize_scalar(lost, bounds=(0.0, 1.0), method="bounded", options={"maxiter": SEARCHED, "xatol": 1e-4})
+        if -found.fun > most:
+            best, most = (1 - found.x) * best + found.x * other, -found.fun
     return np.asarray(best)
 
 
@@ -514,6 +515,8 @@ def _by_learning(
     assert study.setting is not None
     if study.space.polytope.freedom == 0:
         raise AllpayError("with two bidders and one prize there is one table only: give more bidders")
+    from allpay.pipeline import design as find_design  # only learning needs JAX
+
     best = find_design(study, reporter=reporter).optimum.weights
     tables = _tables(study.space, yours, best)
     with reporter.stage(f"{study.learner.name}: bidders learn under each table"):

@@ -10,35 +10,26 @@ import numpy as np
 from scipy.special import stdtrit
 
 from allpay.acquisition import next_designs, overlooked, rivals
-from allpay.ascent import mirror_ascent, polish
-from allpay.contest.game import Array, Game, Setting
+from allpay.contest.game import Array, Game
 from allpay.devices import check_devices
 from allpay.errors import AllpayError
 from allpay.evidence import Evidence
+from allpay.exact import ExactBest, best_in_theory
 from allpay.frozen import ByValue
 from allpay.learners import run_seeds
 from allpay.learners.base import outcome_from
 from allpay.optimum import Optimum, expected_loss, find_optimum, highest
 from allpay.outcome import Outcome, Verdict
 from allpay.progress import Reporter, Silent
-from allpay.simplex import looked_at
 from allpay.simulation import Estimate, changes_on_finer_grid, objective_of
 from allpay.study.store import Store
-from allpay.study.study import CHECKING, CHOOSING, LOOKING, DesignSpace, Study
+from allpay.study.study import CHECKING, CHOOSING, LOOKING, Study
 from allpay.study.sweep import Sweep, run
 from allpay.surrogate import FEWEST_DESIGNS, QUICK, Surrogate, fit_surrogate
-from allpay.theory import Equilibrium, design_objective, equilibrium_or_reason, failure
+from allpay.theory import Equilibrium, equilibrium_or_reason, failure
 
 if TYPE_CHECKING:
     from polars import DataFrame
-
-ASCENTS = 8
-"""From how many of the best designs looked at the exact objective is ascended."""
-
-ASCENTS_ON_A_LINE = 2
-
-ITERATIONS = 20
-"""How many steps of ascent each of these is given, before the best of them is polished."""
 
 MOST_RIVALS = 8
 """At how many candidates, at most, fresh rounds look before one is recommended."""
@@ -52,23 +43,6 @@ SAFETY = 1.25
 ASTRAY = 2.0
 """How many times its distance from equilibrium, as a part of itself, the revenue of a run that converged is held to be off.
 With this and `SAFETY` the interval of the value holds theory's as often as `benchmarks/against_theory.py` says."""
-
-
-@dataclass(frozen=True)
-class ExactBest:
-    """The best design by the closed-form equilibrium.
-
-    Attributes:
-        weights: `[bidders]` the design.
-        value: the objective in its equilibrium.
-        flat: whether all designs that have an equilibrium are worth the same, so that none is best.
-        fraction: the share of the designs looked at that have a symmetric equilibrium; the others cannot be compared.
-    """
-
-    weights: tuple[float, ...]
-    value: float
-    flat: bool
-    fraction: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -361,39 +335,3 @@ def sampling_resolution(sweep: Sweep, surrogate: Surrogate) -> float:
     if values.shape[1] == 1:
         return 2.0 * surrogate.rmse
     return float(np.sqrt(2.0 * values.var(axis=1, ddof=1).mean() / values.shape[1]))
-
-
-def best_in_theory(space: DesignSpace, setting: Setting, objective: str = "revenue") -> ExactBest | None:
-    """The design whose symmetric equilibrium is best: the exact objective, ascended by its own gradient.
-
-    Args:
-        space: the designs.
-        setting: who bids for what.
-        objective: `revenue` or `highest-bid`.
-
-    Returns:
-        None where no design that was looked at has an equilibrium in closed form.
-    """
-    corners, uniform = looked_at(space.polytope, count=101)
-    designs = np.concatenate([corners, uniform])
-    try:
-        exact = design_objective(setting.game(space.mechanism(uniform[-1])), space.rule, objective, space.dimension)
-    except AllpayError:  # values with atoms that do not say where
-        return None
-    values = exact(designs)[0]
-    known = np.isfinite(values)
-    if not known.any():
-        return None
-    order = np.argsort(-np.where(known, values, -np.inf), kind="stable")
-    best, value = designs[order[0]], float(values[order[0]])
-    try:
-        ascents = ASCENTS if space.polytope.freedom > 1 else ASCENTS_ON_A_LINE  # where the best look lie side by side
-        starts = designs[order[: min(ascents, known.sum())]]
-        found = mirror_ascent(exact, starts, polytope=space.polytope, iterations=ITERATIONS)
-        if found.value > value:
-            best, value = found.weights, found.value
-    except AllpayError:  # equilibria at the corners of the space only, with none beside them to ascend
-        pass
-    best, value = polish(exact, best, polytope=space.polytope)
-    flat = value - float(np.nanmin(values)) <= 1e-6 * abs(value)
-    return ExactBest(tuple(best.tolist()), value, flat, float(known.mean()))
