@@ -9,10 +9,11 @@ from typer.testing import CliRunner
 
 import allpay
 from allpay.cli import app
-from allpay.cli.questions import numbers_in
+from allpay.cli.questions import TABLES, numbers_in
 from allpay.contest.game import Setting
 from allpay.contest.values import Common
 from allpay.errors import AllpayError
+from allpay.report.statics import statics_in_words
 from allpay.statics import comparative_statics
 from allpay.study import DesignSpace
 
@@ -51,19 +52,21 @@ def test_flat_points_and_points_without_a_formula_say_so():
 
 def test_the_command_writes_every_kind_of_table(tmp_path):
     arguments = ("--bidders", "4:6", "--cost-power", 2)
+    swept = comparative_statics({"bidders": range(4, 7)}, Setting(cost_power=2.0))
     for ending, read in ((".csv", pl.read_csv), (".parquet", pl.read_parquet)):
         path = tmp_path / f"table{ending}"
-        assert run(*arguments, "--out", path).exit_code == 0
+        TABLES[ending](swept, path)
         assert read(path)["value"].to_numpy() == pytest.approx(np.sqrt(np.array([4, 5, 6]) / 3), rel=1e-6)
     assert run(*arguments, "--out", tmp_path / "t.tex", "--plot", tmp_path / "t.png").exit_code == 0
     latex = (tmp_path / "t.tex").read_text()
     assert r"\toprule" in latex
     assert latex.count(r"\\") == 4
     assert (tmp_path / "t.png").stat().st_size > 10_000
-    found = json.loads(run(*arguments, "--json").stdout)
+    found = json.loads(run(*arguments, "--json", "--out", tmp_path / "t.json").stdout)
     assert found["over"] == {"bidders": [4, 5, 6]}
     assert found["question"]["setting"]["cost_power"] == 2
-    told = run(*arguments).stdout
+    assert json.loads((tmp_path / "t.json").read_text()) == found
+    told = statics_in_words(swept)
     assert "Best prizes for the revenue by theory, by bidders" in told
     assert "0.667" in told
 

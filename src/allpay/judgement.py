@@ -422,6 +422,8 @@ def searched(value: Callable[[Array], float], polytope: Polytope) -> Array:
     The best corner is mixed with each of the next best, as long as that gains. Where a bid is a power of a sum over ranks, as
     of pure equilibria under luck, the best design is a corner.
     """
+    from scipy.optimize import minimize_scalar
+
     few = few_corners(polytope)
     corners = np.concatenate(looked_at(polytope, 201)) if few is None else few
     worth = np.array([value(corner) for corner in corners])
@@ -429,14 +431,14 @@ def searched(value: Callable[[Array], float], polytope: Polytope) -> Array:
     order = np.argsort(-worth)
     best, most = corners[order[0]], worth[order[0]]
     for other in corners[order[1:4]]:
-        low, high = 0.0, 1.0
-        for _ in range(SEARCHED):
-            a, b = low + (high - low) * 0.382, low + (high - low) * 0.618
-            at_a, at_b = value((1 - a) * best + a * other), value((1 - b) * best + b * other)
-            low, high = (low, b) if at_a >= at_b else (a, high)
-        mixed = (1 - low) * best + low * other
-        if (at_mixed := value(mixed)) > most:
-            best, most = mixed, at_mixed
+
+        def lost(part: float, here: Array = best, there: Array = other) -> float:
+            found = value((1 - part) * here + part * there)
+            return -found if math.isfinite(found) else math.inf
+
+        found = minimize_scalar(lost, bounds=(0.0, 1.0), method="bounded", options={"maxiter": SEARCHED, "xatol": 1e-4})
+        if -found.fun > most:
+            best, most = (1 - found.x) * best + found.x * other, -found.fun
     return np.asarray(best)
 
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from allpay.contest.game import Setting
 from allpay.errors import AllpayError, one_of, short
+from allpay.exact import ExactBest, best_in_theory
 from allpay.frozen import ByValue
 from allpay.objectives import objective as read_objective
-from allpay.pipeline import ExactBest, best_in_theory
 from allpay.scalars import real, whole
 from allpay.study import DesignSpace
 from allpay.study.identity import written
