@@ -24,10 +24,14 @@ def allpay(*arguments, cwd=None):
     )
 
 
+HOW_FAR = re.compile(r"allpay: .+, \d+ s")
+"""A line that long work writes now and then, as on a machine that is busy."""
+
+
 def values_of(*arguments):
     done = allpay(*arguments, "--json")
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    assert not [line for line in done.stderr.splitlines() if not HOW_FAR.fullmatch(line)]
     return json.loads(done.stdout)
 
 

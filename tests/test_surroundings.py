@@ -483,14 +483,14 @@ def test_an_unknown_format_is_refused_in_one_line(tmp_path, name):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("learner", ["fictitious-play", "dqn"])
-def test_a_device_that_is_not_there_is_told_in_one_line_before_anybody_learns(tmp_path, learner):
+@pytest.mark.parametrize(("learner", "platform"), [("fictitious-play", "nonsense"), ("dqn", "tpu"), ("ppo", "cuda")])
+def test_a_device_that_is_not_there_is_told_in_one_line_before_anybody_learns(tmp_path, learner, platform):
     folder = tmp_path / "study"
     line = ("design", "--learner", learner, "--samples", 50, "--rounds", 50, "--out", folder)
-    done = allpay(*line, JAX_PLATFORMS="nonsense")
+    done = allpay(*line, JAX_PLATFORMS=platform)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(
-        "allpay: JAX has no device to compute on: JAX_PLATFORMS is 'nonsense'; unset it, or set it to cpu ("
+        f"allpay: JAX has no device to compute on: JAX_PLATFORMS is '{platform}'; unset it, or set it to cpu ("
     )
     assert done.stderr.count("\n") == 1
     assert not list(folder.glob("batches/*"))
