@@ -40,6 +40,7 @@ FLOORS = [
         "ascent",
         "optimum",
         "acquisition",
+        "pareto",
         "pipeline",
         "judgement",
         "exact",

@@ -1,21 +1,24 @@
 """Objectives: how they are read, what they are worth by strategies, and by theory."""
 
 import re
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
 from allpay.contest.attendance import field
 from allpay.contest.bidder import Bidder
-from allpay.contest.game import Game
+from allpay.contest.game import Game, Setting
 from allpay.contest.measures import Played
 from allpay.contest.mechanism import Mechanism, all_pay
 from allpay.contest.success import Tullock
 from allpay.contest.values import Beta, Common, Power, Private, Uniform, integers
 from allpay.errors import AllpayError
+from allpay.exact import best_in_theory
 from allpay.learners import FictitiousPlay, learn
 from allpay.objectives import READ, Own, Sum, Top, objective, objectives
-from allpay.theory import equilibrium
+from allpay.study import DesignSpace
+from allpay.theory import design_objective, equilibrium
 from allpay.theory.measures import InTheory
 
 MONEY = (0.375, 0.25, 0.125, 0.05, 0.05, 0.05, 0.05, 0.05)
@@ -67,8 +70,8 @@ def test_terms_alike_are_one():
     ("text", "message"),
     [
         ("revnue", "did you mean 'revenue'?"),
-        ("highest_bid", "write highest-bid"),
-        ("Welfare", "write welfare"),
+        ("highest_bid", "did you mean 'highest-bid'?"),
+        ("Welfare", "did you mean 'welfare'?"),
         ("top3", "write top-3"),
         ("top-0", "K of top-K must be from 1 to 100,000: got 0"),
         ("top-2.5", "takes a whole number"),
@@ -225,3 +228,71 @@ def test_what_theory_does_not_know_is_refused():
         with pytest.raises(AllpayError, match=message):
             objective(text).value(InTheory(game, equilibrium(game)))
     assert isinstance(objective("some.module:f"), Own)
+
+
+# Gradients ------------------------------------------------------------------------------------------------------------
+
+LINEAR = (
+    *("top-2", "ranked-bids(1,-0.5,0.25)", "0.6*revenue + 0.4*highest-bid"),
+    *("welfare", "profit(2,top-2)", "revenue - welfare"),
+)
+
+DESIGNED = {
+    "private, convex": (Game(prizes(0.5, 0.3, 0.2, bidders=4), Private(Beta(2, 3)), cost_power=2), "prizes"),
+    "payments": (Game(Mechanism((1, 0, 0, 0), (0.5, 0.3, 0.15, 0.05))), "payments"),
+    "common": (Game(prizes(0.5, 0.3, 0.2, bidders=4), Common(0.7), cost_power=2), "prizes"),
+    "cap": (Game(prizes(0.55, 0.3, 0.15, bidders=4), max_bid=0.25), "prizes"),
+    "common, cap": (Game(prizes(0.6, 0.25, 0.15, bidders=4), Common(), max_bid=0.4), "prizes"),
+    "all pool": (Game(prizes(0.6, 0.25, 0.15, bidders=4), Common(), max_bid=0.05), "prizes"),
+    "atoms": (Game(prizes(0.55, 0.3, 0.15, bidders=4), Private(integers(1, 3)), cost_power=2), "prizes"),
+    "absent": (Game(prizes(0.55, 0.3, 0.15, bidders=4), cost_power=2, attendance=0.7), "prizes"),
+    "field": (Game(prizes(0.55, 0.3, 0.15, bidders=4), attendance=field("2:4")), "prizes"),
+    "reserve": (Game(prizes(0.55, 0.3, 0.15, bidders=4, reserve=0.2), cost_power=2), "prizes"),
+    "fee": (Game(prizes(0.55, 0.3, 0.15, bidders=4, fee=0.05), attendance=0.8), "prizes"),
+    "reserve, known": (Game(prizes(0.55, 0.3, 0.15, bidders=4, reserve=0.1), Common(), attendance=0.7), "prizes"),
+}
+
+
+@pytest.mark.parametrize("name", DESIGNED)
+def test_gradients_are_limits_of_differences_and_values_those_of_the_equilibrium(name):
+    game, rule = DESIGNED[name]
+    w = np.array(getattr(game.mechanism, rule))
+    w = w * 0.98 + 0.02 * np.linspace(0.4, 0.1, len(w))  # inside, so that each can be moved
+    at = Game(**{**vars_of(game), "mechanism": replace(game.mechanism, **{rule: tuple(w.tolist())})})
+    known = InTheory(at, equilibrium(at))
+    for text in LINEAR if game.simple else LINEAR[:3]:
+        of = design_objective(game, rule, text)
+        value, gradient = of(w)
+        assert float(value) == pytest.approx(objective(text).value(known), rel=1e-7, abs=1e-9), text
+        h = 1e-5
+        differences = (of(w + h * np.eye(len(w)))[0] - of(w - h * np.eye(len(w)))[0]) / (2 * h)
+        np.testing.assert_allclose(gradient, differences, rtol=3e-5, atol=3e-6, err_msg=text)
+
+
+def vars_of(game):
+    return {field.name: getattr(game, field.name) for field in fields(game)}
+
+
+def test_the_best_splits_by_theory_are_those_that_are_known():
+    for power, weights, value in ((2, (0.937, 0.063, 0, 0, 0), 1.191192), (3, (0.736, 0.264, 0, 0, 0), 1.393058)):
+        found = best_in_theory(DesignSpace("prizes", 5, 5), Setting(Common(), power), "ranked-bids(1,1)")
+        assert found.weights == pytest.approx(weights, abs=6e-4)
+        assert found.value == pytest.approx(value, abs=1e-6)
+    beta = Setting(Private(Beta(2, 3)), 2)
+    found = best_in_theory(DesignSpace("prizes", 5, 5), beta, "revenue")
+    assert found.weights == pytest.approx((0.7521, 0.1602, 0.0877, 0, 0), abs=2e-4)
+    assert best_in_theory(DesignSpace("prizes", 5, 5), beta, "highest-bid").weights == pytest.approx(
+        (1, 0, 0, 0, 0), abs=1e-6
+    )
+    assert best_in_theory(DesignSpace("prizes", 5, 5), beta, "entrants") is None
+
+
+def test_what_has_no_gradient_is_refused():
+    game = Game(prizes(0.5, 0.5, bidders=3))
+    for text in ("threshold(0.3)", "entrants", "ablest-wins", "revenue + entrants", "some.module:f"):
+        with pytest.raises(AllpayError, match="theory has no gradient of"):
+            design_objective(game, "prizes", text)
+    with pytest.raises(AllpayError, match="theory has no gradient of welfare"):
+        design_objective(Game(prizes(0.5, 0.5, bidders=3), risk_aversion=1.0), "prizes", "welfare")
+    with pytest.raises(AllpayError, match="top-4 needs at least 4 bidders"):
+        design_objective(game, "prizes", "top-4")

@@ -529,9 +529,9 @@ def corrupt(folder, rng):
         table.write_parquet(file, metadata={"allpay": json.dumps(made)})
         path.write_bytes(file.getvalue())
         beside = path.parent.parent / "batches" / path.name
-        if path.parent.name == "bids" and beside.is_file():  # forged so that all fits together
+        if path.parent.name in ("bids", "outcomes") and beside.is_file():  # forged so that all fits together
             known = {"allpay": json.loads(header(beside.read_bytes()).metadata["allpay"])}
-            known["allpay"]["bids"] = hashlib.sha256(file.getvalue()).hexdigest()
+            known["allpay"][path.parent.name] = hashlib.sha256(file.getvalue()).hexdigest()
             rows = pl.read_parquet(io.BytesIO(beside.read_bytes()))
             rows.write_parquet(beside, metadata={"allpay": json.dumps(known["allpay"])})
     else:

@@ -476,16 +476,16 @@ def mounted(path, size):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A disk of 256 kB."""
+    """A disk of 2 MB."""
     path = tmp_path / "disk"
-    mounted(path, 2**18)
+    mounted(path, 2**21)
     yield path
     subprocess.run(["umount", path], check=True)
 
 
 def test_a_real_disk_that_is_full_and_then_emptied(small_disk, undisturbed):
     folder, filler = small_disk / "study", small_disk / "filler"
-    filler.write_bytes(bytes(2**18 - 60_000 - 4096))
+    filler.write_bytes(bytes(2**21 - 300_000 - 4096))
     with pytest.raises(AllpayError, match="No space left on device; free some space or choose another folder"):
         run(SMALL, folder, batch=1)
     assert not list(folder.rglob("*.part"))

@@ -43,7 +43,8 @@ def test_a_design_space_names_its_fault(options, message):
         ({"samples": 0}, "samples must be at least 1: got 0"),
         ({"rounds": 0}, "rounds must be at least 1: got 0"),
         ({"seed": -1}, "seed must be at least 0: got -1"),
-        ({"objective": "welfare"}, "unknown objective 'welfare'"),
+        ({"objective": "welfair"}, "unknown objective 'welfair'.*did you mean 'welfare'"),
+        ({"objective": "top-4"}, "top-4 needs at least 4 bidders: got 3"),
     ],
 )
 def test_a_study_names_its_fault(options, message):

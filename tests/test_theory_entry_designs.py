@@ -124,9 +124,9 @@ def test_groups_that_are_one_short_game_have_its_objective():
         ),
         (
             "--fee 0.05 --rule payments",
-            "gradient of the revenue under the rule prizes only: got the revenue under the rule",
+            "gradient of revenue and of ranked bids under the rule prizes only: got the revenue under the rule",
         ),
-        ("--reserve 0.1 --objective highest-bid", "the rule prizes only: got the highest bid under the rule prizes"),
+        ("--reserve 0.1 --objective welfare", "the rule prizes only: got the welfare under the rule prizes"),
         ("--attendance 0.5 --risk-aversion 1", "there is a formula for risk-neutral bidders only"),
         ("--group 1:uniform(0,1) --group 2:common(1)", "no objective for designs of contests in which bidders differ"),
     ],

@@ -44,6 +44,7 @@ class Learned(Protocol):
     def revenue(self) -> Array: ...
     @property
     def highest_bid(self) -> Array: ...
+    def of(self, design: int) -> "Learned": ...
 
 
 @dataclass(frozen=True)
@@ -588,9 +589,13 @@ class Own(Objective):
         )
 
     def values(self, outcome: Learned) -> Array:
+        """It is asked for one design after another, so that no number depends on which are learned together."""
+        function = self._function()
+        return np.concatenate([self._of_design(function, outcome.of(d)) for d in range(len(outcome.games))])
+
+    def _of_design(self, function: Callable[[Any], Any], outcome: Learned) -> Array:
         try:
-            given = self._function()(outcome)
-            found = np.array(given, float)
+            found = np.array(function(outcome), float)
         except AllpayError:
             raise
         except (Exception, SystemExit) as error:
@@ -598,8 +603,8 @@ class Own(Objective):
         shape = outcome.revenue.shape
         if found.shape != shape:
             raise AllpayError(
-                f"the objective {self.name} must give a number for each of {shape[0]} designs and {shape[1]} rounds, as "
-                f"outcome.revenue does: got the shape {found.shape}"
+                f"the objective {self.name} is asked for one design at a time, and must give a number for each round, in the "
+                f"shape {shape} of outcome.revenue: got the shape {found.shape}"
             )
         if not np.all(np.isfinite(found)):
             raise AllpayError(
@@ -785,7 +790,7 @@ def _unknown(name: str, rest: str) -> None:
         )
     plain = name.lower().replace("_", "-")
     if plain in READ and plain != name:
-        raise AllpayError(f"unknown objective {short(name)}: write {plain}")
+        raise AllpayError(f"unknown objective {short(name)}: did you mean {plain!r}?")
     one_of("objective", name, NAMES)
 
 

@@ -261,6 +261,7 @@ def find_optimum(
     at: ArrayLike | None = None,
     measured: tuple[float, float, float] | None = None,
     most: float = math.inf,
+    least: float = 0.0,
     points: int = 1001,
     starts: int = 32,
     seed: int = 0,
@@ -284,7 +285,8 @@ def find_optimum(
     - *What is the best worth?* w* was chosen because its prediction is high, which favours predictions that are too high
       (the winner's curse). Each member in turn plays the estimate, and the mean the truth: choosing w_m by itself, the member
       overrates its choice by f_m(w_m) − f(w_m). The mean and standard deviation of that error are applied to f(w*). The
-      members' own interval at w*, which knows no choice, is included, and nothing below 0, for nobody is paid to bid.
+      members' own interval at w*, which knows no choice, is included, and nothing below the least
+      that can be, 0 for revenue, for nobody is paid to bid.
     - *Is a curve flat, or unknown?* Where nearly nothing can be told from the best, all designs are said to be worth the same
       only if all predictions with their intervals lie within 5% of the value, and held-out designs do not belie them.
 
@@ -301,7 +303,7 @@ def find_optimum(
         evidence: the designs that were simulated: where the ensemble misses them, the set of designs is wider.
         at: `[n]` the weights to answer for; those where the ensemble's mean is highest if not given.
         measured: what these were found to be worth by fresh rounds, and from where to where that may be off.
-        most: what can be paid at most, in units of the objective.
+        most, least: what can be paid at most, and at least, in units of the objective.
         points: how many candidate designs are looked at.
         starts: from how many of them the mean is ascended.
         seed: of the candidates where they are a sample, that is of more than one dimension; same seed, same bits.
@@ -333,7 +335,7 @@ def find_optimum(
     margin = float(z * overrated.std(ddof=1))
     value, own = float(mean[0]), float(z * scatter[0])
     low, high = min(value - own, middle - margin), max(value + own, middle + margin)
-    low, high = max(low, min(value, 0.0)), min(high, max(value, most))
+    low, high = max(low, min(value, least)), min(high, max(value, most))
 
     lift, least = 0.0, -math.inf
     if evidence is not None:
@@ -366,7 +368,7 @@ def find_optimum(
     unknown = ""
     if where.freedom > 0 and fraction >= NEARLY_ALL:
         lowest, highest_ = float((mean - z * scatter).min()), float((mean + z * scatter).max())
-        unknown = _unknown(value, min(low, lowest), max(high, highest_), resolution, surrogate)
+        unknown = _unknown(value, min(low, lowest), max(high, highest_), resolution, surrogate, least)
         unknown = unknown or (evidence.unknown(where.freedom) if evidence is not None else "")
     worth = (value, low, high) if measured is None else measured
     return Optimum(
@@ -427,11 +429,11 @@ def _hidden(evidence: Evidence, points: Array, least: float, z: float) -> NDArra
     return found
 
 
-def _unknown(value: float, lowest: float, highest: float, resolution: float, surrogate: Ensemble) -> str:
-    """Why designs that cannot be told apart are not known to be worth the same; empty if they are."""
+def _unknown(value: float, lowest: float, highest: float, resolution: float, surrogate: Ensemble, least: float) -> str:
+    """Why designs that cannot be told apart are not known to be worth the same, none below `least`; empty if they are."""
     near = FLAT * abs(value)
     if max(value - lowest, highest - value) > near:
-        return f"predictions with their uncertainty run from {max(lowest, min(value, 0.0)):.3g} to {highest:.3g}"
+        return f"predictions with their uncertainty run from {max(lowest, min(value, least)):.3g} to {highest:.3g}"
     if resolution > near:
         return f"differences below {resolution:.2g} are not resolved"
     if surrogate.r2 < WORTHLESS and 2 * surrogate.rmse > near:

@@ -21,12 +21,12 @@ from allpay.learners.base import outcome_from
 from allpay.optimum import Optimum, expected_loss, find_optimum, highest
 from allpay.outcome import Outcome, Verdict
 from allpay.progress import Reporter, Silent
-from allpay.simulation import Estimate, changes_on_finer_grid, objective_of
+from allpay.simulation import Estimate, changes_on_finer_grid
 from allpay.study.store import Store
 from allpay.study.study import CHECKING, CHOOSING, LOOKING, Study
 from allpay.study.sweep import Sweep, run
 from allpay.surrogate import FEWEST_DESIGNS, QUICK, Surrogate, fit_surrogate
-from allpay.theory import Equilibrium, equilibrium_or_reason, failure
+from allpay.theory import failure, value_or_reason
 
 if TYPE_CHECKING:
     from polars import DataFrame
@@ -129,7 +129,7 @@ def design(
         evidence = Evidence(sweep.weights, sweep.values(), surrogate.held_out, grid)
         best, evidence = look_again(study, surrogate, evidence)
         check = outcome_from(study.learner, [study.game(best)], run_seeds(study.seed, 1, study.rounds, CHECKING))
-        checked = Estimate(tuple(objective_of(check, study.objective)[0].tolist()))
+        checked = Estimate(tuple(study.goal.values(check)[0].tolist()))
         optimum = measured_optimum(study, surrogate, evidence, resolution, best, check)
         exact, exact_best, missing = _theory_beside(study, optimum)
     return Result(
@@ -151,18 +151,15 @@ def design(
 def _theory_beside(study: Study, optimum: Optimum) -> tuple[float | None, ExactBest | None, str | None]:
     """What theory says of the best design, the best design by theory, and what is missing of the two if theory fails."""
     assert study.setting is not None
-    found, missing = equilibrium_or_reason(study.game(optimum.weights)), None
+    found, missing = value_or_reason(study.game(optimum.weights), study.goal), None
+    exact = None if isinstance(found, str) else found
     if not study.game(optimum.weights).simple:  # that takes too long to be had unasked: `--method theory` finds it
-        return (None if isinstance(found, str) else _objective_in(found, study.objective)), None, None
+        return exact, None, None
     try:
         best = best_in_theory(study.space, study.setting, study.objective)
     except Exception as error:  # the simulations are done, and worth keeping whatever theory does
         best, missing = None, failure(error)
-    return (None if isinstance(found, str) else _objective_in(found, study.objective)), best, missing
-
-
-def _objective_in(found: Equilibrium, objective: str) -> float:
-    return float(getattr(found, objective.replace("-", "_")))
+    return exact, best, missing
 
 
 def optimum_of(study: Study, surrogate: Surrogate, resolution: float = 0.0) -> Optimum:
@@ -172,7 +169,8 @@ def optimum_of(study: Study, surrogate: Surrogate, resolution: float = 0.0) -> O
         study.space.bidders,
         polytope=study.space.polytope,
         resolution=resolution,
-        objective=study.objective,
+        objective=study.goal.words,
+        least=study.goal.least(study.game(study.designs[0])),
         seed=study.seed,
     )
 
@@ -193,7 +191,7 @@ def look_again(study: Study, surrogate: Surrogate, evidence: Evidence) -> tuple[
         return tuple(best.tolist()), evidence
     seeds = run_seeds(study.seed, len(candidates), study.rounds, LOOKING)
     looked = outcome_from(study.learner, [study.game(weights) for weights in candidates], seeds)
-    fresh = Evidence(candidates, objective_of(looked, study.objective), surrogate.predict(candidates)[0])
+    fresh = Evidence(candidates, study.goal.values(looked), surrogate.predict(candidates)[0])
     error = surrogate.predict(candidates)[1] ** 2 + evidence.misfit(candidates) ** 2
     noise = evidence.variances[evidence.near(candidates)].mean(axis=1) / study.rounds
     score = (fresh.held_out * noise + fresh.means * error) / (noise + error)
@@ -214,11 +212,12 @@ def measured_optimum(
     The interval of the value is that of the mean of these rounds, widened on either side by what the grids and learning leave
     open, and without what nobody can pay.
     """
-    rounds = objective_of(check, study.objective)[0]
+    rounds = study.goal.values(check)[0]
     at, value = np.array(weights), float(rounds.mean())
     half = evidence.half_width(at, rounds, confidence) + evidence.grid + left_by_learning(study, check)
-    most = most_payable(study, check.games[0]) if rounds.max() <= most_payable(study, check.games[0]) else math.inf
-    low, high = max(value - half, min(value, 0.0)), min(value + half, most)
+    most, least = most_payable(study, check.games[0]), study.goal.least(check.games[0])
+    most = most if rounds.max() <= most else math.inf
+    low, high = max(value - half, min(value, least)), min(value + half, most)
     fresh = Evidence(at[None], rounds[None], surrogate.predict(at[None])[0])
     return find_optimum(
         surrogate,
@@ -226,20 +225,19 @@ def measured_optimum(
         polytope=study.space.polytope,
         confidence=confidence,
         resolution=resolution,
-        objective=study.objective,
+        objective=study.goal.words,
         evidence=evidence.joined(fresh),
         at=at,
         measured=(value, low, high),
         most=most,
+        least=least,
         seed=study.seed,
     )
 
 
 def most_payable(study: Study, game: Game) -> float:
-    """More than this no outcome of a game can be worth: every bidder bids the most that is allowed."""
-    if study.objective != "revenue":
-        return game.top_bid
-    return game.top_bid * float(sum(game.mechanism.payments))
+    """More than this no outcome of a game can be worth."""
+    return study.goal.most(game)
 
 
 def choose_next(sweep: Sweep, count: int) -> Array | str:
@@ -311,7 +309,7 @@ def left_by_learning(study: Study, check: Outcome) -> float:
     if not study.learner.continuous:
         return 0.0
     near = float(np.minimum(check.distance, check.tolerance).mean())
-    return ASTRAY * near * abs(float(objective_of(check, study.objective).mean()))
+    return ASTRAY * near * abs(float(study.goal.values(check).mean()))
 
 
 def beyond_chance(changes: Array) -> float:

@@ -14,7 +14,6 @@ from allpay.contest.bidder import with_levels
 from allpay.contest.game import Array, Game
 from allpay.learners import run_seeds
 from allpay.learners.base import outcome_from
-from allpay.outcome import Outcome
 from allpay.study.study import TRAINING, Study
 from allpay.theory import Equilibrium
 
@@ -52,11 +51,6 @@ class Estimate:
     def half_width(self) -> float:
         """Half the length of the 90 % interval of the mean, by Student's t; 0 for one round, which says nothing of chance."""
         return float(stdtrit(len(self.rounds) - 1, 0.95)) * self.stderr if len(self.rounds) > 1 else 0.0
-
-
-def objective_of(outcome: Outcome, objective: str) -> Array:
-    """`[designs, rounds]` the objective of an outcome."""
-    return outcome.highest_bid if objective == "highest-bid" else outcome.revenue
 
 
 def coarseness(
@@ -130,4 +124,4 @@ def changes_on_finer_grid(study: Study, weights: Array, numbers: Sequence[int], 
     finer = on_finer_grid(study)
     seeds = run_seeds(study.seed, numbers, min(study.rounds, REFINED_ROUNDS), TRAINING)
     refined = outcome_from(study.learner, [finer.game(w) for w in weights], seeds)
-    return objective_of(refined, study.objective) - values[:, : seeds.shape[1]]
+    return study.goal.values(refined) - values[:, : seeds.shape[1]]

@@ -31,7 +31,7 @@ from allpay.cli.options import (
     LearnerName,
     Luck,
     MaxBid,
-    Objective,
+    Objectives,
     Out,
     Overbidding,
     Precision,
@@ -55,7 +55,7 @@ from allpay.cli.options import (
     Workers,
 )
 from allpay.cli.results import labelled, without_empty
-from allpay.cli.running import design_by_theory, run_studies, simulate_study
+from allpay.cli.running import design_again, design_by_theory, front_by_theory, run_studies, simulate_study
 from allpay.errors import AllpayError, one_of, short
 from allpay.files import in_shell
 
@@ -92,6 +92,9 @@ OF_THEORY = {
     ),
 }
 """The options of `design` that the exact optimum depends on, and what prints it."""
+
+OF_FOLDER = {"folder", "objective", "workers", "scheduler", "trust", "as_json"}
+"""The options of `design` that say something about a study that is in a folder already."""
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
@@ -163,6 +166,12 @@ def simulate(
 @command
 def design(
     context: typer.Context,
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[DIR]", help="a study's folder, to ask what else its designs are good for", show_default=False
+        ),
+    ] = None,
     rule: Rule = "prizes",
     learner: LearnerName = "fictitious-play",
     bidders: Bidders = None,
@@ -190,7 +199,7 @@ def design(
     strategy: Strategy = "sample",
     precision: Precision = None,
     rounds: Rounds = 10,
-    objective: Objective = "revenue",
+    objective: Objectives = None,
     method: Annotated[
         str,
         typer.Option(
@@ -207,14 +216,26 @@ def design(
     out: Out = None,
     workers: Workers = None,
     scheduler: Scheduler = None,
+    trust: Trust = False,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Find the best design: sample designs, let bidders learn, fit a network, ascend it, check the answer."""
+    """Find the best design: sample designs, let bidders learn, fit a network, ascend it, check the answer. Of a study that is
+    in a folder, find the best by another objective, from the rounds that are there."""
     asked = dict(locals())
     from allpay.learners import learner as named
+    from allpay.objectives import objectives
     from allpay.study import DesignSpace, Study
 
+    goals = objectives(objective or ["revenue"])
+    if folder is not None:
+        for name, option in given_in(context).items():
+            if name not in OF_FOLDER:
+                raise AllpayError(f"{option} has no effect on the study that {folder} holds already: leave it out")
+        design_again(folder, goals if objective else (), workers, scheduler, trust, as_json)
+        return
+    if trust:
+        raise AllpayError("--trust has no effect without a study's folder: what you name yourself is run")
     bidding = named(learner, iterations=iterations, exploration=exploration, bids=bids, tolerance=tolerance)
     setting, given = contest_of(asked, given_in(context), bidding.setting)
     n = 3 if given is None else given
@@ -234,7 +255,7 @@ def design(
         setting,
         samples=samples,
         rounds=rounds,
-        objective=objective,
+        objective=goals[0].text,
         seed=seed,
         sampling=sampling,
         strategy=strategy,
@@ -244,12 +265,17 @@ def design(
         for name, option in given_in(context).items():
             if name not in OF_THEORY:
                 raise AllpayError(f"{option} has no effect with --method theory, which simulates nothing: leave it out")
+        if len(goals) > 1:
+            if within is not None:
+                raise AllpayError("--within has no effect on a front of several objectives: leave it out")
+            front_by_theory(study, goals, out, as_json)
+            return
         design_by_theory(study, as_json, part_of(within or "0.5%"), out)
         return
     if within is not None:
         raise AllpayError("--within says how much theory may lose: give --method theory, or leave it out")
     study.game(study.designs[0])  # what the options get wrong is said before anything is computed or written
-    run_studies({"": study}, out, workers, scheduler, as_json)
+    run_studies({"": study}, out, workers, scheduler, as_json, goals[1:])
 
 
 @command

@@ -55,12 +55,15 @@ def tell_finished(folder: Path, specification: dict[str, Any] | None, as_json: b
     Raises:
         AllpayError: if something in the folder is a link, or no study can be read in it.
     """
+    from allpay.study.received import without_objective
     from allpay.study.store import RESULT, holds_study, in_use, is_whole, read_folder, result_is_there
 
     if not (holds_study(folder) and result_is_there(folder)) or in_use(folder):
         return False
     held = read_folder(folder)
-    if (specification is not None and held.specification != specification) or not is_whole(folder, held):
+    if not is_whole(folder, held):
+        return False
+    if specification is not None and without_objective(held.specification) != without_objective(specification):
         return False
     states = states_of(folder, held.specification)
     if not all(state["complete"] and not state["foreign"] for state in states):
@@ -76,6 +79,8 @@ def tell_finished(folder: Path, specification: dict[str, Any] | None, as_json: b
         return False
     try:
         results = json.loads(read_text(folder / RESULT, MOST_TEXT))["results"]
+        if specification is not None and not _answers(results, specification):
+            return False
         values = [{key: value for key, value in result.items() if key not in ONLY_KEPT} for result in results]
         summary = read_text(folder / "summary.txt", MOST_TEXT)
     except AllpayError:
@@ -92,6 +97,17 @@ def tell_finished(folder: Path, specification: dict[str, Any] | None, as_json: b
     several = {"results": values, "seconds": sum(result.get("seconds", 0) for result in values)}
     print_json({**(values[0] if len(values) == 1 else several), **written})
     return True
+
+
+def _answers(results: list[dict[str, Any]], specification: dict[str, Any]) -> bool:
+    """Whether stored results are about the objectives that are asked for; not of functions, whose code may have changed."""
+    from allpay.objectives import objective
+    from allpay.study.received import parted
+
+    asked = [study["objective"] for study in parted(specification).values()]
+    if any(objective(text).codes for text in asked):
+        return False
+    return [result["specification"]["objective"] for result in results] == asked
 
 
 def tell_state(folder: Path, as_json: bool) -> None:

@@ -147,8 +147,19 @@ Samples = Annotated[
         rich_help_panel=STUDY,
     ),
 ]
-Objective = Annotated[
-    str, typer.Option(help="what the design is chosen for: revenue or highest-bid", rich_help_panel=STUDY)
+GOALS = (
+    "what the design is chosen for: revenue, highest-bid, top-3, ranked-bids(1,0.5), threshold(0.4), entrants, welfare, "
+    "ablest-wins, profit(2), sums as 0.7*revenue + 0.3*top-3, or module:function"
+)
+Objective = Annotated[str, typer.Option(help=GOALS, rich_help_panel=STUDY)]
+Objectives = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--objective",
+        help=f"{GOALS}; several give a Pareto front",
+        show_default="revenue",
+        rich_help_panel=STUDY,
+    ),
 ]
 Seed = Annotated[int, typer.Option(help="same seed, same result")]
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object on stdout")]

@@ -10,6 +10,7 @@ from allpay.simplex import FEW_ZEROS
 if TYPE_CHECKING:
     from polars import DataFrame
 
+    from allpay.pareto import Front
     from allpay.pipeline import Result
     from allpay.study import Study
     from allpay.study.sweep import Sweep
@@ -94,6 +95,22 @@ def write_results(results: "list[Result]", out: Path, reporter: Any) -> list[str
     return [str(out / name) for name in ("summary.txt", *tables, "designs.csv", RESULT)] + [
         str(path) for path in figures
     ]
+
+
+FRONT_FILES = {"front.txt", "front.csv", "front.json", "front.png", "front.pdf"}
+"""What a folder gets of a Pareto front."""
+
+
+def write_front(front: "Front", out: Path) -> list[str]:
+    """A Pareto front in words, as a table, for machines and as a figure, into a folder; the files that were written."""
+    from allpay.files import write
+    from allpay.report.front import draw_front, front_in_words, front_table, front_values
+
+    write(out / "front.txt", lambda file: file.write(f"{front_in_words(front)}\n".encode()))
+    write(out / "front.csv", front_table(front).write_csv)
+    write(out / "front.json", lambda file: file.write(json.dumps(plain(front_values(front)), indent=2).encode()))
+    figures = draw_front(front, out / "front.png")
+    return [str(out / name) for name in ("front.txt", "front.csv", "front.json")] + [str(path) for path in figures]
 
 
 def summary_of(results: "list[Result]") -> str:

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -12,7 +13,16 @@ import typer
 
 from allpay.cli.console import fail, plain, print_json, reporting
 from allpay.cli.kept import tell_finished
-from allpay.cli.results import labelled, result_values, summary_of, write_bids, write_results, write_rounds
+from allpay.cli.results import (
+    FRONT_FILES,
+    labelled,
+    result_values,
+    summary_of,
+    write_bids,
+    write_front,
+    write_results,
+    write_rounds,
+)
 from allpay.cli.stopping import Keeping, Terminated, status_of
 from allpay.errors import AllpayError
 from allpay.files import in_shell
@@ -32,6 +42,7 @@ MOST_SAID = 10
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from allpay.objectives import Objective
     from allpay.outcome import Outcome
     from allpay.simulation import Estimate
     from allpay.study import Study
@@ -216,16 +227,42 @@ def how_to_go_on(folder: Path) -> str:
     return f"; what is finished is kept: allpay resume {in_shell(folder)}"
 
 
-def run_studies(
-    studies: "dict[str, Study]", out: Path | None, workers: int | None, scheduler: str | None, as_json: bool
+def design_again(
+    folder: Path, goals: "tuple[Objective, ...]", workers: int | None, scheduler: str | None, trust: bool, as_json: bool
 ) -> None:
-    """The whole pipeline for the studies of a folder, by their folders below it, and what they found on stdout."""
+    """What the designs of a study that is in a folder are best for; without goals, what it asked itself."""
+    from allpay.study.file import studies_of
+    from allpay.study.store import read_folder
+
+    studies = studies_of(read_folder(folder).specification, trust)
+    if goals:
+        studies = {name: replace(study, objective=goals[0].text) for name, study in studies.items()}
+    run_studies(studies, folder, workers, scheduler, as_json, goals[1:])
+
+
+def run_studies(
+    studies: "dict[str, Study]",
+    out: Path | None,
+    workers: int | None,
+    scheduler: str | None,
+    as_json: bool,
+    also: "tuple[Objective, ...]" = (),
+) -> None:
+    """The whole pipeline for the studies of a folder, by their folders below it, and what they found on stdout.
+
+    With objectives beside that of the only study, it is their Pareto front.
+    """
     from allpay.learners.base import check_count
     from allpay.study.file import together
 
     only = next(iter(studies.values()))
     if workers is not None:
         check_count("workers", workers, most=MOST_WORKERS)
+    if also:
+        if len(studies) > 1:
+            raise AllpayError(f"{out} holds several studies, and a front is of one: give one objective")
+        front_of_study(only, also, out, workers, scheduler, as_json)
+        return
     if len(studies) == 1 and only.samples == 1:
         for option, given in (("--workers", workers), ("--scheduler", scheduler)):
             if given is not None:
@@ -278,6 +315,68 @@ def run_studies(
     if files:
         took = "" if single else f"{seconds:.0f} s. "
         typer.echo(f"\n{took}Written to {out}: " + ", ".join(Path(f).name for f in files))
+
+
+def front_of_study(
+    study: "Study",
+    also: "tuple[Objective, ...]",
+    out: Path | None,
+    workers: int | None,
+    scheduler: str | None,
+    as_json: bool,
+) -> None:
+    """The Pareto front of a study's objective and others, on stdout and, if one is given, in a folder."""
+    store, files = None, list[str]()
+    try:
+        with reporting() as reporter, ExitStack() as stack:
+            from allpay.pareto import pareto
+            from allpay.pipeline import check_enough
+            from allpay.report.front import front_in_words, front_values
+            from allpay.study.batches import designs_per_batch
+            from allpay.study.executors import processes_for
+            from allpay.study.store import open_store
+            from allpay.versions import versions
+
+            check_enough(study)
+            if out is not None:
+                size = designs_per_batch(study)
+                store = stack.enter_context(open_store(out, study.specification(), versions(), size))
+                stack.enter_context(Keeping(how_to_go_on(out), store.log))
+            here = (processes_for(study) if scheduler is None else 1) if workers is None else workers
+            front = pareto(study, also, store, reporter, workers=here, scheduler=scheduler)
+            if out is not None and store is not None:
+                files = write_front(front, out)
+                store.log("written: " + ", ".join(Path(f).name for f in files))
+    except (KeyboardInterrupt, AllpayError) as error:
+        go_on(error, None if store is None else out)
+    if as_json:
+        print_json({**front_values(front), "files": files})
+        return
+    typer.echo(front_in_words(front))
+    if files:
+        typer.echo(f"\nWritten to {out}: " + ", ".join(Path(f).name for f in files))
+
+
+def front_by_theory(study: "Study", goals: "tuple[Objective, ...]", out: Path | None, as_json: bool) -> None:
+    """The Pareto front of several objectives by the closed form, on stdout and, if one is given, in a folder."""
+    from allpay.pareto import pareto_in_theory
+    from allpay.report.front import front_in_words, front_values
+
+    assert study.setting is not None
+    if out is not None and out.exists() and (not out.is_dir() or {path.name for path in out.iterdir()} - FRONT_FILES):
+        raise AllpayError(f"{out} holds something else: choose a new folder for the answer of theory")
+    with reporting() as reporter, reporter.stage("looking for the front by theory"):
+        front = pareto_in_theory(study.space, study.setting, goals)
+    files = []
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        files = write_front(front, out)
+    if as_json:
+        print_json({**front_values(front), "files": files})
+        return
+    typer.echo(front_in_words(front))
+    if files:
+        typer.echo(f"\nWritten to {out}: " + ", ".join(Path(f).name for f in files))
 
 
 def design_by_theory(study: "Study", as_json: bool, within: float, out: Path | None) -> None:

@@ -3,8 +3,8 @@
 import numpy as np
 
 from allpay.exact import Exact
+from allpay.objectives import objective
 from allpay.simplex import FEW_ZEROS
-from allpay.theory import OBJECTIVES
 
 NAMED = ("first", "second", "third", "fourth", "fifth")
 """Of so many ranks the range is told."""
@@ -14,7 +14,7 @@ def exact_in_words(found: Exact | None) -> str:
     """A sentence on the best design, and one on how far others may be from it."""
     if found is None:
         return "No design that was looked at has an equilibrium in closed form: use --method surrogate."
-    what = found.objective.replace("-", " ") if found.objective in OBJECTIVES else found.objective
+    what = objective(found.objective).words
     among = (
         ""
         if found.fraction == 1

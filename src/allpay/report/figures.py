@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from allpay.contest.bidder import kinds_of_values
 from allpay.contest.game import Array
 from allpay.errors import AllpayError
+from allpay.objectives import BIDS, CHANCE, NONE, NUMBER
 from allpay.outcome import Verdict
 from allpay.report.learned import DISTRIBUTION, LEARNED, draw_learned
 from allpay.report.style import COLOURS, drawing, save
@@ -35,6 +36,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from allpay.pipeline import Result
+
+AXIS_WIDTH = 48
+"""Letters of a line beside an axis."""
+
+IN_WORDS = {NUMBER: "", CHANCE: "probability", NONE: ""}
+"""The units of objectives that are neither bids nor values; empty where the name says it."""
 
 COLUMN = 3.5
 """Width of a journal's column, in inches; a figure is one or two of them wide."""
@@ -508,10 +515,13 @@ def _captions(results: "Sequence[Result]") -> list[str]:
 
 def _axis(result: "Result") -> str:
     """What is on the axis of the objective, with its unit."""
-    what = result.sweep.study.objective.replace("-", " ")
+    goal = result.sweep.study.goal
+    what = fill(goal.words, AXIS_WIDTH)
     setting = setting_of(result)
     highest = max(kind.highest for kind in kinds_of_values(setting.values))
-    if setting.cost_power != 1:  # a bid is no amount of value: its cost is
+    if goal.units in IN_WORDS:
+        return f"{what}\n({IN_WORDS[goal.units]})" if IN_WORDS[goal.units] else what
+    if goal.units == BIDS and setting.cost_power != 1:  # a bid is no amount of value: its cost is
         return f"{what}\n(of bids b that cost b^{setting.cost_power:g}; highest value {highest:g})"
     if isinstance(setting.values, tuple) and any(bidder.cost != PLAIN.cost for bidder, _ in setting.values):
         return f"{what}\n(in units of bids, whose cost differs)"

@@ -23,8 +23,8 @@ from allpay.optimum import FLAT, in_words, share_in_words
 from allpay.outcome import Verdict
 from allpay.report.words import significant, with_error
 from allpay.simplex import FEW_ZEROS, looked_at
-from allpay.study.study import DesignSpace
-from allpay.theory import Equilibrium, equilibrium_or_reason
+from allpay.study.study import DesignSpace, Study
+from allpay.theory import Equilibrium, InTheory, equilibrium_or_reason, value_or_reason
 
 if TYPE_CHECKING:  # the pipeline is slow to import, and nothing of it runs here
     from allpay.pipeline import Result
@@ -157,13 +157,23 @@ def equilibrium_curves(result: "Result", designs: Array) -> Curves:
     def found(setting: Setting) -> list[Equilibrium | str]:
         return [equilibrium_or_reason(setting.game(study.space.mechanism(weights.tolist()))) for weights in designs]
 
-    def curve(equilibria: list[Equilibrium | str]) -> Array:
-        name = study.objective.replace("-", "_")
-        return np.array([math.nan if isinstance(e, str) else getattr(e, name) for e in equilibria])
+    def curve(setting: Setting, equilibria: list[Equilibrium | str]) -> Array:
+        return np.array([_in_equilibrium(study, setting, w, e) for w, e in zip(designs, equilibria, strict=True)])
 
     within = found(own)
     pooled = np.array([not isinstance(e, str) and e.pooled_from is not None for e in within])
-    return Curves(curve(within if own == free else found(free)), curve(within), pooled)
+    inside = curve(own, within)
+    return Curves(inside if own == free else curve(free, found(free)), inside, pooled)
+
+
+def _in_equilibrium(study: Study, setting: Setting, weights: Array, found: Equilibrium | str) -> float:
+    """The objective in the equilibrium of a design; NaN where it is not known."""
+    if isinstance(found, str):
+        return math.nan
+    try:
+        return study.goal.value(InTheory(setting.game(study.space.mechanism(weights.tolist())), found))
+    except AllpayError:
+        return math.nan
 
 
 def setting_in_words(result: "Result") -> str:
@@ -295,7 +305,7 @@ def _asked(result: "Result") -> str:
     weights = ", ".join(names + (["0"] * rest if rest <= FEW_ZEROS else ["0", "…", "0"]))
     limits = _limits(setting)
     bounds = _bounds(study.space)
-    goal = "most revenue" if study.objective == "revenue" else "highest expected top bid"
+    goal = study.goal.goal
     return (
         f"Asked: under the rule {study.space.rule}, which weights ({weights}){bounds} bring the {goal}, if "
         f"{study.space.bidders} bidders ({setting_in_words(result)}) learn by {study.learner.name}? "
@@ -329,6 +339,11 @@ def _chosen(result: "Result") -> str:
         f"Strategy: active. The first {_count(first, 'design')} {'were given' if study.given else 'cover the space'}, the "
         f"other {sweep.designs - first} were chosen one batch after another, where what was known left most to hope for. "
         f"{sweep.designs} of at most {study.samples} were simulated; stopped since {sweep.stopped}."
+        + (
+            f" They were searched for {sweep.searched}: what is best for {study.objective} may lie where none of them is."
+            if sweep.searched
+            else ""
+        )
     )
 
 
@@ -528,7 +543,7 @@ def _theory(result: "Result") -> str:
     if result.theory_missing:
         sentences.append(f"Theory: its best design is missing, since {result.theory_missing}.")
     elif best is None:
-        reason = equilibrium_or_reason(study.game(result.optimum.weights))
+        reason = value_or_reason(study.game(result.optimum.weights), study.goal)
         sentences.append(
             f"Theory: no closed form to compare with, since {reason}."
             if isinstance(reason, str)
@@ -563,7 +578,7 @@ def _theory(result: "Result") -> str:
                 text += ", and its interval does not hold it"
         sentences.append(text + ".")
     elif best is not None:
-        reason = equilibrium_or_reason(study.game(result.optimum.weights))
+        reason = value_or_reason(study.game(result.optimum.weights), study.goal)
         since = f", since {reason}" if isinstance(reason, str) else ""
         sentences.append(f"For the best design found there is no closed form to compare with{since}.")
     sentences.extend(_about_limits(result))
@@ -682,7 +697,7 @@ def _headline(result: "Result") -> str:
 
 
 def _objective(result: "Result") -> str:
-    return result.sweep.study.objective.replace("-", " ")
+    return result.sweep.study.goal.words
 
 
 def _limits(setting: Setting) -> str:

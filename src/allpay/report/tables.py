@@ -59,7 +59,7 @@ def as_text(results: "Sequence[Result]") -> str:
     """The table of `by_design` for people: for each rule some designs, a column per learner, means ± standard errors."""
     table = by_design(results)
     learners = list(dict.fromkeys(r.sweep.study.learner.name for r in results))
-    objective = results[0].sweep.study.objective.replace("-", " ")
+    objective = results[0].sweep.study.goal.words
     lines = [
         wrapped(
             f"Mean {objective} ± standard error over rounds, by the weight of the highest rank; {UNSETTLED} where half of "

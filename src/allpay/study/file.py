@@ -21,6 +21,7 @@ from allpay.errors import AllpayError, meant, one_line, one_of, short, shortened
 from allpay.files import in_shell
 from allpay.learners import LEARNERS, kind_of, learner
 from allpay.learners.own import SEPARATOR
+from allpay.objectives import objective
 from allpay.study.identity import FUNCTION, TYPE, made_of
 from allpay.study.received import outline_of, parted
 from allpay.study.study import DesignSpace, Study
@@ -33,7 +34,8 @@ TEMPLATE = """\
 rule = "prizes"              # prizes: the weights split the prize, every bidder pays its bid
                              # payments: the highest wins, the weights say who pays how much of its bid
 bidders = 3
-objective = "revenue"        # what the best design is best for: revenue or highest-bid
+objective = "revenue"        # what the best design is best for: revenue, highest-bid, top-3, ranked-bids(1,0.5),
+                             # threshold(0.4), entrants, welfare, ablest-wins, profit(2), or sums: 0.7*revenue + 0.3*top-3
 samples = 50                 # designs to try
 rounds = 10                  # independent rounds of learning under each
 seed = 0
@@ -378,6 +380,12 @@ class StudyFile(_Section):
                 f"learner.name = {short(self.learner.name)} is code that is not allpay's own: "
                 "give --trust if you know where the file is from"
             )
+        own = objective(self.study.objective).codes
+        if own and not trust:
+            raise AllpayError(
+                f"study.objective calls {short(own[0])}, code that is not allpay's own: give --trust if you know where the "
+                "file is from"
+            )
         bidding = learner(self.learner.name, **(self.learner.model_extra or {}))
         setting = self.game.setting(bidding.setting, self.bidders)
         asked = self.study.bidders if "bidders" in self.study.model_fields_set else None
@@ -541,6 +549,9 @@ def study_of(specification: dict[str, Any], trust: bool = True) -> Study:
         AllpayError: if it does not describe one, or holds what is not allpay's own and is not trusted.
     """
     outline_of(specification)
+    own = objective(specification["objective"]).codes
+    if own and not trust:
+        raise AllpayError(f"this study calls {short(own[0])}, which is not allpay's own: {TRUST}")
     given = {key: _made(value, trust) for key, value in specification.items()}
     return _called(Study, "a study", given)
 

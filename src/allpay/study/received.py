@@ -18,7 +18,7 @@ from allpay.study.study import MOST_SAMPLES, first_of, stages_of
 MOST_STUDIES = 1000
 """So many studies a folder may hold."""
 
-RESERVED = ("batches", "bids", "checkpoints")
+RESERVED = ("batches", "bids", "outcomes", "checkpoints")
 """Folders of a study that no study below it can be named after."""
 
 Text = Annotated[str, Field(max_length=300)]
@@ -82,6 +82,7 @@ class BatchKept(BaseModel):
     versions: dict[Text, Text] = Field(max_length=100)
     content: Text
     bids: Text | None = None
+    outcomes: Text | None = None
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,23 @@ def parted(specification: dict[str, Any]) -> dict[str, dict[str, Any]]:
         if not isinstance(held, dict):
             raise AllpayError(f"the folder holds no study that can be read: {short(name)} is {short(held)}")
     return studies
+
+
+def without_objective(specification: dict[str, Any], active: bool = False) -> dict[str, Any]:
+    """A specification but for what designs are good for: two with the same can share a folder.
+
+    Args:
+        specification: of a folder.
+        active: whether to keep it in active studies, whose designs are chosen by it.
+    """
+    if not isinstance(specification, dict):  # which is refused elsewhere
+        return specification
+    studies = specification.get("studies")
+    if isinstance(studies, dict):
+        return {"studies": {name: without_objective(held, active) for name, held in studies.items()}}
+    if active and specification.get("strategy") == "active":
+        return specification
+    return {key: value for key, value in specification.items() if key != "objective"}
 
 
 def check_name(name: str) -> None:

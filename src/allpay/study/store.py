@@ -16,7 +16,8 @@ import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO
@@ -30,8 +31,9 @@ from allpay.files import UNFINISHED, check_place, clear, in_shell, read_text, wr
 from allpay.outcome import Verdict
 from allpay.progress import tell
 from allpay.study.bids import SCHEMA as BIDS_SCHEMA
+from allpay.study.outcomes import SCHEMA as OUTCOMES_SCHEMA
 from allpay.study.parquet import Header, header
-from allpay.study.received import BatchKept, FolderKept
+from allpay.study.received import BatchKept, FolderKept, without_objective
 from allpay.versions import in_words
 
 SPECIFICATION = "study.json"
@@ -42,6 +44,7 @@ LOCK = ".lock"
 SOFT_LOCK = ".lock-by-file"
 BATCHES = "batches"
 BIDS = "bids"
+OUTCOMES = "outcomes"
 CHECKPOINTS = "checkpoints"
 
 FORMAT = 2
@@ -61,6 +64,9 @@ MOST_ROWS = 10_000_000
 
 CELL, BESIDE = 64, 2**20
 """Bytes that a batch may unpack to for each of its numbers, and beside them."""
+
+MOST_OUTCOMES = 2**30
+"""Bytes that the strategies of a batch may unpack to: twice what a batch is made for."""
 
 FILES = (SPECIFICATION, f".{SPECIFICATION}", RESULT, SURROGATE, LOG, LOCK, SOFT_LOCK)
 """The files of a folder that are read or added to."""
@@ -90,15 +96,25 @@ class Held:
     designs_per_batch: int
     versions: dict[str, str]
 
-    @property
+    @cached_property
     def identity(self) -> str:
-        """A digest of what the batches depend on: batches of two folders can be exchanged if they have the same."""
-        text = json.dumps([self.specification, self.designs_per_batch], sort_keys=True)
+        """A digest of what the batches depend on: batches of two folders can be exchanged if they have the same. What designs
+        are good for changes no round, but which ones an active study chooses."""
+        return self._digest(without_objective(self.specification, active=True))
+
+    @cached_property
+    def identities(self) -> tuple[str, str]:
+        """By which its files are known: its identity, and how an older allpay wrote it, with the objective in any case."""
+        return self.identity, self._digest(self.specification)
+
+    def _digest(self, specification: dict[str, Any]) -> str:
+        text = json.dumps([specification, self.designs_per_batch], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def text(self) -> str:
         """The file."""
-        return json.dumps({"format": FORMAT, "identity": self.identity, **vars(self)}, indent=2)
+        held = {field.name: getattr(self, field.name) for field in fields(self)}
+        return json.dumps({"format": FORMAT, "identity": self.identity, **held}, indent=2)
 
 
 @dataclass(frozen=True)
@@ -116,10 +132,11 @@ class Store:
             AllpayError: if it is a link, or no file.
         """
         file = _BatchFile.read(self._batch(number))
-        if file is None or file.made.study != self.held.identity or file.made.batch != number:
+        if file is None or file.made.study not in self.held.identities or file.made.batch != number:
             return None
-        if file.made.bids is not None and self._bids_of(number, file.made.bids) is None:
-            return None
+        for part, content in ((BIDS, file.made.bids), (OUTCOMES, file.made.outcomes)):
+            if content is not None and self._beside(part, number, content) is None:
+                return None
         table = file.table(rows)
         return None if table is None or digest(table) != file.made.content else (table, dict(file.made.versions))
 
@@ -129,18 +146,34 @@ class Store:
         Raises:
             AllpayError: if its file has been damaged since then.
         """
+        return self._read_beside(BIDS, number, BIDS_SCHEMA)
+
+    def read_outcomes(self, number: int) -> pl.DataFrame | None:
+        """What is kept of the outcome of a finished batch, which has been looked at, in the columns of `outcomes.SCHEMA`; None
+        if it was too much, or learned before it was kept.
+
+        Raises:
+            AllpayError: if its file has been damaged since then.
+        """
+        return self._read_beside(OUTCOMES, number, OUTCOMES_SCHEMA, MOST_OUTCOMES)
+
+    def _read_beside(self, part: str, number: int, schema: pl.Schema, more: int = 0) -> pl.DataFrame | None:
+        """A table beside that of a batch, in a folder of its own; it may unpack to so many bytes more than its cells say."""
         file = _BatchFile.read(self._batch(number))
-        if file is not None and file.made.bids is None:
+        content = None if file is None else getattr(file.made, part)
+        if file is not None and content is None:
             return None
-        data = None if file is None else self._bids_of(number, file.made.bids)
-        table = None if data is None else _bids_in(data)
+        data = None if content is None else self._beside(part, number, content)
+        table = None if data is None else _table_in(data, schema, more)
         if table is None:
-            raise AllpayError(f"the bids of batch {number} in {self.folder} have been damaged or deleted: run it again")
+            raise AllpayError(
+                f"the {part} of batch {number} in {self.folder} have been damaged or deleted: run it again"
+            )
         return table
 
-    def _bids_of(self, number: int, content: str | None) -> bytes | None:
-        """The file of a batch's bids, if it is there and as it was written."""
-        path = self.folder / BIDS / self._batch(number).name
+    def _beside(self, part: str, number: int, content: str) -> bytes | None:
+        """The file of such a table, if it is there and as it was written."""
+        path = self.folder / part / self._batch(number).name
         check_place(path)
         try:
             if path.stat().st_size > MOST_BATCH:
@@ -158,7 +191,7 @@ class Store:
         for path in _entries(self.folder / BATCHES):
             if path.suffix == ".parquet":
                 file = _BatchFile.read(path) if path in numbers else None
-                if path in numbers and (file is None or file.made.study == self.held.identity):
+                if path in numbers and (file is None or file.made.study in self.held.identities):
                     ours.append(numbers[path])
                 else:
                     others.append(path)
@@ -172,9 +205,15 @@ class Store:
         return path.rename(place)
 
     def write_batch(
-        self, number: int, table: pl.DataFrame, versions: dict[str, str], bids: pl.DataFrame | None = None
+        self,
+        number: int,
+        table: pl.DataFrame,
+        versions: dict[str, str],
+        bids: pl.DataFrame | None = None,
+        outcomes: pl.DataFrame | None = None,
     ) -> None:
-        """Keep the table of a finished batch, and, before it, what was bid, a digest of which its file has.
+        """Keep the table of a finished batch, and, before it, what was bid and what is kept of outcomes, of which its file has
+        digests.
 
         Raises:
             AllpayError: if it cannot be written.
@@ -185,15 +224,20 @@ class Store:
             "versions": versions,
             "content": digest(table),
         }
-        if bids is not None:
-            content = io.BytesIO()
-            bids.write_parquet(content)
-            made["bids"] = hashlib.sha256(content.getvalue()).hexdigest()
-            (self.folder / BIDS).mkdir(exist_ok=True)
-            write(self.folder / BIDS / self._batch(number).name, lambda file: file.write(content.getvalue()))
+        for part, beside in ((BIDS, bids), (OUTCOMES, outcomes)):
+            if beside is not None:
+                made[part] = self._write_beside(part, number, beside)
         metadata = {_METADATA: json.dumps(made)}
         write(self._batch(number), lambda file: table.write_parquet(file, metadata=metadata))
         self.checkpoint(number).unlink(missing_ok=True)
+
+    def _write_beside(self, part: str, number: int, table: pl.DataFrame) -> str:
+        """Keep a table beside that of a batch; what is returned is its digest."""
+        content = io.BytesIO()
+        table.write_parquet(content)
+        (self.folder / part).mkdir(exist_ok=True)
+        write(self.folder / part / self._batch(number).name, lambda file: file.write(content.getvalue()))
+        return hashlib.sha256(content.getvalue()).hexdigest()
 
     def checkpoint(self, number: int) -> Path:
         """The file in which the runs of a batch are kept while they are learned; its folder is there if one may be."""
@@ -263,16 +307,16 @@ class _BatchFile:
             return None
 
 
-def _bids_in(data: bytes) -> pl.DataFrame | None:
-    """The table of bids that a file holds; None if it holds none, or says that it unpacks to more than it can."""
+def _table_in(data: bytes, schema: pl.Schema, more: int) -> pl.DataFrame | None:
+    """The table that a file holds; None if it holds no such one, or says that it unpacks to more than it can."""
     try:
         said = header(data)
-        if said.rows > MOST_ROWS or said.size > CELL * said.rows * said.columns + BESIDE:
+        if said.rows > MOST_ROWS or said.size > CELL * said.rows * said.columns + BESIDE + more:
             return None
         table = pl.read_parquet(io.BytesIO(data), use_pyarrow=False)
     except (ValueError, pl.exceptions.PolarsError):
         return None
-    return table if table.schema == BIDS_SCHEMA and not any(table.null_count().row(0)) else None
+    return table if table.schema == schema and not any(table.null_count().row(0)) else None
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -294,7 +338,7 @@ def check_folder(folder: Path) -> None:
         if name == LOG and place.is_dir() and not place.is_symlink():
             continue  # then nothing is logged
         check_place(place)
-    for name in (BATCHES, BIDS, CHECKPOINTS):
+    for name in (BATCHES, BIDS, OUTCOMES, CHECKPOINTS):
         for path in _entries(folder / name):
             check_place(path)
 
@@ -324,6 +368,10 @@ def digest(table: pl.DataFrame) -> str:
     """A digest of what a table holds, whatever file it is in."""
     content = hashlib.sha256()
     for column in table:
+        if column.dtype == pl.Binary:
+            held = [value or b"" for value in column.to_list()]
+            content.update(f"{column.name} {[len(value) for value in held]} ".encode() + b"".join(held))
+            continue
         values = column.to_numpy() if column.dtype.is_numeric() else np.array(column.to_list(), str)
         content.update(f"{column.name} {values.dtype.str} ".encode() + values.tobytes())
     return content.hexdigest()
@@ -361,7 +409,7 @@ def open_store(
     except OSError as error:
         raise AllpayError(f"cannot write to {folder}: {error.strerror or error}; choose another folder") from None
     try:
-        for part in (folder, folder / BATCHES, folder / BIDS, folder / CHECKPOINTS):
+        for part in (folder, *(folder / name for name in (BATCHES, BIDS, OUTCOMES, CHECKPOINTS))):
             clear(part)
         store = Store(folder, _held(folder, Held(specification, designs_per_batch, versions)))
         store.log(f"opened by process {os.getpid()} on {platform.node()}, {in_words(versions)}")
@@ -401,9 +449,10 @@ def _held(folder: Path, asked: Held) -> Held:
         held = asked
     else:
         held = read_folder(folder)
-        if held.specification != asked.specification:
+        there, wanted = (without_objective(each.specification) for each in (held, asked))
+        if there != wanted:
             raise AllpayError(
-                f"{folder} holds another study ({_difference(held.specification, asked.specification)}): "
+                f"{folder} holds another study ({_difference(there, wanted)}): "
                 f"choose another folder, or go on with that study: allpay resume {in_shell(folder)}"
             )
         fault = _fault(path, held)
@@ -448,7 +497,7 @@ def _read(path: Path) -> Held | None:
             raise AllpayError(f"{path} has format {short(found['format'])}, not {FORMAT}: use the allpay that made it")
         kept = FolderKept.model_validate(found)
         held = Held(kept.specification, kept.designs_per_batch, kept.versions)
-        return held if held.identity == kept.identity else None
+        return held if kept.identity in held.identities else None
     except FileNotFoundError:
         return None
     except AllpayError:

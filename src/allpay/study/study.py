@@ -18,6 +18,7 @@ from allpay.frozen import Stateful, asked, derived
 from allpay.learners import FictitiousPlay, Learner
 from allpay.learners.base import check_count, check_learner, check_room, check_rounds, check_seed
 from allpay.memory import check_memory
+from allpay.objectives import Objective, objective
 from allpay.scalars import plain_fields, whole
 from allpay.simplex import (
     MOST_SOBOL,
@@ -31,9 +32,6 @@ from allpay.simplex import (
     too_many_ranks,
 )
 from allpay.study.identity import written
-
-OBJECTIVES = ("revenue", "highest-bid")
-"""What a design can be chosen for: the expected sum of payments, or the expected highest bid."""
 
 REGIONS = ("simplex", "box")
 """Where weights lie: nonincreasing and of sum 1, or each anywhere in [0, 1]."""
@@ -51,7 +49,7 @@ MOST_SAMPLES = 100_000_000
 COLUMNS, COPIES = 12, 2
 """The table of a study has so many columns beside its weights, and so many copies while it is put together."""
 
-_DESIGNS, TRAINING, CHECKING, CHOOSING, LOOKING = 0, 1, 2, 3, 4
+_DESIGNS, TRAINING, CHECKING, CHOOSING, LOOKING, FRONT = range(6)
 """Streams of random numbers under a study's seed. What is trained on, what is looked at
 again and what checks the result never share one."""
 
@@ -191,7 +189,7 @@ class Study(Stateful):
         samples: how many designs there are; of a grid, and of an active study, how many at most. What is left of it once the
             study is made is how many there are of a grid, or given.
         rounds: how many times each is learned anew.
-        objective: what the best design is best for, `revenue` or `highest-bid`.
+        objective: what the best design is best for, see `allpay.objectives.objective`.
         seed: of everything random in it.
         sampling: how the designs are spread, see `allpay.simplex.spread`; `uniform`, and `sobol` in an active study, if not
             given.
@@ -219,13 +217,16 @@ class Study(Stateful):
     def __post_init__(self) -> None:
         for name in ("space", "setting", "samples", "sampling", "given"):
             object.__setattr__(self, name, asked(getattr(self, name)))
-        one_of("objective", self.objective, OBJECTIVES)
+        goal = objective(self.objective)
+        goal.load()
+        object.__setattr__(self, "objective", goal.text)
         one_of("strategy", self.strategy, STRATEGIES)
         check_learner(self.learner)
         if not isinstance(self.space, DesignSpace):
             raise AllpayError(
                 f"space must be a DesignSpace: got {short(self.space)}; give one, as DesignSpace('prizes')"
             )
+        goal.check(self.space.bidders)
         if not isinstance(self.setting, Setting | None):
             raise AllpayError(
                 f"setting must be a Setting: got {short(self.setting)}; leave it out for the learner's own"
@@ -308,6 +309,11 @@ class Study(Stateful):
     def amounts(self) -> tuple[Amounts, ...]:
         """What those of the given designs were given as that are amounts of money, percent or fractions."""
         return tuple(found for given in asked(self.given) or () if (found := self.space.amounts(given)) is not None)
+
+    @cached_property
+    def goal(self) -> Objective:
+        """What the best design is best for."""
+        return objective(self.objective)
 
     @property
     def bidders(self) -> int:

@@ -10,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, as_completed, wait
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 
@@ -18,9 +18,10 @@ import numpy as np
 import polars as pl
 
 from allpay.contest.game import Array
-from allpay.errors import AllpayError
+from allpay.errors import AllpayError, short
 from allpay.frozen import ByValue
 from allpay.learners import run_seeds
+from allpay.objectives import objective, objectives
 from allpay.outcome import Outcome, Verdict
 from allpay.progress import listening, tell
 from allpay.scalars import whole
@@ -28,7 +29,8 @@ from allpay.study.batches import batches_of, designs_per_batch
 from allpay.study.bids import SCHEMA as BIDS_SCHEMA
 from allpay.study.bids import bids_of
 from allpay.study.executors import AHEAD, Pool, pool_of
-from allpay.study.received import Outline, parted
+from allpay.study.outcomes import MOST_BYTES, outcomes_of, restored
+from allpay.study.received import Outline, parted, without_objective
 from allpay.study.store import CHECKPOINTS, Held, Store, open_store, read_folder, schema_of
 from allpay.study.study import TRAINING, Study
 from allpay.study.task import (
@@ -50,6 +52,12 @@ ATTEMPTS = 3
 PATIENCE = 2.0
 """Seconds after which workers that have not answered are looked after."""
 
+NOT_KEPT = (
+    f"more than {MOST_BYTES / 2**30:.0f} GiB of them are not kept, nor were any by an older allpay; take another folder, or "
+    "fewer designs or rounds"
+)
+"""Why objectives that are no columns are not known in a folder."""
+
 Progress = Callable[[float, int], None]
 """Called with the number of designs done, a part of one among them, and of all designs."""
 
@@ -62,13 +70,14 @@ class Sweep(ByValue):
         study: the study that was run.
         table: the rows, by design and round, with the columns `design`, `round`, `w1`…`wn`, `revenue`, `highest_bid`,
             `realised_revenue`, `realised_highest_bid`, `payoff`, `exploitability`, `relative_exploitability`, `verdict`,
-            `iterations` and `seed`.
+            `iterations` and `seed`; and a column for each objective that was asked for and is none of these, by its text.
         damaged: batches whose file was not whole and that were run again.
         stopped: why an active study chose no more designs; empty for others.
         computed: which batches were computed by what, as `("0 to 7, 9", {"numpy": "2.4.0", …})`.
         bids: what bidders learned to bid, a row per design, round, group (from 1) and value: `mean`, `q10`, `q50` and `q90` of
             the bids at that value, in money; a bid of 0 may be to stay out. Without rows where it was not kept: while an active
             study chooses designs, and in batches of a folder that an older allpay has learned.
+        searched: the objective by which an active study has chosen its designs, if that is another than the study's.
     """
 
     study: Study
@@ -77,6 +86,7 @@ class Sweep(ByValue):
     stopped: str = ""
     computed: tuple[tuple[str, dict[str, str]], ...] = ()
     bids: pl.DataFrame = field(default_factory=BIDS_SCHEMA.to_frame)
+    searched: str = ""
 
     @property
     def designs(self) -> int:
@@ -91,7 +101,7 @@ class Sweep(ByValue):
 
     def values(self, column: str | None = None) -> Array:
         """`[designs, rounds]` of a column; of the study's objective if none is named."""
-        column = column or self.study.objective.replace("-", "_")
+        column = column or self.study.goal.column
         return self.table[column].to_numpy().reshape(-1, self.study.rounds)
 
     @property
@@ -120,6 +130,7 @@ def run(
     scheduler: str | None = None,
     choose: Choose | None = None,
     batch: int | None = None,
+    also: Sequence[str] = (),
 ) -> Sweep:
     """Learn under every design of a study.
 
@@ -135,6 +146,7 @@ def run(
         choose: chooses the designs of an active study, see `allpay.pipeline.choose_next`.
         batch: how many designs are learned and kept together at most, where the folder does not say it; without it the study
             says it.
+        also: objectives, beside the study's, that are to be columns of the table.
 
     Raises:
         AllpayError: if the folder holds another study, is in use or cannot be written, the workers are lost, a batch fails, or
@@ -147,9 +159,9 @@ def run(
     if size < 1:
         raise AllpayError(f"batch must be at least 1: got {size}")
     if isinstance(folder, Store) or folder is None:
-        return _Run(study, folder, size, progress, workers, scheduler).run(choose)
+        return _Run(study, folder, size, progress, workers, scheduler, also).run(choose)
     with open_store(folder, study.specification(), versions(), size) as store:
-        return _Run(study, store, size, progress, workers, scheduler).run(choose)
+        return _Run(study, store, size, progress, workers, scheduler, also).run(choose)
 
 
 def learn_one(study: Study, store: Store | None = None) -> Outcome:
@@ -172,7 +184,8 @@ def learn_one(study: Study, store: Store | None = None) -> Outcome:
             store.tell(
                 f"the rounds in {store.folder} were others, computed by {versions_in_words(before[1])}: replaced"
             )
-        store.write_batch(0, table, computing(study.learner), bids_of(outcome, most=kept_values(study)))
+        bids, kept = bids_of(outcome, most=kept_values(study)), outcomes_of(outcome, of=study.rounds)
+        store.write_batch(0, table, computing(study.learner), bids, kept)
     return outcome
 
 
@@ -223,7 +236,8 @@ def found_in(study: Outline, folder: Path) -> tuple[Found, Store]:
     if not folder.exists():
         return Found((), {}, (), ()), Store(folder, Held(study.specification, 1, {}))
     store = Store(folder, read_folder(folder))
-    if parted(store.held.specification).get("", study.specification) != study.specification:
+    held = parted(store.held.specification).get("", study.specification)
+    if without_objective(held) != without_objective(study.specification):
         raise AllpayError(f"{folder} holds another study than the folder above it says: it cannot be read")
     return look(study, store), store
 
@@ -275,8 +289,15 @@ class _Run:
         progress: Progress | None,
         workers: int,
         scheduler: str | None,
+        also: Sequence[str] = (),
     ):
         self.study, self.store, self.progress = study, store, progress
+        asked = (study.goal, *objectives(also))
+        self.measured = tuple(
+            dict.fromkeys(goal for goal in asked if not goal.stored)
+        )  # what rows do not have as they are
+        self.searching = self._searching()
+        self.values: dict[int, dict[str, Array]] = {}  # of these, in each batch
         self.workers, self.scheduler = workers, scheduler
         self.pool: Pool | None = None  # made when it is needed
         self.resources = ExitStack()
@@ -300,7 +321,7 @@ class _Run:
                 mine = [number for number, designs in enumerate(self.batches) if designs.start in stage]
                 # a stage of which something is missing is chosen again: the same, for all before it is there
                 if choose is not None and stage.start > 0 and not self.computed.keys() >= set(mine):
-                    chosen = choose(Sweep(self.study, self._table(done)), len(stage))
+                    chosen = choose(Sweep(self.searching, self._table(done)), len(stage))
                     if isinstance(chosen, str):
                         ended = chosen
                         break
@@ -313,11 +334,62 @@ class _Run:
         if self.store:
             self.store.log(ended or "all batches are there")
         bids = read_bids(self.store, done) if self.store else pl.concat([self.bids[n] for n in done])
-        return Sweep(self.study, self._table(done), damaged, ended, tuple(self._computed()), bids)
+        searched = "" if self.searching is self.study else self.searching.objective
+        return Sweep(self.study, self._table(done), damaged, ended, tuple(self._computed()), bids, searched)
+
+    def _searching(self) -> Study:
+        """The study that chooses designs: that of the folder, if it looks for those that are good for something else."""
+        held = self.store.held.specification.get("objective") if self.store else None
+        if not self.study.active or not isinstance(held, str) or held == self.study.objective:
+            return self.study
+        goal = objective(held)
+        if goal.codes:  # which nobody has trusted
+            raise AllpayError(
+                f"the designs of this folder are searched for {short(held)}, which is not allpay's own: ask for that, or "
+                "choose another folder"
+            )
+        assert self.store is not None
+        self._tell(
+            f"the designs in {self.store.folder} are searched for {goal.text}: what is best for {self.study.objective} may lie "
+            "where none of them is"
+        )
+        if not goal.stored:
+            self.measured += (goal,)
+        return replace(self.study, objective=goal.text)
 
     def _table(self, numbers: Sequence[int]) -> pl.DataFrame:
         """The rows of some batches, by design and round."""
-        return read(self.store, numbers) if self.store else pl.concat([self.tables[n] for n in numbers])
+        tables = []
+        for number in sorted(numbers):
+            table = self._batch(number)
+            values = self._values(number, table)
+            more = (pl.Series(goal.column, values[goal.text]) for goal in self.measured)
+            tables.append(pl.DataFrame([*table.get_columns(), *more]))  # which needs no threads, unlike `with_columns`
+        return pl.concat(tables)
+
+    def _batch(self, number: int) -> pl.DataFrame:
+        return read(self.store, [number]) if self.store else self.tables[number]
+
+    def _values(self, number: int, table: pl.DataFrame) -> dict[str, Array]:
+        """`[runs]` the objectives that are no columns of a batch, computed from what is kept of its outcomes."""
+        if number not in self.values and not self.measured:
+            self.values[number] = {}
+        if number not in self.values:
+            assert self.store is not None
+            kept = self.store.read_outcomes(number)
+            if kept is None:
+                raise AllpayError(
+                    f"the strategies of {self._named([number])} are not kept in {self.store.folder}, so that "
+                    f"{self.measured[0].text} is not known: {NOT_KEPT}"
+                )
+            weights = Sweep(self.study, table).weights
+            outcome = restored(self.study, [self.study.game(w) for w in weights], table, kept)
+            if outcome is None:
+                raise AllpayError(
+                    f"the outcomes of {self._named([number])} in {self.store.folder} are of another study"
+                )
+            self.values[number] = {goal.text: goal.values(outcome).ravel() for goal in self.measured}
+        return self.values[number]
 
     def _look(self) -> tuple[int, ...]:
         """See what the folder holds, say what is wrong with it, and return the numbers of batches that are damaged."""
@@ -412,9 +484,9 @@ class _Run:
                 self._advance(len(designs) * done / total)
 
         with listening(advance=within):
-            return pool.executor.submit(
-                learn_batch, task_of(self.study, designs.start, weights, checkpoint, pool.threads)
-            )
+            texts, keep = tuple(goal.text for goal in self.measured), self.store is not None
+            task = task_of(self.study, designs.start, weights, checkpoint, pool.threads, () if keep else texts, keep)
+            return pool.executor.submit(learn_batch, task)
 
     def _collect(self, running: dict[Future[Answer], int], done: Iterable[Future[Answer]]) -> None:
         """Keep what has been learned. If a batch failed, what else is being learned is kept before that is raised."""
@@ -455,12 +527,17 @@ class _Run:
             error = AllpayError(f"{name} failed: {answer.fault}")
             error.add_note(answer.trace)
             return error
+        if self.store and self.measured and answer.outcomes is None:
+            return AllpayError(
+                f"{self.measured[0].text} needs the strategies of all runs, which are too many: {NOT_KEPT}"
+            )
         if self.store:
-            self.store.write_batch(number, answer.table, answer.versions, answer.bids)
+            self.store.write_batch(number, answer.table, answer.versions, answer.bids, answer.outcomes)
             self.store.log(f"{name}: {answer.seconds:.2f} s")
         else:
             assert answer.bids is not None
             self.tables[number], self.bids[number] = answer.table, answer.bids
+            self.values[number] = answer.values
         self.computed[number] = answer.versions
         self.designs += len(self.batches[number])
         self._compare(number, answer.versions)

@@ -2,8 +2,9 @@
 
 import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,9 +14,11 @@ from allpay.devices import check_devices
 from allpay.errors import AllpayError
 from allpay.learners import DEEP, LEARNERS, Learner, run_seeds
 from allpay.learners.base import Seeds, outcome_from, threads_limited
+from allpay.objectives import objective
 from allpay.outcome import Outcome
 from allpay.progress import listening
 from allpay.study.bids import MOST_VALUES, bids_of, most_values
+from allpay.study.outcomes import outcomes_of
 from allpay.study.store import schema_of
 from allpay.study.study import TRAINING, DesignSpace, Study
 from allpay.versions import precision, versions
@@ -32,6 +35,8 @@ class Task:
         checkpoint: where its runs may be kept meanwhile, if the learner can; that is done where the file's folder exists.
         threads: how many threads it may take; None if there is no limit.
         values: at how many values of a group bids are kept.
+        objectives: what is computed at once, where no folder keeps what it could be computed from.
+        runs: how many runs the whole study has, where a folder keeps outcomes; 0 where none does.
     """
 
     space: DesignSpace
@@ -44,6 +49,8 @@ class Task:
     checkpoint: Path | None = None
     threads: int | None = None
     values: int = MOST_VALUES
+    objectives: tuple[str, ...] = ()
+    runs: int = 0
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,8 @@ class Answer:
         seconds: how long that took.
         told: what must be known of it.
         bids: what was bid, as in `Sweep.bids`.
+        outcomes: what is kept of outcomes, as in `outcomes_of`; None if that is not wanted, or too much.
+        values: `[runs]` the objectives that were asked for, by their texts.
         fault: what was wrong, in words, if it failed.
         trace: where in the code that was.
     """
@@ -67,15 +76,24 @@ class Answer:
     fault: str = ""
     trace: str = ""
     bids: pl.DataFrame | None = None
+    outcomes: pl.DataFrame | None = None
+    values: dict[str, Array] = field(default_factory=dict)
 
 
 def task_of(
-    study: Study, first: int, weights: Array, checkpoint: Path | None = None, threads: int | None = None
+    study: Study,
+    first: int,
+    weights: Array,
+    checkpoint: Path | None = None,
+    threads: int | None = None,
+    objectives: tuple[str, ...] = (),
+    keep: bool = False,
 ) -> Task:
     """The task of learning some designs of a study, the first of which has this number."""
     assert study.setting is not None
     same = (study.space, study.setting, study.learner, study.rounds, study.seed)
-    return Task(*same, first, weights, checkpoint, threads, kept_values(study))
+    runs = study.samples * study.rounds if keep else 0
+    return Task(*same, first, weights, checkpoint, threads, kept_values(study), objectives, runs)
 
 
 def kept_values(study: Study) -> int:
@@ -88,13 +106,13 @@ def learn_batch(task: Task) -> Answer:
     """Learn a batch: a function of the task alone, wherever it is computed. It returns whatever happens."""
     begun = time.perf_counter()
     told: list[str] = []
-    table, bids, fault, trace = None, None, "", ""
+    found: dict[str, Any] = {"table": None}
     try:
         with threads_limited(task.threads), listening(tell=told.append):
-            table, bids = _learn(task)
+            found = _learn(task)
     except Exception as error:  # perhaps of a kind that is not known where it would travel to
-        fault, trace = in_words(error), traceback.format_exc()
-    return Answer(table, computing(task.learner), time.perf_counter() - begun, tuple(told), fault, trace, bids)
+        found |= {"fault": in_words(error), "trace": traceback.format_exc()}
+    return Answer(versions=computing(task.learner), seconds=time.perf_counter() - begun, told=tuple(told), **found)
 
 
 def computing(learner: Learner) -> dict[str, str]:
@@ -121,14 +139,19 @@ def in_words(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _learn(task: Task) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The rows of a batch, and what was bid."""
+def _learn(task: Task) -> dict[str, Any]:
+    """The rows of a batch, what was bid, what is kept of outcomes, and objectives: fields of an `Answer`."""
     designs = range(task.first, task.first + len(task.weights))
     seeds = run_seeds(task.seed, designs, task.rounds, TRAINING)
     games = [task.setting.game(task.space.mechanism(weights)) for weights in task.weights]
     kept = task.checkpoint is not None and task.checkpoint.parent.is_dir()
     outcome = outcome_from(task.learner, games, seeds, task.checkpoint if kept else None)
-    return table_of(outcome, task.weights, seeds, task.first), bids_of(outcome, task.first, task.values)
+    return {
+        "table": table_of(outcome, task.weights, seeds, task.first),
+        "bids": bids_of(outcome, task.first, task.values),
+        "outcomes": outcomes_of(outcome, task.first, task.runs) if task.runs else None,
+        "values": {text: objective(text).values(outcome).ravel() for text in task.objectives},
+    }
 
 
 def table_of(outcome: Outcome, weights: Array, seeds: Seeds, first: int = 0) -> pl.DataFrame:

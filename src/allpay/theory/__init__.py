@@ -5,10 +5,11 @@ alike and all there, and in `entry`, `unlike`, `known`, `tullock` and `tournamen
 `quantiles` and `ranks`. Exact payoffs of a game on its bid grid are in `allpay.contest.payoffs`.
 """
 
-from allpay.theory.beside import equilibrium_or_reason, failure
+from allpay.theory.beside import equilibrium_or_reason, failure, value_or_reason
 from allpay.theory.contests import equilibrium, why_no_equilibrium
 from allpay.theory.designs import OBJECTIVES, design_objective, value_and_gradient
 from allpay.theory.grid import on_grid
+from allpay.theory.measures import InTheory
 from allpay.theory.ranks import rank_probabilities
 from allpay.theory.symmetric import QUANTILES, Equilibrium, Play, two_bidder_all_pay
 
@@ -16,6 +17,7 @@ __all__ = [
     "OBJECTIVES",
     "QUANTILES",
     "Equilibrium",
+    "InTheory",
     "Play",
     "design_objective",
     "equilibrium",
@@ -25,5 +27,6 @@ __all__ = [
     "rank_probabilities",
     "two_bidder_all_pay",
     "value_and_gradient",
+    "value_or_reason",
     "why_no_equilibrium",
 ]

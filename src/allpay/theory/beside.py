@@ -4,7 +4,10 @@ Whoever wants the theory itself asks `equilibrium` or `design_objective`, which 
 """
 
 from allpay.contest.game import Game
+from allpay.errors import AllpayError
+from allpay.objectives import Objective
 from allpay.theory.contests import equilibrium, why_no_equilibrium
+from allpay.theory.measures import InTheory
 from allpay.theory.symmetric import Equilibrium
 
 LONGEST = 200
@@ -16,6 +19,19 @@ def equilibrium_or_reason(game: Game) -> Equilibrium | str:
     try:
         found = equilibrium(game)
         return (why_no_equilibrium(game) or "there is none") if found is None else found
+    except Exception as error:
+        return failure(error)
+
+
+def value_or_reason(game: Game, goal: Objective) -> float | str:
+    """An objective in the equilibrium of a game, or one sentence that says why it is not known; raises nothing."""
+    found = equilibrium_or_reason(game)
+    if isinstance(found, str):
+        return found
+    try:
+        return goal.value(InTheory(game, found))
+    except AllpayError as error:
+        return str(error)
     except Exception as error:
         return failure(error)
 

@@ -189,8 +189,8 @@ def _entry(game: Game, bidder: Bidder) -> Equilibrium | str:
     )
 
 
-RevenueInPrizes = Callable[[Array], tuple[float, Array]]
-"""From prizes `[n]` to revenue and its derivatives in them `[n]`; no numbers (nan) where there is no equilibrium."""
+BidsInPrizes = Callable[[Array], tuple[float, Array]]
+"""From prizes `[n]` to a sum of bids and its derivatives in them `[n]`; no numbers (nan) where there is no equilibrium."""
 
 
 def in_short(game: Game) -> Game | None:
@@ -209,11 +209,11 @@ def in_short(game: Game) -> Game | None:
     return Game(rules, bidder.values, cost.power, aversion, game.bid_levels, cap, bidder.overbidding)
 
 
-def revenue_in_prizes(game: Game, ranks: int | None = None) -> RevenueInPrizes | str:
-    """Revenue as a function of the prizes where bidders alike may be absent, or a reserve, a fee or a cost of one's own sets
-    the game apart from the simple one; or the sentence that says why there is no such function.
+def bids_in_prizes(game: Game, counted: Array, ranks: int | None = None) -> BidsInPrizes | str:
+    """Σ_k counted_k E[b_(k)] as a function of the prizes where bidders alike may be absent, or a reserve, a fee or a cost of
+    one's own sets the game apart from the simple one; or the sentence that says why there is no such function.
 
-    Its gradient is `revenue_gradients`; if only so many ranks may have a prize, derivatives in others are left at 0.
+    Its gradient is `entry.with_gradients`; if only so many ranks may have a prize, derivatives in others are left at 0.
     """
     m, bidder = game.mechanism, alike(game)
     if game.own_utility:
@@ -231,21 +231,23 @@ def revenue_in_prizes(game: Game, ranks: int | None = None) -> RevenueInPrizes |
         return cost
     values = known if known is not None else bidder.values.distribution  # type: ignore[union-attr]
 
-    def revenue(prizes: Array) -> tuple[float, Array]:
+    weights = _trimmed(tuple(counted.tolist()), float(counted[-1]))
+
+    def of_prizes(prizes: Array) -> tuple[float, Array]:
         nothing = np.nan, np.full(len(prizes), np.nan)
         try:
             at = replace(game, mechanism=replace(m, prizes=tuple(prizes.tolist())))
         except AllpayError:  # these prizes rise, say, or nobody can want to reach the reserve
             return nothing
         paid = _trimmed(m.payments, m.payments[-1])
-        solved = with_gradients(values, field, at.mechanism.prizes[:ranks], paid, cost, m.reserve, m.fee)
+        solved = with_gradients(values, field, at.mechanism.prizes[:ranks], paid, cost, m.reserve, m.fee, weights)
         if isinstance(solved, NoFormula) or _beyond(solved[0].bid_at, bidder, _cap(at, bidder)):
             return nothing
         slopes = np.zeros(len(prizes))
         slopes[: len(solved[1].prizes)] = solved[1].prizes
-        return solved[0].revenue, slopes
+        return solved[1].value, slopes
 
-    return revenue
+    return of_prizes
 
 
 def _lucky(game: Game, bidder: Bidder) -> Equilibrium | str:

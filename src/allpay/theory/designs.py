@@ -1,10 +1,10 @@
-"""Revenue, highest bid or payoff at equilibrium as a function of a design's weights, with its exact gradient.
+"""Sums of expected bids and payoffs at equilibrium as a function of a design's weights, with its exact gradient.
 
 The equilibria are those of `symmetric`, whose notation this follows; what does not depend on the weights is computed once.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +13,9 @@ from numpy.typing import ArrayLike
 from allpay.contest.game import Array, Game, check_game
 from allpay.contest.mechanism import RULES
 from allpay.errors import AllpayError, one_of
-from allpay.theory.contests import in_short, revenue_in_prizes
+from allpay.objectives import Linear, Objective
+from allpay.objectives import objective as parsed
+from allpay.theory.contests import bids_in_prizes, in_short
 from allpay.theory.costs import STAKES, common_value, distribution_of, first_cost
 from allpay.theory.pooling import FALLS, Pool, Threshold, not_best_responses, pool_at_cap
 from allpay.theory.quantiles import (
@@ -34,13 +36,18 @@ from allpay.theory.responses import responses
 from allpay.theory.symmetric import indistinct
 
 OBJECTIVES = ("revenue", "highest-bid", "payoff")
-"""What can be asked of a design: the sum of payments, the expected highest bid, the expected utility of one bidder."""
+"""What can be asked of a design, among others: the sum of payments, the expected highest bid, the utility of one bidder."""
+
+OTHERS: Mapping[str, Linear] = {"payoff": Linear(payoff=1.0)}
+"""What theory alone knows, beside `allpay.objectives`."""
 
 _ValueAndGradient = Callable[[ArrayLike], tuple[Array, Array]]
 
 
-def design_objective(game: Game, rule: str, objective: str = "revenue", ranks: int | None = None) -> _ValueAndGradient:
-    """Revenue, highest bid or a bidder's payoff at equilibrium, with its gradient, as a function of a design's weights.
+def design_objective(
+    game: Game, rule: str, objective: str | Objective = "revenue", ranks: int | None = None
+) -> _ValueAndGradient:
+    """An objective at equilibrium, with its gradient, as a function of a design's weights.
 
     What does not depend on the weights is computed here, once. The function returned takes weights `[..., n]` and gives
     values `[...]` and gradients `[..., n]`, both NaN where `equilibrium` finds none. The weights are taken as n free
@@ -48,19 +55,20 @@ def design_objective(game: Game, rule: str, objective: str = "revenue", ranks: i
     can be very large: with convex costs the first bit of a low prize moves the lowest bids without bound. Where a cap
     binds, the threshold above which bids pool moves with the weights, by the implicit function theorem.
 
-    Where bidders may be absent, or there are a reserve, a fee or a cost of one's own, it is the revenue under the rule `prizes`
-    (`contests.revenue_in_prizes`), with NaN also where prizes rise.
+    Where bidders may be absent, or there are a reserve, a fee or a cost of one's own, it is a sum of ranked bids under the rule
+    `prizes` (`contests.bids_in_prizes`), with NaN also where prizes rise.
 
     Args:
         game: who bids; of its mechanism the prizes or payments that the weights set do not count.
         rule: `prizes` or `payments`, what the weights set; as in `mechanism`.
-        objective: `revenue`, `highest-bid`, or `payoff`, the expected utility of a bidder before it knows its value.
+        objective: `revenue`, `highest-bid`, `top-3`, `ranked-bids(…)`, `welfare`, `profit(…)` or a sum of these, see
+            `allpay.objectives`; or `payoff`, the expected utility of a bidder before it knows its value.
         ranks: if no more than so many weights are ever above 0, derivatives in the others may be left at 0, which is quicker
             where many bidders may turn up.
 
     Raises:
-        AllpayError: if rule or objective are unknown, or if values have atoms but do not say where. The function returned
-            raises it unless it is given n finite numbers ≥ 0.
+        AllpayError: if rule or objective are unknown, the objective has no gradient here, or values have atoms but do not say
+            where. The function returned raises it unless it is given n finite numbers ≥ 0.
 
     >>> from allpay.contest.game import game
     >>> value, gradient = design_objective(game("prizes", 1.0, 3), "prizes")([0.8, 0.2, 0])
@@ -68,11 +76,11 @@ def design_objective(game: Game, rule: str, objective: str = "revenue", ranks: i
     (0.4, array([ 0.5,  0. , -0.5]))
     """
     one_of("rule", rule, RULES)
-    one_of("objective", objective, OBJECTIVES)
     check_game(game)
     if not game.simple:
         short = in_short(game)
         return _with_entry(game, rule, objective, ranks) if short is None else design_objective(short, rule, objective)
+    goal = _linear(game, objective)
     if game.own_utility:
         raise AllpayError(
             "the exact objective is for risk-neutral and CARA bidders: got a game with a utility of its own"
@@ -98,28 +106,52 @@ def design_objective(game: Game, rule: str, objective: str = "revenue", ranks: i
     def one(w: Array) -> tuple[float, Array]:
         prizes, payments = (w, np.ones(n)) if free_prizes else (alone, w)
         cost, pull_back = respond(prizes, payments, nodes.chance @ payments)
-        design = _Design(game, objective, edges, prizes, payments)
+        design = _Design(game, goal, edges, prizes, payments)
         found = _assess(design, nodes, cost)
         if found is None:
             return np.nan, np.full(n, np.nan)
         by_prizes, by_payments = pull_back(found.by_cost)
-        gradient = found.by_prizes + by_prizes if free_prizes else found.by_payments + by_payments
-        return found.value, gradient
+        handed = goal.prizes  # every prize is handed out, for all are there
+        gradient = found.by_prizes + by_prizes + handed if free_prizes else found.by_payments + by_payments
+        return found.value + handed * float(prizes.sum()), gradient
 
     return _of_rows(one, n)
 
 
-def _with_entry(game: Game, rule: str, objective: str, ranks: int | None) -> _ValueAndGradient:
-    """The objective where bidders may be absent, or there are a reserve, a fee or a cost of one's own: revenue by prizes."""
+def _linear(game: Game, text: str | Objective) -> Linear:
+    """An objective as a sum of which there are gradients.
+
+    Raises:
+        AllpayError: if it is unknown, or no such sum.
+    """
+    if isinstance(text, str) and text in OTHERS:
+        return OTHERS[text]
+    goal = parsed(text)
+    goal.check(game.bidders)
+    found = goal.linear(game)
+    if found is None:
+        raise AllpayError(
+            f"theory has no gradient of {goal.text} here: it optimises revenue, highest-bid, top-K, ranked-bids, welfare and "
+            "profit of risk-neutral bidders, and sums of these; simulate the designs instead"
+        )
+    return found
+
+
+def _with_entry(game: Game, rule: str, objective: str | Objective, ranks: int | None) -> _ValueAndGradient:
+    """The objective where bidders may be absent, or there are a reserve, a fee or a cost of one's own: bids by prizes."""
     rules = replace(game.mechanism, payments=(1.0,) * game.bidders)
-    found = revenue_in_prizes(replace(game, mechanism=rules) if rule == "prizes" else game, ranks)
+    goal = _linear(game, objective)
+    counted = np.full(game.bidders, goal.revenue)
+    counted[: len(goal.bids)] += goal.bids
+    found = bids_in_prizes(replace(game, mechanism=rules) if rule == "prizes" else game, counted, ranks)
     if isinstance(found, str):
         raise AllpayError(f"{found}: simulate the designs instead")
-    if rule != "prizes" or objective != "revenue":
+    if rule != "prizes" or goal.prizes or goal.payoff:
         parts = [part for part in game.parts if "groups" not in part]
+        asked = objective if isinstance(objective, str) and objective in OTHERS else parsed(objective).words
         raise AllpayError(
-            f"with {' and '.join(parts) or 'such a cost'} theory has a gradient of the revenue under the rule prizes only: got "
-            f"the {objective.replace('-', ' ')} under the rule {rule}; simulate the designs instead"
+            f"with {' and '.join(parts) or 'such a cost'} theory has a gradient of revenue and of ranked bids under the rule "
+            f"prizes only: got the {asked} under the rule {rule}; simulate the designs instead"
         )
     return _of_rows(found, game.bidders)
 
@@ -138,7 +170,9 @@ def _of_rows(one: Callable[[Array], tuple[float, Array]], n: int) -> _ValueAndGr
     return value_and_gradient
 
 
-def value_and_gradient(game: Game, rule: str, weights: ArrayLike, objective: str = "revenue") -> tuple[Array, Array]:
+def value_and_gradient(
+    game: Game, rule: str, weights: ArrayLike, objective: str | Objective = "revenue"
+) -> tuple[Array, Array]:
     """`design_objective(game, rule, objective)(weights)`: to evaluate many designs, call that once instead."""
     return design_objective(game, rule, objective)(weights)
 
@@ -177,10 +211,17 @@ class _Design:
     """What one evaluation is of."""
 
     game: Game
-    objective: str
+    goal: Linear
     edges: Array
     prizes: Array
     payments: Array
+
+    @property
+    def counted(self) -> Array:
+        """`[bidders]` how much the expected bid of each rank counts."""
+        found = self.goal.revenue * self.payments
+        found[: len(self.goal.bids)] += self.goal.bids
+        return found
 
 
 @dataclass(frozen=True)
@@ -191,6 +232,9 @@ class _Part:
     by_cost: Array
     by_prizes: Array
     by_payments: Array
+
+    def plus(self, other: "_Part") -> "_Part":
+        return _Part(*(x + y for x, y in zip(vars(self).values(), vars(other).values(), strict=True)))
 
 
 def _assess(design: _Design, nodes: _Nodes, cost: Array) -> _Part | None:
@@ -204,7 +248,7 @@ def _assess(design: _Design, nodes: _Nodes, cost: Array) -> _Part | None:
         return None if cap is None else _assess_pooled(design, nodes, cost, cap)
     if (not game.overbidding and _overbids(design, nodes, cost)) or _deviates(design, nodes, cost):
         return None
-    return _indifferent(design, len(cost)) or _sum(design, nodes, cost)
+    return _sum(design, nodes, cost).plus(_indifferent(design, len(cost)))
 
 
 def _assess_pooled(design: _Design, nodes: _Nodes, cost: Array, cap: float) -> _Part | None:
@@ -228,8 +272,6 @@ def _assess_pooled(design: _Design, nodes: _Nodes, cost: Array, cap: float) -> _
         everybody = Threshold(start, chance, mean, cost=0.0, value=0.0, steep=0.0)
         top = _top(design, nodes, everybody, cap)
         return _Part(top.value, np.zeros_like(cost), top.by_prizes, top.by_payments)
-    if (part := _indifferent(design, len(cost))) is not None:
-        return part
     panel = int(np.searchsorted(edges, start)) - 1
     left, right = edges[panel : panel + 2]
     here, place = slice(panel * NODES, (panel + 1) * NODES), 2 * (start - left) / (right - left) - 1
@@ -255,40 +297,46 @@ def _assess_pooled(design: _Design, nodes: _Nodes, cost: Array, cap: float) -> _
             by_prizes + top.by_start * moved.by_prizes,
             by_payments + top.by_start * moved.by_payments,
         )
-    return _Part(lower.value + top.value, by_cost, by_prizes, by_payments)
+    found = _Part(lower.value + top.value, by_cost, by_prizes, by_payments)
+    return found.plus(_indifferent(design, len(cost)))
 
 
 def _sum(design: _Design, nodes: _Nodes, cost: Array) -> _Part:
-    """The part that these quantiles have in the objective, if they bid at these costs."""
-    game, n, none = design.game, design.game.bidders, np.zeros(design.game.bidders)
-    if design.objective == "payoff":
+    """The part that these quantiles have in the objective, if they bid at these costs; but for the payoff of a common value."""
+    game, n, goal = design.game, design.game.bidders, design.goal
+    part = _Part(0.0, np.zeros_like(cost), np.zeros(n), np.zeros(n))
+    if goal.payoff and common_value(game) is None:
         money = nodes.values[:, None] * design.prizes - cost[:, None] * design.payments
-        marginal = nodes.weight[:, None] * nodes.chance * np.exp(-game.risk_aversion * money)
-        return _Part(
-            float(np.sum(nodes.weight[:, None] * nodes.chance * game.utility(money))),
+        marginal = goal.payoff * nodes.weight[:, None] * nodes.chance * np.exp(-game.risk_aversion * money)
+        part = _Part(
+            goal.payoff * float(np.sum(nodes.weight[:, None] * nodes.chance * game.utility(money))),
             -marginal @ design.payments,
             nodes.values @ marginal,
             -cost @ marginal,
         )
+    if not (goal.revenue or goal.bids):
+        return part
     bid, weight = _bids(game, cost), n * nodes.weight
     # db/dc = b/(power·c), also at the nodes where c is 0
     at_zero = 1.0 if game.cost_power == 1 else 0.0
     slope = np.where(cost > 0, bid / (game.cost_power * np.where(cost > 0, cost, 1.0)), at_zero)
-    if design.objective == "highest-bid":
-        counted = weight * nodes.q ** (n - 1)
-        return _Part(float(counted @ bid), counted * slope, none, none)
-    counted = weight * (nodes.chance @ design.payments)
-    return _Part(float(counted @ bid), counted * slope, none, (weight * bid) @ nodes.chance)
+    counted = weight * (nodes.chance @ design.counted)
+    return _Part(
+        part.value + float(counted @ bid),
+        part.by_cost + counted * slope,
+        part.by_prizes,
+        part.by_payments + goal.revenue * ((weight * bid) @ nodes.chance),
+    )
 
 
-def _indifferent(design: _Design, nodes: int) -> _Part | None:
-    """The payoff for a common value: what the last rank is worth at bid 0; None for other objectives and values."""
-    game, value = design.game, common_value(design.game)
-    if design.objective != "payoff" or value is None:
-        return None
-    n, money = game.bidders, value * design.prizes[-1]
-    by_last = value * math.exp(-game.risk_aversion * money)
-    return _Part(float(game.utility(money)), np.zeros(nodes), by_last * np.eye(n)[-1], np.zeros(n))
+def _indifferent(design: _Design, nodes: int) -> _Part:
+    """The payoff for a common value, where not all pool: what the last rank is worth at bid 0; nothing for private values."""
+    game, n, value, counts = design.game, design.game.bidders, common_value(design.game), design.goal.payoff
+    if not counts or value is None:
+        return _Part(0.0, np.zeros(nodes), np.zeros(n), np.zeros(n))
+    money = value * design.prizes[-1]
+    by_last = counts * value * math.exp(-game.risk_aversion * money)
+    return _Part(counts * float(game.utility(money)), np.zeros(nodes), by_last * np.eye(n)[-1], np.zeros(n))
 
 
 @dataclass(frozen=True)
@@ -305,20 +353,25 @@ def _top(design: _Design, above: _Nodes, threshold: Threshold, cap: float) -> _T
     game, n, none = design.game, design.game.bidders, np.zeros(design.game.bidders)
     start, share = threshold.start, 1 - threshold.start
     less = threshold.cost ** (1.0 / game.cost_power) - cap  # what the one at the threshold bids less below it
-    if design.objective == "revenue":
-        by_payments = n * cap * share * threshold.mean
-        by_start = n * float(threshold.chance @ design.payments) * less
-        return _Top(float(by_payments @ design.payments), none, by_payments, by_start)
-    if design.objective == "highest-bid":
-        return _Top(cap * (1 - start**n), none, none, n * start ** (n - 1) * less)
+    by_payments = design.goal.revenue * n * cap * share * threshold.mean
+    found = _Top(
+        n * cap * share * float(threshold.mean @ design.counted),
+        none,
+        by_payments,
+        n * float(threshold.chance @ design.counted) * less,
+    )
+    counts = design.goal.payoff
+    if not counts or (common_value(game) is not None and start > 0):
+        return found
     cost = cap**game.cost_power
     money = above.values[:, None] * design.prizes - cost * design.payments
     utility, marginal = above.weight @ game.utility(money), above.weight[:, None] * np.exp(-game.risk_aversion * money)
     return _Top(
-        float(threshold.mean @ utility),
-        threshold.mean * (above.values @ marginal),
-        -threshold.mean * cost * marginal.sum(0),
-        float((threshold.mean - threshold.chance) @ utility) / share,  # the one at the threshold does not mind
+        found.value + counts * float(threshold.mean @ utility),
+        counts * threshold.mean * (above.values @ marginal),
+        by_payments - counts * threshold.mean * cost * marginal.sum(0),
+        # the one at the threshold does not mind
+        found.by_start + counts * float((threshold.mean - threshold.chance) @ utility) / share,
     )
 
 

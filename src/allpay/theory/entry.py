@@ -101,14 +101,16 @@ class Entry:
 
 @dataclass(frozen=True, eq=False)
 class Gradients:
-    """How revenue, without fees, changes with the design.
+    """How revenue, without fees, or another sum of bids by rank changes with the design.
 
     Attributes:
+        value: what it is.
         prizes: `[ranks]` its derivative in each prize.
         reserve, fee: in these; to the right where they are 0. No number (nan) where both are 0, the lowest values win next to
             nothing and the limit is too close to 0 to be computed, as with 50 bidders.
     """
 
+    value: float
     prizes: Array
     reserve: float
     fee: float
@@ -174,7 +176,8 @@ def revenue_gradients(
         dR/dθ = E (∫_{q0}^1 dH/dθ / c′(b) dq − S(q0) r dq0/dθ)
 
     where dH has a direct part (∫ v dP_k for prize k, c′(r) S(q0) for the reserve), and (c(r) S′ − v Π′)(q0) dq0 through the
-    threshold, which moves by the implicit function theorem. Where a derivative is infinite, as in a later prize of a contest
+    threshold, which moves by the implicit function theorem. Another sum of bids by rank, with C for S in R, has dH·C/S, C(q0).
+    Where a derivative is infinite, as in a later prize of a contest
     with strictly convex costs and many bidders at a prize of 0, so large a number is returned as the quadrature gives.
 
     Raises:
@@ -192,10 +195,16 @@ def with_gradients(
     cost: Cost | None = None,
     reserve: float = 0.0,
     fee: float = 0.0,
+    counted: Sequence[float] | None = None,
 ) -> tuple[Entry, Gradients] | NoFormula:
-    """`entry_equilibrium` and `revenue_gradients` of the same arguments, solved once."""
+    """`entry_equilibrium` and `revenue_gradients` of the same arguments, solved once.
+
+    Args:
+        counted: the gradients are those of Σ_k counted_k E[b_(k)], its last number holding for all later ranks; payments, which
+            make it revenue, if not given.
+    """
     solved = _solve(values, field, prizes, payments, cost, reserve, fee)
-    return solved if isinstance(solved, NoFormula) else (solved.outcome(), solved.gradients())
+    return solved if isinstance(solved, NoFormula) else (solved.outcome(), solved.gradients(counted))
 
 
 def best_reserve(
@@ -280,7 +289,11 @@ class _Setting:
 
     def paid(self, q: ArrayLike) -> Array:
         """S(q), any shape."""
-        *first, rest = self.payments
+        return self.by_rank(self.payments, q)
+
+    def by_rank(self, numbers: Sequence[float], q: ArrayLike) -> Array:
+        """The expected number of the rank at quantile q, any shape; the last holds for all later ranks."""
+        *first, rest = numbers
         return total(tuple(first), rest, self.field.rank_chances(q, max(len(first), 1)))
 
     def share_slope(self, q: ArrayLike) -> Array:
@@ -380,10 +393,13 @@ class _Solved:
             _price=s.cost,
         )
 
-    def gradients(self) -> Gradients:
+    def gradients(self, counted: Sequence[float] | None = None) -> Gradients:
         s, field, start = self.setting, self.setting.field, self.start
-        slope = s.cost.slope(self.bid)
-        push = np.where(self.paid > 1e-280, self.weight / np.where(slope > 0, slope, np.inf), 0.0)
+        counted = s.payments if counted is None else counted
+        slope, counts = s.cost.slope(self.bid), s.by_rank(counted, self.q)
+        known = self.paid > 1e-280
+        push = np.where(known, self.weight / np.where(slope > 0, slope, np.inf), 0.0)
+        push *= counts / np.where(known, self.paid, 1.0)
         spread = float(push.sum())  # of what adds the same to H at all quantiles
         density = s.value(self.q)[..., None] * field.rank_slopes(self.q, len(s.prizes))
         direct = np.array([np.sum(push * cumulative(self.edges, density[..., k])[0]) for k in range(len(s.prizes))])
@@ -391,12 +407,13 @@ class _Solved:
         moves, at = self._moves()
         value, paid = float(s.value(at)), float(s.paid(at))
         with np.errstate(invalid="ignore"):  # no number where the threshold moves without bound, and too fast to tell
-            through = (price * s.paid_slope(at) - value * float(s.share_slope(at))) * spread - paid * s.reserve
+            through = (price * s.paid_slope(at) - value * float(s.share_slope(at))) * spread
+            through -= float(s.by_rank(counted, at)) * s.reserve
             fee = field.expected * through * moves
             reserve = marginal * (field.expected * paid * spread + fee * paid)
         stays = 0.0 if start == 0 else moves * value
         prizes = field.expected * (direct - through * stays * field.rank_chances(at, len(s.prizes)))
-        return Gradients(prizes, reserve, fee)
+        return Gradients(field.expected * float(np.sum(self.weight * counts * self.bid)), prizes, reserve, fee)
 
     def _moves(self) -> tuple[float, float]:
         """dq0/de, 1 over the slope of the gain of the lowest to enter, and the quantile where it is taken.
