@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import shutil
 import sys
 
 import pytest
@@ -65,6 +66,7 @@ def told(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr("allpay.theory.equilibrium", stop)
 
     def run(*line):
+        shutil.rmtree("allpay-reproduce", ignore_errors=True)  # of a line before, which got as far as to make it
         monkeypatch.setattr(sys, "argv", ["allpay", *line])
         try:
             main()

@@ -467,7 +467,8 @@ def test_a_figure_that_cannot_be_drawn_is_one_line_and_leaves_the_study_unfinish
     line = ["design", "--samples", "5", "--rounds", "1", "--iterations", "50", "--out", str(folder)]
     done = CliRunner().invoke(app, line)
     assert done.exit_code == 2
-    assert done.stderr.splitlines() == [
+    # on a busy machine long work also says how far it is
+    assert [line for line in done.stderr.splitlines() if not re.fullmatch(r"allpay: .+, \d+ s", line)] == [
         "allpay: the figure cannot be drawn (RuntimeError: no fonts at all); what is finished is kept: "
         f"allpay resume {folder}"
     ]

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from threading import Event, Thread
 from typing import NamedTuple, Protocol
 
-FIRST_WAIT, LONGEST_WAIT = 20.0, 60.0
+FIRST_WAIT, LONGEST_WAIT = 30.0, 60.0
 """Seconds before the first line of long work, and the most between two; the waits double."""
 
 

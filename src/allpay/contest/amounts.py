@@ -345,7 +345,9 @@ def weights_in(text: str, rule: str) -> tuple[float | tuple[float, ...], Amounts
                 f"cannot read the weights {short(text)}: write w as 0.8, a weight per rank as 0.5,0.3,0.2, or prizes as "
                 "7500,5000,2500 or 50%,30%,20%"
             ) from None
-        raise error
+        if "weight" in str(error):
+            raise
+        raise AllpayError(f"weights: {error}") from None
     if found.unit == "money":
         check_money(rule)
         return found.shares, found
