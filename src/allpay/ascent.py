@@ -20,6 +20,9 @@ ValueAndGradient = Callable[[Array], tuple[ArrayLike, ArrayLike]]
 MANY = 40
 """Of more corners than this only some are looked at in polishing, whose steps take time in proportion to their cube."""
 
+FALL = 1e-12
+"""A weight that is more than this above the next is a corner's fall."""
+
 APART = 0.7
 """How far apart these are, in standard deviations of the rank of one bidder."""
 
@@ -204,13 +207,18 @@ def few_corners(where: Polytope) -> Array | None:
     Of a bidder who beats each rival with probability q the rank scatters by √(k (1 − k/n)) about its mean k. So what two prizes
     of ranks much closer than that do apart can be done by one for both, and corners as far apart as that are enough.
     """
-    if not isinstance(where, OrderedSimplex) or where.first_at_most is not None or where.first_at_least is not None:
+    if not isinstance(where, OrderedSimplex):
         return None
     kept, n = [1], where.n
     while kept[-1] < where.m:
         step = APART * np.sqrt(kept[-1] * (1 - kept[-1] / n))
         kept.append(min(kept[-1] + max(int(step), 1), where.m))
-    return np.asarray(where.corners[0][np.array(kept) - 1])
+    every = where.corners[0]
+    falls = (
+        -np.diff(every, axis=1, append=0.0) > FALL
+    )  # a corner of the simplex falls at one rank, one on an edge at two
+    falls[:, np.array(kept) - 1] = False
+    return np.asarray(every[~falls.any(axis=1)])
 
 
 def _polytope(n: int, ranks: int | None, polytope: Polytope | None) -> Polytope:

@@ -36,6 +36,10 @@ ASIDE = 0.5
 RANGED = 8
 """Of so many ranks, the first, the range of weights is sought by optimisation; of others it is what was met on the way."""
 
+MOST_ENDS = 64
+"""Of more corners than these, which a bound on the first of many ranks leaves, so many are taken into the optimisation, evenly:
+it solves systems of as many equations, and neighbours among so many corners are much alike."""
+
 HALVINGS = 14
 """How often the logarithm of a step away from the best is halved to find where it loses too much."""
 
@@ -286,7 +290,8 @@ class _Near:
         """The design that has least, or most, of one weight among those at least this good, by quadratic programming."""
         from scipy.optimize import minimize
 
-        corners = np.concatenate([self.ends, start[None]])
+        few = np.unique(np.linspace(0, len(self.ends) - 1, MOST_ENDS).astype(int))
+        corners = np.concatenate([self.ends[few], start[None]])
         scale = max(abs(self.value), 1e-300)
 
         def enough(lam: Array) -> float:
