@@ -45,6 +45,7 @@ FLOORS = [
         "judgement",
         "exact",
         "statics",
+        "scenarios",
         "verify",
     },
     {"report"},

@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from allpay.learners import learner as learner
     from allpay.outcome import Outcome as Outcome
     from allpay.pipeline import design as design
+    from allpay.scenarios import Comparison as Comparison
+    from allpay.scenarios import compare as compare
     from allpay.statics import comparative_statics as comparative_statics
     from allpay.study import DesignSpace as DesignSpace
     from allpay.study import Study as Study
@@ -75,6 +77,7 @@ _HOMES = {
     "allpay.pipeline": ("design",),
     "allpay.judgement": ("Judgement", "judge"),
     "allpay.exact": ("exact_design",),
+    "allpay.scenarios": ("Comparison", "compare"),
     "allpay.statics": ("comparative_statics",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

@@ -81,7 +81,7 @@ class Statics(ByValue):
         table = pl.DataFrame(rows, infer_schema_length=None)
         return table.with_columns(pl.col("bidders").cast(pl.Int64)) if "bidders" in names else table
 
-    def values(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """For JSON: the rows, and the whole question."""
         return {
             "over": {name: list(values) for name, values in self.over},
@@ -124,18 +124,13 @@ def comparative_statics(
     start = time.perf_counter()
     read_objective(objective)  # what cannot be read is said now
     setting, space = setting or Setting(), space or DesignSpace()
-    ranges = tuple((one_of("parameter", name, PARAMETERS), _numbers(name, values)) for name, values in over.items())
-    if not 1 <= len(ranges) <= 2:
-        raise AllpayError(f"one or two parameters vary: got {len(ranges)}; give a range, as --bidders 3:20")
-    count = math.prod(len(values) for _, values in ranges)
-    if count > MOST_POINTS:
-        raise AllpayError(f"at most {MOST_POINTS:,} designs are sought: got {count:,} points; take longer steps")
+    ranges = ranges_of(over)
     points = tuple(itertools.product(*(values for _, values in ranges)))
     found: list[ExactBest | str] = []
     for i, point in enumerate(points):
         found.append(_best(dict(zip(over, point, strict=True)), setting, space, objective))
         if advance is not None:
-            advance(i + 1, count)
+            advance(i + 1, len(points))
     return Statics(
         *(ranges, space, setting, objective, points),
         tuple(None if isinstance(best, str) else best for best in found),
@@ -153,11 +148,31 @@ def _numbers(name: str, values: Sequence[float]) -> tuple[float, ...]:
     return tuple(real(name.replace("_", " "), x) for x in values)
 
 
-def _best(point: Mapping[str, float], setting: Setting, space: DesignSpace, objective: str) -> ExactBest | str:
-    """The best design at a point, or why theory knows none."""
+def ranges_of(over: Mapping[str, Sequence[float]]) -> tuple[tuple[str, tuple[float, ...]], ...]:
+    """The parameters that vary, and their values, as plain numbers.
+
+    Raises:
+        AllpayError: if a parameter is unknown, there are none or more than two, or they make too many points.
+    """
+    ranges = tuple((one_of("parameter", name, PARAMETERS), _numbers(name, values)) for name, values in over.items())
+    if not 1 <= len(ranges) <= 2:
+        raise AllpayError(f"one or two parameters vary: got {len(ranges)}; give a range, as --bidders 3:20")
+    count = math.prod(len(values) for _, values in ranges)
+    if count > MOST_POINTS:
+        raise AllpayError(f"at most {MOST_POINTS:,} designs are sought: got {count:,} points; take longer steps")
+    return ranges
+
+
+def at_point(point: Mapping[str, float], setting: Setting, space: DesignSpace) -> tuple[Setting, DesignSpace]:
+    """The setting and the designs where parameters have these values."""
     at: dict[str, Any] = {name: value for name, value in point.items() if name != "bidders"}
     here = replace(setting, **at) if at else setting
-    designs = replace(space, bidders=int(point["bidders"])) if "bidders" in point else space
+    return here, replace(space, bidders=int(point["bidders"])) if "bidders" in point else space
+
+
+def _best(point: Mapping[str, float], setting: Setting, space: DesignSpace, objective: str) -> ExactBest | str:
+    """The best design at a point, or why theory knows none."""
+    here, designs = at_point(point, setting, space)
     game = here.game(designs.mechanism(designs.sample(1, 0)[0]))
     try:
         design_objective(game, designs.rule, objective, designs.dimension)

@@ -44,7 +44,10 @@ from allpay.cli.options import (
 from allpay.errors import AllpayError, short, shortened
 
 if TYPE_CHECKING:
+    from allpay.contest.game import Setting
+    from allpay.scenarios import Comparison
     from allpay.statics import Statics
+    from allpay.study import DesignSpace
 
 __all__ = ["app"]
 
@@ -207,12 +210,9 @@ def sweep(
 ) -> None:
     """The best design along one or two parameters: --bidders 3:20, --cost-power 1:3:0.25."""
     one_thread()
-    from allpay.contest.game import Setting
     from allpay.report.statics import draw_statics, statics_in_words
     from allpay.report.style import place
     from allpay.statics import comparative_statics
-    from allpay.study import DesignSpace
-    from allpay.study.file import GameSection
 
     if method != "theory":
         raise AllpayError(
@@ -231,6 +231,95 @@ def sweep(
         "fee": fee,
         **({} if max_bid is None else {"max_bid": max_bid}),
     }
+    over, setting, space = varied(
+        texts, values, distribution, rule, prizes, first_at_most, first_at_least, last_at_least
+    )
+    with reporting() as reporter, reporter.stage("looking for the best designs by theory"):
+        swept = comparative_statics(over, setting, space, objective, reporter.advance)
+    if out is not None:
+        TABLES[out.suffix](swept, out)
+        typer.echo(f"allpay: wrote {out}", err=True)
+    if as_json:
+        print_json(swept.to_json())
+    else:
+        typer.echo(statics_in_words(swept))
+    if plot is not None:
+        typer.echo(f"allpay: wrote {draw_statics(swept, plot)}", err=True)
+
+
+@command
+def compare(
+    designs: Annotated[
+        list[str],
+        typer.Argument(help="the designs, each one word: 0.6,0.3,0.1, 50%,30%,20%, 7500,5000,2500", show_default=False),
+    ],
+    bidders: Annotated[
+        str, typer.Option(help="how many bid; several scenarios as 40,80,120, or a range as 3:6", rich_help_panel=GAME)
+    ] = "3",
+    cost_power: Annotated[str, _range_option("p of the cost b^p of a paid bid b")] = "1",
+    risk_aversion: Annotated[str, _range_option("constant absolute risk aversion ρ of bidders")] = "0",
+    attendance: Annotated[str, _range_option("the chance of each bidder to turn up")] = "1",
+    reserve: Annotated[str, _range_option("a bid below it does not count")] = "0",
+    fee: Annotated[str, _range_option("what everybody pays whose bid counts")] = "0",
+    max_bid: Annotated[str | None, _range_option("the highest bid")] = None,
+    values: Values = "private",
+    distribution: DistributionText = None,
+    rule: Rule = "prizes",
+    prizes: Prizes = None,
+    first_at_most: FirstAtMost = None,
+    first_at_least: FirstAtLeast = None,
+    last_at_least: LastAtLeast = None,
+    objective: Objective = "revenue",
+    out: Annotated[Path | None, typer.Option(help="write the table into this file: .csv, .parquet or .json")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Which design is safe if one does not know the world: designs beside the best of each scenario, by theory."""
+    one_thread()
+    from allpay.contest.amounts import weights_in
+    from allpay.report.scenarios import comparison_in_words
+    from allpay.scenarios import compare as compare_designs
+
+    if out is not None and out.suffix not in (".csv", ".parquet", ".json"):
+        raise AllpayError(f"a table is written as .csv, .parquet or .json: got {shortened(str(out), 80)}")
+    texts = {
+        "bidders": bidders,
+        "cost_power": cost_power,
+        "risk_aversion": risk_aversion,
+        "attendance": attendance,
+        "reserve": reserve,
+        "fee": fee,
+        **({} if max_bid is None else {"max_bid": max_bid}),
+    }
+    over, setting, space = varied(
+        texts, values, distribution, rule, prizes, first_at_most, first_at_least, last_at_least
+    )
+    given = [weights_in(text, rule)[0] for text in designs]
+    with reporting() as reporter, reporter.stage("looking for the best designs by theory"):
+        found = compare_designs(given, over, setting, space, objective, reporter.advance)
+    if out is not None:
+        COMPARISONS[out.suffix](found, out)
+        typer.echo(f"allpay: wrote {out}", err=True)
+    if as_json:
+        print_json(found.to_json())
+    else:
+        typer.echo(comparison_in_words(found))
+
+
+def varied(
+    texts: dict[str, str],
+    values: str,
+    distribution: str | None,
+    rule: str,
+    prizes: int | None,
+    first_at_most: float | None,
+    first_at_least: float | None,
+    last_at_least: float | None,
+) -> "tuple[dict[str, list[float]], Setting, DesignSpace]":
+    """The parameters that vary, of those whose texts are given, and the setting and designs at the others."""
+    from allpay.contest.game import Setting
+    from allpay.study import DesignSpace
+    from allpay.study.file import GameSection
+
     found = {name: numbers_in(f"--{name.replace('_', '-')}", text, name == "bidders") for name, text in texts.items()}
     over = {name: numbers for name, numbers in found.items() if len(numbers) > 1}
     fixed: dict[str, Any] = {name: numbers[0] for name, numbers in found.items() if len(numbers) == 1}
@@ -239,18 +328,7 @@ def sweep(
     fewest = int(min(found["bidders"]))
     if prizes is not None and prizes > fewest:
         raise AllpayError(f"--prizes {prizes} needs --bidders {prizes} or more: got {fewest}")
-    space = DesignSpace(rule, number, prizes, "simplex", first_at_most, first_at_least, last_at_least)
-    with reporting() as reporter, reporter.stage("looking for the best designs by theory"):
-        swept = comparative_statics(over, setting, space, objective, reporter.advance)
-    if out is not None:
-        TABLES[out.suffix](swept, out)
-        typer.echo(f"allpay: wrote {out}", err=True)
-    if as_json:
-        print_json(swept.values())
-    else:
-        typer.echo(statics_in_words(swept))
-    if plot is not None:
-        typer.echo(f"allpay: wrote {draw_statics(swept, plot)}", err=True)
+    return over, setting, DesignSpace(rule, number, prizes, "simplex", first_at_most, first_at_least, last_at_least)
 
 
 def numbers_in(option: str, text: str, whole: bool = False) -> list[float]:
@@ -277,13 +355,13 @@ def numbers_in(option: str, text: str, whole: bool = False) -> list[float]:
     return list(dict.fromkeys(numbers))
 
 
-def _write_csv(swept: "Statics", path: Path) -> None:
+def _write_csv(swept: "Statics | Comparison", path: Path) -> None:
     from allpay.files import write
 
     write(path, swept.table.write_csv)
 
 
-def _write_parquet(swept: "Statics", path: Path) -> None:
+def _write_parquet(swept: "Statics | Comparison", path: Path) -> None:
     from allpay.files import write
 
     write(path, swept.table.write_parquet)
@@ -296,16 +374,19 @@ def _write_tex(swept: "Statics", path: Path) -> None:
     write(path, lambda file: file.write(statics_in_latex(swept).encode()))
 
 
-def _write_json(swept: "Statics", path: Path) -> None:
+def _write_json(swept: "Statics | Comparison", path: Path) -> None:
     import json
 
     from allpay.files import write
 
-    write(path, lambda file: file.write(json.dumps(plain(swept.values()), indent=2).encode()))
+    write(path, lambda file: file.write(json.dumps(plain(swept.to_json()), indent=2).encode()))
 
 
 TABLES = {".csv": _write_csv, ".parquet": _write_parquet, ".tex": _write_tex, ".json": _write_json}
 """How a table is written, by the ending of its file."""
+
+COMPARISONS = {".csv": _write_csv, ".parquet": _write_parquet, ".json": _write_json}
+"""The same for the table of `compare`."""
 
 
 def _is_file(prizes: list[str]) -> bool:
