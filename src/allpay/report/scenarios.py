@@ -35,8 +35,8 @@ def comparison_in_words(found: Comparison) -> str:
             "the designs:",
             *(f"{number + 1}  {in_words(found.designs[number].tolist())}" for number in kept),
             "",
-            f"Designs of at most {found.ranks} {found.space.rule} are compared. Numerical uncertainty: none that shows, for all "
-            f"is by theory ({bidders_in_words(found.setting)} otherwise). Model uncertainty: which of the {len(columns)} "
+            f"Designs of at most {found.ranks} {found.space.rule} are compared. Numerical uncertainty: none that shows, for "
+            f"all is by theory ({bidders_in_words(found.setting)} otherwise). Model uncertainty: which of the {len(columns)} "
             "scenarios is true is not known, and the table says what that can cost. On average, each is as likely as another.",
         ]
     )
