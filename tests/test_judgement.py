@@ -13,10 +13,11 @@ from typer.testing import CliRunner
 import allpay
 from allpay.cli import app
 from allpay.contest.bidder import Bidder
-from allpay.contest.game import Setting
+from allpay.contest.game import Game, Setting
 from allpay.contest.values import Beta, Common, Private
 from allpay.errors import AllpayError
-from allpay.judgement import judge
+from allpay.judgement import judge, kinds_learned
+from allpay.learners import FictitiousPlay, learn
 from allpay.report.judged import draw_judged, judged_in_words, judged_values
 
 REAL = "7500 5000 2500 1000x5"
@@ -75,6 +76,23 @@ def test_prizes_won_and_costs_add_up(real):
         assert sum(kind.bidders for kind in split.kinds) == pytest.approx(50)
         effort = sum(kind.bidders * kind.effort for kind in split.kinds)
         assert effort == pytest.approx(split.quantity("revenue").mean, rel=1e-6)
+
+
+@pytest.mark.parametrize("levels", [16, 64])
+def test_what_kinds_of_bidders_learned_to_win_and_pay_adds_up(levels):
+    """The values of the grid do not part into tenths; their cells are shared between kinds."""
+    game = Game.from_weights("prizes", (0.5, 0.3, 0.2), 6, values=Private(levels=levels), bid_levels=41)
+    outcome = learn(game, FictitiousPlay(iterations=200, auctions=10), rounds=2)
+    kinds = kinds_learned(outcome)
+    assert sum(kind.bidders for kind in kinds) == pytest.approx(6)
+    assert sum(kind.share for kind in kinds) == pytest.approx(1)
+    for paid in (sum(kind.bidders * kind.cost for kind in kinds), sum(kind.bidders * kind.effort for kind in kinds)):
+        assert paid == pytest.approx(outcome.revenue.mean())  # every bidder pays its bid, at a cost of itself
+
+
+def test_the_best_of_few_prizes_is_told_as_that():
+    told = judged_in_words(judge([2500] * 8, 20, Setting(cost_power=2.0), most_prizes=8))
+    assert "with at most 8 prizes" in " ".join(told.split())
 
 
 @pytest.mark.parametrize(

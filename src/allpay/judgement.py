@@ -153,6 +153,7 @@ class Judgement(ByValue):
         method: `theory` or `learning`.
         splits: yours, the best, winner-take-all and equal prizes for as many ranks as yours, in this order.
         most: for each objective told, the best shares known for it and what they bring.
+        ranks: how many ranks may win something in the best table.
         reason: why theory has no formula for the table, where it has none.
         learner, samples, rounds, seed: how it was learned; None, 0, 1 and 0 by theory.
         curves: `[splits, 101]` the bid at each quantile of the value, by theory where bidders are alike; NaN elsewhere.
@@ -166,6 +167,7 @@ class Judgement(ByValue):
     method: str
     splits: tuple[Split, ...]
     most: tuple[tuple[str, tuple[float, ...], float], ...]
+    ranks: int = 0
     reason: str | None = None
     learner: str | None = None
     samples: int = 0
@@ -251,7 +253,7 @@ def judge(
         judged = replace(judged, reason=found if isinstance(found, str) else None)
     else:
         judged = _by_theory(table, space, setting, yours, asked)
-    return replace(judged, seconds=time.perf_counter() - start)
+    return replace(judged, ranks=space.dimension, seconds=time.perf_counter() - start)
 
 
 def amounts_of(prizes: "str | Path | Amounts | Sequence[float | str]") -> Amounts:
@@ -557,12 +559,12 @@ def kinds_learned(outcome: Outcome) -> tuple[Kind, ...]:
     bands = BANDS if len(game.groups) == 1 and game.value_levels > 1 else ((0.0, 1.0),)
     for i, count in enumerate(game.counts):
         levels = found.shape[2]
-        middle = (np.arange(levels) + 0.5) / levels
+        ends = np.arange(levels + 1) / levels  # a value of the grid stands for those of its cell
         for low, high in bands:
-            inside = (middle >= low) & (middle < high)
+            inside = np.maximum(np.minimum(ends[1:], high) - np.maximum(ends[:-1], low), 0.0)
             name = _group(i, len(game.counts)) if len(bands) == 1 else _band(low, high)
             many = float(count * turnout[i]) * (high - low)
-            effort, cost, won = (float(row[i][inside].mean()) for row in found)
+            effort, cost, won = (float(row[i] @ inside) / (high - low) for row in found)
             kinds.append(Kind(name, many, effort, cost, many * won))
     return tuple(kinds)
 

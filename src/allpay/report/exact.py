@@ -1,5 +1,7 @@
 """The best design by theory in words: with the digits that are determined, and the designs that do practically as well."""
 
+import math
+
 import numpy as np
 
 from allpay.exact import Exact
@@ -8,6 +10,9 @@ from allpay.simplex import FEW_ZEROS
 
 NAMED = ("first", "second", "third", "fourth", "fifth")
 """Of so many ranks the range is told."""
+
+SLACK = 1e-3
+"""So much of a tenth of a percent is rounding."""
 
 
 def exact_in_words(found: Exact | None) -> str:
@@ -51,9 +56,7 @@ def near(found: Exact) -> str:
     if not wide:
         return f"Only designs next to it lose less than {loss}."
     ranges = [
-        f"{NAMED[k]} {what} anywhere from {_percent(found.low[k])} to {_percent(found.high[k])}"
-        if i == 0
-        else f"{NAMED[k]} from {_percent(found.low[k])} to {_percent(found.high[k])}"
+        f"{NAMED[k]}{f' {what} anywhere' if i == 0 else ''} from {_from(found.low[k])} to {_to(found.high[k])}"
         for i, k in enumerate(wide)
     ]
     most = max(k + 1 for k, x in enumerate(found.high) if x > 1e-3)
@@ -63,5 +66,11 @@ def near(found: Exact) -> str:
     return f"{many} practically as well: {', '.join(ranges)} can lose less than {loss}{more}."
 
 
-def _percent(x: float) -> str:
-    return f"{100 * x:.0f}%" if x >= 0.0995 or x < 5e-4 else f"{100 * x:.1f}%"
+def _from(x: float) -> str:
+    """The lower end of a range, rounded up, so that what is told loses no more than is said."""
+    return f"{math.ceil(1000 * x - SLACK) / 10:.3g}%"
+
+
+def _to(x: float) -> str:
+    """The upper end, rounded down."""
+    return f"{math.floor(1000 * x + SLACK) / 10:.3g}%"

@@ -96,10 +96,12 @@ def in_plain_words(found: Judgement) -> str:
         which = "another table" if seen is None else named(seen)
         mine, most = yours.quantity(text), Quantity((worth,)) if seen is None else seen.quantity(text)
         if _same(yours, there) or abs(worth - mine.mean) <= ALIKE * abs(worth):
-            sentences.append(f"For {_the(label(text))}, {_told(mine)} with your table, no table is {ALIKE:.1%} better.")
+            sentences.append(
+                f"For {_the(label(text))}, {_told(mine)} with your table, no table{_among(found)} is {ALIKE:.1%} better."
+            )
         else:
             gain = _compared(mine, most)
-            among = "" if found.method == "theory" else " of these tables"
+            among = _among(found) if found.method == "theory" else " of these tables"
             which = which.replace("the best table", "the table above")
             sentences.append(
                 f"{_the(label(text)).capitalize()} is {_told(mine)}: {which}, which is best for it{among}, would bring "
@@ -116,16 +118,22 @@ def _of_best(found: Judgement, own: Quantity, best: Split) -> str:
     purse = f"the same {found.amounts.of(1.0)}" if found.amounts.unit == "money" else "the same purse"
     if abs(theirs.mean - own.mean) <= max(ALIKE * abs(theirs.mean), own.half_width + theirs.half_width):
         if found.method == "theory":
-            return f"No split of {purse} brings {ALIKE:.1%} more: your table is as good as the best."
+            return f"No split of {purse}{_among(found)} brings {ALIKE:.1%} more: your table is as good as the best."
         return (
             f"The best split of {purse} that was found brings {_told(theirs)}, which cannot be told apart from yours."
         )
     gain = _compared(own, theirs)
     which = "The best split" if found.method == "theory" else "The best split found"
+    purse += _among(found)
     same = next((named(split) for split in found.splits[2:] if _same(split, best)), None)
     if same is not None:
         return f"{which} of {purse} is {same}: it would bring {_told(theirs)}, {gain}."
     return f"{which} of {purse} would bring {_told(theirs)}, which is {gain}."
+
+
+def _among(found: Judgement) -> str:
+    """Which tables the best is sought among, where not all are."""
+    return f" with at most {_count(found.ranks, 'prize')}" if found.ranks < found.bidders - 1 else ""
 
 
 def _same(one: Split, other: Split) -> bool:
@@ -163,13 +171,14 @@ def how_known(found: Judgement) -> list[str]:
     if found.method == "theory":
         lines.append(
             "By theory: the exact equilibrium, in which every bidder does what is best for it against the others; "
-            "percentages are of the most that any table of this purse brings."
+            f"percentages are of the most that any table of this purse{_among(found)} brings."
         )
     else:
         why = f" because there is no formula ({found.reason})" if found.reason else ""
+        spread = ", ± half the 90% interval over rounds, which does not know the error of the grid of bids"
         lines.append(
-            f"By learning{why}: {found.learner}, {found.rounds} rounds for each table, ± half the 90% interval over rounds, "
-            "which does not know the error of the grid of bids. "
+            f"By learning{why}: {found.learner}, {_count(found.rounds, 'round')} for each table"
+            f"{spread if found.rounds > 1 else ''}. "
             f"The best table was found by a network fitted to {found.samples} tables tried, and was learned afresh here. "
             "Percentages are of the most among these tables."
         )
