@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-import allpay.pipeline
+import allpay.exact
 import allpay.theory.beside
 from allpay.cli import app
 from allpay.contest.game import Game
@@ -36,7 +36,7 @@ def test_a_tight_cap_and_a_convex_cost(tmp_path):
 
 def test_no_failure_of_theory_kills_a_study(tmp_path, monkeypatch):
     monkeypatch.setattr(allpay.theory.beside, "equilibrium", broken)
-    monkeypatch.setattr(allpay.pipeline, "design_objective", broken)
+    monkeypatch.setattr(allpay.exact, "design_objective", broken)
     out = tmp_path / "study"
     text = run("design", *SMALL, "--out", out)
     said = " ".join(text.split())
