@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from allpay.errors import AllpayError
+from allpay.evidence import Evidence
 from allpay.optimum import find_optimum, in_words
 from allpay.simplex import sample_ordered_simplex
 from allpay.surrogate import fit_surrogate
@@ -248,3 +249,15 @@ def test_of_many_parts_their_number_is_said():
     found = find_optimum(TwoPeaks(), 3, 2, resolution=0.0004)
     many = tuple((0.5 + k / 20, 0.51 + k / 20) for k in range(9))
     assert dataclasses.replace(found, intervals=(many,)).ranges("w") == "w in 9 parts between 0.5 and 0.91"
+
+
+@pytest.mark.parametrize("seen", [False, True])
+@pytest.mark.parametrize("least", [0.0, -5.0])
+def test_nothing_below_the_least_is_said_to_be_possible(least, seen):
+    """Members that scatter by more than their value, with designs that were seen and without."""
+    wild = Tilted(normal(40.0))
+    weights = np.array([[0.5, 0.5, 0.0], [0.75, 0.25, 0.0], [1.0, 0.0, 0.0]])
+    rounds = 1 + np.random.default_rng(0).normal(0, 0.1, (3, 5))
+    evidence = Evidence(weights, rounds, np.ones(3)) if seen else None
+    found = find_optimum(wild, 3, 2, least=least, evidence=evidence)
+    assert f"predictions with their uncertainty run from {least:.3g} to " in found.unknown

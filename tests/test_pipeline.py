@@ -20,7 +20,6 @@ from allpay.pipeline import (
     grid_resolution,
     left_by_learning,
     measured_optimum,
-    most_payable,
     sampling_resolution,
 )
 from allpay.simulation import Estimate, changes_on_finer_grid, coarseness
@@ -159,8 +158,8 @@ def test_the_interval_of_the_value_is_clipped_where_it_is_made():
     surrogate = fit_surrogate(study.designs, np.linspace(0.1, 0.2, 5), 0, members=5, steps=1)
     evidence = Evidence(study.designs, np.full((5, 2), [0.0, 3.0]), surrogate.held_out)
     found = measured_optimum(study, surrogate, evidence, 0.0, weights, replace(check, revenue=rounds))
-    assert (found.low, found.high) == (0.0, most_payable(study, check.games[0]))
-    assert most_payable(study, check.games[0]) == pytest.approx(3.0)
+    assert (found.low, found.high) == (0.0, study.goal.most(check.games[0]))
+    assert study.goal.most(check.games[0]) == pytest.approx(3.0)
     quiet = Evidence(study.designs, np.full((5, 2), [1.5, 1.51]), surrogate.held_out)
     settled = replace(check, revenue=np.array([[1.5, 1.51]]))
     without, beside = (

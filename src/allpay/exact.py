@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -151,15 +151,38 @@ class Exact:
             "flat": self.flat,
             "fraction": self.fraction,
             "within": {"loss": self.within, "low": self.low[:carrying], "high": self.high[:carrying]},
-            "question": {
-                "space": written(self.space, "the space"),
-                "setting": written(self.setting, "the setting"),
-                "objective": self.objective,
-                "within": self.within,
-            },
-            "versions": versions(),
-            "seconds": self.seconds,
+            **question(self, within=self.within),
         }
+
+
+class Answer(Protocol):
+    """What answers by theory have in common."""
+
+    @property
+    def space(self) -> DesignSpace: ...
+
+    @property
+    def setting(self) -> Setting: ...
+
+    @property
+    def objective(self) -> str: ...
+
+    @property
+    def seconds(self) -> float: ...
+
+
+def question(found: Answer, **more: Any) -> dict[str, Any]:
+    """For JSON: the whole question that an answer by theory is to, with what made it and how long that took."""
+    return {
+        "question": {
+            "space": written(found.space, "the space"),
+            "setting": written(found.setting, "the setting"),
+            "objective": found.objective,
+            **more,
+        },
+        "versions": versions(),
+        "seconds": found.seconds,
+    }
 
 
 def exact_design(

@@ -337,10 +337,10 @@ def find_optimum(
     low, high = min(value - own, middle - margin), max(value + own, middle + margin)
     low, high = max(low, min(value, least)), min(high, max(value, most))
 
-    lift, least = 0.0, -math.inf
+    lift, enough = 0.0, -math.inf
     if evidence is not None:
         known = (low, high) if measured is None else (measured[1], measured[2])
-        lift, least = min(max(value, known[0]), known[1]) - value, known[0]
+        lift, enough = min(max(value, known[0]), known[1]) - value, known[0]
     share = NormalDist().cdf(SMOOTHING * z / 2)
 
     def near_of(points: Array, every: Array) -> NDArray[np.bool_]:
@@ -348,7 +348,7 @@ def find_optimum(
         allowed, hidden = np.full(len(points), resolution), np.zeros(len(points), bool)
         if evidence is not None:
             allowed = np.maximum(allowed, MISFIT * evidence.misfit(points))
-            hidden = _hidden(evidence, points, least, z)
+            hidden = _hidden(evidence, points, enough, z)
         return (np.quantile(at_best + lift - every, 1 - share, axis=0) <= allowed) | hidden
 
     at_best = every[:, :1]
@@ -416,14 +416,14 @@ def _parts(
     return tuple(zip(firsts.tolist(), lasts.tolist(), strict=True))
 
 
-def _hidden(evidence: Evidence, points: Array, least: float, z: float) -> NDArray[np.bool_]:
+def _hidden(evidence: Evidence, points: Array, enough: float, z: float) -> NDArray[np.bool_]:
     """`[points]` whether a point lies beside a design that may be as good as the best, where the ensemble misses designs.
 
     Between two designs that it misses by more than their noise, any value is possible up to that of the better one.
     """
     error = np.sqrt(evidence.variances / evidence.rounds)
     missed = np.abs(evidence.missed) > z * error
-    good = evidence.means + z * error + evidence.grid >= least
+    good = evidence.means + z * error + evidence.grid >= enough
     nearest, beside = evidence.beside(points)
     found: NDArray[np.bool_] = np.any(beside & missed[nearest], axis=1) & np.any(beside & good[nearest], axis=1)
     return found

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from allpay.acquisition import next_designs, overlooked, rivals
-from allpay.contest.game import Array, Game
+from allpay.contest.game import Array
 from allpay.devices import check_devices
 from allpay.errors import AllpayError
 from allpay.evidence import Evidence
@@ -215,7 +215,7 @@ def measured_optimum(
     rounds = study.goal.values(check)[0]
     at, value = np.array(weights), float(rounds.mean())
     half = evidence.half_width(at, rounds, confidence) + evidence.grid + left_by_learning(study, check)
-    most, least = most_payable(study, check.games[0]), study.goal.least(check.games[0])
+    most, least = study.goal.most(check.games[0]), study.goal.least(check.games[0])
     most = most if rounds.max() <= most else math.inf
     low, high = max(value - half, min(value, least)), min(value + half, most)
     fresh = Evidence(at[None], rounds[None], surrogate.predict(at[None])[0])
@@ -233,11 +233,6 @@ def measured_optimum(
         least=least,
         seed=study.seed,
     )
-
-
-def most_payable(study: Study, game: Game) -> float:
-    """More than this no outcome of a game can be worth."""
-    return study.goal.most(game)
 
 
 def choose_next(sweep: Sweep, count: int) -> Array | str:

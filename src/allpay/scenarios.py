@@ -14,14 +14,12 @@ import numpy as np
 from allpay.ascent import polish
 from allpay.contest.game import Array, Setting
 from allpay.errors import AllpayError
-from allpay.exact import best_in_theory
+from allpay.exact import best_in_theory, question
 from allpay.frozen import ByValue
 from allpay.objectives import objective as read_objective
 from allpay.statics import at_point, ranges_of
 from allpay.study import DesignSpace
-from allpay.study.identity import written
 from allpay.theory import design_objective
-from allpay.versions import versions
 
 if TYPE_CHECKING:
     from polars import DataFrame
@@ -109,13 +107,7 @@ class Comparison(ByValue):
                 )
             ],
             "safest": self.safest + 1,
-            "question": {
-                "space": written(self.space, "the space"),
-                "setting": written(self.setting, "the setting"),
-                "objective": self.objective,
-            },
-            "versions": versions(),
-            "seconds": self.seconds,
+            **question(self),
         }
 
 

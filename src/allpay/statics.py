@@ -11,14 +11,12 @@ import numpy as np
 
 from allpay.contest.game import Setting
 from allpay.errors import AllpayError, one_of, short
-from allpay.exact import ExactBest, best_in_theory
+from allpay.exact import ExactBest, best_in_theory, question
 from allpay.frozen import ByValue
 from allpay.objectives import objective as read_objective
 from allpay.scalars import real, whole
 from allpay.study import DesignSpace
-from allpay.study.identity import written
 from allpay.theory import design_objective
-from allpay.versions import versions
 
 if TYPE_CHECKING:
     from polars import DataFrame
@@ -88,13 +86,7 @@ class Statics(ByValue):
             "objective": self.objective,
             "rows": self.table.to_dicts(),
             "reasons": list(self.reasons),
-            "question": {
-                "space": written(self.space, "the space"),
-                "setting": written(self.setting, "the setting"),
-                "objective": self.objective,
-            },
-            "versions": versions(),
-            "seconds": self.seconds,
+            **question(self),
         }
 
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -172,23 +173,29 @@ def judge(
         typer.echo(f"allpay: wrote {draw_judged(found, plot)}", err=True)
 
 
-def _range_option(words: str) -> Any:
-    """An option that takes a number or a range."""
-    return typer.Option(help=f"{words}; a range as 1:3:0.25, or several numbers as 1,2,4", rich_help_panel=GAME)
+def _several(words: str, example: str = "1:3:0.25") -> Any:
+    """An option that takes one number, several, or a range."""
+    return typer.Option(help=f"{words}; several as 1,2,4, or a range as {example}", rich_help_panel=GAME)
+
+
+SeveralBidders = Annotated[str, _several("how many bid", "3:20")]
+CostPowers = Annotated[str, _several("p of the cost b^p of a paid bid b")]
+RiskAversions = Annotated[str, _several("constant absolute risk aversion ρ of bidders")]
+Attendances = Annotated[str, _several("the chance of each bidder to turn up")]
+Reserves = Annotated[str, _several("a bid below it does not count")]
+Fees = Annotated[str, _several("what everybody pays whose bid counts")]
+MaxBids = Annotated[str | None, _several("the highest bid")]
 
 
 @command
 def sweep(
-    context: typer.Context,
-    bidders: Annotated[
-        str, typer.Option(help="how many bid; a range as 3:20, or several numbers as 3,10,40", rich_help_panel=GAME)
-    ] = "3",
-    cost_power: Annotated[str, _range_option("p of the cost b^p of a paid bid b")] = "1",
-    risk_aversion: Annotated[str, _range_option("constant absolute risk aversion ρ of bidders")] = "0",
-    attendance: Annotated[str, _range_option("the chance of each bidder to turn up")] = "1",
-    reserve: Annotated[str, _range_option("a bid below it does not count")] = "0",
-    fee: Annotated[str, _range_option("what everybody pays whose bid counts")] = "0",
-    max_bid: Annotated[str | None, _range_option("the highest bid")] = None,
+    bidders: SeveralBidders = "3",
+    cost_power: CostPowers = "1",
+    risk_aversion: RiskAversions = "0",
+    attendance: Attendances = "1",
+    reserve: Reserves = "0",
+    fee: Fees = "0",
+    max_bid: MaxBids = None,
     values: Values = "private",
     distribution: DistributionText = None,
     rule: Rule = "prizes",
@@ -210,6 +217,7 @@ def sweep(
 ) -> None:
     """The best design along one or two parameters: --bidders 3:20, --cost-power 1:3:0.25."""
     one_thread()
+    asked = dict(locals())
     from allpay.report.statics import draw_statics, statics_in_words
     from allpay.report.style import place
     from allpay.statics import comparative_statics
@@ -220,20 +228,8 @@ def sweep(
         )
     if plot is not None:
         place(plot)
-    if out is not None and out.suffix not in TABLES:
-        raise AllpayError(f"a table is written as {', '.join(TABLES)}: got {shortened(str(out), 80)}")
-    texts = {
-        "bidders": bidders,
-        "cost_power": cost_power,
-        "risk_aversion": risk_aversion,
-        "attendance": attendance,
-        "reserve": reserve,
-        "fee": fee,
-        **({} if max_bid is None else {"max_bid": max_bid}),
-    }
-    over, setting, space = varied(
-        texts, values, distribution, rule, prizes, first_at_most, first_at_least, last_at_least
-    )
+    check_table(out, TABLES)
+    over, setting, space = varied(asked)
     with reporting() as reporter, reporter.stage("looking for the best designs by theory"):
         swept = comparative_statics(over, setting, space, objective, reporter.advance)
     if out is not None:
@@ -253,15 +249,13 @@ def compare(
         list[str],
         typer.Argument(help="the designs, each one word: 0.6,0.3,0.1, 50%,30%,20%, 7500,5000,2500", show_default=False),
     ],
-    bidders: Annotated[
-        str, typer.Option(help="how many bid; several scenarios as 40,80,120, or a range as 3:6", rich_help_panel=GAME)
-    ] = "3",
-    cost_power: Annotated[str, _range_option("p of the cost b^p of a paid bid b")] = "1",
-    risk_aversion: Annotated[str, _range_option("constant absolute risk aversion ρ of bidders")] = "0",
-    attendance: Annotated[str, _range_option("the chance of each bidder to turn up")] = "1",
-    reserve: Annotated[str, _range_option("a bid below it does not count")] = "0",
-    fee: Annotated[str, _range_option("what everybody pays whose bid counts")] = "0",
-    max_bid: Annotated[str | None, _range_option("the highest bid")] = None,
+    bidders: SeveralBidders = "3",
+    cost_power: CostPowers = "1",
+    risk_aversion: RiskAversions = "0",
+    attendance: Attendances = "1",
+    reserve: Reserves = "0",
+    fee: Fees = "0",
+    max_bid: MaxBids = None,
     values: Values = "private",
     distribution: DistributionText = None,
     rule: Rule = "prizes",
@@ -275,24 +269,13 @@ def compare(
 ) -> None:
     """Which design is safe if one does not know the world: designs beside the best of each scenario, by theory."""
     one_thread()
+    asked = dict(locals())
     from allpay.contest.amounts import weights_in
     from allpay.report.scenarios import comparison_in_words
     from allpay.scenarios import compare as compare_designs
 
-    if out is not None and out.suffix not in (".csv", ".parquet", ".json"):
-        raise AllpayError(f"a table is written as .csv, .parquet or .json: got {shortened(str(out), 80)}")
-    texts = {
-        "bidders": bidders,
-        "cost_power": cost_power,
-        "risk_aversion": risk_aversion,
-        "attendance": attendance,
-        "reserve": reserve,
-        "fee": fee,
-        **({} if max_bid is None else {"max_bid": max_bid}),
-    }
-    over, setting, space = varied(
-        texts, values, distribution, rule, prizes, first_at_most, first_at_least, last_at_least
-    )
+    check_table(out, COMPARISONS)
+    over, setting, space = varied(asked)
     given = [weights_in(text, rule)[0] for text in designs]
     with reporting() as reporter, reporter.stage("looking for the best designs by theory"):
         found = compare_designs(given, over, setting, space, objective, reporter.advance)
@@ -305,30 +288,24 @@ def compare(
         typer.echo(comparison_in_words(found))
 
 
-def varied(
-    texts: dict[str, str],
-    values: str,
-    distribution: str | None,
-    rule: str,
-    prizes: int | None,
-    first_at_most: float | None,
-    first_at_least: float | None,
-    last_at_least: float | None,
-) -> "tuple[dict[str, list[float]], Setting, DesignSpace]":
-    """The parameters that vary, of those whose texts are given, and the setting and designs at the others."""
+def varied(asked: Mapping[str, Any]) -> "tuple[dict[str, list[float]], Setting, DesignSpace]":
+    """The parameters that vary, of those whose texts are among what was asked, and the setting and designs at the others."""
     from allpay.contest.game import Setting
+    from allpay.statics import PARAMETERS
     from allpay.study import DesignSpace
     from allpay.study.file import GameSection
 
+    texts = {name: asked[name] for name in PARAMETERS if asked[name] is not None}
     found = {name: numbers_in(f"--{name.replace('_', '-')}", text, name == "bidders") for name, text in texts.items()}
     over = {name: numbers for name, numbers in found.items() if len(numbers) > 1}
     fixed: dict[str, Any] = {name: numbers[0] for name, numbers in found.items() if len(numbers) == 1}
     number = int(fixed.pop("bidders", max(found["bidders"])))
-    setting = GameSection(values=values, distribution=distribution, **fixed).setting(Setting())
-    fewest = int(min(found["bidders"]))
+    setting = GameSection(values=asked["values"], distribution=asked["distribution"], **fixed).setting(Setting())
+    fewest, prizes = int(min(found["bidders"])), asked["prizes"]
     if prizes is not None and prizes > fewest:
         raise AllpayError(f"--prizes {prizes} needs --bidders {prizes} or more: got {fewest}")
-    return over, setting, DesignSpace(rule, number, prizes, "simplex", first_at_most, first_at_least, last_at_least)
+    bounds = {name: asked[name] for name in ("first_at_most", "first_at_least", "last_at_least")}
+    return over, setting, DesignSpace(asked["rule"], number, prizes, **bounds)
 
 
 def numbers_in(option: str, text: str, whole: bool = False) -> list[float]:
@@ -353,6 +330,12 @@ def numbers_in(option: str, text: str, whole: bool = False) -> list[float]:
     if whole and not all(x.is_integer() for x in numbers):
         raise AllpayError(f"{option} takes whole numbers: got {short(text, 40)}")
     return list(dict.fromkeys(numbers))
+
+
+def check_table(out: Path | None, kinds: Mapping[str, Any]) -> None:
+    """Raise AllpayError if a table is to be written in a way that is none of these."""
+    if out is not None and out.suffix not in kinds:
+        raise AllpayError(f"a table is written as {', '.join(kinds)}: got {shortened(str(out), 80)}")
 
 
 def _write_csv(swept: "Statics | Comparison", path: Path) -> None:

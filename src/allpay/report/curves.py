@@ -14,9 +14,9 @@ from allpay.contest.preferences import Cara, PowerCost
 from allpay.contest.success import Highest
 from allpay.contest.values import Common, Discrete, values_at
 from allpay.report.learned import distribution_of
-from allpay.report.style import colour_of, dashes_of, drawing, place, save
+from allpay.report.style import colour_of, dashes_of, draw
 from allpay.report.summary import who_in_words
-from allpay.report.words import in_a_column
+from allpay.report.words import aligned, in_a_column
 from allpay.simplex import shown
 from allpay.theory import Equilibrium
 
@@ -103,15 +103,7 @@ def _groups_in_words(equilibrium: Equilibrium) -> str:
         **{f"bid at {q:.0%}": [float(play.bid_at(q)) for play in plays] for q in (0, 0.25, 0.5, 0.75, 1)},
     }
     cells = [[name, *in_a_column(numbers)] for name, numbers in columns.items()]
-    rows = [["", *names], *cells]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(names) + 1)]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if i else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    )
+    return aligned([["", *names], *cells])
 
 
 def _of_one_group(game: Game) -> Game:
@@ -136,13 +128,11 @@ def draw_equilibrium(game: Game, equilibrium: Equilibrium, path: Path) -> Path:
     Raises:
         AllpayError: if the format is unknown or the file cannot be written.
     """
-    path = place(path)
     several = len(equilibrium.groups) > 1
     if game.grouped and not several:
         game = _of_one_group(game)
-    with drawing():
-        save(groups_figure(game, equilibrium) if several else _equilibrium_figure(game, equilibrium), path)
-    return path
+    figure = groups_figure if several else _equilibrium_figure
+    return draw(path, lambda: figure(game, equilibrium))
 
 
 def _equilibrium_figure(game: Game, equilibrium: Equilibrium) -> "Figure":

@@ -14,9 +14,9 @@ from allpay.contest.preferences import PowerCost
 from allpay.contest.values import Private
 from allpay.judgement import Judgement, Quantity, Split
 from allpay.outcome import Verdict
-from allpay.report.style import drawing, place, save
+from allpay.report.style import draw
 from allpay.report.summary import bidders_in_words, contest_in_words
-from allpay.report.words import significant
+from allpay.report.words import aligned, significant
 from allpay.study.identity import written
 
 if TYPE_CHECKING:
@@ -260,7 +260,7 @@ def _measures(found: Judgement) -> str:
         rows.append([label(text), *cells])
     if any(split.kinds for split in found.splits):
         rows.append(["what bids cost", *(_cost_cell(found, split) if split.kinds else "–" for split in found.splits)])
-    return _aligned(rows)
+    return aligned(rows)
 
 
 def _cost_cell(found: Judgement, split: Split) -> str:
@@ -280,7 +280,7 @@ def _prizes(found: Judgement) -> str:
     for first, last in pairwise([0, *ends]):
         name = f"{first + 1}" if last == first + 1 else f"{first + 1}–{last}"
         rows.append([name, *(_amount(found, split, first, last) for split in found.splits)])
-    text = _aligned(rows)
+    text = aligned(rows)
     if _smooth(found.best):
         text += (
             f"\nThe best table pays {found.best.prizes} ranks, each a little less than the one before. Single amounts hardly "
@@ -332,7 +332,7 @@ def _kinds(found: Judgement) -> str:
         many = f"{kind.bidders:.3g}"
         rows.append([f"{kind.name} ({many}): effort of each", *efforts])
         rows.append(["  win together", *wins])
-    return _aligned(rows)
+    return aligned(rows)
 
 
 def _won(found: Judgement, share: float) -> str:
@@ -351,14 +351,6 @@ def _head(found: Judgement, split: Split) -> str:
     if split.name == "equal":
         return f"equal × {split.prizes}"
     return {"yours": "yours", "winner-take-all": "winner takes all"}[split.name]
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
-        for row in rows
-    )
 
 
 def judged_values(found: Judgement) -> dict[str, Any]:
@@ -488,10 +480,7 @@ def draw_judged(found: Judgement, path: Path) -> Path:
     Raises:
         AllpayError: if the format is unknown or the file cannot be written.
     """
-    path = place(path)
-    with drawing():
-        save(_figure(found), path)
-    return path
+    return draw(path, lambda: _figure(found))
 
 
 def _figure(found: Judgement) -> "Figure":

@@ -10,7 +10,7 @@ from allpay.outcome import Outcome
 from allpay.report.curves import game_in_words
 from allpay.report.figures import COLUMN
 from allpay.report.learned import THEORY, distribution_of
-from allpay.report.style import colour_of, drawing, place, save
+from allpay.report.style import colour_of, draw
 from allpay.theory import Equilibrium
 
 if TYPE_CHECKING:
@@ -50,10 +50,7 @@ def draw_into(outcome: Outcome, exact: Equilibrium | None, path: Path) -> Path:
     Raises:
         AllpayError: if the format is unknown or the file cannot be written.
     """
-    path = place(path)
-    with drawing():
-        save(rounds_figure(outcome, exact), path)
-    return path
+    return draw(path, lambda: rounds_figure(outcome, exact))
 
 
 def rounds_figure(outcome: Outcome, exact: Equilibrium | None) -> "Figure":

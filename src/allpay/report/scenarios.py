@@ -6,7 +6,7 @@ import numpy as np
 
 from allpay.optimum import in_words
 from allpay.report.summary import bidders_in_words
-from allpay.report.words import significant
+from allpay.report.words import aligned, significant
 from allpay.scenarios import Comparison, scenario_in_words
 
 NOTHING = 5e-5
@@ -30,7 +30,7 @@ def comparison_in_words(found: Comparison) -> str:
         [
             _answer(found, columns),
             "",
-            *_aligned([head, *rows]),
+            aligned([head, *rows]),
             "",
             "the designs:",
             *(f"{number + 1}  {in_words(found.designs[number].tolist())}" for number in kept),
@@ -72,13 +72,3 @@ def _answer(found: Comparison, columns: Sequence[str]) -> str:
 
 def _percent(x: float) -> str:
     return "–" if x < NOTHING else f"{x:.2%}" if x < 0.0995 else f"{x:.1%}"
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return [
-        "  ".join(
-            [row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))]
-        ).rstrip()
-        for row in rows
-    ]

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from allpay.report.style import drawing, place, save
+from allpay.report.style import draw
 from allpay.report.summary import bidders_in_words
-from allpay.report.words import significant
+from allpay.report.words import aligned, significant
 from allpay.statics import CARRIES, Statics
 
 if TYPE_CHECKING:
@@ -28,14 +28,11 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "0.55")
 
 def statics_in_words(found: Statics) -> str:
     """A table for people, and what it is of."""
-    rows = _cells(found)
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ["  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
     missing = sorted({reason for reason in found.reasons if reason})
     notes = [f"No best design where there is no formula: {reason}" for reason in missing[:3]]
     if any(best is not None and best.flat for best in found.best):
         notes.append("Where every design is worth the same, none is best.")
-    return "\n".join([_heading(found), "", *lines, *([""] if notes else []), *notes])
+    return "\n".join([_heading(found), "", aligned(_cells(found)), *([""] if notes else []), *notes])
 
 
 def _heading(found: Statics) -> str:
@@ -105,10 +102,7 @@ def draw_statics(found: Statics, path: Path) -> Path:
     Raises:
         AllpayError: if the format is unknown or the file cannot be written.
     """
-    path = place(path)
-    with drawing():
-        save(_figure(found), path)
-    return path
+    return draw(path, lambda: _figure(found))
 
 
 def _figure(found: Statics) -> "Figure":

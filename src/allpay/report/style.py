@@ -1,7 +1,7 @@
 """How figures look, whatever Matplotlib is told elsewhere, and how they become files: one place for both."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,6 +106,18 @@ def place(path: Path) -> Path:
     kinds = FigureCanvasBase.get_supported_filetypes()
     if path.suffix[1:].lower() not in kinds:
         raise AllpayError(f"cannot draw into {path}: choose an ending from {', '.join(sorted(kinds))}")
+    return path
+
+
+def draw(path: Path, figure: "Callable[[], Figure]") -> Path:
+    """Make a figure in our style and write it where a user wants it; returns where it is.
+
+    Raises:
+        AllpayError: if it cannot be drawn or written, see `place`.
+    """
+    path = place(path)
+    with drawing():
+        save(figure(), path)
     return path
 
 

@@ -1,7 +1,7 @@
 """Numbers as people read them: with the digits that count, however small or large they are."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 LEAST_FIXED, MOST_FIXED = 1e-4, 1e9
 """Numbers smaller or larger than these are written with a power of ten."""
@@ -38,6 +38,21 @@ def with_error(mean: float, error: float | None) -> str:
     unit = 10.0**-decimals
     told = "" if error is None else f" ± {error:.{decimals}f}" if error >= unit / 2 else f" ± <{unit:.{decimals}f}"
     return f"{mean:.{decimals}f}{told}"
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """A table as text: the first column begins at the left, the others end at the right.
+
+    >>> aligned([["", "bid"], ["mean", "0.5"]]).splitlines()
+    ['      bid', 'mean  0.5']
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
 
 
 def in_a_column(numbers: Iterable[float]) -> list[str]:
