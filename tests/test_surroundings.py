@@ -386,8 +386,9 @@ def test_paths_need_not_be_text(tmp_path):
         done = subprocess.run(command, capture_output=True, env=surroundings, timeout=300, check=False)
         assert done.returncode == 0
         told = b"is finished: this is its stored answer" if b"resume" in command else b""
-        assert told in done.stderr
-        assert done.stderr.count(b"\n") == (1 if told else 0)
+        # on a busy machine long work also says how far it is
+        lines = [line for line in done.stderr.splitlines() if not re.fullmatch(rb"allpay: .+, \d+ s", line)]
+        assert [told in line for line in lines] == ([True] if told else [])
     assert os.path.exists(folder + b"/summary.txt")
 
 
