@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from allpay.errors import AllpayError, one_of, short
 from allpay.frozen import Stateful
 from allpay.memory import check_memory
-from allpay.scalars import plain_fields, real
+from allpay.scalars import plain_fields, real, written
 
 Array = NDArray[np.float64]
 
@@ -596,7 +596,8 @@ def grid(polytope: Polytope, most: int, finest: int | None = None) -> Array:
     parts = bisect_left(range(1, most + 2), most + 1, key=lambda parts: _points(parts, counts))
     parts = parts if finest is None else min(parts, finest)
     if parts == 0:
-        least = f"{counts[0]:,}" if blocks == 1 else f"{math.prod(counts):,}"
+        same = len(set(counts)) == 1
+        least = f"{counts[0]:,}" if blocks == 1 else f"{counts[0]}^{blocks:,}" if same else written(math.prod(counts))
         raise AllpayError(
             f"a grid has at least the {least} corners of the space: got {most:,} designs; give more samples"
         )

@@ -262,7 +262,7 @@ def design(
             first_at_most,
             first_at_least,
             last_at_least,
-            None if at_least is None else parts_in(at_least),
+            None if at_least is None else parts_in(at_least, "--at-least"),
             ranges_in(same or ()),
             bounds_in(choose or ()),
         ),
@@ -636,10 +636,10 @@ def step_in(text: str, money: float | None) -> float:
         raise AllpayError(f"--round-to takes an amount, as 250, or a part, as 5%: got {short(text, 40)}") from None
     if number is not None:
         return number
-    (part, *more) = parts_in(text)
-    if more:
+    found = parts_in(text, "--round-to without --money" if money is None else "--round-to")
+    if len(found) > 1:
         raise AllpayError(f"--round-to takes one amount or part: got {short(text, 40)}")
-    return part * (money or 1.0)
+    return found[0] * (money or 1.0)
 
 
 def given_in(context: typer.Context) -> dict[str, str]:

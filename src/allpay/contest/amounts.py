@@ -356,26 +356,30 @@ def weights_in(text: str, rule: str) -> tuple[float | tuple[float, ...], Amounts
     return (found.numbers if found.unit == "share" else found.shares), found
 
 
-def parts_in(text: str) -> tuple[float, ...]:
+def parts_in(text: str, what: str) -> tuple[float, ...]:
     """Parts of a whole that need not sum to it, one for each rank: `5%x5`, `0.2,0.1`, `1/5 1/10`.
+
+    Args:
+        text: to be read.
+        what: takes them, for the message.
 
     Raises:
         AllpayError: if it cannot be read, or one is more than the whole.
 
-    >>> parts_in("10%, 5%x2")
+    >>> parts_in("10%, 5%x2", "--at-least")
     (0.1, 0.05, 0.05)
     """
     tokens = [token.rstrip(",") for token in _BREAK.split(text.strip()) if token.rstrip(",")]
-    pieces = _pieces(tokens, _SPLIT) if tokens else AllpayError("no parts are given: write them as 5%x5 or 0.2,0.1")
-    if isinstance(pieces, AllpayError):
-        raise pieces
-    for piece in pieces:
-        if piece.kind == "money" or (piece.kind != "percent" and piece.number > 1) or piece.number > 100:
-            raise AllpayError(
-                f"parts of the whole are written as 5%, 0.05 or 1/20, each at most the whole: got {short(piece.text, 40)}"
-            )
-    if sum(piece.count for piece in pieces) > MOST_PRIZES:
-        raise AllpayError(f"there are at most {MOST_PRIZES:,} ranks: got {short(text, 60)}")
+    pieces = _pieces(tokens, _SPLIT)
+    if (
+        isinstance(pieces, AllpayError)
+        or not pieces
+        or any(piece.kind == "money" or piece.number > (100 if piece.kind == "percent" else 1) for piece in pieces)
+        or sum(piece.count for piece in pieces) > MOST_PRIZES
+    ):
+        raise AllpayError(
+            f"{what} takes parts of the whole, as 5%, 0.05 or 1/20, five of them as 5%x5: got {short(text, 60)}"
+        )
     return tuple(
         piece.number / (100.0 if piece.kind == "percent" else 1.0) for piece in pieces for _ in range(piece.count)
     )

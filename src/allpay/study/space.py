@@ -189,7 +189,8 @@ class DesignSpace(Stateful):
     def _check_ranks_alike(self) -> None:
         """Make plain tuples of the floors and the ties, which lengths and types are looked at."""
         if self.at_least is not None:
-            if isinstance(self.at_least, str) or not isinstance(self.at_least, Sequence | np.ndarray):
+            several = isinstance(self.at_least, Sequence | np.ndarray) and not isinstance(self.at_least, str)
+            if not several or getattr(self.at_least, "ndim", 1) != 1:
                 raise AllpayError(f"at_least is a number for each rank: got {short(self.at_least)}")
             floors = tuple(real("at_least", x) for x in self.at_least)
             if not 1 <= len(floors) <= self.bidders:

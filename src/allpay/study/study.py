@@ -19,7 +19,7 @@ from allpay.memory import check_memory
 from allpay.objectives import Objective, objective
 from allpay.scalars import plain_fields
 from allpay.simplex import SAMPLINGS, check_sobol, grid, opening
-from allpay.study.identity import LATER, written
+from allpay.study.identity import LATER, unsaid, written
 from allpay.study.space import DESIGNS, DesignSpace, designs_rng
 
 MOST_MONEY, MOST_STEPS = 1e15, 1_000_000
@@ -171,7 +171,7 @@ class Study(Stateful):
                 + ("; for amounts give money too" if self.money is None else "")
             )
         parts = whole / self.round_to
-        if not self.space.box and (abs(parts - round(parts)) > 1e-9 * parts or parts > MOST_STEPS):
+        if not self.space.box and (not parts <= MOST_STEPS or abs(parts - round(parts)) > 1e-9 * parts):
             raise AllpayError(
                 f"{whole:,g} must be a multiple of the step, at most {MOST_STEPS:,} times: got round_to {self.round_to:g}"
             )
@@ -266,7 +266,8 @@ class Study(Stateful):
         Raises:
             AllpayError: if a distribution or a learner of somebody else's holds what cannot be written down.
         """
-        return {f.name: written(getattr(self, f.name), f"the study's {f.name}") for f in dataclasses.fields(self)}
+        said = [f.name for f in dataclasses.fields(self) if not unsaid(self, f)]
+        return {name: written(getattr(self, name), f"the study's {name}") for name in said}
 
 
 def first_of(samples: int, freedom: int, active: bool, given: int | None = None) -> int:
