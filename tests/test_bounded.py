@@ -54,7 +54,9 @@ def test_corners_are_those_that_bounds_leave(given_bounds):
     assert np.all(where.corners[0][:, m:] == 0)
     designs = where.uniform(70, np.random.default_rng(1))
     assert np.array_equal(designs[:9], where.uniform(9, np.random.default_rng(1)))
-    assert np.all(np.diff(designs) <= 0) and np.all(designs[:, :m] >= low) and np.allclose(designs.sum(axis=1), 1)
+    assert np.all(np.diff(designs) <= 0)
+    assert np.all(designs[:, :m] >= low)
+    assert np.allclose(designs.sum(axis=1), 1)
     assert most is None or np.all(designs[:, 0] <= most)
     assert all(np.all(designs[:, a - 1] == designs[:, b - 1]) for a, b in tied)
     assert np.allclose(where.weights(where.coordinates(designs)), designs, atol=1e-9)
@@ -76,7 +78,8 @@ def test_designs_are_uniform(low, most):
 
 def test_a_floor_for_many_ranks_has_few_corners():
     where = Bounded(80, (0.05,) * 5 + (0.0,) * 74)
-    assert where.freedom == 78 and where.corners.shape[1] < 1100
+    assert where.freedom == 78
+    assert where.corners.shape[1] < 1100
     assert np.allclose(where.corners[0][:, :5].min(), 0.05)
 
 
@@ -86,16 +89,19 @@ def test_numbers_stand_beside_weights():
     designs = where.uniform(40, np.random.default_rng(2))
     assert np.array_equal(designs[:7], where.uniform(7, np.random.default_rng(2)))
     assert np.allclose(where.weights(where.coordinates(designs)), designs)
-    assert len(every_corner(where, 12)) == 12 and every_corner(where, 11) is None
+    assert len(every_corner(where, 12)) == 12
+    assert every_corner(where, 11) is None
     assert len(np.unique(ends_of(where, 8), axis=0)) == 8  # of each end of the numbers, the same two of three corners
     few, rest = looked_at(where, 100)
-    assert len(few) == 12 and len(few) + len(rest) == 100
+    assert len(few) == 12
+    assert len(few) + len(rest) == 100
     points = grid(where, 200)
     assert len(points) == len(np.unique(points.round(9), axis=0)) == 10 * 4 * 4  # thirds
     alone = Beside(OrderedSimplex(3, 1), 1)
     assert np.array_equal(looked_at(alone, 5)[1][:, -1], [0, 0.25, 0.5, 0.75, 1])
     box = Beside(Box(3, (0.1, 0.0), (1.0, 0.5)), 1)
-    assert box.freedom == 3 and len(every_corner(box, 8)) == 8
+    assert box.freedom == 3
+    assert len(every_corner(box, 8)) == 8
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 import allpay
+import allpay.scenarios
+import allpay.statics
 from allpay.cli import app
 from allpay.contest.bidder import Bidder
 from allpay.contest.game import Setting
@@ -29,7 +31,8 @@ SMALL = Setting(Private(levels=8), bid_levels=21)
 def test_the_best_reserve_of_winner_take_all(bidders, revenue):
     """Myerson (1981): values below ½ stay out, so that the reserve is what the value ½ bids, ½ · (½)^(n−1)."""
     best = best_in_theory(DesignSpace("prizes", bidders, 1, choose={"reserve": (0, 0.9)}), Setting())
-    assert best.weights[0] == pytest.approx(1) and best.value == pytest.approx(revenue, abs=1e-9)
+    assert best.weights[0] == pytest.approx(1)
+    assert best.value == pytest.approx(revenue, abs=1e-9)
     assert dict(best.chosen)["reserve"] == pytest.approx(2.0**-bidders, abs=1e-5)
 
 
@@ -86,7 +89,8 @@ def test_what_is_chosen_is_in_the_game():
     assert space.names[3:] == ("purse", "reserve", "fee", "max_bid", "head_start:2")
     designs = space.sample(6, 0)
     assert np.allclose(space.designs(space.points(designs)), designs)
-    assert np.all(designs[:, 3:] >= [1, 0, 0, 0.5, 0]) and np.all(designs[:, 3:] <= [3, 0.1, 0.1, 2, 0.2])
+    assert np.all(designs[:, 3:] >= [1, 0, 0, 0.5, 0])
+    assert np.all(designs[:, 3:] <= [3, 0.1, 0.1, 2, 0.2])
 
 
 @pytest.fixture(scope="module")
@@ -100,15 +104,19 @@ def reserve(tmp_path_factory):
 
 
 def test_simulation_finds_the_reserve(reserve):
-    study, folder, result = reserve
+    _, _, result = reserve
     (chosen,) = result.optimum.chosen
-    assert chosen.low <= 0.125 <= chosen.high and chosen.low <= chosen.value <= chosen.high
+    assert chosen.low <= 0.125 <= chosen.high
+    assert chosen.low <= chosen.value <= chosen.high
     assert chosen.value < 0.3
-    assert result.optimum.weights == (1, 0, 0) and result.optimum.design == (1, 0, 0, chosen.value)
+    assert result.optimum.weights == (1, 0, 0)
+    assert result.optimum.design == (1, 0, 0, chosen.value)
     assert result.optimum.low <= 17 / 32 <= result.optimum.high
-    assert "reserve" in result.optimum.sentence and "reserve from" in result.optimum.ranges()
+    assert "reserve" in result.optimum.sentence
+    assert "reserve from" in result.optimum.ranges()
     assert list(result.sweep.table.columns[2:6]) == ["w1", "w2", "w3", "reserve"]
-    assert result.announced.weights == (1, 0, 0) and result.announced.loss.mean == 0
+    assert result.announced.weights == (1, 0, 0)
+    assert result.announced.loss.mean == 0
     game = result.check.games[0]
     assert game.mechanism.reserve == chosen.value
 
@@ -122,7 +130,8 @@ def test_a_folder_knows_what_was_chosen(reserve):
     with pytest.raises(AllpayError, match="another study"):
         run(replace(study, space=DesignSpace("prizes", 3, 1, choose={"reserve": (0, 0.8)})), folder)
     state = CliRunner().invoke(app, ["status", str(folder), "--json"])
-    assert state.exit_code == 0 and json.loads(state.stdout)["designs"] == 12
+    assert state.exit_code == 0
+    assert json.loads(state.stdout)["designs"] == 12
     table = CliRunner().invoke(app, ["export", str(folder)])
     assert table.stdout.splitlines()[0].startswith("design,round,w1,reserve,revenue")
 
@@ -130,7 +139,8 @@ def test_a_folder_knows_what_was_chosen(reserve):
 def test_folders_of_before_are_known_again():
     """What designs got since is written only where it is said."""
     held = Study().specification()
-    assert not {"at_least", "tied", "choose"} & set(held["space"]) and not {"money", "round_to"} & set(held)
+    assert not {"at_least", "tied", "choose"} & set(held["space"])
+    assert not {"money", "round_to"} & set(held)
 
 
 def test_an_active_study_chooses_beside_the_weights():
@@ -138,7 +148,9 @@ def test_an_active_study_chooses_beside_the_weights():
     study = Study(space, QUICK, SMALL, samples=14, rounds=1, strategy="active", objective="profit(2)")
     result = allpay.design(study)
     purse = result.sweep.weights[:, 3]
-    assert len(purse) == 14 and purse.min() >= 0.5 and purse.max() <= 1.5
+    assert len(purse) == 14
+    assert purse.min() >= 0.5
+    assert purse.max() <= 1.5
     assert result.optimum.chosen[0].name == "purse"
 
 
@@ -183,7 +195,8 @@ def test_steps_are_the_best_there_are(space):
 def test_theory_tells_what_steps_cost():
     found = exact_design(DesignSpace("prizes", 5, at_least=[0.2, 0.05, 0.05, 0.05]), Setting(cost_power=2), step=0.05)
     weights, value = found.announced
-    assert weights == pytest.approx((0.85, 0.05, 0.05, 0.05, 0)) and 0 < found.value - value < 1e-3
+    assert weights == pytest.approx((0.85, 0.05, 0.05, 0.05, 0))
+    assert 0 < found.value - value < 1e-3
 
 
 def invoked(*arguments):
@@ -195,14 +208,16 @@ def test_on_the_command_line():
         "--bidders", "5", "--at-least", "20%,5%x3", "--cost-power", "2", "--money", "20000", "--round-to", "250"
     )
     assert told.exit_code == 0, told.output
-    assert "In money: 16,663, 1,337, 1,000 × 2." in told.stdout and "In steps of 250 of 20,000:" in told.stdout
+    assert "In money: 16,663, 1,337, 1,000 × 2." in told.stdout
+    assert "In steps of 250 of 20,000:" in told.stdout
     told = invoked(
         "--bidders", "4", "--cost-power", "2", "--objective", "profit(2)", "--choose", "purse=0.5:4", "--json"
     )
     assert json.loads(told.stdout)["best"]["chosen"]["purse"] == pytest.approx(1.27, abs=0.2)
     told = invoked("--bidders", "10", "--same", "4-9", "--first-at-least", "0.3", "--first-at-most", "0.5", "--json")
     weights = json.loads(told.stdout)["best"]["weights"]
-    assert 0.3 <= weights[0] <= 0.5 and np.ptp(weights[3:9]) < 1e-12
+    assert 0.3 <= weights[0] <= 0.5
+    assert np.ptp(weights[3:9]) < 1e-12
 
 
 @pytest.mark.parametrize(
@@ -229,8 +244,10 @@ def test_on_the_command_line():
 )
 def test_bad_input_is_one_line(options, message):
     told = invoked(*options)
-    assert told.exit_code == 2 and told.stdout == ""
-    assert len(told.stderr.strip().splitlines()) == 1 and message in told.stderr, told.stderr
+    assert told.exit_code == 2
+    assert told.stdout == ""
+    assert len(told.stderr.strip().splitlines()) == 1, told.stderr
+    assert message in told.stderr, told.stderr
 
 
 def test_choices_are_checked():
@@ -241,3 +258,13 @@ def test_choices_are_checked():
     with pytest.raises(AllpayError, match="sobol is for weights with one bound"):
         Study(DesignSpace("prizes", 4, at_least=[0.1, 0.1]), sampling="sobol")
     assert Choice("max-bid", 1, 2).name == "max_bid"
+
+
+def test_what_is_chosen_along_a_parameter():
+    table = allpay.statics.comparative_statics(
+        {"cost_power": [2.0, 3.0]}, Setting(), DesignSpace("prizes", 3, choose={"purse": (0.2, 5)}), "profit(2)"
+    ).table
+    # bids grow as P^(1/p), so that the best purse P is worth p·P in bids and (p − 1)·P in profit
+    assert table["purse"].to_list() == pytest.approx([table["value"][0], table["value"][1] / 2], rel=1e-5)
+    with pytest.raises(AllpayError, match="leave the purse out"):
+        allpay.scenarios.compare([], {"cost_power": [1.0, 2.0]}, space=DesignSpace(choose={"purse": (1, 2)}))

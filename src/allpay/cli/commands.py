@@ -12,7 +12,6 @@ from allpay.cli.console import in_one_line, plain, print_json, reporting
 from allpay.cli.options import (
     GAME,
     LEARNING,
-    STUDY,
     AsJson,
     AtLeast,
     Attendance,
@@ -33,6 +32,7 @@ from allpay.cli.options import (
     LearnerName,
     Luck,
     MaxBid,
+    Method,
     Money,
     Objectives,
     Out,
@@ -211,14 +211,7 @@ def design(
     precision: Precision = None,
     rounds: Rounds = 10,
     objective: Objectives = None,
-    method: Annotated[
-        str,
-        typer.Option(
-            help="surrogate: bidders learn, a network is fitted and ascended; theory: the exact objective of the "
-            "equilibrium is ascended",
-            rich_help_panel=STUDY,
-        ),
-    ] = "surrogate",
+    method: Method = "surrogate",
     within: Within = None,
     iterations: Iterations = None,
     exploration: Exploration = None,
@@ -315,6 +308,13 @@ def init(
 @command
 def run(
     file: Annotated[Path, typer.Argument(help="a study file, see `allpay init`", show_default=False)],
+    designs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="of a file with scenarios: designs to stand beside the best, each one word, as 0.6,0.4 or 7500,5000",
+            show_default="none",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -322,15 +322,40 @@ def run(
             show_default="the file's name without .toml",
         ),
     ] = None,
+    method: Method = "surrogate",
     workers: Workers = None,
     scheduler: Scheduler = None,
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run a study file: sweep, fit, ascend, check; all of it kept in a folder."""
-    from allpay.study.file import read_study
+    """Run a study file: sweep, fit, ascend, check; all of it kept in a folder. With scenarios: each, and the best for all."""
+    from allpay.cli.scenarios import run_scenarios, scenarios_by_theory
+    from allpay.study.file import read_file
+    from allpay.study.scenario import ScenarioStudy, with_designs
 
-    run_studies({"": read_study(file, trust)}, folder_of(file) if out is None else out, workers, scheduler, as_json)
+    study = read_file(file, trust)
+    if isinstance(study, ScenarioStudy):
+        study = with_designs(study, designs or ())
+    elif designs:
+        raise AllpayError(
+            f"{file} has no scenarios in which designs are compared: write them as designs = […] in [study]"
+        )
+    if one_of("method", method, ("surrogate", "theory")) == "theory":
+        for option, given in (("--workers", workers), ("--scheduler", scheduler)):
+            if given is not None:
+                raise AllpayError(
+                    f"{option} {given} has no effect with --method theory, which simulates nothing: leave it out"
+                )
+        if isinstance(study, ScenarioStudy):
+            scenarios_by_theory(study, out, as_json)
+        else:
+            design_by_theory(study, as_json, part_of("0.5%"), out)
+        return
+    folder = folder_of(file) if out is None else out
+    if isinstance(study, ScenarioStudy):
+        run_scenarios(study, folder, workers, scheduler, as_json)
+    else:
+        run_studies({"": study}, folder, workers, scheduler, as_json)
 
 
 def folder_of(file: Path) -> Path:

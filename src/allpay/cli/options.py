@@ -260,6 +260,14 @@ Precision = Annotated[
         rich_help_panel=STUDY,
     ),
 ]
+Method = Annotated[
+    str,
+    typer.Option(
+        help="surrogate: bidders learn, a network is fitted and ascended; theory: the exact objective of the equilibrium is "
+        "ascended",
+        rich_help_panel=STUDY,
+    ),
+]
 Within = Annotated[
     str | None,
     typer.Option(
