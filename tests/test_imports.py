@@ -29,7 +29,7 @@ FLOORS = [
         "scalars",
         "versions",
     },
-    {"contest", "simplex"},
+    {"contest", "simplex", "bounded"},
     {"objectives"},
     {"theory"},
     {"outcome", "learners"},
@@ -47,6 +47,7 @@ FLOORS = [
         "exact",
         "statics",
         "scenarios",
+        "rounding",
         "verify",
     },
     {"report"},
@@ -69,9 +70,10 @@ ROOT = {"", "__init__", "__main__"}
 ONLY = {
     "surrogate": {"errors", "files", "frozen", "contest", "precision"},
     "simplex": {"errors", "frozen", "memory", "scalars"},
-    "ascent": {"errors", "frozen", "simplex"},
+    "bounded": {"errors", "frozen", "memory", "scalars", "simplex"},
+    "ascent": {"bounded", "errors", "frozen", "simplex"},
     "evidence": {"errors", "simplex"},
-    "optimum": {"errors", "evidence", "frozen", "simplex", "surrogate", "ascent"},
+    "optimum": {"bounded", "errors", "evidence", "frozen", "simplex", "surrogate", "ascent"},
     "acquisition": {"errors", "evidence", "simplex", "ascent"},
 }
 """Rooms that know numbers, not auctions: all that they may import."""
