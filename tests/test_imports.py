@@ -46,6 +46,7 @@ FLOORS = [
         "exact",
         "statics",
         "scenarios",
+        "rehearsal",
         "verify",
     },
     {"report"},

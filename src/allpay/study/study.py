@@ -49,7 +49,7 @@ MOST_SAMPLES = 100_000_000
 COLUMNS, COPIES = 12, 2
 """The table of a study has so many columns beside its weights, and so many copies while it is put together."""
 
-_DESIGNS, TRAINING, CHECKING, CHOOSING, LOOKING, FRONT = range(6)
+_DESIGNS, TRAINING, CHECKING, CHOOSING, LOOKING, FRONT, WORLDS = range(7)
 """Streams of random numbers under a study's seed. What is trained on, what is looked at
 again and what checks the result never share one."""
 
