@@ -29,10 +29,24 @@ def result_values(result: "Result") -> dict[str, Any]:
         "rule": study.space.rule,
         "learner": study.learner.name,
         "objective": study.objective,
-        "best": {"weights": best.weights, "value": best.value, "low": best.low, "high": best.high},
+        "best": {
+            "weights": best.weights,
+            "value": best.value,
+            "low": best.low,
+            "high": best.high,
+            "chosen": {chosen.name: chosen.value for chosen in best.chosen},
+        },
         "predicted": dict(zip(("value", "low", "high"), best.prediction, strict=True)),
         "interval": best.interval[0] if study.space.line else best.interval,
         "intervals": best.parts[0] if study.space.line else best.parts,
+        "chosen": {chosen.name: [chosen.low, chosen.high] for chosen in best.chosen},
+        "announced": None
+        if result.announced is None
+        else {
+            "weights": result.announced.weights,
+            "mean": result.announced.value.mean,
+            "loss": {"mean": result.announced.loss.mean, "stderr": result.announced.loss.stderr},
+        },
         "flat": best.flat,
         "unknown": best.unknown,
         "sentence": best.sentence,
@@ -61,7 +75,7 @@ def kept_values(result: "Result") -> dict[str, Any]:
     """What a folder keeps of a result."""
     return {
         **result_values(result),
-        "optimum": vars(result.optimum),
+        "optimum": {**vars(result.optimum), "chosen": [vars(chosen) for chosen in result.optimum.chosen]},
         "specification": result.sweep.study.specification(),
         "computed": [{"batches": numbers, "versions": made} for numbers, made in result.sweep.computed],
     }

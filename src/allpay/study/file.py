@@ -25,7 +25,8 @@ from allpay.objectives import objective
 from allpay.study.identity import FUNCTION, TYPE, made_of
 from allpay.study.received import outline_of, parted
 from allpay.study.scenario import Scenario, ScenarioStudy, kept_scenarios, scenario_in_words
-from allpay.study.study import DesignSpace, Study
+from allpay.study.space import Choice, DesignSpace
+from allpay.study.study import Study
 
 TEMPLATE = """\
 # A study for `allpay run`: which designs to try, who bids, and how bidders learn.
@@ -43,8 +44,14 @@ seed = 0
 # ranks = 2                  # how many ranks may carry weight; all but the last
 # region = "simplex"         # simplex: nonincreasing weights of sum 1; box: payments, each anywhere in [0, 1]
 # first_at_most = 0.8        # bounds on the weight of the first rank and of the last that may carry any
-# first_at_least = 0.6       # (on the simplex, one bound on the first)
+# first_at_least = 0.6
 # last_at_least = 0.1
+# at_least = [0.2, 0.1]      # the least weight of each rank, from the first down
+# same = [[4, 10]]           # ranks that get the same
+# choose = { reserve = [0, 0.5] }   # numbers to choose with the weights, and their bounds: purse, reserve, fee, max_bid,
+                             # "head_start:2" of the second kind of [[bidders]]
+# money = 20000              # what all prizes come to, in which the answer is told too
+# round_to = 250             # tell the best design in such steps, of money or else of 1, and what that costs
 # sampling = "uniform"       # how designs are spread: uniform, sobol, or grid (the finest of at most that many samples)
 # strategy = "sample"        # active: after a first batch, designs are chosen where much is to be hoped for; samples at most
 # precision = 0.01           # active: stop when the design recommended is expected to lose less than this part
@@ -128,6 +135,11 @@ class StudySection(_Section):
     strategy: str = "sample"
     precision: float | None = None
     designs: list[float | list[float] | str] | None = None
+    at_least: list[float] | None = None
+    same: list[list[int]] = []
+    choose: dict[str, list[float]] = {}
+    money: float | None = None
+    round_to: float | None = None
 
     def space(self) -> DesignSpace:
         """The designs that are allowed.
@@ -143,6 +155,9 @@ class StudySection(_Section):
             self.first_at_most,
             self.first_at_least,
             self.last_at_least,
+            self.at_least,
+            [tuple(ranks) for ranks in self.same],  # type: ignore[misc]
+            {name: tuple(bounds) for name, bounds in self.choose.items()},
         )
 
 
@@ -474,6 +489,8 @@ class StudyFile(_Section):
             self.study.strategy,
             self.study.precision,
             None if designs is None else tuple(designs),
+            self.study.money,
+            self.study.round_to,
         )
 
     def _scenarios(self, bidding: Learner) -> ScenarioStudy:
@@ -626,7 +643,7 @@ def _keys(text: str) -> dict[str, Any]:
 OURS: Mapping[str, Callable[..., Any]] = {
     kind.__name__: kind
     for kind in (
-        *(DesignSpace, Setting, Private, Common, Uniform, Power, Beta, Lognormal, Discrete, Bidder, Field),
+        *(DesignSpace, Choice, Setting, Private, Common, Uniform, Power, Beta, Lognormal, Discrete, Bidder, Field),
         *(PowerCost, Neutral, Cara, Crra, LossAverse, Highest, Noise, Tullock),
     )
 }

@@ -95,6 +95,11 @@ def common_space(space: DesignSpace, scenarios: Sequence[Scenario]) -> DesignSpa
     Raises:
         AllpayError: if the designs have more ranks than the fewest bidders.
     """
+    if space.choose:
+        raise AllpayError(
+            f"scenarios are compared by splits of the prize: leave {space.choose[0].words} out of what is chosen, or compare "
+            "fixed ones"
+        )
     common = replace(space, bidders=min(each.bidders for each in scenarios))
     return replace(common, ranks=int(common.dimension))
 
