@@ -70,7 +70,7 @@ ONLY = {
     "simplex": {"errors", "frozen", "memory", "scalars"},
     "ascent": {"errors", "frozen", "simplex"},
     "evidence": {"errors", "simplex"},
-    "optimum": {"errors", "evidence", "frozen", "simplex", "surrogate", "ascent"},
+    "optimum": {"errors", "evidence", "frozen", "scalars", "simplex", "surrogate", "ascent"},
     "acquisition": {"errors", "evidence", "simplex", "ascent"},
 }
 """Rooms that know numbers, not auctions: all that they may import."""

@@ -17,6 +17,7 @@ from allpay.errors import AllpayError
 from allpay.exact import best_in_theory, question
 from allpay.frozen import ByValue
 from allpay.objectives import objective as read_objective
+from allpay.scalars import numeral
 from allpay.statics import at_point, ranges_of
 from allpay.study import DesignSpace
 from allpay.theory import design_objective
@@ -196,7 +197,8 @@ def scenario_in_words(point: Mapping[str, float]) -> str:
     '40 bidders, cost power 2'
     """
     return ", ".join(
-        f"{x:g} bidders" if name == "bidders" else f"{name.replace('_', ' ')} {x:g}" for name, x in point.items()
+        f"{numeral(x)} bidders" if name == "bidders" else f"{name.replace('_', ' ')} {numeral(x)}"
+        for name, x in point.items()
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from allpay.exact import Exact
 from allpay.objectives import objective
+from allpay.scalars import numeral
 from allpay.simplex import FEW_ZEROS
 
 NAMED = ("first", "second", "third", "fourth", "fifth")
@@ -26,11 +27,11 @@ def exact_in_words(found: Exact | None) -> str:
         else f" among the {found.fraction:.0%} of the designs looked at that have a closed form"
     )
     if found.flat:
-        lines = [f"Every design{among} has the {what} {found.value:.6g}: none is best; {found.seconds:.2f} s."]
+        lines = [f"Every design{among} has the {what} {numeral(found.value)}: none is best; {found.seconds:.2f} s."]
     else:
         weights = determined(found)
         lines = [
-            f"Best design in equilibrium{among}: {weights}, {what} {found.value:.6g}; {found.seconds:.2f} s.",
+            f"Best design in equilibrium{among}: {weights}, {what} {numeral(found.value)}; {found.seconds:.2f} s.",
             near(found),
         ]
     if found.fraction < 1:

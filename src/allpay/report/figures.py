@@ -28,6 +28,7 @@ from allpay.report.summary import (
     who_in_words,
     without_limits,
 )
+from allpay.scalars import numeral
 from allpay.simplex import FEW_ZEROS, looked_at, shown
 from allpay.theory import equilibrium_or_reason
 
@@ -525,7 +526,7 @@ def _axis(result: "Result") -> str:
         return f"{what}\n(of bids b that cost b^{setting.cost_power:g}; highest value {highest:g})"
     if isinstance(setting.values, tuple) and any(bidder.cost != PLAIN.cost for bidder, _ in setting.values):
         return f"{what}\n(in units of bids, whose cost differs)"
-    return f"{what}\n(in units of the highest value)" if highest == 1 else f"{what}\n(highest value {highest:g})"
+    return f"{what}\n(in units of the highest value)" if highest == 1 else f"{what}\n(highest value {numeral(highest)})"
 
 
 def _settled(result: "Result") -> NDArray[np.bool_]:
