@@ -146,7 +146,7 @@ def test_the_same_seed_gives_the_same_numbers_and_another_does_not():
         (["--weights", "0.8", "--bidders", "1"], "an auction needs at least 2 bidders: got 1"),
         (
             ["--weights", "0.8", "--learner", "epsilon-greedy", "--iterations", "100", "--exploration", "200"],
-            "exploration must be shorter than the run: got 200 of 100 auctions",
+            "exploration must be shorter than the run: got 200 of iterations 100",
         ),
         (["--weights", "0.8", "--exploration", "9"], "fictitious-play has no option 'exploration'"),
         (["--weights", "0.8", "--values", "public"], "unknown kind of values 'public'"),

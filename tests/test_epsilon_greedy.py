@@ -246,13 +246,13 @@ def test_learning_lowers_exploitability():
     [
         (
             {"iterations": 1000, "exploration": 1000},
-            "exploration must be shorter than the run: got 1000 of 1000 auctions",
+            "exploration must be shorter than the run: got 1000 of iterations 1000",
         ),
         (
             {"iterations": 1000, "exploration": 5000},
-            "exploration must be shorter than the run: got 5000 of 1000 auctions",
+            "exploration must be shorter than the run: got 5000 of iterations 1000",
         ),
-        ({"iterations": 1000}, "exploration must be shorter than the run: got 400000 of 1000 auctions"),
+        ({"iterations": 1000}, "exploration must be shorter than the run: got 400000 of iterations 1000"),
         ({"exploration": -1}, "exploration must not be negative: got -1"),
         ({"iterations": 0}, "iterations must be at least 1: got 0"),
         ({"halving": 0}, "halving must be at least 1: got 0"),

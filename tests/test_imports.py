@@ -28,7 +28,7 @@ FLOORS = [
         "scalars",
         "versions",
     },
-    {"contest", "simplex"},
+    {"contest", "simplex", "bounded"},
     {"objectives"},
     {"theory"},
     {"outcome", "learners"},
@@ -46,6 +46,7 @@ FLOORS = [
         "exact",
         "statics",
         "scenarios",
+        "rounding",
         "verify",
     },
     {"report"},
@@ -68,9 +69,10 @@ ROOT = {"", "__init__", "__main__"}
 ONLY = {
     "surrogate": {"errors", "files", "frozen", "contest", "precision"},
     "simplex": {"errors", "frozen", "memory", "scalars"},
-    "ascent": {"errors", "frozen", "simplex"},
+    "bounded": {"errors", "frozen", "memory", "scalars", "simplex"},
+    "ascent": {"bounded", "errors", "frozen", "simplex"},
     "evidence": {"errors", "simplex"},
-    "optimum": {"errors", "evidence", "frozen", "scalars", "simplex", "surrogate", "ascent"},
+    "optimum": {"bounded", "errors", "evidence", "frozen", "scalars", "simplex", "surrogate", "ascent"},
     "acquisition": {"errors", "evidence", "simplex", "ascent"},
 }
 """Rooms that know numbers, not auctions: all that they may import."""

@@ -1,6 +1,8 @@
 """Designs in several scenarios: values against equilibria, the best compromises against a search, and what is told."""
 
 import json
+import re
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -9,10 +11,14 @@ from typer.testing import CliRunner
 
 from allpay import Game, equilibrium
 from allpay.cli import app
+from allpay.cli.scenarios import FILES, THEORY
 from allpay.contest.game import Setting
+from allpay.contest.values import Power
 from allpay.errors import AllpayError
 from allpay.scenarios import compare
 from allpay.study import DesignSpace
+from allpay.study.file import read_file, scenarios_of
+from allpay.study.scenario import Scenario
 
 FIVE = DesignSpace(bidders=5)
 POWERS = {"cost_power": [1.0, 2.0, 3.0]}
@@ -85,3 +91,166 @@ def test_what_cannot_be_compared_is_told(designs, over, message):
     with pytest.raises(AllpayError, match=message) as error:
         compare(designs, over, Setting(), DesignSpace(bidders=4))
     assert len(str(error.value)) <= 300
+
+
+STUDY = """
+[study]
+bidders = 5
+designs = ["4,3,2,1"]
+
+[[scenario]]
+name = "cheap"
+
+[[scenario]]
+name = "steep and many"
+bidders = 8
+cost_power = 3.0
+weight = 3
+
+[[scenario]]
+cost_power = 2.0
+distribution = "power(2)"
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "worlds.toml"
+    path.write_text(STUDY)
+    return path
+
+
+def test_scenarios_of_a_file_are_what_it_says(file):
+    asked = read_file(file)
+    assert [each.name for each in asked.scenarios] == ["cheap", "steep and many", "distribution power(2), cost power 2"]
+    assert [each.bidders for each in asked.scenarios] == [5, 8, 5]
+    assert [each.weight for each in asked.scenarios] == [1, 3, 1]
+    cheap, steep, able = (each.setting for each in asked.scenarios)
+    assert (cheap.cost_power, steep.cost_power, able.cost_power) == (1, 3, 2)
+    assert cheap == asked.study.setting == replace(able, cost_power=1.0, values=cheap.values)
+    assert able.values.distribution == Power(2)
+    assert asked.study.space == DesignSpace(bidders=5, ranks=4)
+    assert asked.given == ((0.4, 0.3, 0.2, 0.1, 0.0),)
+    assert scenarios_of(json.loads(json.dumps(asked.specification()))) == asked
+
+
+def test_a_file_with_scenarios_by_theory(file, tmp_path):
+    """Values are those of equilibria, means those of the weights, and each design loses nothing where it is best."""
+    line = ["run", str(file), "50%,50%", "--method", "theory", "--out", str(tmp_path / "answer")]
+    done = CliRunner().invoke(app, [*line, "--json"])
+    assert done.exit_code == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert [design["name"] for design in told["designs"][:3]] == ["given", "given", "best for cheap"]
+    for design in told["designs"]:
+        weights = design["weights"]
+        cheap, steep, _ = design["values"]
+        assert cheap == pytest.approx(equilibrium(Game.from_weights("prizes", weights, 5)).revenue, rel=1e-6)
+        many = Game.from_weights("prizes", weights, 8, cost_power=3.0)
+        assert steep == pytest.approx(equilibrium(many).revenue, rel=1e-6)
+        assert design["mean_loss"] == pytest.approx(np.dot(design["losses"], [0.2, 0.6, 0.2]))
+    own = np.array([design["losses"] for design in told["designs"][2:5]])
+    np.testing.assert_allclose(np.diag(own), 0, atol=1e-9)
+    assert told["method"] == "theory"
+    table = pl.read_csv(tmp_path / "answer" / "losses.csv")
+    assert table.height == 3 * len(told["designs"])
+    assert table["chance"][:3].to_list() == pytest.approx([0.2, 0.6, 0.2])
+    assert {path.name for path in (tmp_path / "answer").iterdir()} == {*FILES, THEORY}
+    summary = (tmp_path / "answer" / "summary.txt").read_text()
+    for words in (
+        "Numerical uncertainty (samples, rounds, grid): none",
+        "Model uncertainty: which of the 3",
+        "by theory",
+    ):
+        assert words in summary
+    again = CliRunner().invoke(app, line)  # into the same folder
+    assert again.exit_code == 0
+    assert again.stdout.startswith(summary)
+
+
+def test_a_heavier_scenario_weighs_more():
+    worlds = [Scenario(f"p = {p}", Setting(cost_power=p), 5, weight=w) for p, w in ((1.0, 1.0), (3.0, 9.0))]
+    even = [replace(each, weight=1.0) for each in worlds]
+    found, others = compare([], worlds, space=FIVE), compare([], even, space=FIVE)
+    assert found.losses[2, 1] < others.losses[2, 1]  # the best on average
+    assert found.mean_losses[2] == found.mean_losses.min()
+    np.testing.assert_allclose(found.designs[3], others.designs[3], atol=1e-4)  # in the worst case weights do not count
+
+
+def test_groups_take_the_place_of_all_that_is_said_of_bidders(tmp_path):
+    path = tmp_path / "groups.toml"
+    path.write_text(
+        "[study]\nbidders = 3\n[game]\ncost_power = 2.0\n[[scenario]]\n[[scenario]]\n"
+        'groups = ["1: uniform(0,1)", "3: uniform(0,0.5), cost 2"]\nluck = "tullock(1)"\n'
+        '[[scenario]]\nvalues = "common"\nattendance = "2:5"\n'
+    )
+    alike, unlike, some = read_file(path).scenarios
+    assert (alike.bidders, unlike.bidders, some.bidders) == (3, 4, 5)
+    assert alike.setting.cost_power == some.setting.cost_power == 2
+    assert [count for _, count in unlike.setting.values] == [1, 3]
+    assert unlike.name.startswith("luck tullock(1), groups 1: uniform(0,1)")
+    assert len(unlike.name) <= 60
+
+
+def write(tmp_path, text):
+    path = tmp_path / "bad.toml"
+    path.write_text(text)
+    return path
+
+
+TWO = "[[scenario]]\n[[scenario]]\ncost_power = 2.0\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[[scenario]]\n", "from 2 to 1,000 scenarios are compared: got 1"),
+        ("[[scenario]]\n[[scenario]]\n", "two scenarios are called 'as it is'"),
+        ('[[scenario]]\n[[scenario]]\nname = "again"\n', "'as it is' and 'again' are the same"),
+        (f"{TWO}weight = 0\n", "weight of a scenario must be above 0 and finite: got 0"),
+        (f"{TWO}weight = inf\n", "weight of a scenario must be above 0 and finite: got inf"),
+        (f'{TWO}weight = "much"\n', r"weight of \[\[scenario\]\] 2 must be a number: got 'much'"),
+        (f'{TWO}name = " "\n', "name is one line of text"),
+        (f'{TWO}name = "{"x" * 61}"\n', "at most 60 characters: got 61"),
+        (f"{TWO}cost_powr = 2.0\n", r"unknown key in .*\[\[scenario\]\] 2: 'cost_powr'.*did you mean 'cost_power'"),
+        (f"{TWO}samples = 9\n", r"samples belongs in \[study\], not in \[\[scenario\]\] 2"),
+        (f"{TWO}groups = 3\n", r"groups of \[\[scenario\]\] 2 must be a list: got 3"),
+        (f"{TWO}groups = [3]\n", r"groups of \[\[scenario\]\] 2 must be a text in quotes: got 3"),
+        ("[scenario]\ncost_power = 2.0\n", r"scenario is a table for each scenario: .* write \[\[scenario\]\]"),
+        ("scenario = [1]\n", r"scenario is a table for each scenario: got scenario = 1; write \[\[scenario\]\]"),
+        ("[study]\nweight = 2\n", r"weight belongs in \[\[scenario\]\], not in \[study\]"),
+        (f"{TWO}bidders = 1\n", r"\[\[scenario\]\] 2: .*needs at least 2 bidders: got 1"),
+        (f"{TWO}reserve = -1.0\n", r"\[\[scenario\]\] 2: the reserve must be at least 0"),
+        (f"{TWO}reserve = 3.0\n", r"scenario 'cost power 2, reserve 3': the reserve must be"),
+        (f'{TWO}groups = ["2: uniform(0,1)"]\n', r"\[\[scenario\]\] 2: cost-power is said for each group"),
+        ('[study]\nstrategy = "active"\n' + TWO, "an active study chooses designs of its own"),
+        ("[study]\nranks = 4\nbidders = 9\n" + TWO + "bidders = 3\n", "too many ranks|ranks"),
+        ("[study]\ndesigns = [[0.4, 0.3, 0.2, 0.1]]\n" + TWO, "too many weights: got 4 for 3 bidders"),
+    ],
+)
+def test_what_is_wrong_in_a_file_with_scenarios_is_told_in_one_line(text, message, tmp_path):
+    with pytest.raises(AllpayError, match=message) as error:
+        read_file(write(tmp_path, text))
+    assert len(str(error.value)) <= 300
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("[study]\nseed = 1\n", ["0.6,0.4"], "has no scenarios in which designs are compared"),
+        (TWO, ["--method", "theory", "--workers", "2"], "--workers 2 has no effect with --method theory"),
+        (TWO, ["--method", "thoery"], "unknown method 'thoery'"),
+        (TWO, ["--method", "theory", "--out", "."], "holds something else"),
+        (TWO, ["0.6,0.6"], "weights must sum to 1"),
+        (
+            f'{TWO}luck = "tullock(1)"\n',
+            ["--method", "theory"],
+            "for cost power 2, luck tullock.1.: .*simulate the designs",
+        ),
+    ],
+)
+def test_what_cannot_be_run_is_told_in_one_line(text, options, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["run", str(write(tmp_path, text)), *options])
+    assert done.exit_code == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert re.search(message, done.stderr), done.stderr

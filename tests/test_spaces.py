@@ -229,7 +229,7 @@ def test_a_step_in_the_box_is_that_of_the_binary_entropy():
         ({"rule": "payments", "region": "box", "first_at_most": 1.5}, "at most its whole bid"),
         ({"first_at_most": 0.5}, "the first weight of any design lies above 0.5: got at most 0.5"),
         ({"first_at_least": 1.0}, "the first weight of any design lies below 1: got at least 1"),
-        ({"first_at_most": 0.9, "first_at_least": 0.6}, "can have one bound"),
+        ({"first_at_most": 0.55, "first_at_least": 0.6}, "at least 0.6 here: got at most 0.55"),
         ({"last_at_least": 0.5}, "last one below 1/2: got at least 0.5"),
         ({"first_at_most": float("nan")}, "got at most nan"),
     ],

@@ -262,7 +262,10 @@ def test_a_distribution_that_changes_its_argument_changes_nothing():
             "a table of samples 1,000,000 × rounds 10",
         ),
         (lambda: DesignSpace(bidders=1000, first_at_most=0.002), "the 249,999 corners of designs of 999 ranks"),
-        (lambda: DesignSpace(bidders=30_000).sample(4, 0, "sobol"), "Sobol points have at most 21,201 dimensions"),
+        (
+            lambda: DesignSpace(bidders=30_000).sample(4, 0, "sobol"),
+            "sampling sobol spreads designs of at most 21,201 numbers",
+        ),
         (
             lambda: learn(Game(all_pay(3), bid_levels=30_000), LEARNERS["interior-point"](), rounds=1),
             "interior-point with rounds 1 of bidders 3, value levels 64 and bid levels 30,000 would take",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from allpay.bounded import Bounded
 from allpay.errors import AllpayError
 from allpay.frozen import ByValue
 from allpay.simplex import OrderedSimplex, Polytope
@@ -202,17 +203,19 @@ def _thinned(where: Polytope, start: Array) -> "Polytope | _Hull":
 
 
 def few_corners(where: Polytope) -> Array | None:
-    """`[corners, n]` those of the ordered simplex that are enough in games of many bidders; None of another polytope.
+    """`[corners, n]` those of weights in order that are enough in games of many bidders; None of another polytope.
 
     Of a bidder who beats each rival with probability q the rank scatters by √(k (1 − k/n)) about its mean k. So what two prizes
     of ranks much closer than that do apart can be done by one for both, and corners as far apart as that are enough.
     """
-    if not isinstance(where, OrderedSimplex):
+    if not isinstance(where, OrderedSimplex | Bounded):
         return None
     kept, n = [1], where.n
-    while kept[-1] < where.m:
+    while kept[-1] < where.ranks:
         step = APART * np.sqrt(kept[-1] * (1 - kept[-1] / n))
-        kept.append(min(kept[-1] + max(int(step), 1), where.m))
+        kept.append(min(kept[-1] + max(int(step), 1), where.ranks))
+    if isinstance(where, Bounded):  # below a floor the weights of all corners fall
+        kept += (np.flatnonzero(np.diff(where.floors, append=0.0)) + 1).tolist()
     every = where.corners[0]
     falls = (
         -np.diff(every, axis=1, append=0.0) > FALL

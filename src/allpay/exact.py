@@ -5,8 +5,8 @@ The set is named by what is lost: all designs whose objective is within a part o
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,8 +14,10 @@ import numpy as np
 from allpay.ascent import few_corners, mirror_ascent, polish
 from allpay.contest.game import Array, Setting
 from allpay.errors import AllpayError
+from allpay.objectives import Objective
+from allpay.rounding import in_steps
 from allpay.scalars import real
-from allpay.simplex import looked_at
+from allpay.simplex import every_corner, looked_at
 from allpay.study import DesignSpace
 from allpay.study.identity import written
 from allpay.theory import design_objective
@@ -46,6 +48,12 @@ HALVINGS = 14
 LEAST_STEP = -9.0
 """The logarithm of the least such step."""
 
+MOST_BUILT = 64
+"""What the objective is built of is kept for so many values of what is chosen beside the weights and the purse."""
+
+STEP = 1e-4
+"""By so much of its range a number that is chosen beside the weights is changed to see what the objective does."""
+
 ValueAndGradient = Callable[[Array], tuple[Array, Array]]
 
 ASCENTS = 8
@@ -67,12 +75,19 @@ class ExactBest:
         value: the objective in its equilibrium.
         flat: whether all designs that have an equilibrium are worth the same, so that none is best.
         fraction: the share of the designs looked at that have a symmetric equilibrium; the others cannot be compared.
+        chosen: what is chosen beside the weights, `(name, number)` each.
     """
 
     weights: tuple[float, ...]
     value: float
     flat: bool
     fraction: float
+    chosen: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def design(self) -> tuple[float, ...]:
+        """The weights, and what is chosen beside them."""
+        return (*self.weights, *(number for _, number in self.chosen))
 
 
 def best_in_theory(space: DesignSpace, setting: Setting, objective: str = "revenue") -> ExactBest | None:
@@ -86,13 +101,12 @@ def best_in_theory(space: DesignSpace, setting: Setting, objective: str = "reven
     Returns:
         None where no design that was looked at has an equilibrium in closed form.
     """
-    corners, uniform = looked_at(space.polytope, count=101)
-    designs = np.concatenate([corners, uniform])
+    designs = np.concatenate(looked_at(space.polytope, count=101))
     try:
-        exact = design_objective(setting.game(space.mechanism(uniform[-1])), space.rule, objective, space.dimension)
+        exact = objective_at(space, setting, objective)
+        values = exact(designs)[0]
     except AllpayError:  # values with atoms that do not say where
         return None
-    values = exact(designs)[0]
     known = np.isfinite(values)
     if not known.any():
         return None
@@ -108,7 +122,69 @@ def best_in_theory(space: DesignSpace, setting: Setting, objective: str = "reven
         pass
     best, value = polish(exact, best, polytope=space.polytope)
     flat = value - float(np.nanmin(values)) <= 1e-6 * abs(value)
-    return ExactBest(tuple(best.tolist()), value, flat, float(known.mean()))
+    return exact_best(space, best, value, flat, float(known.mean()))
+
+
+def exact_best(space: DesignSpace, point: Array, value: float, flat: bool, fraction: float) -> ExactBest:
+    """The best design, of a point of the polytope."""
+    design = space.designs(point).tolist()
+    names = space.names[space.bidders :]
+    return ExactBest(
+        tuple(design[: space.bidders]), value, flat, fraction, tuple(zip(names, design[space.bidders :], strict=True))
+    )
+
+
+def objective_at(space: DesignSpace, setting: Setting, objective: str | Objective = "revenue") -> ValueAndGradient:
+    """The objective in equilibrium as a function of points `[points, n]` of the polytope of designs, with its gradient.
+
+    That in the weights and the purse is exact. In another number that is chosen beside them it is a difference of two values,
+    one `STEP` of the way from its lowest to its highest on either side.
+
+    Raises:
+        AllpayError: if theory has no objective for such games.
+    """
+    middle = space.game(setting, tuple(space.designs(space.polytope.corners.mean(axis=1).sum(axis=0)).tolist()))
+    exact = design_objective(middle, space.rule, objective, space.dimension)  # whether there is one at all is said now
+    if not space.choose:
+        return exact
+    n, prizes = space.bidders, space.rule == "prizes"
+    purse = next((n + k for k, choice in enumerate(space.choose) if choice.name == "purse"), None)
+    built: dict[tuple[float, ...], ValueAndGradient] = {}
+
+    def worth(point: Array) -> tuple[float, Array]:
+        """The value, and its gradient in what the ranks win or pay."""
+        design = space.designs(point)
+        game = space.game(setting, tuple(design.tolist()))
+        key = tuple(
+            number for k, number in enumerate(design.tolist()) if k >= n and k != purse
+        )  # prizes change nothing else
+        if key not in built:
+            if len(built) >= MOST_BUILT:
+                built.pop(next(iter(built)))
+            built[key] = design_objective(game, space.rule, objective, space.dimension)
+        value, slope = built[key](np.array(game.mechanism.prizes if prizes else game.mechanism.payments))
+        return float(value), slope
+
+    def one(point: Array) -> tuple[float, Array]:
+        value, slope = worth(point)
+        slopes = np.zeros(len(point))
+        design = space.designs(point)
+        slopes[:n] = slope * (1.0 if purse is None else design[purse])
+        for k in range(n, len(point)):
+            if k == purse:
+                slopes[k] = slope @ design[:n] * (space.choose[k - n].high - space.choose[k - n].low)
+                continue
+            ends = np.repeat(point[None], 2, axis=0)
+            ends[:, k] = max(point[k] - STEP, 0.0), min(point[k] + STEP, 1.0)
+            (low, _), (high, _) = worth(ends[0]), worth(ends[1])
+            slopes[k] = (high - low) / (ends[1, k] - ends[0, k])
+        return value, slopes
+
+    def value_and_gradient(points: Array) -> tuple[Array, Array]:
+        found = [one(point) for point in np.asarray(points, float)]
+        return np.array([value for value, _ in found]), np.array([slope for _, slope in found])
+
+    return value_and_gradient
 
 
 @dataclass(frozen=True)
@@ -124,6 +200,9 @@ class Exact:
         fraction: the share of the designs looked at that have an equilibrium in closed form.
         low, high: `[bidders]` from where to where each weight goes among the designs that lose less than `within`.
         decimals: to how many the weights of the best are determined.
+        step: of weights that can be announced, as a part of 1; None if any can.
+        announced: the weights of the best design in steps that can be announced, and what it brings; None if not asked for.
+        chosen: what is chosen beside the weights: name, best number, and from where to where it goes among those designs.
         seconds: how long it took.
     """
 
@@ -139,6 +218,9 @@ class Exact:
     high: tuple[float, ...]
     decimals: int
     seconds: float = field(default=0.0, compare=False)
+    chosen: tuple[tuple[str, float, float, float], ...] = ()
+    step: float | None = None
+    announced: tuple[tuple[float, ...], float] | None = None
 
     def values(self) -> dict[str, Any]:
         """For JSON: the answer, and the whole question."""
@@ -147,10 +229,22 @@ class Exact:
             "rule": self.space.rule,
             "method": "theory",
             "objective": self.objective,
-            "best": {"weights": self.weights, "value": self.value, "decimals": self.decimals},
+            "best": {
+                "weights": self.weights,
+                "value": self.value,
+                "decimals": self.decimals,
+                "chosen": {name: number for name, number, _, _ in self.chosen},
+            },
             "flat": self.flat,
             "fraction": self.fraction,
-            "within": {"loss": self.within, "low": self.low[:carrying], "high": self.high[:carrying]},
+            "step": self.step,
+            "announced": self.announced and {"weights": self.announced[0], "value": self.announced[1]},
+            "within": {
+                "loss": self.within,
+                "low": self.low[:carrying],
+                "high": self.high[:carrying],
+                "chosen": {name: [low, high] for name, _, low, high in self.chosen},
+            },
             **question(self, within=self.within),
         }
 
@@ -186,7 +280,11 @@ def question(found: Answer, **more: Any) -> dict[str, Any]:
 
 
 def exact_design(
-    space: DesignSpace, setting: Setting | None = None, objective: str = "revenue", within: float = WITHIN
+    space: DesignSpace,
+    setting: Setting | None = None,
+    objective: str = "revenue",
+    within: float = WITHIN,
+    step: float | None = None,
 ) -> Exact | None:
     """The best design by theory, and the designs that lose less than a part of what it brings.
 
@@ -195,6 +293,7 @@ def exact_design(
         setting: who bids for what; private values uniform on [0, 1], if not given.
         objective: what the design is best for.
         within: the part of the objective that may be lost.
+        step: of weights that can be announced, as a part of 1; the best such design is sought too.
 
     Returns:
         None where no design that was looked at has an equilibrium in closed form.
@@ -213,23 +312,29 @@ def exact_design(
     corners, uniform = looked_at(space.polytope, count=101)
     line = space.polytope.freedom == 1
     seen = uniform[::5] if line else np.concatenate([corners, uniform])
-    game = setting.game(space.mechanism(uniform[-1]))
-    value_at = design_objective(game, space.rule, objective, space.dimension)
+    value_at = objective_at(space, setting, objective)
     best = best_in_theory(space, setting, objective)
     if best is None:
         return None
-    few = few_corners(space.polytope)
-    blocks = space.polytope.corners.shape[0]
-    ends = few if few is not None else space.polytope.corners[0] if blocks == 1 else seen[: len(corners) or 2]
-    coordinates = space.polytope.coordinates(best.weights)
+    ends = few_corners(space.polytope)
+    ends = every_corner(space.polytope, len(seen)) if ends is None else ends
+    ends = seen[:2] if ends is None else ends
+    point = space.points(np.array(best.design))
+    coordinates = space.polytope.coordinates(point)
     parts = coordinates[0] if coordinates.shape == (1, len(ends)) else np.empty(0)
-    near = _Near(value_at, np.array(best.weights), best.value, seen, ends, parts)
-    low, high = near.ranges(within, 0 if line else min(space.dimension, RANGED))  # a line has two ends, which are met
+    near = _Near(value_at, point, best.value, seen, ends, parts)
+    told = [*range(min(space.dimension, RANGED)), *range(space.bidders, len(point))]
+    low, high = near.ranges(within, [] if line else told)  # a line has two ends, which are met
     again = near.best
     if not line:
         again, _ = polish(value_at, (1 - ASIDE) * again + ASIDE * ends.mean(axis=0), polytope=space.polytope)
     digits = near.digits(again)
-    return _exact(space, setting, objective, within, best, (low, high, digits), time.perf_counter() - start)
+    announced = None
+    if step is not None:
+        whole = in_steps(lambda points: value_at(points)[0], space, point, step)
+        announced = (tuple(whole[: space.bidders].tolist()), float(value_at(whole[None])[0][0]))
+    found = _exact(space, setting, objective, within, best, (low, high, digits), time.perf_counter() - start)
+    return replace(found, step=step, announced=announced)
 
 
 def _exact(
@@ -242,9 +347,11 @@ def _exact(
     seconds: float,
 ) -> Exact:
     low, high, decimals = near
+    n, ends = space.bidders, (space.designs(low).tolist(), space.designs(high).tolist())
+    chosen = tuple((name, number, *(end[n + k] for end in ends)) for k, (name, number) in enumerate(best.chosen))
     return Exact(
         *(space, setting, objective, within, best.weights, best.value, best.flat, best.fraction),
-        *(tuple(low.tolist()), tuple(high.tolist()), decimals, seconds),
+        *(tuple(low[:n].tolist()), tuple(high[:n].tolist()), decimals, seconds, chosen),
     )
 
 
@@ -267,13 +374,13 @@ class _Near:
     ends: Array
     parts: Array
 
-    def ranges(self, within: float, ranks: int) -> tuple[Array, Array]:
-        """From where to where each weight `[n]` goes among designs that lose at most this part."""
+    def ranges(self, within: float, columns: Sequence[int]) -> tuple[Array, Array]:
+        """From where to where each number `[n]` goes among designs that lose at most this part, sought for some columns."""
         level = self.value - within * abs(self.value)
         values = self.value_at(self.seen)[0]
         inside = np.concatenate([self.best[None], self.seen[values >= level], self._edge(within * abs(self.value))])
         low, high = inside.min(axis=0), inside.max(axis=0)
-        for k in range(ranks):
+        for k in columns:
             for sign in (1.0, -1.0):
                 met = self._furthest(k, sign, level, inside[int(np.argmin(sign * inside[:, k]))])
                 if met is not None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from allpay.ascent import mirror_ascent
+from allpay.bounded import Beside
 from allpay.errors import AllpayError
 from allpay.evidence import Evidence
 from allpay.frozen import ByValue
@@ -56,6 +57,10 @@ SMOOTHING = 1.2
 """How much larger the ensemble's error is than its scatter; measured by `benchmarks/calibration.py`."""
 
 
+CALLED = {"max_bid": "cap on bids"}
+"""What numbers that are chosen with the weights are called, where not by their names."""
+
+
 class Ensemble(Protocol):
     """What the optimum needs of a surrogate."""
 
@@ -76,6 +81,27 @@ class Ensemble(Protocol):
     def value_and_gradient(self, weights: ArrayLike) -> tuple[Array, Array]:
         """The members' mean `[points]` and its gradient `[points, n]`."""
         ...
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A number that was chosen with the weights.
+
+    Attributes:
+        name: which.
+        value: the best found.
+        low, high: from where to where it goes among the designs that cannot be told from the best.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+    @property
+    def words(self) -> str:
+        """What it is called."""
+        return choice_in_words(self.name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +125,7 @@ class Optimum(ByValue):
         unknown: if nearly no design can be told from the best, why that does not show that all are worth the same; else empty.
         box: whether each weight is free between its bounds; otherwise they sum to 1.
         predicted: the ensemble's mean at the weights, and the interval of that prediction; empty where `value` is that itself.
+        chosen: what was chosen beside the weights.
     """
 
     weights: tuple[float, ...]
@@ -115,6 +142,17 @@ class Optimum(ByValue):
     box: bool = False
     predicted: tuple[float, ...] = ()
     intervals: tuple[tuple[tuple[float, float], ...], ...] = ()
+    chosen: tuple[Chosen, ...] = ()
+
+    @property
+    def design(self) -> tuple[float, ...]:
+        """The weights, and what was chosen beside them."""
+        return (*self.weights, *(chosen.value for chosen in self.chosen))
+
+    @property
+    def named(self) -> str:
+        """The best design in words."""
+        return in_words(self.weights) + beside_in_words(self.chosen)
 
     @property
     def parts(self) -> tuple[tuple[tuple[float, float], ...], ...]:
@@ -134,8 +172,8 @@ class Optimum(ByValue):
 
     @property
     def freedom(self) -> int:
-        """How many weights can be chosen when the others are given."""
-        return self.ranks if self.box else self.ranks - 1
+        """How many numbers can be chosen when the others are given."""
+        return len(self.chosen) + (self.ranks if self.box else self.ranks - 1)
 
     @property
     def uncertain(self) -> bool:
@@ -150,7 +188,7 @@ class Optimum(ByValue):
     @property
     def sentence(self) -> str:
         """The answer in plain words."""
-        best = in_words(self.weights)
+        best = self.named
         within = f"{self.confidence:.0%} interval {numeral(self.low, 4)} to {numeral(self.high, 4)}"
         worth = f"{'measured' if self.measured else 'predicted'} {self.objective} {numeral(self.value, 4)} ({within})"
         if self.freedom == 0:
@@ -176,8 +214,9 @@ class Optimum(ByValue):
         Neighbours with the same range are named together, and ranks that carry nothing are left out; where one weight says
         all, as of two of sum 1, it is called `name`.
         """
+        beside = [f"{chosen.words} {_range(chosen.low, chosen.high)}" for chosen in self.chosen]
         if self.freedom == 1:
-            return f"{name} {_ranges(self.parts[0])}"
+            return beside[0] if beside else f"{name} {_ranges(self.parts[0])}"
         groups: list[tuple[list[int], str]] = []
         for rank, parts in enumerate(self.parts[: self.ranks], start=1):
             if parts[-1][1] < NOTHING:
@@ -194,7 +233,22 @@ class Optimum(ByValue):
         if len(groups) > LISTED:
             most = max(high for _, high in self.interval[groups[LISTED][0][0] - 1 :])
             listed.append(f"the others at most {_number(most)}")
-        return ", ".join(listed)
+        return ", ".join([*listed, *beside])
+
+
+def beside_in_words(chosen: Sequence[Chosen]) -> str:
+    """What was chosen beside the weights, to be put after them; empty if nothing was."""
+    return "".join(f", {one.words} {_number(one.value)}" for one in chosen)
+
+
+def choice_in_words(name: str) -> str:
+    """What a number that is chosen with the weights is called.
+
+    >>> choice_in_words("head_start:2"), choice_in_words("max_bid")
+    ('head start of group 2', 'cap on bids')
+    """
+    kind, colon, group = name.partition(":")
+    return CALLED.get(kind, kind.replace("_", " ")) + (f" of group {group}" if colon else "")
 
 
 def share_in_words(fraction: float) -> str:
@@ -263,6 +317,7 @@ def find_optimum(
     measured: tuple[float, float, float] | None = None,
     most: float = math.inf,
     least: float = 0.0,
+    beside: Sequence[tuple[str, float, float]] = (),
     points: int = 1001,
     starts: int = 32,
     seed: int = 0,
@@ -305,6 +360,7 @@ def find_optimum(
         at: `[n]` the weights to answer for; those where the ensemble's mean is highest if not given.
         measured: what these were found to be worth by fresh rounds, and from where to where that may be off.
         most, least: what can be paid at most, and at least, in units of the objective.
+        beside: the name, the lowest and the highest of each number that is chosen with the weights: the last columns of points.
         points: how many candidate designs are looked at.
         starts: from how many of them the mean is ascended.
         seed: of the candidates where they are a sample, that is of more than one dimension; same seed, same bits.
@@ -372,8 +428,14 @@ def find_optimum(
         unknown = _unknown(value, min(low, lowest), max(high, highest_), resolution, surrogate, least)
         unknown = unknown or (evidence.unknown(where.freedom) if evidence is not None else "")
     worth = (value, low, high) if measured is None else measured
+    ranks = everywhere.shape[1] - len(beside)
+    chosen = tuple(
+        Chosen(name, *(float(lowest + (highest - lowest) * x) for x in (at, *ends)))
+        for (name, lowest, highest), at, ends in zip(beside, best[ranks:], ranges[ranks:], strict=True)
+    )
+    ranges, intervals = ranges[:ranks], intervals[:ranks]
     return Optimum(
-        weights=tuple(float(x) for x in best),
+        weights=tuple(float(x) for x in best[:ranks]),
         value=worth[0],
         low=worth[1],
         high=worth[2],
@@ -384,9 +446,10 @@ def find_optimum(
         ranks=where.ranks,
         objective=objective,
         unknown=unknown,
-        box=isinstance(where, Box),
+        box=isinstance(where, Box) or (isinstance(where, Beside) and isinstance(where.base, Box)),
         predicted=() if measured is None else (value, low, high),
         intervals=() if all(len(parts) == 1 for parts in intervals) else intervals,
+        chosen=chosen,
     )
 
 

@@ -11,23 +11,23 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from allpay.ascent import mirror_ascent
 from allpay.contest.game import Array, Setting
 from allpay.errors import AllpayError
+from allpay.exact import objective_at
 from allpay.frozen import ByValue
 from allpay.learners import run_seeds
 from allpay.learners.base import outcome_from
 from allpay.objectives import Objective, objectives
-from allpay.pipeline import check_enough, choose_next
+from allpay.pipeline import check_enough, choose_next, game_at
 from allpay.progress import Reporter, Silent
 from allpay.simplex import Polytope, looked_at
 from allpay.study.store import Store
 from allpay.study.study import FRONT, DesignSpace, Study
 from allpay.study.sweep import Sweep, run
 from allpay.surrogate import fit_surrogate
-from allpay.theory import design_objective
 
 POINTS = 9
 """Designs of a front that are told, at most."""
@@ -45,7 +45,7 @@ front stands for one that was looked at, and in which two are the same."""
 ITERATIONS = 60
 """Steps of ascent for each such sum."""
 
-_ValueAndGradient = Callable[[ArrayLike], tuple[Array, Array]]
+_ValueAndGradient = Callable[[Array], tuple[Array, Array]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,10 +106,12 @@ def pareto(
         choose, texts = (choose_next if study.active else None), [goal.text for goal in goals[1:]]
         sweep = run(study, folder, reporter.advance, workers=workers, scheduler=scheduler, choose=choose, also=texts)
     with reporter.stage(f"{study.space.rule}, {study.learner.name}: fitting, ascending, checking"):
-        fitted = [fit_surrogate(sweep.weights, sweep.values(goal.column), seed=study.seed) for goal in goals]
+        fitted = [fit_surrogate(sweep.points, sweep.values(goal.column), seed=study.seed) for goal in goals]
         points = search([surrogate.value_and_gradient for surrogate in fitted], study.space.polytope, study.seed)
         outcome = outcome_from(
-            study.learner, [study.game(w) for w in points], run_seeds(study.seed, len(points), study.rounds, FRONT)
+            study.learner,
+            [game_at(study, point) for point in points],
+            run_seeds(study.seed, len(points), study.rounds, FRONT),
         )
         found = np.stack([goal.values(outcome) for goal in goals], axis=-1)  # [points, rounds, objectives]
     values = found.mean(axis=1)
@@ -117,7 +119,8 @@ def pareto(
     errors = spread / np.sqrt(study.rounds)
     order = np.argsort(-values[:, 0], kind="stable")
     return Front(
-        *(study.space, goals, points[order], values[order], errors[order], undominated(values[order])),
+        *(study.space, goals, study.space.designs(points[order])),
+        *(values[order], errors[order], undominated(values[order])),
         *(study.rounds, sweep, time.perf_counter() - start),
     )
 
@@ -129,14 +132,13 @@ def pareto_in_theory(space: DesignSpace, setting: Setting, texts: Sequence[str |
         AllpayError: if theory has no gradient of one of them, or no design that was looked at has an equilibrium.
     """
     start, goals = time.perf_counter(), _several(texts, space.bidders)
-    game = setting.game(space.mechanism(np.concatenate(looked_at(space.polytope, 3))[-1]))
-    exact = [design_objective(game, space.rule, goal, space.dimension) for goal in goals]
+    exact = [objective_at(space, setting, goal) for goal in goals]
     points = search(exact, space.polytope, 0)
     values = np.stack([of(points)[0] for of in exact], axis=-1)
     order = np.argsort(-values[:, 0], kind="stable")
     points, values = points[order], values[order]
     return Front(
-        *(space, goals, points, values, np.zeros_like(values), undominated(values), 0, None),
+        *(space, goals, space.designs(points), values, np.zeros_like(values), undominated(values), 0, None),
         time.perf_counter() - start,
     )
 
@@ -212,7 +214,7 @@ def _mixes(count: int) -> list[Array]:
 def _ascended(functions: Sequence[_ValueAndGradient], weights: Array, start: Array, where: Polytope) -> Array | None:
     """Where a sum is highest, from one design; None where it cannot be ascended."""
 
-    def summed(points: ArrayLike) -> tuple[Array, Array]:
+    def summed(points: Array) -> tuple[Array, Array]:
         parts = [(w, *function(points)) for w, function in zip(weights, functions, strict=True) if w > 0]
         value = sum(w * np.asarray(v, float) for w, v, _ in parts)
         return np.asarray(value), np.asarray(sum(w * np.asarray(g, float) for w, _, g in parts))

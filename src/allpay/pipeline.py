@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
 from allpay.acquisition import next_designs, overlooked, rivals
-from allpay.contest.game import Array
+from allpay.contest.game import Array, Game
 from allpay.devices import check_devices
 from allpay.errors import AllpayError
 from allpay.evidence import Evidence
@@ -21,6 +22,7 @@ from allpay.learners.base import outcome_from
 from allpay.optimum import Optimum, expected_loss, find_optimum, highest
 from allpay.outcome import Outcome, Verdict
 from allpay.progress import Reporter, Silent
+from allpay.rounding import in_steps
 from allpay.simulation import Estimate, changes_on_finer_grid
 from allpay.study.store import Store
 from allpay.study.study import CHECKING, CHOOSING, LOOKING, Study
@@ -45,6 +47,21 @@ ASTRAY = 2.0
 With this and `SAFETY` the interval of the value holds theory's as often as `benchmarks/against_theory.py` says."""
 
 
+@dataclass(frozen=True)
+class Announced:
+    """A design in whole steps.
+
+    Attributes:
+        weights: `[bidders]` the design, in parts of the whole.
+        value: the objective in fresh rounds; they are those that check the best design, with the same random numbers.
+        loss: by how much less it brings than the best, in each of these rounds.
+    """
+
+    weights: tuple[float, ...]
+    value: Estimate
+    loss: Estimate
+
+
 @dataclass(frozen=True, eq=False)
 class Result(ByValue):
     """What a study says about the best design.
@@ -63,6 +80,7 @@ class Result(ByValue):
         seconds: how long it took.
         theory_missing: one sentence on why theory could not name its best design, if it failed; None if it did not.
         learning: what learning leaves open at the best design, in units of the objective.
+        announced: the best design in steps that can be announced, if the study asks for it.
     """
 
     sweep: Sweep
@@ -77,6 +95,7 @@ class Result(ByValue):
     grid: float = 0.0
     theory_missing: str | None = None
     learning: float = 0.0
+    announced: "Announced | None" = None
 
     @property
     def bids(self) -> "DataFrame":
@@ -123,14 +142,15 @@ def design(
         choose = choose_next if study.active else None
         sweep = run(study, folder, reporter.advance, workers=workers, scheduler=scheduler, choose=choose)
     with reporter.stage(f"{study.space.rule}, {study.learner.name}: fitting, ascending, checking"):
-        surrogate = fit_surrogate(sweep.weights, sweep.values(), seed=study.seed)
+        surrogate = fit_surrogate(sweep.points, sweep.values(), seed=study.seed)
         grid = grid_resolution(sweep)
         resolution = max(grid, sampling_resolution(sweep, surrogate))
-        evidence = Evidence(sweep.weights, sweep.values(), surrogate.held_out, grid)
+        evidence = Evidence(sweep.points, sweep.values(), surrogate.held_out, grid)
         best, evidence = look_again(study, surrogate, evidence)
-        check = outcome_from(study.learner, [study.game(best)], run_seeds(study.seed, 1, study.rounds, CHECKING))
+        check = outcome_from(study.learner, [game_at(study, best)], run_seeds(study.seed, 1, study.rounds, CHECKING))
         checked = Estimate(tuple(study.goal.values(check)[0].tolist()))
         optimum = measured_optimum(study, surrogate, evidence, resolution, best, check)
+        announced = _announced(study, surrogate, best, check)
         exact, exact_best, missing = _theory_beside(study, optimum)
     return Result(
         sweep=sweep,
@@ -145,15 +165,29 @@ def design(
         grid=grid,
         theory_missing=missing,
         learning=left_by_learning(study, check),
+        announced=announced,
     )
+
+
+def _announced(study: Study, surrogate: Surrogate, best: tuple[float, ...], check: Outcome) -> Announced | None:
+    """The best design in steps that can be announced, by the surrogate, held against the best in its fresh rounds."""
+    if study.step is None:
+        return None
+    point = in_steps(lambda points: surrogate.predict(points)[0], study.space, np.array(best), study.step)
+    seeds = run_seeds(study.seed, 1, study.rounds, CHECKING)
+    outcome = outcome_from(study.learner, [game_at(study, point)], seeds)
+    values, of_best = study.goal.values(outcome)[0], study.goal.values(check)[0]
+    weights = tuple(point[: study.bidders].tolist())
+    return Announced(weights, Estimate(tuple(values.tolist())), Estimate(tuple((of_best - values).tolist())))
 
 
 def _theory_beside(study: Study, optimum: Optimum) -> tuple[float | None, ExactBest | None, str | None]:
     """What theory says of the best design, the best design by theory, and what is missing of the two if theory fails."""
     assert study.setting is not None
-    found, missing = value_or_reason(study.game(optimum.weights), study.goal), None
+    game = study.game(optimum.design)
+    found, missing = value_or_reason(game, study.goal), None
     exact = None if isinstance(found, str) else found
-    if not study.game(optimum.weights).simple:  # that takes too long to be had unasked: `--method theory` finds it
+    if not game.simple:  # that takes too long to be had unasked: `--method theory` finds it
         return exact, None, None
     try:
         best = best_in_theory(study.space, study.setting, study.objective)
@@ -170,13 +204,26 @@ def optimum_of(study: Study, surrogate: Surrogate, resolution: float = 0.0) -> O
         polytope=study.space.polytope,
         resolution=resolution,
         objective=study.goal.words,
-        least=study.goal.least(study.game(study.designs[0])),
+        least=min(
+            study.goal.least(study.game(d)) for d in (study.space.ends if study.space.choose else study.designs[:1])
+        ),
+        beside=beside_of(study),
         seed=study.seed,
     )
 
 
+def beside_of(study: Study) -> list[tuple[str, float, float]]:
+    """What is chosen beside the weights, as `find_optimum` takes it."""
+    return [(choice.name, choice.low, choice.high) for choice in study.space.choose]
+
+
+def game_at(study: Study, point: ArrayLike) -> Game:
+    """The game at a point of the polytope of a study's designs."""
+    return study.game(tuple(study.space.designs(point).tolist()))
+
+
 def look_again(study: Study, surrogate: Surrogate, evidence: Evidence) -> tuple[tuple[float, ...], Evidence]:
-    """The design to recommend, after fresh rounds at the best few candidates, and the evidence with these.
+    """The design to recommend, as a point of the polytope, after fresh rounds at the best few, and the evidence with these.
 
     The candidates are where the ensemble's mean is highest and where it may underrate designs (`allpay.acquisition.rivals`).
     Each is judged by its prediction and its fresh rounds, weighted by their precision; what it brought in the sweep does not
@@ -190,7 +237,7 @@ def look_again(study: Study, surrogate: Surrogate, evidence: Evidence) -> tuple[
     if len(candidates) == 1:
         return tuple(best.tolist()), evidence
     seeds = run_seeds(study.seed, len(candidates), study.rounds, LOOKING)
-    looked = outcome_from(study.learner, [study.game(weights) for weights in candidates], seeds)
+    looked = outcome_from(study.learner, [game_at(study, point) for point in candidates], seeds)
     fresh = Evidence(candidates, study.goal.values(looked), surrogate.predict(candidates)[0])
     error = surrogate.predict(candidates)[1] ** 2 + evidence.misfit(candidates) ** 2
     noise = evidence.variances[evidence.near(candidates)].mean(axis=1) / study.rounds
@@ -203,17 +250,17 @@ def measured_optimum(
     surrogate: Surrogate,
     evidence: Evidence,
     resolution: float,
-    weights: tuple[float, ...],
+    point: tuple[float, ...],
     check: Outcome,
     confidence: float = 0.9,
 ) -> Optimum:
-    """The answer for some weights, worth what their fresh rounds bring.
+    """The answer for one design, a point of the polytope, worth what its fresh rounds bring.
 
     The interval of the value is that of the mean of these rounds, widened on either side by what the grids and learning leave
     open, and without what nobody can pay.
     """
     rounds = study.goal.values(check)[0]
-    at, value = np.array(weights), float(rounds.mean())
+    at, value = np.array(point), float(rounds.mean())
     half = evidence.half_width(at, rounds, confidence) + evidence.grid + left_by_learning(study, check)
     most, least = study.goal.most(check.games[0]), study.goal.least(check.games[0])
     most = most if rounds.max() <= most else math.inf
@@ -231,6 +278,7 @@ def measured_optimum(
         measured=(value, low, high),
         most=most,
         least=least,
+        beside=beside_of(study),
         seed=study.seed,
     )
 
@@ -245,24 +293,24 @@ def choose_next(sweep: Sweep, count: int) -> Array | str:
     Raises:
         AllpayError: if there are too few designs to fit.
     """
-    study, weights, values = sweep.study, sweep.weights, sweep.values()
-    surrogate = fit_surrogate(weights, values, study.seed, **QUICK)
-    evidence, polytope = Evidence(weights, values, surrogate.held_out), study.space.polytope
+    study, points, values = sweep.study, sweep.points, sweep.values()
+    surrogate = fit_surrogate(points, values, study.seed, **QUICK)
+    evidence, polytope = Evidence(points, values, surrogate.held_out), study.space.polytope
     if study.precision is not None and expected_loss(surrogate, polytope, evidence, seed=study.seed) < study.precision:
-        last = fit_surrogate(weights, values, study.seed)
-        loss = expected_loss(last, polytope, Evidence(weights, values, last.held_out), seed=study.seed)
+        last = fit_surrogate(points, values, study.seed)
+        loss = expected_loss(last, polytope, Evidence(points, values, last.held_out), seed=study.seed)
         if loss < study.precision:
             return (
                 f"the design recommended is expected to lose {loss:.2g} of the best value, within the precision of "
                 f"{study.precision:g}; that value itself is predicted in an interval {_width(study, last):.2g} of it wide"
             )
-    seed = np.random.SeedSequence(study.seed, spawn_key=(CHOOSING, len(weights)))
+    seed = np.random.SeedSequence(study.seed, spawn_key=(CHOOSING, len(points)))
     drawn = int(seed.generate_state(1)[0])
     if count == 1:
-        return next_designs(surrogate, polytope, weights, 1, drawn)
-    chosen = next_designs(surrogate, polytope, weights, count - 1, drawn)
-    other = overlooked(evidence, polytope, np.concatenate([weights, chosen]), drawn)
-    return np.concatenate([chosen, other[None]])
+        return study.space.designs(next_designs(surrogate, polytope, points, 1, drawn))
+    chosen = next_designs(surrogate, polytope, points, count - 1, drawn)
+    other = overlooked(evidence, polytope, np.concatenate([points, chosen]), drawn)
+    return study.space.designs(np.concatenate([chosen, other[None]]))
 
 
 def _width(study: Study, surrogate: Surrogate) -> float:

@@ -1,6 +1,7 @@
 """One design for several worlds: what each design loses in each scenario, and which loses least whatever turns out to be true.
 
-By theory. What differs between scenarios is not known to the designer, and no simulation tells: it is model uncertainty.
+By theory here, by learning in `rehearsal`. What differs between scenarios is not known to the designer, and no simulation
+tells: it is model uncertainty.
 """
 
 import itertools
@@ -11,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from allpay.ascent import polish
+from allpay.ascent import mirror_ascent, polish
 from allpay.contest.game import Array, Setting
-from allpay.errors import AllpayError
+from allpay.errors import AllpayError, short
 from allpay.exact import best_in_theory, question
 from allpay.frozen import ByValue
 from allpay.objectives import objective as read_objective
-from allpay.scalars import numeral
-from allpay.statics import at_point, ranges_of
-from allpay.study import DesignSpace
+from allpay.simplex import Polytope
+from allpay.statics import CARRIES, at_point, ranges_of
+from allpay.study import DesignSpace, Study
+from allpay.study.identity import written
+from allpay.study.scenario import Scenario, chances, check_scenarios, common_space, scenario_in_words
 from allpay.theory import design_objective
 
 if TYPE_CHECKING:
@@ -29,6 +32,15 @@ SHARPER = (10.0, 100.0, 1000.0, 1e4)
 """In place of the largest loss, which is not smooth in the design, stands the logarithm of a mean of exponentials of losses
 times one of these; with the last it is within a tenth of a percent of the largest."""
 
+ON_AVERAGE, IN_THE_WORST_CASE = "best on average", "best in the worst case"
+"""What the two compromises are called."""
+
+TRIED = 3
+"""From how many designs, at most, a compromise is sought."""
+
+ASCENT = 60
+"""How many steps of mirror ascent each is given, where that is cheap."""
+
 ValueAndGradient = Callable[[Array], tuple[Array, Array]]
 
 
@@ -37,8 +49,7 @@ class Comparison(ByValue):
     """Designs beside each other in several scenarios.
 
     Attributes:
-        over: the parameters that differ between scenarios, and their values.
-        scenarios: `[scenarios]` the values of the parameters in each, in the order of `over`.
+        scenarios: the worlds that may be true.
         names: `[designs]` what each design is: `given`, the best of one scenario, the best on average, in the worst case.
         designs: `[designs, bidders]` their weights, for the fewest bidders of any scenario.
         ranks: how many of them may carry weight.
@@ -46,10 +57,13 @@ class Comparison(ByValue):
         best: `[scenarios]` what the best design of each scenario brings there.
         space, setting, objective: the question at the other parameters.
         seconds: how long it took.
+        study: the designs, learner and rounds by which values were learned; None where they are theory's.
+        errors: `[designs, scenarios]` by how much a loss may be off, numerically: half the length of its interval; 0 by theory,
+            NaN where a single round says nothing of it.
+        exact: `[designs, scenarios]` what theory says to values that were learned; NaN where it has no formula.
     """
 
-    over: tuple[tuple[str, tuple[float, ...]], ...]
-    scenarios: tuple[tuple[float, ...], ...]
+    scenarios: tuple[Scenario, ...]
     names: tuple[str, ...]
     designs: Array
     ranks: int
@@ -59,6 +73,18 @@ class Comparison(ByValue):
     setting: Setting
     objective: str
     seconds: float = field(default=0.0, compare=False)
+    study: Study | None = None
+    errors: Array = field(default_factory=lambda: np.zeros(()))
+    exact: Array = field(default_factory=lambda: np.full((), np.nan))
+
+    def __post_init__(self) -> None:
+        for name in ("errors", "exact"):
+            object.__setattr__(self, name, np.array(np.broadcast_to(getattr(self, name), self.values.shape)))
+
+    @property
+    def method(self) -> str:
+        """`theory` or `surrogate`, as the methods of `design` are called."""
+        return "theory" if self.study is None else "surrogate"
 
     @property
     def losses(self) -> Array:
@@ -66,55 +92,89 @@ class Comparison(ByValue):
         return np.maximum((self.best - self.values) / np.abs(self.best), 0.0)
 
     @property
+    def chances(self) -> Array:
+        """`[scenarios]` how likely the designer holds each; they sum to 1."""
+        return chances(self.scenarios)
+
+    @property
+    def mean_losses(self) -> Array:
+        """`[designs]` the loss on average over scenarios, each as likely as the designer holds it."""
+        return np.asarray(self.losses @ self.chances)
+
+    @property
     def safest(self) -> int:
         """Which design loses least in its worst scenario."""
         return int(np.argmin(self.losses.max(axis=1)))
 
     @property
+    def over(self) -> dict[str, tuple[Any, ...]]:
+        """What the scenarios change, and to what: the values of each parameter, None where a scenario leaves it as it is."""
+        changes = [dict(each.changes) for each in self.scenarios]
+        names = dict.fromkeys(name for each in changes for name in each)
+        return {name: tuple(each.get(name) for each in changes) for name in names}
+
+    @property
     def table(self) -> "DataFrame":
-        """A row per design and scenario: `design`, its number; `name`; the parameters; `value`; and `loss`."""
+        """A row per design and scenario: `design`, its number; `name`; `scenario`, what it is called; `chance`; the parameters
+        that scenarios change; `value`; `loss`; its numerical `error`; and the weights `w1` … of ranks that carry any."""
         import polars as pl
 
-        rows = [
-            {
-                "design": d + 1,
-                "name": name,
-                **{parameter: x for (parameter, _), x in zip(self.over, scenario, strict=True)},
-                "value": float(self.values[d, s]),
-                "loss": float(self.losses[d, s]),
-            }
-            for d, name in enumerate(self.names)
-            for s, scenario in enumerate(self.scenarios)
-        ]
-        return pl.DataFrame(rows)
+        count, worlds = self.values.shape
+        carrying = np.flatnonzero((self.designs > CARRIES).any(axis=0))
+        columns: dict[str, Any] = {
+            "design": np.repeat(np.arange(1, count + 1), worlds),
+            "name": [name for name in self.names for _ in range(worlds)],
+            "scenario": [each.name for each in self.scenarios] * count,
+            "chance": np.tile(self.chances, count),
+            **{name: _column(values) * count for name, values in self.over.items()},
+            "value": self.values.ravel(),
+            "loss": self.losses.ravel(),
+            "error": [None if np.isnan(x) else float(x) for x in self.errors.ravel()],
+        }
+        for k in range(int(carrying.max(initial=0)) + 1):
+            columns[f"w{k + 1}"] = np.repeat(self.designs[:, k], worlds)
+        return pl.DataFrame(columns, strict=False)
 
     def to_json(self) -> dict[str, Any]:
         """All of it, and the whole question, as plain values."""
+        lost, average = self.losses, self.mean_losses
+        learned = {} if self.study is None else {"exact": self.exact}
+        parts = {"values": self.values, "losses": lost, "errors": self.errors, **learned}
+        asked = {} if self.study is None else {"study": written(self.study, "the study")}
+        scenarios = [
+            {
+                "name": each.name,
+                "weight": each.weight,
+                "bidders": each.bidders,
+                **dict(each.changes),
+                "setting": written(each.setting, "the setting"),
+                "best": float(best),
+            }
+            for each, best in zip(self.scenarios, self.best, strict=True)
+        ]
         return {
-            "over": {name: list(values) for name, values in self.over},
+            "method": self.method,
+            "over": {name: list(values) for name, values in self.over.items()},
             "objective": self.objective,
-            "scenarios": [dict(zip([n for n, _ in self.over], s, strict=True)) for s in self.scenarios],
+            "scenarios": scenarios,
             "designs": [
                 {
                     "name": name,
-                    "weights": weights.tolist(),
-                    "values": values.tolist(),
-                    "losses": losses.tolist(),
-                    "largest_loss": float(losses.max()),
-                    "mean_loss": float(losses.mean()),
+                    "weights": self.designs[d].tolist(),
+                    **{part: [None if np.isnan(x) else float(x) for x in found[d]] for part, found in parts.items()},
+                    "largest_loss": float(lost[d].max()),
+                    "mean_loss": float(average[d]),
                 }
-                for name, weights, values, losses in zip(
-                    self.names, self.designs, self.values, self.losses, strict=True
-                )
+                for d, name in enumerate(self.names)
             ],
             "safest": self.safest + 1,
-            **question(self),
+            **question(self, **asked),
         }
 
 
 def compare(
     designs: Sequence[float | Sequence[float]],
-    over: Mapping[str, Sequence[float]],
+    over: Mapping[str, Sequence[float]] | Sequence[Scenario],
     setting: Setting | None = None,
     space: DesignSpace | None = None,
     objective: str = "revenue",
@@ -122,12 +182,12 @@ def compare(
 ) -> Comparison:
     """Given designs in several scenarios, beside the best of each scenario, the best on average and the best in the worst case.
 
-    The best on average has the least mean loss over scenarios, each as likely as another; the best in the worst case has the
-    least largest loss (minimax regret; Savage 1951).
+    The best on average has the least mean loss over scenarios, each as likely as its weight says; the best in the worst case
+    has the least largest loss (minimax regret; Savage 1951).
 
     Args:
         designs: the weights of each; there may be none.
-        over: the parameters that differ between scenarios, and their values: `{"bidders": [40, 80, 120]}`; see
+        over: the scenarios; or the parameters that differ between them, and their values: `{"bidders": [40, 80, 120]}`; see
             `allpay.statics.PARAMETERS`.
         setting: who bids for what, at the other parameters; private values uniform on [0, 1], if not given.
         space: the designs; where the number of bidders varies, as many ranks may carry weight as the fewest bidders allow.
@@ -144,103 +204,153 @@ def compare(
     start = time.perf_counter()
     read_objective(objective)
     setting, space = setting or Setting(), space or DesignSpace()
-    ranges = ranges_of(over)
-    scenarios = tuple(itertools.product(*(values for _, values in ranges)))
-    names = [name for name, _ in ranges]
-    points = [dict(zip(names, scenario, strict=True)) for scenario in scenarios]
-    fewest = int(min(point.get("bidders", space.bidders) for point in points))
-    common = _common(space, fewest)
+    scenarios = scenarios_over(over, setting, space)
+    common = common_space(space, scenarios)
+    fewest = common.bidders
     given = [common.complete(weights) for weights in designs]
     values: list[ValueAndGradient] = []
     best, own = [], []
-    for i, point in enumerate(points):
-        here, where = at_point(point, setting, common)
-        values.append(_worth(here, where, objective))
-        found = best_in_theory(where, here, objective)
+    for i, each in enumerate(scenarios):
+        where = replace(common, bidders=each.bidders)
+        values.append(_in_theory(each, where, objective))
+        found = best_in_theory(where, each.setting, objective)
         if found is None or not found.value > 0:
             raise AllpayError(
-                f"theory has no best design, worth more than nothing, for {scenario_in_words(point)}: leave that scenario out"
+                f"theory has no best design, worth more than nothing, for {each.name}: leave that scenario out, or choose the "
+                "method surrogate"
             )
         best.append(found.value)
         own.append(np.array(found.weights[:fewest]))
         if advance is not None:
-            advance(i + 1, len(points))
+            advance(i + 1, len(scenarios))
     most = np.array(best)
-    rows = [np.array(weights, float) for weights in given]
-    told = ["given"] * len(rows)
-    for design, point in zip(own, points, strict=True):
-        rows.append(design)
-        told.append(f"best for {scenario_in_words(point)}")
-    losses = _losses(values, most)
-    start_at = min(own, key=lambda design: float(losses(design[None])[0].max()))
-    for name, sharpness in (("best on average", (0.0,)), ("best in the worst case", SHARPER)):
-        design = start_at
-        for sharp in sharpness:
-            design, _ = polish(_combined(losses, sharp), design, polytope=common.polytope)
-        rows.append(design)
-        told.append(name)
-    every = np.stack(rows)
+    every = np.stack([*(np.array(weights, float) for weights in given), *own, *own[:1], *own[:1]])
+    every[-2:] = compromises(values, most, chances(scenarios), common.polytope, np.stack(own))
     brought = np.stack([value(every)[0] for value in values], axis=1)
     if not np.all(np.isfinite(brought)):
-        bad = int(np.argwhere(~np.isfinite(brought))[0][0])
-        raise AllpayError(f"theory has no formula for design {bad + 1} in some scenario: leave it out")
+        bad, where_bad = (int(x) for x in np.argwhere(~np.isfinite(brought))[0])
+        raise AllpayError(
+            f"theory has no formula for design {bad + 1} for {scenarios[where_bad].name}: leave it out, or choose the method "
+            "surrogate"
+        )
     return Comparison(
-        *(ranges, scenarios, tuple(told), every, common.dimension, brought, np.maximum(most, brought.max(axis=0))),
-        *(space, setting, objective, time.perf_counter() - start),
+        *(scenarios, names_of(len(given), scenarios), every, common.dimension, brought),
+        *(np.maximum(most, brought.max(axis=0)), space, setting, objective, time.perf_counter() - start),
     )
 
 
-def scenario_in_words(point: Mapping[str, float]) -> str:
-    """A scenario as people say it.
+def scenarios_over(
+    over: Mapping[str, Sequence[float]] | Sequence[Scenario], setting: Setting, space: DesignSpace
+) -> tuple[Scenario, ...]:
+    """The scenarios that are given, or one for each point of a grid of parameters.
 
-    >>> scenario_in_words({"bidders": 40, "cost_power": 2.0})
-    '40 bidders, cost power 2'
+    Raises:
+        AllpayError: if a parameter is unknown, or there are fewer than two scenarios.
     """
-    return ", ".join(
-        f"{numeral(x)} bidders" if name == "bidders" else f"{name.replace('_', ' ')} {numeral(x)}"
-        for name, x in point.items()
-    )
+    if not isinstance(over, Mapping):
+        return check_scenarios(over)
+    ranges = ranges_of(over)
+    found = []
+    for values in itertools.product(*(numbers for _, numbers in ranges)):
+        point = {name: x for (name, _), x in zip(ranges, values, strict=True)}
+        here, where = at_point(point, setting, replace(space, ranks=None))
+        found.append(Scenario(scenario_in_words(point), here, where.bidders, changes=tuple(point.items())))
+    return check_scenarios(found)
 
 
-def _common(space: DesignSpace, fewest: int) -> DesignSpace:
-    """The designs that are possible in every scenario, of which one has so few bidders: no other has more ranks."""
-    common = replace(space, bidders=fewest)
-    return replace(common, ranks=int(common.dimension))
+def names_of(given: int, scenarios: Sequence[Scenario]) -> tuple[str, ...]:
+    """What the designs of a comparison are called: those given, the best of each scenario, and the two compromises."""
+    return (*["given"] * given, *(f"best for {each.name}" for each in scenarios), ON_AVERAGE, IN_THE_WORST_CASE)
 
 
-def _worth(setting: Setting, space: DesignSpace, objective: str) -> ValueAndGradient:
-    """What designs of the common ranks `[designs, ranks]` bring in a scenario, and the gradient."""
-    n = space.bidders
-    exact = design_objective(
-        setting.game(space.mechanism(space.sample(1, 0)[0])), space.rule, objective, space.dimension
-    )
+def _in_theory(scenario: Scenario, space: DesignSpace, objective: str) -> ValueAndGradient:
+    """What designs of the common ranks `[designs, ranks]` bring in a scenario by theory, and the gradient.
 
-    def worth(weights: Array) -> tuple[Array, Array]:
+    Raises:
+        AllpayError: if theory has no such function of designs.
+    """
+    try:
+        game = scenario.setting.game(space.mechanism(space.sample(1, 0)[0]))
+        exact = design_objective(game, space.rule, objective, space.dimension)
+    except AllpayError as error:
+        raise AllpayError(f"for {scenario.name}: {error}") from None
+    return for_more_bidders(exact, space.bidders)
+
+
+def for_more_bidders(value_at: Callable[[Array], tuple[Any, Any]], bidders: int) -> ValueAndGradient:
+    """A function of designs for so many bidders, as one of designs for fewer: the ranks after these carry nothing."""
+
+    def shorter(weights: Array) -> tuple[Array, Array]:
         ranks = weights.shape[1]
-        value, slope = exact(np.pad(weights, ((0, 0), (0, n - ranks))))
+        value, slope = value_at(np.pad(weights, ((0, 0), (0, bidders - ranks))))
         return np.asarray(value), np.asarray(slope)[:, :ranks]
 
-    return worth
+    return shorter
+
+
+def compromises(
+    values: Sequence[ValueAndGradient],
+    most: Array,
+    chance: Array,
+    polytope: Polytope,
+    starts: Array,
+    *,
+    cheap: bool = False,
+) -> Array:
+    """`[2, n]` the designs with the least mean loss over scenarios, and with the least largest loss.
+
+    Args:
+        values: `[scenarios]` what designs `[designs, n]` bring in each, and the gradient.
+        most: `[scenarios]` what the best design brings in each, of which losses are parts.
+        chance: `[scenarios]` how likely each is.
+        polytope: where designs lie.
+        starts: `[designs, n]` among which the search begins: from the best few of them, by mirror ascent where values are
+            cheap, and by sequential quadratic programming.
+        cheap: whether they are.
+    """
+    losses = _losses(values, most)
+
+    def sought(sharpness: Sequence[float]) -> Array:
+        def good(designs: Array) -> Array:
+            lost = losses(designs)[0]
+            worth = -(lost @ chance) if sharpness[-1] == 0 else -lost.max(axis=1)
+            return np.where(np.isfinite(worth), worth, -np.inf)
+
+        def best(designs: Array, count: int) -> Array:
+            return designs[np.argsort(-good(designs), kind="stable")[:count]]
+
+        tried = starts if cheap else best(starts, TRIED)
+        for sharp in sharpness:
+            combined = _combined(losses, chance, sharp)
+            if cheap:
+                ended = mirror_ascent(combined, tried, polytope=polytope, iterations=ASCENT).all_weights
+                tried = best(ended, TRIED)
+            tried = best(np.stack([polish(combined, design, polytope=polytope)[0] for design in tried]), 1)
+        every = np.concatenate([tried, starts])
+        return np.asarray(best(every, 1)[0])
+
+    return np.stack([sought((0.0,)), sought(SHARPER)])
 
 
 def _losses(values: Sequence[ValueAndGradient], most: Array) -> ValueAndGradient:
     """The losses of designs in each scenario `[designs, scenarios]`, and their gradients `[designs, scenarios, ranks]`."""
+    scale = np.abs(most)
 
     def losses(weights: Array) -> tuple[Array, Array]:
         found = [value(weights) for value in values]
-        lost = np.stack([1 - value / top for (value, _), top in zip(found, most, strict=True)], axis=1)
-        return lost, np.stack([-slope / top for (_, slope), top in zip(found, most, strict=True)], axis=1)
+        lost = np.stack([(top - value) / s for (value, _), top, s in zip(found, most, scale, strict=True)], axis=1)
+        return lost, np.stack([-slope / s for (_, slope), s in zip(found, scale, strict=True)], axis=1)
 
     return losses
 
 
-def _combined(losses: ValueAndGradient, sharp: float) -> ValueAndGradient:
+def _combined(losses: ValueAndGradient, chance: Array, sharp: float) -> ValueAndGradient:
     """What is to be made large: 1 less the mean loss (`sharp` 0), or 1 less the largest as ln(mean e^(sharp·loss))/sharp."""
 
     def combined(weights: Array) -> tuple[Array, Array]:
         lost, slopes = losses(weights)
         if sharp == 0.0:
-            return 1 - lost.mean(axis=1), -slopes.mean(axis=1)
+            return 1 - lost @ chance, -np.einsum("s,dsr->dr", chance, slopes)
         top = lost.max(axis=1, keepdims=True)
         parts = np.exp(sharp * (lost - top))
         value = top[:, 0] + np.log(parts.mean(axis=1)) / sharp
@@ -248,3 +358,9 @@ def _combined(losses: ValueAndGradient, sharp: float) -> ValueAndGradient:
         return 1 - value, -np.einsum("ds,dsr->dr", shares, slopes)
 
     return combined
+
+
+def _column(values: Sequence[Any]) -> list[Any]:
+    """The values of a parameter as a column: texts, where some are."""
+    texts = any(value is not None and not isinstance(value, (int, float)) for value in values)
+    return [None if value is None else short(value).strip("'") if texts else value for value in values]

@@ -7,6 +7,7 @@ sum to 1 in each block. The ordered simplex is one block; the box has a block of
 
 import math
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, combinations
@@ -18,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from allpay.errors import AllpayError, one_of, short
 from allpay.frozen import Stateful
 from allpay.memory import check_memory
-from allpay.scalars import plain_fields, real
+from allpay.scalars import plain_fields, real, written
 
 Array = NDArray[np.float64]
 
@@ -183,8 +184,8 @@ class Polytope(Protocol):
         ...
 
     @property
-    def cube(self) -> int:
-        """How many numbers in [0, 1] `from_cube` takes for a design."""
+    def cube(self) -> int | None:
+        """How many numbers in [0, 1] `from_cube` takes for a design; None if it is not for such designs."""
         ...
 
     def coordinates(self, weights: ArrayLike) -> Array:
@@ -516,15 +517,22 @@ def spread(polytope: Polytope, count: int, rng: np.random.Generator, sampling: s
         return polytope.uniform(count, rng)
     if sampling == "grid":
         return grid(polytope, count)
-    if polytope.cube > MOST_SOBOL:
-        raise AllpayError(
-            f"Sobol points have at most {MOST_SOBOL:,} dimensions: got {polytope.cube:,}; give the sampling uniform, or "
-            "fewer ranks"
-        )
+    check_sobol(polytope)
     from scipy.stats import qmc
 
     points = qmc.Sobol(polytope.cube, scramble=True, seed=rng).random_base2((max(count, 1) - 1).bit_length())
     return polytope.from_cube(points[:count])
+
+
+def check_sobol(polytope: Polytope) -> None:
+    """Raise AllpayError if there are no Sobol points for designs of a polytope."""
+    if polytope.cube is None:
+        raise AllpayError("sampling sobol is for weights with one bound at most: give sampling uniform")
+    if polytope.cube > MOST_SOBOL:
+        raise AllpayError(
+            f"sampling sobol spreads designs of at most {MOST_SOBOL:,} numbers: got {polytope.cube:,}, for "
+            f"{polytope.ranks:,} ranks; give sampling uniform, or fewer ranks"
+        )
 
 
 def opening(polytope: Polytope, count: int, rng: np.random.Generator, sampling: str = "sobol") -> Array:
@@ -541,53 +549,88 @@ def opening(polytope: Polytope, count: int, rng: np.random.Generator, sampling: 
 def ends_of(polytope: Polytope, most: int) -> Array:
     """`[at most `most`, n]` corners of a polytope of more than one dimension.
 
-    Where one block has more corners, as the ordered simplex of many ranks, those taken lie evenly on a logarithmic scale, the
-    first and the last among them: from one prize to two is a larger step than from 41 to 42. Of a box with more corners none
-    is taken.
+    Where the first block has more corners, as the ordered simplex of many ranks, those taken lie evenly on a logarithmic scale,
+    the first and the last among them: from one prize to two is a larger step than from 41 to 42. Where the other blocks have
+    more, as those of a box of many ranks, none is taken.
     """
-    blocks, corners, n = polytope.corners.shape
+    n = polytope.corners.shape[2]
     if polytope.freedom <= 1 or most < 2:
         return np.empty((0, n))
-    if blocks > 1:
-        return grid(polytope, corners**blocks) if corners**blocks <= most else np.empty((0, n))
-    chosen = np.unique(np.geomspace(1, corners, min(most, corners)).round().astype(int)) if corners > most else None
-    return polytope.corners[0] if chosen is None else polytope.corners[0][chosen - 1]
+    every = every_corner(polytope, most)
+    if every is not None:
+        return every
+    first, *others = _distinct(polytope)
+    room = most // math.prod(others)
+    if room < 2:
+        return np.empty((0, n))
+    chosen = np.unique(np.geomspace(1, first, min(room, first)).round().astype(int))
+    found = polytope.corners[0][chosen - 1]
+    for block, count in zip(polytope.corners[1:], others, strict=True):
+        found = (found[:, None] + block[:count]).reshape(-1, n)
+    return found
 
 
-def grid(polytope: Polytope, most: int) -> Array:
+def every_corner(polytope: Polytope, most: int) -> Array | None:
+    """`[corners, n]` all corners, of several blocks all combinations of theirs; None if they are more than `most`."""
+    if len(polytope.corners) == 1:
+        return polytope.corners[0] if polytope.corners.shape[1] <= most else None
+    return grid(polytope, most, finest=1) if _points(1, _distinct(polytope)) <= most else None
+
+
+def grid(polytope: Polytope, most: int, finest: int | None = None) -> Array:
     """`[at most `most`, n]` the averages of L corners, block by block, for the largest L that leaves so few; each once.
+
+    Args:
+        polytope: where designs lie.
+        most: so many at most.
+        finest: the largest L, if it has a bound.
 
     Raises:
         AllpayError: if already the corners are more.
     """
     blocks, corners, _ = polytope.corners.shape
-    if corners == 1:
-        return polytope.weights(np.ones((1, blocks, 1)))
+    counts = _distinct(polytope)
+    if max(counts) == 1:
+        return polytope.weights(np.eye(corners)[np.zeros((1, blocks), int)])
     # of 1, 2, … parts, how many leave so few points
-    parts = bisect_left(range(1, most + 2), most + 1, key=lambda parts: _points(parts, corners, blocks))
+    parts = bisect_left(range(1, most + 2), most + 1, key=lambda parts: _points(parts, counts))
+    parts = parts if finest is None else min(parts, finest)
     if parts == 0:
-        least = f"{corners:,}" if blocks == 1 else f"{corners}^{blocks:,}"
+        same = len(set(counts)) == 1
+        least = f"{counts[0]:,}" if blocks == 1 else f"{counts[0]}^{blocks:,}" if same else written(math.prod(counts))
         raise AllpayError(
             f"a grid has at least the {least} corners of the space: got {most:,} designs; give more samples"
         )
-    points = _points(parts, corners, blocks)
+    points = _points(parts, counts)
     check_memory(
         8 * points * (4 * polytope.corners.shape[2] + 4 * blocks * corners),
         f"a grid of {points:,} designs of {polytope.ranks:,} ranks (prizes)",
         "give fewer samples",
     )
-    bars = np.fromiter(chain.from_iterable(combinations(range(parts + corners - 1), corners - 1)), int)
-    bars = bars.reshape(-1, corners - 1)
-    shares = np.diff(bars, axis=1, prepend=-1, append=parts + corners - 1) - 1  # stars between bars, [points, corners]
-    every = np.stack(np.unravel_index(np.arange(points), (len(shares),) * blocks), axis=-1)
-    designs = polytope.weights(shares[every] / parts)
+    shares = [_shares(parts, count, corners) for count in counts]
+    every = np.unravel_index(np.arange(points), [len(rows) for rows in shares])
+    lam = np.stack([rows[chosen] for rows, chosen in zip(shares, every, strict=True)], axis=1)
+    designs = polytope.weights(lam / parts)
     _, first = np.unique(designs.round(12), axis=0, return_index=True)
     return designs[np.sort(first)]
 
 
-def _points(parts: int, corners: int, blocks: int) -> int:
-    """How many averages of so many corners there are."""
-    return math.comb(parts + corners - 1, corners - 1) ** blocks
+def _shares(parts: int, count: int, corners: int) -> NDArray[np.int64]:
+    """`[averages, corners]` how many of so many parts each corner has, the first `count` of them: stars between bars."""
+    bars = np.fromiter(chain.from_iterable(combinations(range(parts + count - 1), count - 1)), int)
+    bars = bars.reshape(math.comb(parts + count - 1, count - 1), count - 1)
+    shares = np.diff(bars, axis=1, prepend=-1, append=parts + count - 1) - 1
+    return np.pad(shares, ((0, 0), (0, corners - count)))
+
+
+def _distinct(polytope: Polytope) -> list[int]:
+    """How many different corners each block has; the first so many, for one that stands several times comes last."""
+    return [1 + int(np.any(block[1:] != block[:-1], axis=1).sum()) for block in polytope.corners]
+
+
+def _points(parts: int, counts: Sequence[int]) -> int:
+    """How many averages of corners there are, of so many in each block."""
+    return math.prod(math.comb(parts + count - 1, count - 1) for count in counts)
 
 
 def looked_at(polytope: Polytope, count: int = 501, seed: int = 0) -> tuple[Array, Array]:
@@ -596,13 +639,13 @@ def looked_at(polytope: Polytope, count: int = 501, seed: int = 0) -> tuple[Arra
     A line is covered by a grid from end to end, and needs no corners. Where these are more than `count`, as in a box of many
     ranks, they are left out: what is ascended from inside reaches them.
     """
-    blocks, corners, n = polytope.corners.shape
+    n = polytope.corners.shape[2]
     if polytope.freedom <= 1:
         designs = grid(polytope, max(count, 2))
-        return np.empty((0, n)), designs[np.argsort(designs[:, 0], kind="stable")]
-    few = np.empty((0, n))
-    if corners**blocks <= count:
-        few = polytope.corners[0] if blocks == 1 else grid(polytope, corners**blocks)
+        along = np.ptp(designs, axis=0).argmax()
+        return np.empty((0, n)), designs[np.argsort(designs[:, along], kind="stable")]
+    every = every_corner(polytope, count)
+    few = np.empty((0, n)) if every is None else every
     return few, polytope.uniform(count - len(few), np.random.default_rng(seed))
 
 

@@ -11,12 +11,11 @@ import numpy as np
 
 from allpay.contest.game import Setting
 from allpay.errors import AllpayError, one_of, short
-from allpay.exact import ExactBest, best_in_theory, question
+from allpay.exact import ExactBest, best_in_theory, objective_at, question
 from allpay.frozen import ByValue
 from allpay.objectives import objective as read_objective
 from allpay.scalars import real, whole
 from allpay.study import DesignSpace
-from allpay.theory import design_objective
 
 if TYPE_CHECKING:
     from polars import DataFrame
@@ -62,7 +61,8 @@ class Statics(ByValue):
     @property
     def table(self) -> "DataFrame":
         """A row per point: the parameters, the `value` of the best design, how many `prizes` it has, `flat` where all designs
-        are worth the same, and the weights `w1` … of the ranks that carry any in some row, null where there is no such rank."""
+        are worth the same, the weights `w1` … of the ranks that carry any in some row, null where there is no such rank, and
+        what is chosen beside them."""
         import polars as pl
 
         names = [name for name, _ in self.over]
@@ -75,6 +75,7 @@ class Statics(ByValue):
             row["flat"] = None if best is None else best.flat
             for k in range(self.ranks):
                 row[f"w{k + 1}"] = float(given[k]) if k < len(given) else None
+            row |= dict(best.chosen) if best is not None else {}
             rows.append(row)
         table = pl.DataFrame(rows, infer_schema_length=None)
         return table.with_columns(pl.col("bidders").cast(pl.Int64)) if "bidders" in names else table
@@ -165,9 +166,8 @@ def at_point(point: Mapping[str, float], setting: Setting, space: DesignSpace) -
 def _best(point: Mapping[str, float], setting: Setting, space: DesignSpace, objective: str) -> ExactBest | str:
     """The best design at a point, or why theory knows none."""
     here, designs = at_point(point, setting, space)
-    game = here.game(designs.mechanism(designs.sample(1, 0)[0]))
     try:
-        design_objective(game, designs.rule, objective, designs.dimension)
+        objective_at(designs, here, objective)
     except AllpayError as error:
         return str(error)
     best = best_in_theory(designs, here, objective)

@@ -2,7 +2,7 @@
 
 import io
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -12,13 +12,14 @@ from allpay.cli.console import in_one_line, plain, print_json, reporting
 from allpay.cli.options import (
     GAME,
     LEARNING,
-    STUDY,
     AsJson,
+    AtLeast,
     Attendance,
     Bidders,
     BidLevels,
     Bids,
     Box,
+    Choose,
     CostPower,
     DistributionText,
     Exploration,
@@ -31,6 +32,8 @@ from allpay.cli.options import (
     LearnerName,
     Luck,
     MaxBid,
+    Method,
+    Money,
     Objectives,
     Out,
     Overbidding,
@@ -39,7 +42,9 @@ from allpay.cli.options import (
     Reserve,
     RiskAversion,
     Rounds,
+    RoundTo,
     Rule,
+    Same,
     Samples,
     Sampling,
     Scheduler,
@@ -84,6 +89,7 @@ OF_THEORY = {
         "first_at_most",
         "first_at_least",
         "last_at_least",
+        *("at_least", "same", "choose", "money", "round_to"),
         "objective",
         "method",
         "as_json",
@@ -194,20 +200,18 @@ def design(
     first_at_most: FirstAtMost = None,
     first_at_least: FirstAtLeast = None,
     last_at_least: LastAtLeast = None,
+    at_least: AtLeast = None,
+    same: Same = None,
+    choose: Choose = None,
+    money: Money = None,
+    round_to: RoundTo = None,
     sampling: Sampling = None,
     samples: Samples = 50,
     strategy: Strategy = "sample",
     precision: Precision = None,
     rounds: Rounds = 10,
     objective: Objectives = None,
-    method: Annotated[
-        str,
-        typer.Option(
-            help="surrogate: bidders learn, a network is fitted and ascended; theory: the exact objective of the "
-            "equilibrium is ascended",
-            rich_help_panel=STUDY,
-        ),
-    ] = "surrogate",
+    method: Method = "surrogate",
     within: Within = None,
     iterations: Iterations = None,
     exploration: Exploration = None,
@@ -223,6 +227,7 @@ def design(
     """Find the best design: sample designs, let bidders learn, fit a network, ascend it, check the answer. Of a study that is
     in a folder, find the best by another objective, from the rounds that are there."""
     asked = dict(locals())
+    from allpay.contest.amounts import parts_in
     from allpay.learners import learner as named
     from allpay.objectives import objectives
     from allpay.study import DesignSpace, Study
@@ -250,6 +255,9 @@ def design(
             first_at_most,
             first_at_least,
             last_at_least,
+            None if at_least is None else parts_in(at_least, "--at-least"),
+            ranges_in(same or ()),
+            bounds_in(choose or ()),
         ),
         bidding,
         setting,
@@ -260,6 +268,8 @@ def design(
         sampling=sampling,
         strategy=strategy,
         precision=precision,
+        money=money,
+        round_to=None if round_to is None else step_in(round_to, money),
     )
     if one_of("method", method, ("surrogate", "theory")) == "theory":
         for name, option in given_in(context).items():
@@ -298,6 +308,13 @@ def init(
 @command
 def run(
     file: Annotated[Path, typer.Argument(help="a study file, see `allpay init`", show_default=False)],
+    designs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="of a file with scenarios: designs to stand beside the best, each one word, as 0.6,0.4 or 7500,5000",
+            show_default="none",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -305,15 +322,40 @@ def run(
             show_default="the file's name without .toml",
         ),
     ] = None,
+    method: Method = "surrogate",
     workers: Workers = None,
     scheduler: Scheduler = None,
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run a study file: sweep, fit, ascend, check; all of it kept in a folder."""
-    from allpay.study.file import read_study
+    """Run a study file: sweep, fit, ascend, check; all of it kept in a folder. With scenarios: each, and the best for all."""
+    from allpay.cli.scenarios import run_scenarios, scenarios_by_theory
+    from allpay.study.file import read_file
+    from allpay.study.scenario import ScenarioStudy, with_designs
 
-    run_studies({"": read_study(file, trust)}, folder_of(file) if out is None else out, workers, scheduler, as_json)
+    study = read_file(file, trust)
+    if isinstance(study, ScenarioStudy):
+        study = with_designs(study, designs or ())
+    elif designs:
+        raise AllpayError(
+            f"{file} has no scenarios in which designs are compared: write them as designs = […] in [study]"
+        )
+    if one_of("method", method, ("surrogate", "theory")) == "theory":
+        for option, given in (("--workers", workers), ("--scheduler", scheduler)):
+            if given is not None:
+                raise AllpayError(
+                    f"{option} {given} has no effect with --method theory, which simulates nothing: leave it out"
+                )
+        if isinstance(study, ScenarioStudy):
+            scenarios_by_theory(study, out, as_json)
+        else:
+            design_by_theory(study, as_json, part_of("0.5%"), out)
+        return
+    folder = folder_of(file) if out is None else out
+    if isinstance(study, ScenarioStudy):
+        run_scenarios(study, folder, workers, scheduler, as_json)
+    else:
+        run_studies({"": study}, folder, workers, scheduler, as_json)
 
 
 def folder_of(file: Path) -> Path:
@@ -576,6 +618,53 @@ def part_of(text: str) -> float:
     if not 0 < number < 1:
         raise AllpayError(f"--within is a part above 0 and below 1, as 0.5% or 0.005: got {short(text, 40)}")
     return number
+
+
+def ranges_in(texts: Sequence[str]) -> list[tuple[int, int]]:
+    """Ranges of ranks, each as 4-10."""
+    found = []
+    for text in texts:
+        first, _, last = text.partition("-")
+        if not (first.strip().isdecimal() and last.strip().isdecimal() and len(text) < 20):
+            raise AllpayError(f"--same takes a range of ranks, as 4-10: got {short(text, 40)}")
+        found.append((int(first), int(last)))
+    return found
+
+
+def bounds_in(texts: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Numbers to choose, by name, with their bounds, each as reserve=0:0.5."""
+    found = {}
+    for text in texts:
+        name, equals, bounds = text.partition("=")
+        low, colon, high = bounds.partition(":")
+        try:
+            if not (equals and colon):
+                raise ValueError
+            ends = (float(low), float(high))
+        except ValueError:
+            raise AllpayError(
+                f"--choose takes a name and two bounds, as reserve=0:0.5: got {short(text, 60)}"
+            ) from None
+        if name.strip().replace("-", "_") in found:
+            raise AllpayError(f"--choose {name.strip()} is given twice: leave one of them out")
+        found[name.strip().replace("-", "_")] = ends
+    return found
+
+
+def step_in(text: str, money: float | None) -> float:
+    """The step of weights that can be announced: in money, if that is given, or a part of 1, as 5%."""
+    from allpay.contest.amounts import parts_in
+
+    try:
+        number = float(text.replace(",", "")) if money is not None and not text.endswith("%") else None
+    except ValueError:
+        raise AllpayError(f"--round-to takes an amount, as 250, or a part, as 5%: got {short(text, 40)}") from None
+    if number is not None:
+        return number
+    found = parts_in(text, "--round-to without --money" if money is None else "--round-to")
+    if len(found) > 1:
+        raise AllpayError(f"--round-to takes one amount or part: got {short(text, 40)}")
+    return found[0] * (money or 1.0)
 
 
 def given_in(context: typer.Context) -> dict[str, str]:

@@ -199,6 +199,43 @@ LastAtLeast = Annotated[
         help="the least weight of the last rank that may carry any", show_default="none", rich_help_panel=SPACE
     ),
 ]
+AtLeast = Annotated[
+    str | None,
+    typer.Option(
+        help="the least weight of each rank, from the first down, as 5%x5 or 0.2,0.1; more ranks may get some",
+        show_default="none",
+        rich_help_panel=SPACE,
+    ),
+]
+Same = Annotated[
+    list[str] | None,
+    typer.Option(help="ranks that get the same, as 4-10", show_default="none", rich_help_panel=SPACE),
+]
+Choose = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="a number to choose with the weights, and its bounds: purse=0.5:2, reserve=0:0.5, fee=0:0.1, max-bid=0.2:1, "
+        "head-start:2=0:0.3 for group 2",
+        show_default="none",
+        rich_help_panel=SPACE,
+    ),
+]
+Money = Annotated[
+    float | None,
+    typer.Option(
+        help="what all prizes come to in money, in which the answer is told too",
+        show_default="none",
+        rich_help_panel=SPACE,
+    ),
+]
+RoundTo = Annotated[
+    str | None,
+    typer.Option(
+        help="tell the best design in steps that can be announced, and what that costs: 250 with --money, or 5%",
+        show_default="none",
+        rich_help_panel=SPACE,
+    ),
+]
 Sampling = Annotated[
     str | None,
     typer.Option(
@@ -220,6 +257,14 @@ Precision = Annotated[
     typer.Option(
         help="with --strategy active: stop when the design recommended is expected to lose less than this part of the best",
         show_default="use all samples",
+        rich_help_panel=STUDY,
+    ),
+]
+Method = Annotated[
+    str,
+    typer.Option(
+        help="surrogate: bidders learn, a network is fitted and ascended; theory: the exact objective of the equilibrium is "
+        "ascended",
         rich_help_panel=STUDY,
     ),
 ]

@@ -246,9 +246,11 @@ def sweep(
 @command
 def compare(
     designs: Annotated[
-        list[str],
-        typer.Argument(help="the designs, each one word: 0.6,0.3,0.1, 50%,30%,20%, 7500,5000,2500", show_default=False),
-    ],
+        list[str] | None,
+        typer.Argument(
+            help="the designs, each one word: 0.6,0.3,0.1, 50%,30%,20%, 7500,5000,2500", show_default="none"
+        ),
+    ] = None,
     bidders: SeveralBidders = "3",
     cost_power: CostPowers = "1",
     risk_aversion: RiskAversions = "0",
@@ -265,18 +267,24 @@ def compare(
     last_at_least: LastAtLeast = None,
     objective: Objective = "revenue",
     out: Annotated[Path | None, typer.Option(help="write the table into this file: .csv, .parquet or .json")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="draw what each design loses where into this file (.png, .pdf, .svg)")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Which design is safe if one does not know the world: designs beside the best of each scenario, by theory."""
     one_thread()
     asked = dict(locals())
     from allpay.contest.amounts import weights_in
-    from allpay.report.scenarios import comparison_in_words
+    from allpay.report.scenarios import comparison_in_words, draw_comparison
+    from allpay.report.style import place
     from allpay.scenarios import compare as compare_designs
 
+    if plot is not None:
+        place(plot)
     check_table(out, COMPARISONS)
     over, setting, space = varied(asked)
-    given = [weights_in(text, rule)[0] for text in designs]
+    given = [weights_in(text, rule)[0] for text in designs or ()]
     with reporting() as reporter, reporter.stage("looking for the best designs by theory"):
         found = compare_designs(given, over, setting, space, objective, reporter.advance)
     if out is not None:
@@ -286,6 +294,8 @@ def compare(
         print_json(found.to_json())
     else:
         typer.echo(comparison_in_words(found))
+    if plot is not None:
+        typer.echo(f"allpay: wrote {draw_comparison(found, plot)}", err=True)
 
 
 def varied(asked: Mapping[str, Any]) -> "tuple[dict[str, list[float]], Setting, DesignSpace]":

@@ -29,10 +29,24 @@ def result_values(result: "Result") -> dict[str, Any]:
         "rule": study.space.rule,
         "learner": study.learner.name,
         "objective": study.objective,
-        "best": {"weights": best.weights, "value": best.value, "low": best.low, "high": best.high},
+        "best": {
+            "weights": best.weights,
+            "value": best.value,
+            "low": best.low,
+            "high": best.high,
+            "chosen": {chosen.name: chosen.value for chosen in best.chosen},
+        },
         "predicted": dict(zip(("value", "low", "high"), best.prediction, strict=True)),
         "interval": best.interval[0] if study.space.line else best.interval,
         "intervals": best.parts[0] if study.space.line else best.parts,
+        "chosen": {chosen.name: [chosen.low, chosen.high] for chosen in best.chosen},
+        "announced": None
+        if result.announced is None
+        else {
+            "weights": result.announced.weights,
+            "mean": result.announced.value.mean,
+            "loss": {"mean": result.announced.loss.mean, "stderr": result.announced.loss.stderr},
+        },
         "flat": best.flat,
         "unknown": best.unknown,
         "sentence": best.sentence,
@@ -78,7 +92,7 @@ def write_results(results: "list[Result]", out: Path, reporter: Any) -> list[str
             "results": [
                 {
                     **result_values(r),
-                    "optimum": vars(r.optimum),
+                    "optimum": {**vars(r.optimum), "chosen": [vars(chosen) for chosen in r.optimum.chosen]},
                     "specification": r.sweep.study.specification(),
                     "computed": [{"batches": numbers, "versions": made} for numbers, made in r.sweep.computed],
                 }

@@ -390,7 +390,7 @@ def design_by_theory(study: "Study", as_json: bool, within: float, out: Path | N
     if out is not None and out.exists() and (not out.is_dir() or {path.name for path in out.iterdir()} - THEORY_FILES):
         raise AllpayError(f"{out} holds something else: choose a new folder for the answer of theory")
     with reporting() as reporter, reporter.stage("looking for the best design by theory"):
-        found = exact_design(study.space, study.setting, study.objective, within)
+        found = exact_design(study.space, study.setting, study.objective, within, study.step)
     if found is None:
         values: dict[str, Any] = {"rule": study.space.rule, "method": "theory", "objective": study.objective}
         values |= dict.fromkeys(("best", "flat", "fraction", "within"))
@@ -398,11 +398,11 @@ def design_by_theory(study: "Study", as_json: bool, within: float, out: Path | N
         values = found.values()
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-        write(out / "summary.txt", lambda file: file.write(f"{exact_in_words(found)}\n".encode()))
+        write(out / "summary.txt", lambda file: file.write(f"{exact_in_words(found, study.money)}\n".encode()))
         write(out / "theory.json", lambda file: file.write(json.dumps(plain(values), indent=2).encode()))
     if as_json:
         print_json(values)
         return
-    typer.echo(exact_in_words(found))
+    typer.echo(exact_in_words(found, study.money))
     if out is not None:
         typer.echo(f"\nWritten to {out}: summary.txt, theory.json")

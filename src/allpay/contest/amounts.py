@@ -356,6 +356,35 @@ def weights_in(text: str, rule: str) -> tuple[float | tuple[float, ...], Amounts
     return (found.numbers if found.unit == "share" else found.shares), found
 
 
+def parts_in(text: str, what: str) -> tuple[float, ...]:
+    """Parts of a whole that need not sum to it, one for each rank: `5%x5`, `0.2,0.1`, `1/5 1/10`.
+
+    Args:
+        text: to be read.
+        what: takes them, for the message.
+
+    Raises:
+        AllpayError: if it cannot be read, or one is more than the whole.
+
+    >>> parts_in("10%, 5%x2", "--at-least")
+    (0.1, 0.05, 0.05)
+    """
+    tokens = [token.rstrip(",") for token in _BREAK.split(text.strip()) if token.rstrip(",")]
+    pieces = _pieces(tokens, _SPLIT)
+    if (
+        isinstance(pieces, AllpayError)
+        or not pieces
+        or any(piece.kind == "money" or piece.number > (100 if piece.kind == "percent" else 1) for piece in pieces)
+        or sum(piece.count for piece in pieces) > MOST_PRIZES
+    ):
+        raise AllpayError(
+            f"{what} takes parts of the whole, as 5%, 0.05 or 1/20, five of them as 5%x5: got {short(text, 60)}"
+        )
+    return tuple(
+        piece.number / (100.0 if piece.kind == "percent" else 1.0) for piece in pieces for _ in range(piece.count)
+    )
+
+
 def check_money(rule: str) -> None:
     """Raise AllpayError if weights of a rule are no amounts of money."""
     if rule != "prizes":

@@ -82,7 +82,7 @@ class EpsilonGreedy:
         check_count("exploration", self.exploration, least=0)
         if self.exploration >= self.iterations:
             raise AllpayError(
-                f"exploration must be shorter than the run: got {self.exploration} of {self.iterations} auctions"
+                f"exploration must be shorter than the run: got {self.exploration} of iterations {self.iterations}"
             )
         check_count("halving", self.halving)
         check_count("tail", self.tail)

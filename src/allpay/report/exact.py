@@ -1,11 +1,14 @@
 """The best design by theory in words: with the digits that are determined, and the designs that do practically as well."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 from allpay.exact import Exact
 from allpay.objectives import objective
+from allpay.optimum import choice_in_words as in_words
+from allpay.report.announced import in_money, share_lost, step_in_words
 from allpay.scalars import numeral
 from allpay.simplex import FEW_ZEROS
 
@@ -16,8 +19,13 @@ SLACK = 1e-3
 """So much of a tenth of a percent is rounding."""
 
 
-def exact_in_words(found: Exact | None) -> str:
-    """A sentence on the best design, and one on how far others may be from it."""
+def exact_in_words(found: Exact | None, money: float | None = None) -> str:
+    """A sentence on the best design, and one on how far others may be from it.
+
+    Args:
+        found: the answer.
+        money: what all prizes come to in money, if they are to be told in it.
+    """
     if found is None:
         return "No design that was looked at has an equilibrium in closed form: use --method surrogate."
     what = objective(found.objective).words
@@ -34,19 +42,35 @@ def exact_in_words(found: Exact | None) -> str:
             f"Best design in equilibrium{among}: {weights}, {what} {numeral(found.value)}; {found.seconds:.2f} s.",
             near(found),
         ]
+    if money is not None and not found.flat:
+        lines.append(f"In money: {in_money(found.weights, money)}.")
+    if found.announced is not None and found.step is not None:
+        split, value = found.announced
+        lines.append(
+            f"In {step_in_words(found.step, money)}: {in_money(split, money)}, {what} {numeral(value)}; that loses "
+            f"{share_lost((found.value - value) / abs(found.value) if found.value else 0.0)}."
+        )
     if found.fraction < 1:
         lines.append("The others, as where a ban on overbidding binds, may be better: use --method surrogate for them.")
     return "\n".join(lines)
 
 
 def determined(found: Exact) -> str:
-    """The weights to the decimals that are determined; a long row of zeros is cut short."""
+    """The best design to the decimals that are determined; a long row of zeros is cut short."""
     cells = [f"{x:.{found.decimals}f}" for x in found.weights]
     cells = [(cell.rstrip("0").rstrip(".") or "0") for cell in cells]
     carrying = max((k + 1 for k, cell in enumerate(cells) if float(cell) > 0), default=0)
     if len(cells) - carrying > FEW_ZEROS:
         cells = [*cells[:carrying], "0", "…", "0"]
-    return f"({', '.join(cells)})"
+    beside = "".join(f", {in_words(name)} {_decided(found, name, x)}" for name, x, _, _ in found.chosen)
+    return f"({', '.join(cells)}){beside}"
+
+
+def _decided(found: Exact, name: str, number: float) -> str:
+    """A number that was chosen, to as many decimals, of its range, as the weights."""
+    (choice,) = (choice for choice in found.space.choose if choice.name == name)
+    decimals = max(0, found.decimals - math.ceil(math.log10(choice.high - choice.low)))
+    return (f"{number:.{decimals}f}".rstrip("0").rstrip(".") if decimals else f"{number:.0f}") or "0"
 
 
 def near(found: Exact) -> str:
@@ -54,7 +78,12 @@ def near(found: Exact) -> str:
     loss, what = f"{100 * found.within:.3g}%", "prize" if found.space.rule == "prizes" else "weight"
     widths = np.array(found.high) - np.array(found.low)
     wide = [k for k in range(min(len(NAMED), len(widths))) if widths[k] >= 0.005]
-    if not wide:
+    chosen = [
+        f"{in_words(name)} from {_rounded(low, math.ceil)} to {_rounded(high, math.floor)}"
+        for name, number, low, high in found.chosen
+        if high - low > 0.005 * abs(number)
+    ]
+    if not wide and not chosen:
         return f"Only designs next to it lose less than {loss}."
     ranges = [
         f"{NAMED[k]}{f' {what} anywhere' if i == 0 else ''} from {_from(found.low[k])} to {_to(found.high[k])}"
@@ -63,8 +92,16 @@ def near(found: Exact) -> str:
     most = max(k + 1 for k, x in enumerate(found.high) if x > 1e-3)
     carried = sum(x > 1e-3 for x in found.weights)
     more = f"; some of these designs pay {most} ranks" if most > carried else ""
-    many = "Many designs do" if widths.max() >= 0.1 else "Designs near it do"
-    return f"{many} practically as well: {', '.join(ranges)} can lose less than {loss}{more}."
+    many = "Many designs do" if widths.max() >= 0.1 or not wide else "Designs near it do"
+    return f"{many} practically as well: {', '.join([*ranges, *chosen])} can lose less than {loss}{more}."
+
+
+def _rounded(x: float, towards: Callable[[float], int]) -> str:
+    """The end of a range to three digits, rounded inwards, so that what is told loses no more than is said."""
+    if abs(x) < 1e-9:
+        return "0"
+    unit = 10.0 ** (math.floor(math.log10(abs(x))) - 2)
+    return f"{towards(x / unit - SLACK if towards is math.ceil else x / unit + SLACK) * unit:.3g}"
 
 
 def _from(x: float) -> str:

@@ -3,7 +3,8 @@
 Matplotlib is imported where it is used, by its object-oriented interface; nobody's global settings are changed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from textwrap import fill
@@ -55,6 +56,12 @@ CAPTION_WIDTH = 76
 
 NARROWEST = 0.008
 """The least width of an interval's bar, as a part of the axis; a narrower interval is drawn as wide."""
+
+PANELS_IN_A_ROW = 4
+"""So many panels of a study stand beside each other at most."""
+
+SLICED = 101
+"""At so many numbers what the network says is drawn over what is chosen beside the weights."""
 
 OVERLAID = 2
 """How many learners can be read in one panel; of more, each gets its own."""
@@ -336,20 +343,72 @@ def _widen(ax: "Axes", intervals: int, least: float = 0.2) -> None:
 
 def _draw_many_ranks(figure: "Figure", results: "Sequence[Result]") -> None:
     looks = _looks(results)
-    axes = figure.subplots(len(results), 3, squeeze=False, width_ratios=(1, 0.9, 0.9))
-    for result, (left, right, bids) in zip(results, axes, strict=True):
-        colour, marker = looks[result.sweep.study.learner.name]
-        _draw_fit(left, result, colour, marker)
-        _draw_weights(right, result, colour)
-        _draw_bids(bids, [result], looks)
-        bids.set_title("bids under the best weights" if not result.optimum.undecided else "bids under these weights")
+    panels = [_panels(result) for result in results]
+    most = max(map(len, panels))
+    columns = most if most <= PANELS_IN_A_ROW else -(-most // 2)
+    rows = -(-most // columns)
+    axes = figure.subplots(len(results) * rows, columns, squeeze=False, width_ratios=(1, *[0.9] * (columns - 1)))
+    for k, (result, drawn) in enumerate(zip(results, panels, strict=True)):
+        own = axes[k * rows : (k + 1) * rows].ravel()
+        for ax, panel in zip(own, drawn, strict=False):
+            panel(ax, result, looks)
+        for ax in own[len(drawn) :]:
+            ax.set_visible(False)
     lines = _legend(figure, results, looks, columns=3)
-    _finish(figure, results, 2 * COLUMN, 2.9 * len(results) + 0.2 * lines)
+    _finish(figure, results, 2 * COLUMN, 2.9 * len(results) * rows + 0.2 * lines)
 
 
-def _draw_fit(ax: "Axes", result: "Result", colour: str, marker: str) -> None:
+def _panels(result: "Result") -> list[Callable[["Axes", "Result", Looks], None]]:
+    """What is drawn of a study whose designs are more than a line: fit, weights, what is chosen beside them, and bids."""
+    space = result.sweep.study.space
+    choices = [partial(_draw_choice, place=space.bidders + k) for k in range(len(space.choose))]
+    return [_draw_fit, *[_draw_weights] * (space.dimension > 1), *choices, _draw_best_bids]
+
+
+def _draw_best_bids(ax: "Axes", result: "Result", looks: Looks) -> None:
+    _draw_bids(ax, [result], looks)
+    what = "weights" if not result.optimum.chosen else "design"
+    these = f"these {what}" if what == "weights" else "this design"
+    ax.set_title(f"bids under the best {what}" if not result.optimum.undecided else f"bids under {these}")
+
+
+def _draw_choice(ax: "Axes", result: "Result", looks: Looks, place: int) -> None:
+    """The objective over a number that is chosen with the weights: the designs simulated, and what the network says of the best
+    design if that number is changed alone."""
+    colour, marker = looks[result.sweep.study.learner.name]
+    space, best = result.sweep.study.space, result.optimum
+    choice, chosen = space.choose[place - space.bidders], best.chosen[place - space.bidders]
+    ax.plot(
+        result.sweep.weights[:, place], result.sweep.values().mean(axis=1), marker, ms=3, color="0.7", label="others"
+    )
+    points = np.repeat(space.points(np.array(best.design))[None], SLICED, axis=0)
+    points[:, place] = np.linspace(0, 1, SLICED)
+    along = choice.at(points[:, place])
+    members = result.surrogate.members(points)
+    tail = (1 - best.confidence) / 2
+    ax.fill_between(along, *np.quantile(members, [tail, 1 - tail], axis=0), color=colour, alpha=0.2, lw=0, label="band")
+    ax.plot(along, members.mean(axis=0), color=colour, label="network")
+    ax.plot(
+        (chosen.low, chosen.high),
+        (0.025, 0.025),
+        transform=ax.get_xaxis_transform(),
+        color=colour,
+        lw=3,
+        solid_capstyle="butt",
+        clip_on=False,
+        label="interval",
+    )
+    if not best.undecided:
+        _draw_best(ax, chosen.value, result, colour)
+    if result.exact_best is not None and not result.exact_best.flat:
+        ax.axvline(dict(result.exact_best.chosen)[choice.name], color="black", ls=_DASHED, lw=0.8, label="theory's")
+    ax.set(xlabel=chosen.words, ylabel=_axis(result), title=f"{chosen.words}, others at the best")
+
+
+def _draw_fit(ax: "Axes", result: "Result", looks: Looks) -> None:
+    colour, marker = looks[result.sweep.study.learner.name]
     values, settled = result.sweep.values(), _settled(result).all(axis=1)
-    predicted, spread = result.surrogate.predict(result.sweep.weights)
+    predicted, spread = result.surrogate.predict(result.sweep.points)
     means, stderr = values.mean(axis=1), _stderr(values)
     for kept, face, label in ((settled, colour, "designs"), (~settled, "white", "unsettled designs")):
         if kept.any():
@@ -379,12 +438,13 @@ def _draw_fit(ax: "Axes", result: "Result", colour: str, marker: str) -> None:
         ylabel="predicted by the network",
     )
     ax.locator_params(nbins=6)
-    held_out = f"held-out designs:\nr² = {result.surrogate.r2:.3f}\nrmse = {result.surrogate.rmse:.2g}"
+    held_out = f"held-out designs:\nr² = {result.surrogate.r2:.3f}\nrmse = {numeral(result.surrogate.rmse, 2)}"
     ax.text(0.04, 0.96, held_out, transform=ax.transAxes, va="top", fontsize=7)
     ax.set_title(_title([result], NARROW))
 
 
-def _draw_weights(ax: "Axes", result: "Result", colour: str) -> None:
+def _draw_weights(ax: "Axes", result: "Result", looks: Looks) -> None:
+    colour, _ = looks[result.sweep.study.learner.name]
     best, theory = result.optimum, result.exact_best
     highest = [high for _, high in best.interval]
     carrying = 1 + max(rank for rank, high in enumerate(highest) if high > 0)
@@ -435,6 +495,7 @@ def _legend(
         "rounds": ("round", sign(marker="o", ms=2.5, mew=0, alpha=0.5)),
         "unsettled rounds": ("round, not converged", sign(marker="o", ms=2.8, mfc="none", mew=0.5, alpha=0.7)),
         "means": ("mean ± standard error", sign(marker=marker, ms=3.5)),
+        "others": ("design simulated", sign(marker=marker, ms=3, color="0.7")),
         "designs": ("design", sign(marker=marker, ms=3.5)),
         "unsettled designs": ("design, not all rounds converged", sign(marker=marker, ms=3.5, mfc="white", mew=0.6)),
         "network": (f"network, {confidence} band", (Patch(color=colour, alpha=0.2, lw=0), sign(ls="-"))),
@@ -453,6 +514,7 @@ def _legend(
         "weights": ("best found", Patch(color=colour, alpha=0.6, lw=0)),
         "ranges": ("not told apart from the best", sign(color="black", marker="|", ms=9, mew=1.2)),
         "theory": ("best by theory", sign(**_THEORY)),
+        "theory's": ("best by theory", sign(color="black", ls=_DASHED, lw=0.8)),
     }
     drawn = {label for ax in figure.axes for label in ax.get_legend_handles_labels()[1]}
     entries: list[tuple[str, Any]] = []
@@ -523,7 +585,7 @@ def _axis(result: "Result") -> str:
     if goal.units in IN_WORDS:
         return f"{what}\n({IN_WORDS[goal.units]})" if IN_WORDS[goal.units] else what
     if goal.units == BIDS and setting.cost_power != 1:  # a bid is no amount of value: its cost is
-        return f"{what}\n(of bids b that cost b^{setting.cost_power:g}; highest value {highest:g})"
+        return f"{what}\n(of bids b that cost b^{setting.cost_power:g}; highest value {numeral(highest)})"
     if isinstance(setting.values, tuple) and any(bidder.cost != PLAIN.cost for bidder, _ in setting.values):
         return f"{what}\n(in units of bids, whose cost differs)"
     return f"{what}\n(in units of the highest value)" if highest == 1 else f"{what}\n(highest value {numeral(highest)})"

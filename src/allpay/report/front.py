@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from allpay.errors import AllpayError
-from allpay.optimum import in_words
+from allpay.optimum import choice_in_words, in_words
 from allpay.pareto import Front
 from allpay.report.style import drawing, save
 from allpay.report.words import significant, with_error
+from allpay.scalars import numeral
 
 if TYPE_CHECKING:
     from polars import DataFrame
@@ -22,8 +23,8 @@ def front_table(front: Front) -> "DataFrame":
     """A row for each design of the front: its weights, each objective, its standard error, and whether it is efficient."""
     import polars as pl
 
-    ranks = front.space.dimension
-    columns = {f"w{k + 1}": front.weights[:, k] for k in range(ranks)}
+    kept = [*range(front.space.dimension), *range(front.space.bidders, front.weights.shape[1])]
+    columns = {front.space.names[k]: front.weights[:, k] for k in kept}
     for j, goal in enumerate(front.objectives):
         columns[goal.text] = front.values[:, j]
         columns[f"{goal.text} stderr"] = front.errors[:, j]
@@ -34,7 +35,10 @@ def front_values(front: Front) -> dict[str, object]:
     """For JSON: the front, and what was asked."""
     points = [
         {
-            "weights": weights.tolist(),
+            "weights": weights[: front.space.bidders].tolist(),
+            "chosen": dict(
+                zip(front.space.names[front.space.bidders :], weights[front.space.bidders :].tolist(), strict=True)
+            ),
             "efficient": bool(efficient),
             "values": {
                 goal.text: {"mean": float(value), "stderr": float(error) if front.rounds else None}
@@ -57,11 +61,11 @@ def front_values(front: Front) -> dict[str, object]:
 
 def front_in_words(front: Front) -> str:
     """A table of the efficient designs, and a sentence on how they were found."""
-    shown = [i for i in range(len(front.weights)) if front.efficient[i]]
-    head = ["weights", *(goal.words for goal in front.objectives)]
+    shown, n = [i for i in range(len(front.weights)) if front.efficient[i]], front.space.bidders
+    head = ["design" if front.space.choose else "weights", *(goal.words for goal in front.objectives)]
     rows = [
         [
-            in_words(front.weights[i]),
+            in_words(front.weights[i, :n].tolist()) + _beside(front, i),
             *(
                 with_error(value, error if np.isfinite(error) else None) if front.rounds else significant(value)
                 for value, error in zip(front.values[i], front.errors[i], strict=True)
@@ -83,6 +87,12 @@ def front_in_words(front: Front) -> str:
     rounds = f"{front.rounds} fresh round{'s' if front.rounds > 1 else ''} each, ± standard error"
     also = f"; {left} more looked as good to the networks, and did worse" if left else ""
     return "\n".join([told, *lines, f"\nMeans of {rounds}{also}."])
+
+
+def _beside(front: Front, i: int) -> str:
+    """What a design of the front has beside its weights, in words."""
+    names, numbers = front.space.names[front.space.bidders :], front.weights[i, front.space.bidders :]
+    return "".join(f", {choice_in_words(name)} {numeral(x, 3)}" for name, x in zip(names, numbers, strict=True))
 
 
 def draw_front(front: Front, path: Path) -> tuple[Path, Path]:

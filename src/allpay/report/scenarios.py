@@ -1,13 +1,21 @@
-"""Designs in several scenarios, in words: who loses what if which world turns out to be true."""
+"""Designs in several scenarios, in words and as a figure: who loses what if which world turns out to be true."""
 
-from collections.abc import Sequence
+from pathlib import Path
+from textwrap import fill
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from allpay.contest.game import Array
+from allpay.objectives import objective
 from allpay.optimum import in_words
+from allpay.report.style import colour_of, draw
 from allpay.report.summary import bidders_in_words
 from allpay.report.words import aligned, significant
-from allpay.scenarios import Comparison, scenario_in_words
+from allpay.scenarios import Comparison
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 NOTHING = 5e-5
 """A loss below this is none."""
@@ -15,59 +23,243 @@ NOTHING = 5e-5
 SAME = 1e-3
 """Designs whose weights differ by less are told as one."""
 
+WIDEST = 72
+"""Names of scenarios that are longer, all together, are told below a table, and stand in it as numbers."""
+
+MOST_TOLD = 9
+"""Of so many scenarios, at most, a figure tells the numbers in its squares."""
+
+DARK = 0.6
+"""On a square this far along the colours, and further, numbers are white."""
+
+MOST_WEIGHTS = 4
+"""So many weights of a design stand beside a row of a figure."""
+
+OWN = 3
+"""Of so many given designs, at most, the answer tells the largest loss; the table has all."""
+
 
 def comparison_in_words(found: Comparison) -> str:
     """The answer, a table of what each design loses in each scenario, the designs, and how sure that is."""
-    columns = [scenario_in_words(dict(zip([n for n, _ in found.over], s, strict=True))) for s in found.scenarios]
-    head = ["what each design loses if it is", *columns, "at most", "on average"]
-    rows = [["the best there brings", *(significant(float(x), 5) for x in found.best), "", ""]]
-    kept = _different(found)
+    columns = [each.name for each in found.scenarios]
+    numbered = sum(map(len, columns)) > WIDEST
+    heads = [f"scenario {k}" for k in range(1, len(columns) + 1)] if numbered else columns
+    rows = [["what each design loses if it is", *heads, "at most", "on average"]]
+    rows.append(["the best there brings", *(significant(float(x), 5) for x in found.best), "", ""])
+    kept, lost = different(found), found.losses
     for number, name in kept.items():
-        losses = found.losses[number]
-        numbers = (*losses, losses.max(), losses.mean())
-        rows.append([f"{number + 1}  {name}", *(_percent(float(x)) for x in numbers)])
+        cells = [_loss(float(x), float(e)) for x, e in zip(lost[number], found.errors[number], strict=True)]
+        ends = (_percent(float(lost[number].max())), _percent(float(found.mean_losses[number])))
+        rows.append([f"{number + 1}  {name}", *cells, *ends])
+    unequal = len({each.weight for each in found.scenarios}) > 1
+    if unequal:
+        rows.append(["held as likely as", *(f"{x:.3g}" for x in found.chances), "", ""])
+    told = [f"scenario {k}: {name}" for k, name in enumerate(columns, 1)] if numbered else []
     return "\n".join(
         [
-            _answer(found, columns),
+            _answer(found),
             "",
-            aligned([head, *rows]),
+            aligned(rows),
             "",
+            *([*told, ""] if told else []),
             "the designs:",
             *(f"{number + 1}  {in_words(found.designs[number].tolist())}" for number in kept),
             "",
-            f"Designs of at most {found.ranks} {found.space.rule} are compared. Numerical uncertainty: none that shows, for "
-            f"all is by theory ({bidders_in_words(found.setting)} otherwise). Model uncertainty: which of the {len(columns)} "
-            "scenarios is true is not known, and the table says what that can cost. On average, each is as likely as another.",
+            _method(found),
+            _numerical(found),
+            _model(found, unequal),
         ]
     )
 
 
-def _different(found: Comparison) -> dict[int, str]:
+def different(found: Comparison) -> dict[int, str]:
     """The designs that differ, by number, and what they are: one that is the best of several scenarios is told once."""
     names: dict[int, list[str]] = {}
     for number, name in enumerate(found.names):
         near = (d for d in names if np.abs(found.designs[d] - found.designs[number]).max() < SAME)
         same = number if name == "given" else next(near, number)
         names.setdefault(same, []).append(name)
-    return {
-        number: told[0] + (f", and {len(told) - 1} more" if len(told) > 1 else "") for number, told in names.items()
-    }
+    return {number: _together(told) for number, told in names.items()}
 
 
-def _answer(found: Comparison, columns: Sequence[str]) -> str:
+def _together(names: list[str]) -> str:
+    """What a design is that is several things.
+
+    >>> _together(["best for 40 bidders", "best on average"])
+    'best for 40 bidders and on average'
+    """
+    if len(names) == 2:
+        return f"{names[0]} and {names[1].removeprefix('best ')}"
+    return names[0] + (f", and {len(names) - 1} more" if len(names) > 1 else "")
+
+
+def _answer(found: Comparison) -> str:
     """What to do if it is not known which scenario is true."""
-    what = found.objective.replace("-", " ")
-    safest, losses = found.safest, found.losses
-    worst = float(losses[safest].max())
+    what, count = objective(found.objective).words, len(found.scenarios)
+    safest, lost = found.safest, found.losses
+    worst = float(lost[safest].max())
     text = f"Design {safest + 1}, {in_words(found.designs[safest].tolist())}, is the safest: "
     if worst < NOTHING:
-        return text + f"it is best for the {what} in every one of the {len(columns)} scenarios."
+        return text + f"it is best for the {what} in every one of the {count} scenarios."
     text += f"whichever scenario is true, it loses at most {_percent(worst)} of the {what} that the best design there brings."
     given = [d for d, name in enumerate(found.names) if name == "given"]
-    for d in given[:1]:
-        at = int(losses[d].argmax())
-        text += f" Yours loses up to {_percent(float(losses[d].max()))} (with {columns[at]})."
+    for d in given[:OWN]:
+        at, which = int(lost[d].argmax()), "Yours" if len(given) == 1 else f"Design {d + 1}, yours,"
+        text += f" {which} loses up to {_percent(float(lost[d].max()))} (with {found.scenarios[at].name})."
     return text
+
+
+def _method(found: Comparison) -> str:
+    """By which method the answer is, and of which designs."""
+    text = f"Designs of at most {found.ranks} {found.space.rule} are compared"
+    if found.study is None:
+        return f"{text}, by theory ({bidders_in_words(found.setting)} otherwise)."
+    study = found.study
+    text += (
+        f", by simulation: {study.learner.name}, {study.samples} designs × {study.rounds} rounds in each scenario, the same in "
+        "all; a network for each, ascended; and fresh rounds of the designs above."
+    )
+    known = np.isfinite(found.exact)
+    if known.any():
+        off = float(np.max(np.abs(found.exact - found.values)[known] / np.abs(found.exact[known])))
+        where = "all" if known.all() else f"{int(known.sum())} of {known.size}"
+        text += (
+            f" Theory has a formula for {where} of the values in the table; they are within {off:.2g} of it, as a part."
+        )
+    return text
+
+
+def _numerical(found: Comparison) -> str:
+    """How sure the numbers are of which the answer is made."""
+    begin = "Numerical uncertainty (samples, rounds, grid):"
+    if found.study is None:
+        return f"{begin} none that shows, for all is by theory."
+    if np.isnan(found.errors).any():
+        return f"{begin} a single round says nothing of chance; take more rounds."
+    text = f"{begin} each loss has its own, as ± (90%), at most {_percent(float(found.errors.max()))}."
+    alike = [str(d + 1) for d in different(found) if d != found.safest and not _worse(found, d)]
+    if alike:
+        text += f" By the largest loss, design{'s' if len(alike) > 1 else ''} {_listed(alike)} cannot be told from the safest."
+    return text
+
+
+def _worse(found: Comparison, design: int) -> bool:
+    """Whether a design's largest loss is known to be above the safest one's."""
+    at, safest = int(found.losses[design].argmax()), found.safest
+    there = int(found.losses[safest].argmax())
+    apart = found.losses[design, at] - found.losses[safest, there]
+    return bool(apart > np.hypot(found.errors[design, at], found.errors[safest, there]))
+
+
+def _model(found: Comparison, unequal: bool) -> str:
+    """What no number here can tell."""
+    average = "each is as likely as its weight says" if unequal else "each is as likely as another"
+    return (
+        f"Model uncertainty: which of the {len(found.scenarios)} scenarios is true is not known, and the table says what that "
+        f"can cost. On average, {average}."
+    )
+
+
+def draw_comparison(found: Comparison, path: Path) -> Path:
+    """Draw what each design loses in each scenario: a square for each, and beside them the largest loss and that on average.
+
+    Raises:
+        AllpayError: if the format is unknown or the file cannot be written.
+    """
+    return draw(path, lambda: _figure(found))
+
+
+def _figure(found: Comparison) -> "Figure":
+    from matplotlib import colormaps
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.colors import PowerNorm
+    from matplotlib.figure import Figure
+
+    kept = different(found)
+    rows, worlds = list(kept), len(found.scenarios)
+    lost, errors, safest = 100 * found.losses[rows], 100 * found.errors[rows], _shown_as(found, found.safest)
+    told = worlds <= MOST_TOLD
+    squares = 0.78 * worlds if told else min(0.22 * worlds, 6.0)
+    figure = Figure(figsize=(5.1 + squares, 1.25 + 0.36 * len(rows)), layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2, sharey=True, width_ratios=(squares, 2.1))
+    top = max(float(lost.max()), 1e-9)
+    norm, colours = PowerNorm(0.5, 0.0, top), colormaps["YlOrRd"]
+    left.pcolormesh(np.arange(worlds + 1) - 0.5, np.arange(len(rows) + 1) - 0.5, lost, norm=norm, cmap=colours, lw=0)
+    left.set(xticks=[], ylim=(len(rows) - 0.5, -0.5))
+    if told:
+        for (row, world), loss in np.ndenumerate(lost):
+            dark = norm(loss) > DARK
+            text = _cell(float(loss), float(errors[row, world]))
+            left.text(world, row, text, ha="center", va="center", fontsize=6.5, color="white" if dark else "0.1")
+        left.set_xticks(range(worlds), [fill(each.name, 13) for each in found.scenarios])
+    else:
+        marked = np.unique(np.linspace(0, worlds - 1, 6).astype(int))
+        left.set_xticks(marked, [fill(found.scenarios[k].name, 13) for k in marked])
+    labels = [f"{d + 1}  {kept[d]}" + chr(10) + _weights_in_short(found.designs[d]) for d in rows]
+    left.set_yticks(range(len(rows)), labels)
+    for row, label in zip(rows, left.get_yticklabels(), strict=True):
+        label.set(fontweight="bold" if row == safest else "normal", fontsize=6.5, linespacing=1.25)
+    left.tick_params(length=0)
+    left.spines[:].set_visible(False)
+    left.set_title("Loss (%) if this scenario is true")
+    places = np.arange(len(rows))
+    worst, average = lost.max(axis=1), 100 * found.mean_losses[rows]
+    right.hlines(places, average, worst, color="0.75", lw=1.0, zorder=1)
+    ends = errors[places, lost.argmax(axis=1)]
+    if np.any(ends > 0):
+        right.errorbar(worst, places, xerr=ends, fmt="none", ecolor=colour_of(1), elinewidth=0.8, capsize=2, zorder=2)
+    right.scatter(worst, places, s=22, color=colour_of(1), label="at most", zorder=3)
+    right.scatter(
+        average, places, s=18, facecolor="white", edgecolor=colour_of(0), lw=1.1, label="on average", zorder=3
+    )
+    reach = worst + np.nan_to_num(ends)
+    right.set_xlim(min(0.0, float((2 * worst - reach).min())) - 0.03 * top, 1.06 * max(float(reach.max()), 1e-9))
+    right.set(xlabel="loss (%)", title="In the worst scenario, and on average")
+    right.tick_params(axis="y", length=0, labelleft=False)
+    right.spines["left"].set_visible(False)
+    right.grid(axis="x", color="0.92", lw=0.6)
+    right.set_axisbelow(True)
+    right.legend(loc="best", handletextpad=0.2)
+    by = "theory" if found.study is None else f"simulation, {found.study.learner.name}; ± 90%"
+    who = bidders_in_words(found.setting)
+    what = objective(found.objective).words
+    figure.suptitle(
+        f"Regret in {what}, as a part of the best there; {who} otherwise; by {by}", fontsize=7, color="0.35"
+    )
+    return figure
+
+
+def _shown_as(found: Comparison, design: int) -> int:
+    """The number of the design that stands for one where those that do not differ are told once."""
+    rows = list(different(found))
+    return (
+        design
+        if design in rows
+        else min(rows, key=lambda d: float(np.abs(found.designs[d] - found.designs[design]).max()))
+    )
+
+
+def _cell(loss: float, error: float) -> str:
+    """A loss in percent, for a square."""
+    text = "0" if loss < 100 * NOTHING else f"{loss:.2f}" if loss < 9.95 else f"{loss:.1f}"
+    return text if not error > 0 else f"{text}{chr(10)}±{error:.2g}"
+
+
+def _weights_in_short(weights: Array) -> str:
+    """The first few weights that carry something."""
+    carrying = [f"{x:.2g}" if x < 0.995 else f"{x:.3g}" for x in weights if x >= 0.005]
+    shown = carrying[:MOST_WEIGHTS]
+    return f"({', '.join(shown)}{', …' if len(carrying) > len(shown) else ''})"
+
+
+def _listed(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _loss(x: float, error: float) -> str:
+    """A loss, and by how much it may be off where that is known and not 0."""
+    return _percent(x) if not error > 0 else f"{_percent(x)} ±{100 * error:.2g}"
 
 
 def _percent(x: float) -> str:

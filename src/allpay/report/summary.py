@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from allpay.contest.amounts import runs_in_words
 from allpay.contest.attendance import Field
 from allpay.contest.bidder import Bidder, kinds_of_values, levels_of, with_levels
 from allpay.contest.game import Array, Game, Setting
@@ -19,8 +20,9 @@ from allpay.contest.mechanism import Mechanism
 from allpay.contest.preferences import Cara, Cost, Crra, LossAverse, PowerCost, Utility
 from allpay.contest.values import Beta, Common, Discrete, Distribution, Lognormal, Power, Private, Uniform
 from allpay.errors import AllpayError
-from allpay.optimum import FLAT, in_words, share_in_words
+from allpay.optimum import FLAT, choice_in_words, in_words, share_in_words
 from allpay.outcome import Verdict
+from allpay.report.announced import in_money, share_lost, step_in_words
 from allpay.report.words import significant, with_error
 from allpay.scalars import numeral
 from allpay.simplex import FEW_ZEROS, looked_at
@@ -71,6 +73,7 @@ def summarise(result: "Result") -> str:
         _beware(result),
         _found(result),
         _worth(result),
+        _announced(result),
         _predicted(result),
         _fit(result),
         _learned(result),
@@ -156,7 +159,7 @@ def equilibrium_curves(result: "Result", designs: Array) -> Curves:
     study, own, free = result.sweep.study, setting_of(result), without_limits(result)
 
     def found(setting: Setting) -> list[Equilibrium | str]:
-        return [equilibrium_or_reason(setting.game(study.space.mechanism(weights.tolist()))) for weights in designs]
+        return [equilibrium_or_reason(study.space.game(setting, tuple(weights.tolist()))) for weights in designs]
 
     def curve(setting: Setting, equilibria: list[Equilibrium | str]) -> Array:
         return np.array([_in_equilibrium(study, setting, w, e) for w, e in zip(designs, equilibria, strict=True)])
@@ -172,7 +175,7 @@ def _in_equilibrium(study: Study, setting: Setting, weights: Array, found: Equil
     if isinstance(found, str):
         return math.nan
     try:
-        return study.goal.value(InTheory(setting.game(study.space.mechanism(weights.tolist())), found))
+        return study.goal.value(InTheory(study.space.game(setting, tuple(weights.tolist())), found))
     except AllpayError:
         return math.nan
 
@@ -299,6 +302,10 @@ def _asked(result: "Result") -> str:
     study = result.sweep.study
     setting = setting_of(result)
     two = study.space.dimension == 2 and not study.space.box
+    named = [
+        f"{choice_in_words(choice.name)} ({numeral(choice.low)} to {numeral(choice.high)})"
+        for choice in study.space.choose
+    ]
     names = ["w", "1−w"] if two else [f"w_{k + 1}" for k in range(study.space.dimension)]
     if len(names) > 5:
         names[2:-1] = ["…"]
@@ -307,8 +314,11 @@ def _asked(result: "Result") -> str:
     limits = _limits(setting)
     bounds = _bounds(study.space)
     goal = study.goal.goal
+    asked = [*([f"weights ({weights}){bounds}"] if study.space.dimension > 1 else []), *named]
+    which = " and ".join(filter(None, (", ".join(asked[:-1]), asked[-1])))
+    alone = "" if study.space.dimension > 1 else ", with all weight on the first rank,"
     return (
-        f"Asked: under the rule {study.space.rule}, which weights ({weights}){bounds} bring the {goal}, if "
+        f"Asked: under the rule {study.space.rule}, which {which}{alone} bring the {goal}, if "
         f"{study.space.bidders} bidders ({setting_in_words(result)}) learn by {study.learner.name}? "
         f"{result.sweep.designs} designs × {_count(study.rounds, 'round')} on {setting.bid_levels} bids"
         + (f"; {limits}. " if limits else ". ")
@@ -326,6 +336,11 @@ def _bounds(space: DesignSpace) -> str:
         (f"w_{space.dimension} at least", space.last_at_least),
     )
     said = ["each from 0 to 1"] if space.box else []
+    floors = space.at_least or ()
+    if floors:
+        ranks = "w_1" if len(floors) == 1 else f"w_1 to w_{len(floors)}"
+        said.append(f"{ranks} at least {runs_in_words([numeral(x) for x in floors])}")
+    said += [f"w_{a} to w_{b} the same" for a, b in space.tied]
     said += [f"{words} {numeral(limit)}" for words, limit in limits if limit is not None]
     return f", {', '.join(said)}," if said else ""
 
@@ -383,17 +398,18 @@ def _found(result: "Result") -> str:
         text = (
             f"Found: cannot tell. {_capital(_size(result))} are too few or too noisy to tell any design from another "
             f"({best.unknown}). {_capital(share)} of all designs ({_ranges(result)}) may be best; that the highest found is "
-            f"{in_words(best.weights)} means little."
+            f"{best.named} means little."
         )
     elif best.flat:
         text = (
             f"Found: {what} is flat, near {numeral(best.value, 4)}. {share} of all designs ({_ranges(result)}) cannot be told "
             f"apart, and all lie within about {FLAT:.0%} of one value, so none is better than another; that the highest "
-            f"found is {in_words(best.weights)} is noise or grid error."
+            f"found is {best.named} is noise or grid error."
         )
     else:
-        text = f"Found: the best design is {in_words(best.weights)}. "
-        if all(high - low < 5e-4 for low, high in best.interval):
+        text = f"Found: the best design is {best.named}. "
+        apart = [*best.interval, *((chosen.low, chosen.high) for chosen in best.chosen)]
+        if all(high - low < 5e-4 for low, high in apart):
             text += "All other designs looked at can be told apart from it."
         else:
             text += f"{_capital(share)} of all designs, {_ranges(result)}, cannot be told apart from it."
@@ -417,6 +433,25 @@ def _worth(result: "Result") -> str:
     half = max(best.high - best.value, best.value - best.low)
     left = [f"{_small(part)} of it on either side is what {what}" for part, what in named if part > SLIGHT * half]
     return f"{'; '.join([text, *left])}."
+
+
+def _announced(result: "Result") -> str:
+    """The answer in money, and in steps that can be announced; empty if neither was asked for."""
+    study, told = result.sweep.study, result.announced
+    sentences = []
+    if study.money is not None and not result.optimum.undecided:
+        sentences.append(f"In money: {in_money(result.optimum.weights, study.money)}.")
+    if told is not None and study.step is not None:
+        best = result.checked.mean
+        lost = told.loss.mean / abs(best) if best else 0.0
+        error = told.loss.stderr / abs(best) if best and study.rounds > 1 else math.nan
+        sure = f" (standard error {100 * error:.2g}%)" if math.isfinite(error) and error > 0 else ""
+        change = f"{share_lost(abs(lost))} {'less' if lost > 0 else 'more'} than" if lost else "as much as"
+        sentences.append(
+            f"To announce: in {step_in_words(study.step, study.money)} the best is {in_money(told.weights, study.money)}. In "
+            f"fresh rounds with the same random numbers it brings {change} the best design{sure}."
+        )
+    return " ".join(sentences)
 
 
 def _predicted(result: "Result") -> str:
@@ -450,7 +485,7 @@ def _predicted(result: "Result") -> str:
 
 def _fit(result: "Result") -> str:
     r2, rmse, what = result.surrogate.r2, result.surrogate.rmse, _objective(result)
-    text = f"Fit: on held-out designs the network has r² = {r2:.3f} and a root mean square error of {rmse:.2g}."
+    text = f"Fit: on held-out designs the network has r² = {r2:.3f} and a root mean square error of {numeral(rmse, 2)}."
     if result.optimum.uncertain:
         return text + " Sample more designs, or learn each in more rounds."
     if result.optimum.flat:
@@ -491,7 +526,8 @@ def _learned(result: "Result") -> str:
 
 def _near_best(result: "Result") -> tuple[int, int]:
     """How many of the rounds at the designs nearest the best converged, and how many these are."""
-    apart = np.abs(result.sweep.weights - np.array(result.optimum.weights)).sum(axis=1)
+    best = result.sweep.study.space.points(np.array(result.optimum.design))
+    apart = np.abs(result.sweep.points - best).sum(axis=1)
     nearest = np.argsort(apart, kind="stable")[: max(3, math.ceil(NEAREST * len(apart)))]
     settled = result.sweep.values("verdict")[nearest] == Verdict.CONVERGED.value
     return int(settled.sum()), settled.size
@@ -547,7 +583,7 @@ def _theory(result: "Result") -> str:
     if result.theory_missing:
         sentences.append(f"Theory: its best design is missing, since {result.theory_missing}.")
     elif best is None:
-        reason = value_or_reason(study.game(result.optimum.weights), study.goal)
+        reason = value_or_reason(study.game(result.optimum.design), study.goal)
         sentences.append(
             f"Theory: no closed form to compare with, since {reason}."
             if isinstance(reason, str)
@@ -563,7 +599,8 @@ def _theory(result: "Result") -> str:
             "simulations prefer is due to grids, limits on bids, or learning."
         )
     else:
-        named = f"{in_words(best.weights)}, with an equilibrium {what} of {numeral(best.value, 4)}"
+        beside = "".join(f", {choice_in_words(name)} {numeral(x, 3)}" for name, x in best.chosen)
+        named = f"{in_words(best.weights)}{beside}, with an equilibrium {what} of {numeral(best.value, 4)}"
         sentences.append(
             f"Theory: the best design is {named}."
             if best.fraction == 1
@@ -582,7 +619,7 @@ def _theory(result: "Result") -> str:
                 text += ", and its interval does not hold it"
         sentences.append(text + ".")
     elif best is not None:
-        reason = value_or_reason(study.game(result.optimum.weights), study.goal)
+        reason = value_or_reason(study.game(result.optimum.design), study.goal)
         since = f", since {reason}" if isinstance(reason, str) else ""
         sentences.append(f"For the best design found there is no closed form to compare with{since}.")
     sentences.extend(_about_limits(result))
@@ -607,7 +644,7 @@ def _about_limits(result: "Result") -> Iterable[str]:
     study, setting = result.sweep.study, setting_of(result)
     if without_limits(result) == setting:
         return
-    designs = np.concatenate(looked_at(study.space.polytope, 101))
+    designs = study.space.designs(np.concatenate(looked_at(study.space.polytope, 101)))
     curves = equilibrium_curves(result, designs)
 
     def where(kept: NDArray[np.bool_]) -> str:
@@ -759,6 +796,8 @@ def _small(x: float) -> str:
 
 def _named(result: "Result", weights: Sequence[float]) -> str:
     """A design in a few words; of two weights the first says all."""
+    if result.optimum.chosen:
+        return result.optimum.named
     return f"w = {numeral(weights[0], 3)}" if result.optimum.freedom == 1 else in_words(weights)
 
 

@@ -32,8 +32,13 @@ def by_design(results: "Sequence[Result]") -> pl.DataFrame:
     for result in results:
         study, values, weights = result.sweep.study, result.sweep.values(), result.sweep.weights
         name, rounds = study.learner.name, values.shape[1]
-        carried = weights.T[:ranks]
-        keys = {"rule": [study.space.rule] * len(weights), **{f"w{k + 1}": w for k, w in enumerate(carried)}}
+        carried = weights.T[: min(ranks, study.bidders)]
+        beside = dict(zip(study.names[study.bidders :], weights.T[study.bidders :], strict=True))
+        keys = {
+            "rule": [study.space.rule] * len(weights),
+            **{f"w{k + 1}": w for k, w in enumerate(carried)},
+            **beside,
+        }
         settled = result.sweep.values("verdict") == Verdict.CONVERGED.value
         columns = {
             name: values.mean(axis=1),

@@ -19,12 +19,14 @@ from allpay.contest.success import Highest, Noise, Tullock, success
 from allpay.contest.values import Beta, Common, Discrete, Lognormal, Power, Private, Uniform, distribution
 from allpay.errors import AllpayError, meant, one_line, one_of, short, shortened
 from allpay.files import in_shell
-from allpay.learners import LEARNERS, kind_of, learner
+from allpay.learners import LEARNERS, Learner, kind_of, learner
 from allpay.learners.own import SEPARATOR
 from allpay.objectives import objective
 from allpay.study.identity import FUNCTION, TYPE, made_of
 from allpay.study.received import outline_of, parted
-from allpay.study.study import DesignSpace, Study
+from allpay.study.scenario import Scenario, ScenarioStudy, kept_scenarios, scenario_in_words
+from allpay.study.space import Choice, DesignSpace
+from allpay.study.study import Study
 
 TEMPLATE = """\
 # A study for `allpay run`: which designs to try, who bids, and how bidders learn.
@@ -42,8 +44,14 @@ seed = 0
 # ranks = 2                  # how many ranks may carry weight; all but the last
 # region = "simplex"         # simplex: nonincreasing weights of sum 1; box: payments, each anywhere in [0, 1]
 # first_at_most = 0.8        # bounds on the weight of the first rank and of the last that may carry any
-# first_at_least = 0.6       # (on the simplex, one bound on the first)
+# first_at_least = 0.6
 # last_at_least = 0.1
+# at_least = [0.2, 0.1]      # the least weight of each rank, from the first down
+# same = [[4, 10]]           # ranks that get the same
+# choose = { reserve = [0, 0.5] }   # numbers to choose with the weights, and their bounds: purse, reserve, fee, max_bid,
+                             # "head_start:2" of the second kind of [[bidders]]
+# money = 20000              # what all prizes come to, in which the answer is told too
+# round_to = 250             # tell the best design in such steps, of money or else of 1, and what that costs
 # sampling = "uniform"       # how designs are spread: uniform, sobol, or grid (the finest of at most that many samples)
 # strategy = "sample"        # active: after a first batch, designs are chosen where much is to be hoped for; samples at most
 # precision = 0.01           # active: stop when the design recommended is expected to lose less than this part
@@ -78,6 +86,13 @@ values = "private"           # private, or common: the prize is worth 1 to all
 name = "fictitious-play"
 # iterations = 3000          # and the other options of this learner
                              # a learner of your own: name = "package.module:Class"
+
+# If you do not know the world: a table for each scenario, two or more, with what it changes of the above. The answer is then
+# the best design of each, the best on average and in the worst case, and what each loses where; `designs` stand beside them.
+#   [[scenario]]
+#   name = "few teams"       # what it is called; else what it changes
+#   weight = 2.0             # how likely you hold it, beside the others; 1
+#   bidders = 40             # and any key of [game]; or groups = ["2: uniform(0,1)", "8: uniform(0,0.5), cost 2"]
 """
 
 
@@ -120,6 +135,11 @@ class StudySection(_Section):
     strategy: str = "sample"
     precision: float | None = None
     designs: list[float | list[float] | str] | None = None
+    at_least: list[float] | None = None
+    same: list[list[int]] = []
+    choose: dict[str, list[float]] = {}
+    money: float | None = None
+    round_to: float | None = None
 
     def space(self) -> DesignSpace:
         """The designs that are allowed.
@@ -135,6 +155,9 @@ class StudySection(_Section):
             self.first_at_most,
             self.first_at_least,
             self.last_at_least,
+            self.at_least,
+            [tuple(ranks) for ranks in self.same],  # type: ignore[misc]
+            {name: tuple(bounds) for name, bounds in self.choose.items()},
         )
 
 
@@ -349,6 +372,48 @@ def group(text: str) -> BidderSection:
     return BidderSection(**found)
 
 
+class ScenarioSection(GameSection):
+    """A table `[[scenario]]`: what it changes of the section `[game]`, and of who bids."""
+
+    name: str | None = None
+    weight: float = 1.0
+    bidders: int | None = None
+    groups: list[str] | None = None
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """What is written in it, but for its name and its weight."""
+        written = self.model_fields_set - {"name", "weight"}
+        return {key: getattr(self, key) for key in type(self).model_fields if key in written}
+
+    def scenario(self, study: "StudyFile", usual: Setting) -> Scenario:
+        """The scenario: the study's contest with these changes.
+
+        Groups of bidders take the place of all that the study says of bidders, as do bidders who are alike of its groups; and
+        the number of bidders is the scenario's, where it says one.
+
+        Raises:
+            AllpayError: if something given does not fit.
+        """
+        changes = self.changes
+        groups = study.bidders if self.groups is None else [group(text) for text in self.groups]
+        ours = {key: value for key, value in changes.items() if key in GameSection.model_fields}
+        theirs = dict.fromkeys(OF_ALL) if self.groups else {}  # said of each group
+        if self.values == "common" or (self.distribution is not None and "values" not in ours):
+            theirs |= dict.fromkeys(("values", "distribution", "value_levels"))
+        usually = {key: GameSection.model_fields[key].default for key in theirs}
+        setting = study.game.model_copy(update=usually | ours).setting(usual, groups)
+        says_how_many = bool(self.groups) or (isinstance(setting.attendance, Field) and "attendance" in ours)
+        asked = study.asked_bidders if self.bidders is None and not says_how_many else self.bidders
+        return Scenario(
+            scenario_in_words(changes) if self.name is None else self.name,
+            setting,
+            bidders_in(setting, asked, 3),
+            self.weight,
+            tuple(changes.items()),
+        )
+
+
 class LearnerSection(BaseModel):
     """The section `[learner]`: a name, and options of that learner."""
 
@@ -357,8 +422,16 @@ class LearnerSection(BaseModel):
     name: str = "fictitious-play"
 
 
-SECTIONS: Mapping[str, type[BaseModel]] = {"study": StudySection, "game": GameSection, "bidders": BidderSection}
+SECTIONS: Mapping[str, type[BaseModel]] = {
+    "study": StudySection,
+    "game": GameSection,
+    "bidders": BidderSection,
+    "scenario": ScenarioSection,
+}
 """The sections whose keys are known beforehand; those of `[learner]` depend on it."""
+
+TABLES = {"bidders": "a table for each kind of bidder", "scenario": "a table for each scenario"}
+"""The sections of which there may be several, written [[so]]."""
 
 
 class StudyFile(_Section):
@@ -367,10 +440,17 @@ class StudyFile(_Section):
     study: StudySection = StudySection()
     game: GameSection = GameSection()
     bidders: list[BidderSection] = []
+    scenario: list[ScenarioSection] = []
     learner: LearnerSection = LearnerSection()
 
-    def build(self, trust: bool = True) -> Study:
-        """The study that it describes; a learner that is not allpay's own is imported only if it is trusted.
+    @property
+    def asked_bidders(self) -> int | None:
+        """How many bidders there are, if the section `[study]` says it."""
+        return self.study.bidders if "bidders" in self.study.model_fields_set else None
+
+    def build(self, trust: bool = True) -> Study | ScenarioStudy:
+        """The study that it describes, of scenarios if there are some; a learner that is not allpay's own is imported only if
+        it is trusted.
 
         Raises:
             AllpayError: if something in it does not fit.
@@ -387,10 +467,18 @@ class StudyFile(_Section):
                 "file is from"
             )
         bidding = learner(self.learner.name, **(self.learner.model_extra or {}))
+        if self.scenario:
+            return self._scenarios(bidding)
         setting = self.game.setting(bidding.setting, self.bidders)
-        asked = self.study.bidders if "bidders" in self.study.model_fields_set else None
-        study = Study(
-            self.study.model_copy(update={"bidders": bidders_in(setting, asked, 3)}).space(),
+        study = self._study(bidding, setting, bidders_in(setting, self.asked_bidders, 3), self.study.designs)
+        study.game(study.designs[0])  # what does not fit together in it is said now
+        return study
+
+    def _study(
+        self, bidding: Learner, setting: Setting, bidders: int, designs: list[float | list[float] | str] | None
+    ) -> Study:
+        return Study(
+            self.study.model_copy(update={"bidders": bidders}).space(),
             bidding,
             setting,
             self.study.samples,
@@ -400,10 +488,25 @@ class StudyFile(_Section):
             self.study.sampling,
             self.study.strategy,
             self.study.precision,
-            None if self.study.designs is None else tuple(self.study.designs),
+            None if designs is None else tuple(designs),
+            self.study.money,
+            self.study.round_to,
         )
-        study.game(study.designs[0])  # what does not fit together in it is said now
-        return study
+
+    def _scenarios(self, bidding: Learner) -> ScenarioStudy:
+        """The study of scenarios; its designs are those for the fewest bidders, and those given are no part of the sweep."""
+        found = []
+        for number, section in enumerate(self.scenario, 1):
+            try:
+                found.append(section.scenario(self, bidding.setting))
+            except AllpayError as error:
+                raise AllpayError(f"[[scenario]] {number}: {error}") from None
+        setting = self.game.setting(bidding.setting, self.bidders)
+        study = self._study(bidding, setting, min(each.bidders for each in found), None)
+        given = [study.space.complete(weights) for weights in self.study.designs or ()]
+        made = ScenarioStudy(study, tuple(found), tuple(given))
+        made.studies()  # what does not fit together in one is said now
+        return made
 
 
 def bidders_in(setting: Setting, asked: int | None, usual: int) -> int:
@@ -427,10 +530,22 @@ def bidders_in(setting: Setting, asked: int | None, usual: int) -> int:
 
 
 def read_study(path: Path, trust: bool = True) -> Study:
-    """The study of a TOML file; a learner that is not allpay's own is imported only if it is trusted.
+    """The study of a TOML file without scenarios; a learner that is not allpay's own is imported only if it is trusted.
 
     Raises:
         AllpayError: naming file, key, value and remedy, if the file cannot be read or something in it does not fit.
+    """
+    found = read_file(path, trust)
+    if isinstance(found, ScenarioStudy):
+        raise AllpayError(f"{path} has scenarios: read it by allpay.study.file.read_file")
+    return found
+
+
+def read_file(path: Path, trust: bool = True) -> Study | ScenarioStudy:
+    """The study of a TOML file, of scenarios if it has some.
+
+    Raises:
+        AllpayError: see `read_study`.
     """
     text = _text(path)
     try:
@@ -446,7 +561,8 @@ def read_study(path: Path, trust: bool = True) -> Study:
 def _fault(path: Path, fault: Any) -> AllpayError:
     """What is wrong in a study file, by the first fault that Pydantic found: the key, the value and the remedy."""
     place = [str(part) for part in fault["loc"] if part not in UNION]
-    section, key, given = place[0], shortened(one_line(place[-1]), 60), short(fault["input"])
+    named = next(part for part in reversed(place) if not part.isdecimal())  # not the number of an entry of a list
+    section, key, given = place[0], shortened(one_line(named), 60), short(fault["input"])
     inside = len(place) > 1
     table = inside and place[1].isdecimal()  # one of several
     where = f"[[{section}]] {int(place[1]) + 1}" if table else f"[{section}]"
@@ -455,15 +571,15 @@ def _fault(path: Path, fault: Any) -> AllpayError:
     text = f"{full} must be {must}: got {given}" if must else f"{full} = {given}: {fault['msg'].lower()}"
     if fault["type"] == "missing":
         text = f"{where} has no {key}: add {key} = 2, how many bidders of this kind there are"
+    elif (fault["type"], inside, table) in (("list_type", False, False), ("model_type", True, True)):
+        text = f"{section} is {TABLES[section]}: got {section} = {given}; write [[{section}]]"
     elif fault["type"] == "model_type":
         text = f"{full} is a section: got {full} = {given}; write [{full}]"
-    elif fault["type"] == "list_type" and place == ["bidders"]:
-        text = f"bidders is a table for each kind of bidder: got bidders = {given}; write [[bidders]]"
     elif fault["type"] == "extra_forbidden":
         others = [name for name, kind in SECTIONS.items() if inside and name != section and key in kind.model_fields]
         known = SECTIONS[section].model_fields if inside else StudyFile.model_fields
         if others:
-            right = f"[[{others[0]}]]" if others[0] == "bidders" else f"[{others[0]}]"
+            right = f"[[{others[0]}]]" if others[0] in TABLES else f"[{others[0]}]"
             text = f"{key} belongs in {right}, not in {where}: got {full} = {given}"
         elif key in StudyFile.model_fields:
             text = f"{key} is a section: got {full} = {given}; write [{key}]"
@@ -527,7 +643,7 @@ def _keys(text: str) -> dict[str, Any]:
 OURS: Mapping[str, Callable[..., Any]] = {
     kind.__name__: kind
     for kind in (
-        *(DesignSpace, Setting, Private, Common, Uniform, Power, Beta, Lognormal, Discrete, Bidder, Field),
+        *(DesignSpace, Choice, Setting, Private, Common, Uniform, Power, Beta, Lognormal, Discrete, Bidder, Field),
         *(PowerCost, Neutral, Cara, Crra, LossAverse, Highest, Noise, Tullock),
     )
 }
@@ -561,6 +677,20 @@ def together(studies: Mapping[str, Study]) -> dict[str, Any]:
     if "" in studies:
         return studies[""].specification()
     return {"studies": {name: study.specification() for name, study in studies.items()}}
+
+
+def scenarios_of(specification: dict[str, Any], trust: bool = True) -> ScenarioStudy | None:
+    """The study of scenarios that a folder's specification describes; None if it describes no such one.
+
+    Raises:
+        AllpayError: see `study_of`.
+    """
+    kept = specification.get("scenarios")
+    if kept is None:
+        return None
+    if not isinstance(kept, dict) or not isinstance(kept.get("study"), dict):
+        raise AllpayError(f"the folder holds no scenarios that can be read: got {short(kept)}")
+    return kept_scenarios(study_of(kept["study"], trust), studies_of(specification, trust), kept)
 
 
 def studies_of(specification: dict[str, Any], trust: bool = True) -> dict[str, Study]:

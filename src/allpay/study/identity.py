@@ -41,6 +41,10 @@ FUNCTION = "quantile function"
 TYPE = "type"
 """The key of what something is; a field of that name is written with a word before it."""
 
+LATER = "later"
+"""The metadata of a field that a class of allpay's got after folders were written without it: at its default it is not written,
+so that these folders are still known."""
+
 EXACT = (Fraction, Decimal, complex, datetime, date, time, timedelta, PurePath)
 """Kinds whose `repr` says all of them."""
 
@@ -99,6 +103,11 @@ def written(value: Any, what: str = "it", depth: int = 0) -> Any:
     )
 
 
+def unsaid(value: Any, field: dataclasses.Field[Any]) -> bool:
+    """Whether a field is not written, since a class got it later and it is at its default, see `LATER`."""
+    return LATER in field.metadata and getattr(value, field.name) == field.default
+
+
 def kind_of_class(value: Any) -> str:
     """The name that the class of a dataclass is written by: short for allpay's own, `module:Class` for others."""
     kind = type(value)
@@ -111,7 +120,7 @@ def _of_dataclass(value: Any, what: str, depth: int) -> dict[str, Any]:
     name = kind_of_class(value)
     found: dict[str, Any] = {TYPE: name}
     for field in dataclasses.fields(value):
-        if field.init:
+        if field.init and not unsaid(value, field):
             key = f"field {TYPE}" if field.name == TYPE else field.name
             found[key] = written(getattr(value, field.name), f"{field.name} of {type(value).__name__}", depth + 1)
     if callable(getattr(value, "quantile", None)) and ":" in name:

@@ -13,21 +13,34 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from allpay.contest.mechanism import MOST_BIDDERS
 from allpay.errors import AllpayError, short
 from allpay.learners.base import MOST_ROUNDS
+from allpay.study.space import MOST_CHOSEN, freedom_of
 from allpay.study.study import MOST_SAMPLES, first_of, stages_of
 
 MOST_STUDIES = 1000
 """So many studies a folder may hold."""
+
+TOLD = ("objective", "money", "round_to")
+"""What a study says of how its rounds are evaluated and told: no round depends on it."""
 
 RESERVED = ("batches", "bids", "outcomes", "checkpoints")
 """Folders of a study that no study below it can be named after."""
 
 Text = Annotated[str, Field(max_length=300)]
 
+Rank = Annotated[int, Field(ge=1, le=MOST_BIDDERS)]
+
 
 class _Kept(BaseModel):
     """Fields that are not named are kept as they are: they are looked at where a study is built."""
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+
+
+class ChoiceKept(_Kept):
+    """What is chosen beside the weights."""
+
+    type: Literal["Choice"]
+    name: Annotated[str, Field(max_length=40, pattern=r"^[a-z]+(_[a-z]+)*(:[1-9][0-9]*)?$")]
 
 
 class SpaceKept(_Kept):
@@ -38,6 +51,8 @@ class SpaceKept(_Kept):
     bidders: int = Field(ge=2, le=MOST_BIDDERS)
     ranks: int = Field(ge=1, le=MOST_BIDDERS)
     region: Literal["simplex", "box"]
+    tied: list[tuple[Rank, Rank]] = Field(default=[], max_length=MOST_BIDDERS)
+    choose: list[ChoiceKept] = Field(default=[], max_length=MOST_CHOSEN)
 
 
 class KindKept(_Kept):
@@ -91,7 +106,7 @@ class Outline:
 
     Attributes:
         specification: all that it says.
-        rule, bidders, ranks: see `DesignSpace`.
+        rule, bidders, ranks, names: see `DesignSpace`.
         learner: the name of a learner, or `module:Class`.
         samples, rounds: see `Study`.
         active: whether designs are chosen by what others have brought.
@@ -107,6 +122,7 @@ class Outline:
     rounds: int
     active: bool
     first: int
+    names: tuple[str, ...]
 
     @cached_property
     def stages(self) -> tuple[range, ...]:
@@ -129,7 +145,8 @@ def outline_of(specification: dict[str, Any]) -> Outline:
             f"the folder holds no study that can be read: {short(key)} = {short(fault['input'])}, {fault['msg'].lower()}"
         ) from None
     active = kept.strategy == "active"
-    freedom = kept.space.ranks - (kept.space.region == "simplex")
+    chosen = tuple(choice.name for choice in kept.space.choose)
+    freedom = freedom_of(kept.space.ranks, kept.space.region == "box", kept.space.tied, len(chosen))
     first = first_of(kept.samples, freedom, active, None if kept.given is None else len(kept.given))
     return Outline(
         specification,
@@ -141,6 +158,7 @@ def outline_of(specification: dict[str, Any]) -> Outline:
         kept.rounds,
         active,
         min(first, kept.samples),
+        (*(f"w{k + 1}" for k in range(kept.space.bidders)), *chosen),
     )
 
 
@@ -185,7 +203,7 @@ def without_objective(specification: dict[str, Any], active: bool = False) -> di
         return {"studies": {name: without_objective(held, active) for name, held in studies.items()}}
     if active and specification.get("strategy") == "active":
         return specification
-    return {key: value for key, value in specification.items() if key != "objective"}
+    return {key: value for key, value in specification.items() if key not in TOLD}
 
 
 def check_name(name: str) -> None:

@@ -13,8 +13,9 @@ import io
 import json
 import os
 import platform
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -78,6 +79,12 @@ NO_LOCKS = {
     getattr(errno, name) for name in ("ENOSYS", "ENOTSUP", "EOPNOTSUPP", "ENOLCK", "EINVAL") if hasattr(errno, name)
 }
 """What systems say where a file system has no locks."""
+
+MEASURED = 10
+"""So many columns of a batch come after those of its designs."""
+
+DESIGN_COLUMN = re.compile(r"w[1-9]\d*|[a-z]+(_[a-z]+)*(:[1-9]\d*)?")
+"""How a column of designs is called: the weight of a rank, or what is chosen beside the weights."""
 
 _METADATA = "allpay"
 
@@ -258,10 +265,10 @@ class Store:
         return self.folder / BATCHES / f"batch-{number:05d}.parquet"
 
 
-def schema_of(bidders: int) -> pl.Schema:
-    """The columns of every batch, and their types."""
+def schema_of(names: Sequence[str]) -> pl.Schema:
+    """The columns of every batch, and their types; of designs with these columns, see `DesignSpace.names`."""
     measured = ("revenue", "highest_bid", "realised_revenue", "realised_highest_bid", "payoff", "exploitability")
-    numbers = (*(f"w{k + 1}" for k in range(bidders)), *measured, "relative_exploitability")
+    numbers = (*names, *measured, "relative_exploitability")
     before = {"design": pl.Int64(), "round": pl.Int64()}
     after = {"verdict": pl.String(), "iterations": pl.Int64(), "seed": pl.UInt64()}
     return pl.Schema({**before, **dict.fromkeys(numbers, pl.Float64()), **after})
@@ -300,8 +307,9 @@ class _BatchFile:
             return None
         try:
             table = pl.read_parquet(io.BytesIO(self.data), use_pyarrow=False)
-            weights = sum(name[:1] == "w" for name in table.columns)
-            whole = table.schema == schema_of(weights) and not any(table.null_count().row(0))
+            names = table.columns[2 : len(table.columns) - MEASURED]
+            known = all(DESIGN_COLUMN.fullmatch(name) for name in names)
+            whole = known and table.schema == schema_of(names) and not any(table.null_count().row(0))
             return table if whole and set(table["verdict"].unique()) <= VERDICTS else None
         except pl.exceptions.PolarsError:
             return None

@@ -4,37 +4,26 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from allpay.contest.amounts import Amounts, plainly_money, weights_in
+from allpay.contest.amounts import Amounts
 from allpay.contest.bidder import kinds_of_values, levels_of
 from allpay.contest.game import Array, Game, Setting
-from allpay.contest.mechanism import RULES, Mechanism, check_bidders, complete_weights
 from allpay.errors import AllpayError, one_of, short
 from allpay.frozen import Stateful, asked, derived
 from allpay.learners import FictitiousPlay, Learner
 from allpay.learners.base import check_count, check_learner, check_room, check_rounds, check_seed
 from allpay.memory import check_memory
 from allpay.objectives import Objective, objective
-from allpay.scalars import plain_fields, whole
-from allpay.simplex import (
-    MOST_SOBOL,
-    SAMPLINGS,
-    Box,
-    OrderedSimplex,
-    Polytope,
-    grid,
-    opening,
-    spread,
-    too_many_ranks,
-)
-from allpay.study.identity import written
+from allpay.scalars import plain_fields
+from allpay.simplex import SAMPLINGS, check_sobol, grid, opening
+from allpay.study.identity import LATER, unsaid, written
+from allpay.study.space import DESIGNS, DesignSpace, designs_rng
 
-REGIONS = ("simplex", "box")
-"""Where weights lie: nonincreasing and of sum 1, or each anywhere in [0, 1]."""
+MOST_MONEY, MOST_STEPS = 1e15, 1_000_000
+"""The most that all prizes come to, and into how many steps they are parted at most."""
 
 STRATEGIES = ("sample", "active")
 """How designs are found: all before any is simulated, or in batches, by what the ones before have brought."""
@@ -49,133 +38,9 @@ MOST_SAMPLES = 100_000_000
 COLUMNS, COPIES = 12, 2
 """The table of a study has so many columns beside its weights, and so many copies while it is put together."""
 
-_DESIGNS, TRAINING, CHECKING, CHOOSING, LOOKING, FRONT = range(6)
+TRAINING, CHECKING, CHOOSING, LOOKING, FRONT = range(DESIGNS + 1, DESIGNS + 6)
 """Streams of random numbers under a study's seed. What is trained on, what is looked at
 again and what checks the result never share one."""
-
-
-@dataclass(frozen=True)
-class DesignSpace(Stateful):
-    """The designs under one rule: weights of the first `ranks` ranks, nothing on the others.
-
-    On the `simplex` weights are nonincreasing and sum to 1, under either rule. In the `box`, for `payments` alone, each
-    fraction of a bid that a rank pays is free in [0, 1]: prizes share one prize, but there is no such sum that ranks pay. Nor
-    are payments in any order there: the mechanism needs none, and losers who pay more than the winner are a case that
-    designers know (the sad-loser auction of Riley & Samuelson 1981).
-
-    Attributes:
-        rule: `prizes` or `payments`, see `mechanism`.
-        bidders: n.
-        ranks: m, how many ranks may carry weight; without it all in the box, and on the simplex all but the last, or both of
-            two. With n = 3 the simplex is (w, 1−w, 0) for w in [½, 1].
-        region: `simplex` or `box`.
-        first_at_most, first_at_least: bounds on the weight of the first rank; on the simplex, one of them at most.
-        last_at_least: the least weight of rank m.
-
-    Raises:
-        AllpayError: if one of these is out of its bounds, or they leave no design.
-    """
-
-    rule: str = "prizes"
-    bidders: int = 3
-    ranks: int | None = None
-    region: str = "simplex"
-    first_at_most: float | None = None
-    first_at_least: float | None = None
-    last_at_least: float | None = None
-
-    def __post_init__(self) -> None:
-        one_of("rule", self.rule, RULES)
-        one_of("region", self.region, REGIONS)
-        plain_fields(self)
-        check_bidders(self.bidders)
-        if self.box and self.rule == "prizes":
-            raise AllpayError("prizes share one prize, so their weights sum to 1: a box is for the rule payments")
-        least = 1 if self.box else 2
-        if asked(self.ranks) is None:
-            object.__setattr__(self, "ranks", derived(self.bidders if self.box else max(2, self.bidders - 1)))
-        if not least <= self.dimension <= self.bidders:
-            raise AllpayError(too_many_ranks(self.dimension, self.bidders, least))
-        _ = self.polytope  # what is wrong with the bounds is said at once
-        for name in ("first_at_most", "first_at_least", "last_at_least"):
-            given = getattr(self, name)
-            if given is not None and not 0 <= given <= 1:
-                raise AllpayError(f"{name} bounds a weight, which is from 0 to 1: got {short(given)}")
-
-    @property
-    def dimension(self) -> int:
-        """m, how many ranks may carry weight."""
-        assert self.ranks is not None
-        return self.ranks
-
-    @property
-    def box(self) -> bool:
-        """Whether the weights are free of each other."""
-        return self.region == "box"
-
-    @property
-    def line(self) -> bool:
-        """Whether the first weight alone says which design it is."""
-        return self.polytope.freedom == 1
-
-    @cached_property
-    def polytope(self) -> Polytope:
-        """The designs as a set of points."""
-        m = self.dimension
-        if not self.box:
-            return OrderedSimplex(self.bidders, m, self.first_at_most, self.first_at_least, self.last_at_least or 0.0)
-        low, high = [0.0] * m, [1.0] * m
-        low[-1] = self.last_at_least or 0.0
-        low[0] = max(low[0], self.first_at_least or 0.0)
-        high[0] = 1.0 if self.first_at_most is None else self.first_at_most
-        if high[0] > 1:
-            raise AllpayError(f"a rank pays at most its whole bid: got a first weight of at most {high[0]:g}")
-        return Box(self.bidders, tuple(low), tuple(high))
-
-    def complete(self, weights: float | Sequence[float] | str) -> tuple[float, ...]:
-        """The weight of every rank, `[bidders]`; a text gives money, percent or fractions, see `amounts.weights_in`.
-
-        Raises:
-            AllpayError: if they are no design under the rule; bounds on the first and last weight are not looked at.
-        """
-        if isinstance(weights, str):
-            if self.box:
-                raise AllpayError(f"in a box the part of its bid that each rank pays is a number: got {short(weights)}")
-            weights, _ = weights_in(weights, self.rule)
-        if not self.box:
-            return complete_weights(weights, self.bidders, money=self.rule == "prizes")
-        if isinstance(weights, (int, float, Real)):
-            raise AllpayError(f"in a box each rank has its own weight: got the one number {weights}")
-        try:
-            given = tuple(weights)
-        except TypeError:
-            raise AllpayError(f"weights must be numbers: got {short(weights)}") from None
-        if len(given) > self.bidders:
-            raise AllpayError(f"too many weights: got {len(given)} for {self.bidders} bidders; give one per bidder")
-        alone = (1.0,) + (0.0,) * (self.bidders - 1)
-        return Mechanism(alone, given + (0.0,) * (self.bidders - len(given))).payments
-
-    def amounts(self, weights: float | Sequence[float] | str) -> Amounts | None:
-        """What weights were given as, if as amounts of money, percent or fractions; None for plain weights."""
-        if isinstance(weights, str):
-            return weights_in(weights, self.rule)[1]
-        if isinstance(weights, (int, float, Real)) or self.rule != "prizes":
-            return None
-        given = tuple(float(x) for x in weights)
-        return Amounts(given, "money") if len(given) > 1 and plainly_money(given) else None
-
-    def mechanism(self, weights: float | Sequence[float] | str) -> Mechanism:
-        """The mechanism of a design."""
-        if self.box:
-            return Mechanism((1.0,) + (0.0,) * (self.bidders - 1), self.complete(weights))
-        return Mechanism.from_weights(self.rule, self.complete(weights))
-
-    def sample(self, count: int, seed: int, sampling: str = "uniform") -> Array:
-        """`[count, bidders]` designs spread over the space, see `allpay.simplex.spread`; of a grid, at most so many.
-
-        Unless they are a grid, a longer sample begins with the shorter one.
-        """
-        return spread(self.polytope, whole("count", count), _designs_rng(whole("seed", seed)), sampling)
 
 
 @dataclass(frozen=True)
@@ -197,6 +62,9 @@ class Study(Stateful):
         precision: an active study stops when the design that it would recommend is expected to lose less than this part of the
             best value; without it, when all samples are used.
         given: designs instead of those drawn, as `complete` of the space takes them; in an active study, its first batch.
+        money: what all prizes come to in money, in which they are told.
+        round_to: the step of weights that can be announced: of `money` if that is given, else a part of 1, as 0.05. The best
+            such design is told beside the best, with what it costs.
 
     Raises:
         AllpayError: if one of these is out of its bounds or has no effect.
@@ -213,6 +81,8 @@ class Study(Stateful):
     strategy: str = "sample"
     precision: float | None = None
     given: Sequence[float | Sequence[float] | str] | None = None
+    money: float | None = field(default=None, metadata={LATER: True})
+    round_to: float | None = field(default=None, metadata={LATER: True})
 
     def __post_init__(self) -> None:
         for name in ("space", "setting", "samples", "sampling", "given"):
@@ -242,7 +112,8 @@ class Study(Stateful):
         check_count("samples", self.samples, most=MOST_SAMPLES)
         check_seed(self.seed)
         if self.sampling is None:
-            object.__setattr__(self, "sampling", derived("sobol" if self.active else "uniform"))
+            even = self.active and self.space.polytope.cube is not None
+            object.__setattr__(self, "sampling", derived("sobol" if even else "uniform"))
         one_of("sampling", self.spread_by, SAMPLINGS)
         if self.precision is not None:
             if not self.active:
@@ -253,9 +124,17 @@ class Study(Stateful):
                 raise AllpayError(
                     f"precision must be above 0 and below 1, a part of the best value: got {short(self.precision)}"
                 )
+        self._check_steps()
         self._check_bids()
         self._check_room()
-        self._check_sobol()
+        if self.spread_by == "sobol":
+            check_sobol(self.space.polytope)
+        assert self.setting is not None
+        self.space.check_setting(self.setting)
+        if self.given is not None and self.space.choose:
+            raise AllpayError(
+                f"designs that are given do not say {self.space.choose[0].words}, which is to be chosen: leave one out"
+            )
         if self.given is not None:
             given = tuple(self.given)
             complete = tuple(self.space.complete(weights) for weights in given)
@@ -274,19 +153,40 @@ class Study(Stateful):
                 )
             object.__setattr__(self, "samples", derived(len(grid(self.space.polytope, self.samples)), self.samples))
 
-    def _check_sobol(self) -> None:
-        """Raise AllpayError if there are no Sobol points for designs of so many ranks."""
-        if self.spread_by == "sobol" and self.space.polytope.cube > MOST_SOBOL:
+    def _check_steps(self) -> None:
+        """Raise AllpayError unless what is announced can be in such steps."""
+        if self.money is not None:
+            if self.space.rule != "prizes":
+                raise AllpayError("money is what prizes come to: under the rule payments leave it out")
+            if not 0 < self.money <= MOST_MONEY:
+                raise AllpayError(
+                    f"money is what all prizes come to, above 0 and at most {MOST_MONEY:g}: got {self.money:g}"
+                )
+        if self.round_to is None:
+            return
+        whole = 1.0 if self.money is None else self.money
+        if not 0 < self.round_to <= whole:
             raise AllpayError(
-                f"sampling sobol spreads designs of at most {MOST_SOBOL:,} numbers: got {self.space.polytope.cube:,}, for "
-                f"{self.space.dimension:,} ranks; give sampling uniform, or fewer ranks"
+                f"round_to is a step above 0 and at most {whole:g}: got {self.round_to:g}"
+                + ("; for amounts give money too" if self.money is None else "")
             )
+        parts = whole / self.round_to
+        if not self.space.box and (not parts <= MOST_STEPS or abs(parts - round(parts)) > 1e-9 * parts):
+            raise AllpayError(
+                f"{whole:,g} must be a multiple of the step, at most {MOST_STEPS:,} times: got round_to {self.round_to:g}"
+            )
+
+    @property
+    def step(self) -> float | None:
+        """The step of weights that can be announced, as a part of 1; None if any weight can."""
+        return None if self.round_to is None else self.round_to / (self.money or 1.0)
 
     def _check_bids(self) -> None:
         """Raise AllpayError if some designs of a box leave bids without a bound."""
         assert self.setting is not None
         bounded = self.setting.max_bid is not None or not self.setting.overbidding
-        if self.space.box and not bounded and not self.space.first_at_least:
+        bounded |= any(choice.name == "max_bid" for choice in self.space.choose)
+        if self.space.box and not bounded and not self.space.polytope.corners[0, :, 0].min() > 0:
             raise AllpayError(
                 "in this box the highest bidder may pay next to nothing, so that any bid is rational: "
                 "give first-at-least (0.2, say) or max-bid"
@@ -298,7 +198,7 @@ class Study(Stateful):
         n, levels = self.space.bidders, levels_of(self.setting.values)
         samples = self.samples if self.given is None else max(self.samples, len(self.given))
         check_memory(
-            COPIES * 8 * samples * self.rounds * (n + COLUMNS),
+            COPIES * 8 * samples * self.rounds * (n + len(self.space.choose) + COLUMNS),
             f"a table of samples {samples:,} × rounds {self.rounds:,} for bidders {n:,}",
             "give fewer of these",
         )
@@ -321,6 +221,11 @@ class Study(Stateful):
         return self.space.bidders
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The columns of a design, see `DesignSpace.names`."""
+        return self.space.names
+
+    @property
     def active(self) -> bool:
         """Whether designs are chosen by what others have brought."""
         return self.strategy == "active"
@@ -333,7 +238,7 @@ class Study(Stateful):
 
     @cached_property
     def designs(self) -> Array:
-        """`[samples, bidders]` the weights of every design; of an active study, of those that come first.
+        """`[samples, n]` every design, its weights and what is chosen beside them; of an active study, those that come first.
 
         In a space of more than one dimension its corners are among them, if they are at most half.
         """
@@ -341,19 +246,19 @@ class Study(Stateful):
             return np.array(self.given)
         if self.spread_by == "grid":
             return self.space.sample(self.samples, self.seed, self.spread_by)
-        count = self.samples if not self.active else first_of(self.samples, self.space.polytope.freedom, active=True)
-        return opening(self.space.polytope, count, _designs_rng(self.seed), self.spread_by)
+        count = self.samples if not self.active else first_of(self.samples, self.space.free, active=True)
+        return self.space.designs(opening(self.space.polytope, count, designs_rng(self.seed), self.spread_by))
 
     @cached_property
     def stages(self) -> tuple[range, ...]:
         """The numbers of the designs that are known together: all, or the batches of an active study, one after another."""
         given = None if self.given is None else len(self.given)
-        return stages_of(first_of(self.samples, self.space.polytope.freedom, self.active, given), self.samples)
+        return stages_of(first_of(self.samples, self.space.free, self.active, given), self.samples)
 
-    def game(self, weights: float | Sequence[float]) -> Game:
-        """The game under one design."""
+    def game(self, design: float | Sequence[float]) -> Game:
+        """The game under one design, its weights and what is chosen beside them."""
         assert self.setting is not None
-        return self.setting.game(self.space.mechanism(weights))
+        return self.space.game(self.setting, design)
 
     def specification(self) -> dict[str, Any]:
         """All that the results depend on, as plain JSON values; two studies with equal ones have equal results.
@@ -361,7 +266,8 @@ class Study(Stateful):
         Raises:
             AllpayError: if a distribution or a learner of somebody else's holds what cannot be written down.
         """
-        return {f.name: written(getattr(self, f.name), f"the study's {f.name}") for f in dataclasses.fields(self)}
+        said = [f.name for f in dataclasses.fields(self) if not unsaid(self, f)]
+        return {name: written(getattr(self, name), f"the study's {name}") for name in said}
 
 
 def first_of(samples: int, freedom: int, active: bool, given: int | None = None) -> int:
@@ -378,7 +284,3 @@ def stages_of(first: int, samples: int) -> tuple[range, ...]:
         known = stages[-1].stop
         stages.append(range(known, min(known + max(FEWEST_NEXT, known // GROWTH), samples)))
     return tuple(stages)
-
-
-def _designs_rng(seed: int) -> np.random.Generator:
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_DESIGNS,)))

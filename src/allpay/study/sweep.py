@@ -68,7 +68,8 @@ class Sweep(ByValue):
 
     Attributes:
         study: the study that was run.
-        table: the rows, by design and round, with the columns `design`, `round`, `w1`…`wn`, `revenue`, `highest_bid`,
+        table: the rows, by design and round, with the columns `design`, `round`, `w1`…`wn`, those of what is chosen beside the
+            weights, `revenue`, `highest_bid`,
             `realised_revenue`, `realised_highest_bid`, `payoff`, `exploitability`, `relative_exploitability`, `verdict`,
             `iterations` and `seed`; and a column for each objective that was asked for and is none of these, by its text.
         damaged: batches whose file was not whole and that were run again.
@@ -95,9 +96,13 @@ class Sweep(ByValue):
 
     @property
     def weights(self) -> Array:
-        """`[designs, bidders]` the designs."""
-        columns = [name for name in self.table.columns if name[0] == "w" and name[1:].isdigit()]
-        return self.table.gather_every(self.study.rounds).select(columns).to_numpy()
+        """`[designs, n]` the designs: their weights, and what is chosen beside them."""
+        return self.table.gather_every(self.study.rounds).select(self.study.space.names).to_numpy()
+
+    @property
+    def points(self) -> Array:
+        """`[designs, n]` the designs as points of the polytope, on which surrogates are fitted."""
+        return self.study.space.points(self.weights)
 
     def values(self, column: str | None = None) -> Array:
         """`[designs, rounds]` of a column; of the study's objective if none is named."""
@@ -177,7 +182,7 @@ def learn_one(study: Study, store: Store | None = None) -> Outcome:
         checkpoint = store.checkpoint(0)
     outcome = outcome_from(study.learner, [game], seeds, checkpoint)
     if store is not None:
-        table, before = table_of(outcome, study.designs, seeds), store.read_batch(0, study.rounds)
+        table, before = table_of(outcome, study.names, study.designs, seeds), store.read_batch(0, study.rounds)
         if before is None and look(study, store).damaged:
             store.tell(f"damaged or changed in {store.folder}, and made again: its rounds")
         elif before is not None and not before[0].equals(table):
@@ -219,7 +224,7 @@ def look(study: Study | Outline, store: Store) -> Found:
     for number in ours:
         expected = np.repeat(batches[number], study.rounds)
         table, made = store.read_batch(number, len(expected)) or (None, {})
-        fits = table is not None and table.schema == schema_of(study.bidders)
+        fits = table is not None and table.schema == schema_of(study.names)
         if table is not None and fits and np.array_equal(table["design"].to_numpy(), expected):
             computed[number] = made
         else:

@@ -2,6 +2,7 @@
 
 import time
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ class Task:
     Attributes:
         space, setting, learner, rounds, seed: as in `Study`.
         first: the number of its first design.
-        weights: `[designs, bidders]`.
+        weights: `[designs, n]` the designs: their weights, and what is chosen beside them.
         checkpoint: where its runs may be kept meanwhile, if the learner can; that is done where the file's folder exists.
         threads: how many threads it may take; None if there is no limit.
         values: at how many values of a group bids are kept.
@@ -143,26 +144,26 @@ def _learn(task: Task) -> dict[str, Any]:
     """The rows of a batch, what was bid, what is kept of outcomes, and objectives: fields of an `Answer`."""
     designs = range(task.first, task.first + len(task.weights))
     seeds = run_seeds(task.seed, designs, task.rounds, TRAINING)
-    games = [task.setting.game(task.space.mechanism(weights)) for weights in task.weights]
+    games = [task.space.game(task.setting, tuple(design)) for design in task.weights.tolist()]
     kept = task.checkpoint is not None and task.checkpoint.parent.is_dir()
     outcome = outcome_from(task.learner, games, seeds, task.checkpoint if kept else None)
     return {
-        "table": table_of(outcome, task.weights, seeds, task.first),
+        "table": table_of(outcome, task.space.names, task.weights, seeds, task.first),
         "bids": bids_of(outcome, task.first, task.values),
         "outcomes": outcomes_of(outcome, task.first, task.runs) if task.runs else None,
         "values": {text: objective(text).values(outcome).ravel() for text in task.objectives},
     }
 
 
-def table_of(outcome: Outcome, weights: Array, seeds: Seeds, first: int = 0) -> pl.DataFrame:
-    """The rows of an outcome, in the columns of `Sweep.table`."""
+def table_of(outcome: Outcome, names: Sequence[str], weights: Array, seeds: Seeds, first: int = 0) -> pl.DataFrame:
+    """The rows of an outcome, in the columns of `Sweep.table`; `weights` has a row per design, in columns of these names."""
     designs, rounds = seeds.shape
     columns: dict[str, np.ndarray] = {
         "design": np.repeat(np.arange(first, first + designs), rounds),
         "round": np.tile(np.arange(rounds), designs),
     }
-    for k in range(weights.shape[1]):
-        columns[f"w{k + 1}"] = np.repeat(weights[:, k], rounds)
+    for name, column in zip(names, weights.T, strict=True):
+        columns[name] = np.repeat(column, rounds)
     for name in (
         "revenue",
         "highest_bid",
@@ -174,7 +175,5 @@ def table_of(outcome: Outcome, weights: Array, seeds: Seeds, first: int = 0) -> 
     ):
         columns[name] = getattr(outcome, name).ravel()
     columns |= {"verdict": outcome.verdicts.ravel(), "iterations": outcome.iterations.ravel(), "seed": seeds.ravel()}
-    kinds = schema_of(
-        weights.shape[1]
-    )  # column by column: a cast of the table needs threads, which a forked process lacks
+    kinds = schema_of(names)  # column by column: a cast of the table needs threads, which a forked process lacks
     return pl.DataFrame([pl.Series(name, column, kinds[name]) for name, column in columns.items()])

@@ -3,8 +3,9 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
+from allpay.contest.mechanism import ORDER_TOLERANCE
 from allpay.errors import AllpayError, short
 from allpay.scalars import real, whole
 
@@ -69,13 +70,13 @@ def check_numbers(what: str, given: Iterable[float], *, above: bool = False) -> 
 
 
 def check_falling(what: str, given: Sequence[float]) -> tuple[float, ...]:
-    """Several numbers, each at least 0 and none above the one before it.
+    """Several numbers, each at least 0 and none above the one before it; what is above by rounding alone is made equal.
 
     Raises:
         AllpayError: if they are not so.
     """
     found = check_numbers(what, given)
     for k, (x, y) in enumerate(pairwise(found), start=1):
-        if y > x:
+        if y > x + ORDER_TOLERANCE:
             raise AllpayError(f"{what} must be nonincreasing: got {x:g} before {y:g} (positions {k}, {k + 1})")
-    return found
+    return tuple(accumulate(found, min))
