@@ -24,6 +24,7 @@ FLOORS = [
         "memory",
         "named",
         "precision",
+        "programs",
         "progress",
         "scalars",
         "versions",
