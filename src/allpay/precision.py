@@ -9,6 +9,8 @@ from contextlib import ExitStack, contextmanager
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+from allpay.programs import keep_programs
+
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
@@ -28,6 +30,7 @@ def usual() -> Iterator[None]:
     """While this lasts JAX computes in 32 bits, and by its other usual settings, in this thread."""
     import jax
 
+    keep_programs()
     with ExitStack() as stack:
         for name, value in SETTINGS.items():
             setting = getattr(jax, name, None)
