@@ -47,6 +47,7 @@ FLOORS = [
         "exact",
         "statics",
         "scenarios",
+        "rehearsal",
         "rounding",
         "verify",
     },
