@@ -402,7 +402,7 @@ def _draw_choice(ax: "Axes", result: "Result", looks: Looks, place: int) -> None
         _draw_best(ax, chosen.value, result, colour)
     if result.exact_best is not None and not result.exact_best.flat:
         ax.axvline(dict(result.exact_best.chosen)[choice.name], color="black", ls=_DASHED, lw=0.8, label="theory's")
-    ax.set(xlabel=chosen.words, ylabel=_axis(result), title=f"{chosen.words}, others at the best")
+    ax.set(xlabel=chosen.words, ylabel=_axis(result), title="all else as in the best design")
 
 
 def _draw_fit(ax: "Axes", result: "Result", looks: Looks) -> None:

@@ -317,8 +317,9 @@ def _asked(result: "Result") -> str:
     asked = [*([f"weights ({weights}){bounds}"] if study.space.dimension > 1 else []), *named]
     which = " and ".join(filter(None, (", ".join(asked[:-1]), asked[-1])))
     alone = "" if study.space.dimension > 1 else ", with all weight on the first rank,"
+    verb = "bring" if study.space.dimension > 1 or len(named) > 1 else "brings"
     return (
-        f"Asked: under the rule {study.space.rule}, which {which}{alone} bring the {goal}, if "
+        f"Asked: under the rule {study.space.rule}, which {which}{alone} {verb} the {goal}, if "
         f"{study.space.bidders} bidders ({setting_in_words(result)}) learn by {study.learner.name}? "
         f"{result.sweep.designs} designs × {_count(study.rounds, 'round')} on {setting.bid_levels} bids"
         + (f"; {limits}. " if limits else ". ")
