@@ -12,7 +12,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from allpay.cli import app
-from allpay.study.file import read_study
+from allpay.study.file import read_file
 
 ROOT = Path(__file__).parents[1]
 
@@ -48,7 +48,7 @@ def run(block: Block, names: dict[str, object], folder: Path) -> str:
     they would in one of their own, for libraries take longer to load than the examples to run."""
     if block.language == "toml":
         (folder / "page.toml").write_text(block.code)
-        read_study(folder / "page.toml")
+        read_file(folder / "page.toml")
         return ""
     output = io.StringIO()
     with contextlib.redirect_stdout(output):

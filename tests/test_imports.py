@@ -47,6 +47,7 @@ FLOORS = [
         "exact",
         "statics",
         "scenarios",
+        "rehearsal",
         "rounding",
         "verify",
     },
@@ -73,7 +74,7 @@ ONLY = {
     "bounded": {"errors", "frozen", "memory", "scalars", "simplex"},
     "ascent": {"bounded", "errors", "frozen", "simplex"},
     "evidence": {"errors", "simplex"},
-    "optimum": {"bounded", "errors", "evidence", "frozen", "simplex", "surrogate", "ascent"},
+    "optimum": {"bounded", "errors", "evidence", "frozen", "scalars", "simplex", "surrogate", "ascent"},
     "acquisition": {"errors", "evidence", "simplex", "ascent"},
 }
 """Rooms that know numbers, not auctions: all that they may import."""

@@ -3,7 +3,8 @@
 import csv
 import io
 import json
-from dataclasses import FrozenInstanceError
+import re
+from dataclasses import FrozenInstanceError, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -125,6 +126,46 @@ def test_many_bidders_make_no_rows_of_zeros():
         assert not (line.split() and set(line.split()[1:]) <= {"0", "–", "0.0%"} and len(line.split()) > 3)
 
 
+def with_best(real, shares):
+    """What is told of prizes if this were the best table."""
+    best = replace(real.best, shares=tuple(shares) + (0.0,) * (50 - len(shares)))
+    told = judged_in_words(replace(real, splits=(real.yours, best, *real.splits[2:])))
+    return told[told.index("prizes: rank") : told.index("who does")]
+
+
+def test_prizes_that_differ_by_rounding_are_one_row(real):
+    """As those of random fields, of which a search comes to each with an error of its own."""
+    noise = 1e-12 * np.random.default_rng(0).random(18)
+    rows = with_best(real, np.repeat([0.1, 0.05, 0.04, 1e-9], [4, 8, 5, 1]).tolist()).splitlines()
+    noisy = with_best(real, (np.repeat([0.1, 0.05, 0.04, 1e-9], [4, 8, 5, 1]) - noise).tolist()).splitlines()
+    assert rows == noisy
+    assert [row.split()[0] for row in rows[1:-1]] == ["1", "2", "3", "4", "5–8", "9–12", "13–17"]
+
+
+@pytest.mark.parametrize("count", [12, 23, 41, 49])
+def test_of_many_different_prizes_two_digits_are_told(real, count):
+    falling = np.linspace(2, 1, count)
+    told = with_best(real, (falling / falling.sum()).tolist())
+    cells = re.findall(r"about ([\d,]+)|([\d,]+) to ([\d,]+)", told)
+    numbers = {number.replace(",", "") for cell in cells for number in cell if number}
+    assert len(numbers) > 3
+    assert all(len(number.rstrip("0")) <= 2 for number in numbers)
+    assert "told\nto two digits" in told
+    last = [line.split()[0] for line in told.splitlines() if line[:1].isdigit()][-1]
+    assert last.endswith(f"–{count}")  # no row for the last rank alone
+
+
+@pytest.mark.parametrize("purse", [30_000, 40_000_000, 7e11])
+def test_money_has_no_powers_of_ten(purse):
+    """Values in money: efforts, costs and bounds are money too."""
+    values = Private(allpay.Uniform(0, purse))
+    told = " ".join(judged_in_words(judge([0.6 * purse, 0.4 * purse], 9, Setting(values))).split())
+    assert not re.search(r"\d[eE][+-]?\d|\d{5}", told)
+    assert f"up to {purse:,.0f}" in told
+    effort = judge([0.6 * purse, 0.4 * purse], 9, Setting(values)).yours.quantity("revenue").mean
+    assert f"{effort:,.0f}" in told
+
+
 def test_the_unit_of_percent_and_fractions_is_kept():
     assert "60%  " in judged_in_words(judge("60% 40%", 3))
     assert "3/5  " in judged_in_words(judge("3/5 2/5", 3))
@@ -170,6 +211,7 @@ def test_where_there_is_no_formula_bidders_learn(monkeypatch):
     told = " ".join(judged_in_words(found).split())
     assert "By learning because there is no formula" in told
     assert "2 rounds for each table" in told
+    assert "whoever would bid less than half of its lowest step bids 0 there and is not counted" in told
     assert all(len(quantity.rounds) == 2 for _, quantity in found.yours.quantities)
     assert found.yours.verdicts
     assert found.best.shares == (0.9, 0.1, 0.0)

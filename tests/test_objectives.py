@@ -71,6 +71,10 @@ def test_terms_alike_are_one():
     [
         ("revnue", "did you mean 'revenue'?"),
         ("highest_bid", "did you mean 'highest-bid'?"),
+        ("topp-3", "unknown objective 'topp-3'"),
+        ("profit(2, tpo-12)", "did you mean 'top-12'?"),
+        ("glory-7", "'glory-7': choose from revenue, highest-bid, top-7, "),
+        ("revenu-2*top-3", "unknown objective 'revenu': "),
         ("Welfare", "did you mean 'welfare'?"),
         ("top3", "write top-3"),
         ("top-0", "K of top-K must be from 1 to 100,000: got 0"),

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -162,9 +163,6 @@ def test_a_file_with_scenarios_by_theory(file, tmp_path):
         "by theory",
     ):
         assert words in summary
-    again = CliRunner().invoke(app, line)  # into the same folder
-    assert again.exit_code == 0
-    assert again.stdout.startswith(summary)
 
 
 def test_a_heavier_scenario_weighs_more():
@@ -254,3 +252,109 @@ def test_what_cannot_be_run_is_told_in_one_line(text, options, message, tmp_path
     assert done.exit_code == 2
     assert len(done.stderr.strip().splitlines()) == 1
     assert re.search(message, done.stderr), done.stderr
+
+
+LEARNED = [
+    *("compare", "0.6,0.4", "--cost-power", "1,3", "--bidders", "3", "--samples", "5", "--rounds", "2", "--json"),
+    *("--iterations", "300", "--value-levels", "16", "--bid-levels", "41"),
+]
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory):
+    """A comparison by learning, kept in a folder, and what was told."""
+    folder = tmp_path_factory.mktemp("learned") / "worlds"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "allpay.report.figures.draw_designs", lambda *_: []
+        )  # of each scenario's own study: it takes longest
+        done = CliRunner().invoke(app, [*LEARNED, "--out", str(folder)])
+        assert done.exit_code == 0, done.stderr
+        yield folder, json.loads(done.stdout)
+
+
+def test_losses_that_were_learned_are_those_of_theory_within_their_errors(learned):
+    _, told = learned
+    assert told["method"] == "surrogate"
+    theory = compare([d["weights"] for d in told["designs"]], {"cost_power": [1.0, 3.0]}, space=DesignSpace(bidders=3))
+    for d, design in enumerate(told["designs"]):
+        assert design["exact"] == pytest.approx(theory.values[d].tolist(), rel=1e-6)
+        for loss, error, exact in zip(design["losses"], design["errors"], theory.losses[d], strict=True):
+            assert 0 < error < 0.2
+            assert abs(loss - exact) <= error
+    given, one, three, average, worst = told["designs"]
+    assert one["losses"][0] == three["losses"][1] == 0
+    assert given["losses"][0] > 0.2
+    assert worst["largest_loss"] <= min(design["largest_loss"] for design in (given, one, three, average)) + 0.02
+    assert average["mean_loss"] <= min(design["mean_loss"] for design in (given, one, three, worst)) + 0.02
+
+
+def test_scenarios_share_designs_and_seeds(learned):
+    folder, _ = learned
+    one, two = (pl.read_parquet(folder / f"scenario-{k}" / "rounds.parquet") for k in (1, 2))
+    shared = ["design", "round", "w1", "w2", "seed"]
+    assert one.select(shared).equals(two.select(shared))
+    assert not one["revenue"].equals(two["revenue"])
+
+
+def test_what_was_learned_is_kept(learned):
+    """The answer is shown again; after a kill that has left half of it, the same is found from what is there."""
+    folder, told = learned
+    runner = CliRunner()
+    again = runner.invoke(app, ["resume", str(folder), "--json"])
+    shown = json.loads(again.stdout)
+    assert set(shown.pop("files")) == set(told["files"])
+    assert shown == {key: value for key, value in told.items() if key != "files"}
+    assert "nothing is computed again" in again.stderr
+    states = json.loads(runner.invoke(app, ["status", str(folder), "--json"]).stdout)
+    assert [state["designs"] for state in states["studies"]] == [5, 5]
+    assert states["finished"]
+    rows = pl.read_csv(runner.invoke(app, ["export", str(folder)]).stdout.encode())
+    assert rows.group_by("scenario").len().sort("scenario").rows() == [("scenario-1", 10), ("scenario-2", 10)]
+    (folder / "result.json").unlink()
+    shutil.rmtree(folder / "scenario-2")
+    done = runner.invoke(app, ["resume", str(folder), "--json"])
+    assert done.exit_code == 0, done.stderr
+    found = json.loads(done.stdout)
+    for part in ("scenarios", "designs", "safest"):
+        assert found[part] == told[part]
+    summary = " ".join((folder / "summary.txt").read_text().split())
+    for words in ("by simulation: fictitious-play, 5 designs × 2 rounds", "as ± (90%)", "Model uncertainty", "±"):
+        assert words in summary
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"study": 3}, "holds no scenarios that can be read"),
+        ({"each": [{"name": "one"}]}, "holds no scenarios that can be read"),
+        ({"each": [1, 2, 3]}, "holds no scenarios that can be read"),
+        ({"given": 3}, "holds no scenarios that can be read"),
+        ({"given": [[0.6, 0.6]]}, "weights must sum to 1"),
+    ],
+)
+def test_scenarios_of_a_folder_that_were_forged_are_refused(change, message, file):
+    specification = read_file(file).specification()
+    specification["scenarios"] |= change
+    with pytest.raises(AllpayError, match=message):
+        scenarios_of(specification)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--method", "theory", "--rounds", "3"], "--rounds has no effect with --method theory"),
+        (["--method", "learning"], "unknown method 'learning'"),
+        (["--samples", "3"], "at least 5 designs"),
+        (["--out", "losses.txt"], "a table is written as .csv, .parquet, .json: got losses.txt"),
+        (["--group", "2: uniform(0,1)"], "--bidders has no effect beside --group"),
+        (["--luck", "tullock(1)"], "theory has no objective for designs of contests with luck: simulate"),
+        (["--plot", "bids.xyz"], "choose an ending"),
+        (["--sampling", "grid", "--workers", "0"], "workers must be at least 1"),
+    ],
+)
+def test_what_compare_cannot_do_is_told_in_one_line(options, message):
+    done = CliRunner().invoke(app, ["compare", "--bidders", "3", "--cost-power", "1,2", *options])
+    assert done.exit_code == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert message in done.stderr

@@ -23,6 +23,7 @@ from allpay.memory import LIMIT, check_memory
 from allpay.report.figures import _axis
 from allpay.report.summary import _asked
 from allpay.report.words import in_a_column, significant, with_error
+from allpay.scalars import numeral
 from allpay.simplex import Box, OrderedSimplex, grid
 from allpay.simulation import coarseness
 from allpay.study import DesignSpace, Study
@@ -47,6 +48,19 @@ def test_numbers_have_their_digits():
     assert with_error(0.4, 1e-6) == "0.4000 ± <0.0001"
     assert with_error(2e-6, 3e-8) == "2.000e-06 ± 3.0e-08"
     assert in_a_column([0.0, 1.25e-6]) == ["0.000000000", "0.000001250"]
+
+
+def test_large_numbers_may_be_money_and_have_all_their_digits():
+    assert [significant(x) for x in (12345.6, 3e7, 4.5e12)] == ["12,346", "30,000,000", "4,500,000,000,000"]
+    assert [numeral(x, 2) for x in (360.0, 9_996.0, 15_000.4, 0.36)] == ["360", "9,996", "15,000", "0.36"]
+    assert [numeral(x) for x in (30000.0, 1e15, float("inf"), -2e6)] == ["30,000", "1e+15", "inf", "-2,000,000"]
+    assert with_error(18234.56, 12.3) == "18,234.6 ± 12.3"
+    design = ["design", "--method", "theory", "--bidders", "3"]
+    two = ["--bidders", "3,4"]
+    for line in (["sweep", *two], ["compare", "0.5,0.3,0.2", *two], design, ["equilibrium", "--weights", "1"]):
+        done = CliRunner().invoke(app, [*line, "--distribution", "uniform(0,30000000)"])
+        assert "e+" not in done.stdout
+        assert "000,000" in done.stdout
 
 
 def test_small_values_are_not_told_as_nothing():
@@ -287,6 +301,16 @@ def test_long_work_says_now_and_then_how_far_it_is(monkeypatch, capsys):
             ["simulate", "--reserv", "1"],
             "No such option: --reserv (did you mean '--reserve'?); see allpay simulate --help",
         ),
+        (
+            ["judge", "7500", "-500,20"],
+            "No such option: -500,20 (a number below 0 is read as an option); see allpay judge --help",
+        ),
+        (
+            ["compare", "-.5,1.5"],
+            "No such option: -.5,1.5 (a number below 0 is read as an option); see allpay compare --help",
+        ),
+        (["judge", "-bidders", "3"], "No such option: -bidders (did you mean '--bidders'?); see allpay judge --help"),
+        (["judge", "-x", "3"], "No such option: -x; see allpay judge --help"),
         (["equilibrium", "--seed", "3"], "No such option: --seed; see allpay equilibrium --help"),  # --fee is far
         (["equilibrium", "--value-levels", "9"], "No such option: --value-levels; see allpay equilibrium --help"),
     ],

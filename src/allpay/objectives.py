@@ -24,7 +24,7 @@ from allpay.contest.measures import Measures, Played
 from allpay.contest.mechanism import MOST_BIDDERS
 from allpay.errors import AllpayError, one_of, short
 from allpay.named import SEPARATOR, in_one_line, module_named
-from allpay.scalars import MOST, real, whole
+from allpay.scalars import MOST, numeral, real, whole
 
 LONGEST = 300
 """Letters that an objective may have."""
@@ -276,7 +276,7 @@ class RankedBids(Objective):
 
     @property
     def words(self) -> str:
-        shown = [f"{c:.3g}" for c in self.coefficients]
+        shown = [f"{numeral(c, 3)}" for c in self.coefficients]
         shown = shown if len(shown) <= 5 else [*shown[:4], "…"]
         return f"ranked bids weighted {', '.join(shown)}"
 
@@ -317,7 +317,7 @@ class Threshold(Objective):
 
     @property
     def words(self) -> str:
-        return f"number of bids of at least {self.bid:g}"
+        return f"number of bids of at least {numeral(self.bid)}"
 
     def value(self, measures: Measures) -> float:
         return measures.number_at_least(self.bid)
@@ -355,7 +355,7 @@ class ThresholdChance(Objective):
     @property
     def words(self) -> str:
         many = "a bid" if self.count == 1 else f"{self.count} bids"
-        return f"chance of {many} of at least {self.bid:g}"
+        return f"chance of {many} of at least {numeral(self.bid)}"
 
     @property
     def ranks(self) -> int:
@@ -436,7 +436,7 @@ class Profit(Objective):
     def __post_init__(self) -> None:
         object.__setattr__(self, "worth", _finite("the worth of profit", self.worth))
         if self.worth <= 0:
-            raise AllpayError(f"the worth of profit must be above 0: got {self.worth:g}; write profit(2)")
+            raise AllpayError(f"the worth of profit must be above 0: got {numeral(self.worth)}; write profit(2)")
 
     @property
     def text(self) -> str:
@@ -445,7 +445,7 @@ class Profit(Objective):
 
     @property
     def words(self) -> str:
-        return f"profit at a worth of {self.worth:g} per unit of {self.quality.words}"
+        return f"profit at a worth of {numeral(self.worth)} per unit of {self.quality.words}"
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -608,7 +608,7 @@ class Own(Objective):
             )
         if not np.all(np.isfinite(found)):
             raise AllpayError(
-                f"the objective {self.name} must give finite numbers: got {found[~np.isfinite(found)][0]:g}"
+                f"the objective {self.name} must give finite numbers: got {numeral(found[~np.isfinite(found)][0])}"
             )
         return found
 
@@ -619,13 +619,15 @@ class Own(Objective):
 def _check_level(made: Any, bid: float) -> None:
     object.__setattr__(made, "bid", _finite("the bid of threshold", bid))
     if made.bid <= 0:
-        raise AllpayError(f"the bid of threshold must be above 0: got {made.bid:g}; for who bids at all write entrants")
+        raise AllpayError(
+            f"the bid of threshold must be above 0: got {numeral(made.bid)}; for who bids at all write entrants"
+        )
 
 
 def _finite(what: str, given: Any) -> float:
     number = real(what, given)
     if not abs(number) <= MOST:
-        raise AllpayError(f"{what} must be a finite number, at most {MOST:g} in size: got {number:g}")
+        raise AllpayError(f"{what} must be a finite number, at most {numeral(MOST)} in size: got {numeral(number)}")
     return number
 
 
@@ -791,7 +793,9 @@ def _unknown(name: str, rest: str) -> None:
     plain = name.lower().replace("_", "-")
     if plain in READ and plain != name:
         raise AllpayError(f"unknown objective {short(name)}: did you mean {plain!r}?")
-    one_of("objective", name, NAMES)
+    numbered = re.match(r"-(\d{1,5})(?![\w.]|\s*[*×·])", rest[len(name) :])  # topp-3, and not revenu-2*top-3
+    names = [f"top-{numbered[1]}" if numbered and known == "top-3" else known for known in NAMES]
+    one_of("objective", name + (numbered[0] if numbered else ""), names)
 
 
 def _arguments(text: str, place: int) -> tuple[list[str], int]:

@@ -19,6 +19,7 @@ from allpay.bounded import Beside
 from allpay.errors import AllpayError
 from allpay.evidence import Evidence
 from allpay.frozen import ByValue
+from allpay.scalars import numeral
 from allpay.simplex import Box, OrderedSimplex, Polytope, looked_at, shown
 
 Array = NDArray[np.float64]
@@ -188,8 +189,8 @@ class Optimum(ByValue):
     def sentence(self) -> str:
         """The answer in plain words."""
         best = self.named
-        within = f"{self.confidence:.0%} interval {self.low:.4g} to {self.high:.4g}"
-        worth = f"{'measured' if self.measured else 'predicted'} {self.objective} {self.value:.4g} ({within})"
+        within = f"{self.confidence:.0%} interval {numeral(self.low, 4)} to {numeral(self.high, 4)}"
+        worth = f"{'measured' if self.measured else 'predicted'} {self.objective} {numeral(self.value, 4)} ({within})"
         if self.freedom == 0:
             return f"Only the weights {best} are possible: {worth}."
         ranges = self.ranges()
@@ -496,9 +497,10 @@ def _unknown(value: float, lowest: float, highest: float, resolution: float, sur
     """Why designs that cannot be told apart are not known to be worth the same, none below `least`; empty if they are."""
     near = FLAT * abs(value)
     if max(value - lowest, highest - value) > near:
-        return f"predictions with their uncertainty run from {max(lowest, min(value, least)):.3g} to {highest:.3g}"
+        lowest = max(lowest, min(value, least))
+        return f"predictions with their uncertainty run from {numeral(lowest, 3)} to {numeral(highest, 3)}"
     if resolution > near:
-        return f"differences below {resolution:.2g} are not resolved"
+        return f"differences below {numeral(resolution, 2)} are not resolved"
     if surrogate.r2 < WORTHLESS and 2 * surrogate.rmse > near:
         return f"on held-out designs the network does worse than their mean, r² = {surrogate.r2:.2g}"
     return ""

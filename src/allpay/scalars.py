@@ -22,6 +22,9 @@ MOST_WHOLE = 2**128
 LEAST = 1e-100
 """Nor is one smaller that is not 0."""
 
+LEAST_APART, MOST_FIXED = 1e4, 1e15
+"""From the first on, numbers that people read have their thousands apart; from the second on, they have a power of ten."""
+
 
 @dataclass(frozen=True)
 class Bound:
@@ -62,7 +65,21 @@ def written(number: float) -> str:
     """A number as messages show it: thousands apart where it is whole, whatever its size."""
     if isinstance(number, int):
         return f"{number:,}" if abs(number) < 10**18 else short(number, 30)
-    return f"{number:,.0f}" if number.is_integer() and 1e6 <= abs(number) < 1e15 else f"{number:g}"
+    return f"{number:,.0f}" if number.is_integer() and 1e6 <= abs(number) < MOST_FIXED else f"{number:g}"
+
+
+def numeral(number: float, digits: int = 6) -> str:
+    """A number in a sentence: so many digits, without zeros at its end. Amounts of money are such numbers: a large one has
+    all digits before its point, thousands apart, and no power of ten.
+
+    >>> numeral(0.4), numeral(2 / 3, 3), numeral(18_234.5, 4), numeral(360.0, 2), numeral(3e7), numeral(1e-6)
+    ('0.4', '0.667', '18,234', '360', '30,000,000', '1e-06')
+    """
+    text = f"{number:.{digits}g}"
+    if not abs(number) < MOST_FIXED or ("e+" not in text and abs(number) < LEAST_APART):
+        return text
+    text = f"{number:,.{max(0, digits - 1 - math.floor(math.log10(abs(number))))}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def whole(what: str, given: object) -> int:

@@ -89,7 +89,8 @@ class Comparison(ByValue):
     @property
     def losses(self) -> Array:
         """`[designs, scenarios]` the regret: what each design loses, as a part of what the best one of the scenario brings."""
-        return np.maximum((self.best - self.values) / np.abs(self.best), 0.0)
+        scale = np.abs(np.where(self.best == 0, 1.0, self.best))
+        return np.maximum((self.best - self.values) / scale, 0.0)
 
     @property
     def chances(self) -> Array:
@@ -334,7 +335,7 @@ def compromises(
 
 def _losses(values: Sequence[ValueAndGradient], most: Array) -> ValueAndGradient:
     """The losses of designs in each scenario `[designs, scenarios]`, and their gradients `[designs, scenarios, ranks]`."""
-    scale = np.abs(most)
+    scale = np.abs(np.where(most == 0, 1.0, most))
 
     def losses(weights: Array) -> tuple[Array, Array]:
         found = [value(weights) for value in values]

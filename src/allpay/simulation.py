@@ -14,6 +14,7 @@ from allpay.contest.bidder import with_levels
 from allpay.contest.game import Array, Game
 from allpay.learners import run_seeds
 from allpay.learners.base import outcome_from
+from allpay.scalars import numeral
 from allpay.study.study import TRAINING, Study
 from allpay.theory import Equilibrium
 
@@ -79,7 +80,7 @@ def coarseness(
     top, step = exact.top_bid, game.top_bid / (game.bid_levels - 1)
     if 0 < top < FEWEST_STEPS * step:
         return (
-            f"The grid is coarse: its step is {step:.3g}, and equilibrium bids reach only {top:.3g}; "
+            f"The grid is coarse: its step is {numeral(step, 3)}, and equilibrium bids reach only {numeral(top, 3)}; "
             "give more --bid-levels or a lower --max-bid."
         )
     off = abs(revenue - exact.revenue) / exact.revenue if exact.revenue > 0 else 0.0

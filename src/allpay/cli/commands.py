@@ -237,7 +237,10 @@ def design(
         for name, option in given_in(context).items():
             if name not in OF_FOLDER:
                 raise AllpayError(f"{option} has no effect on the study that {folder} holds already: leave it out")
-        design_again(folder, goals if objective else (), workers, scheduler, trust, as_json)
+        from allpay.cli.scenarios import compare_again
+
+        if not compare_again(folder, goals if objective else (), workers, scheduler, trust, as_json):
+            design_again(folder, goals if objective else (), workers, scheduler, trust, as_json)
         return
     if trust:
         raise AllpayError("--trust has no effect without a study's folder: what you name yourself is run")
@@ -374,12 +377,18 @@ def resume(
     """Go on with the study in a folder, to the same bits as if it had never been interrupted; show the answer of one that is
     finished."""
     from allpay.cli.kept import tell_finished
-    from allpay.study.file import studies_of
+    from allpay.cli.scenarios import run_scenarios
+    from allpay.study.file import scenarios_of, studies_of
     from allpay.study.store import read_folder
 
     if tell_finished(out, None, as_json):  # for which nothing that it names need be imported
         return
-    run_studies(studies_of(read_folder(out).specification, trust), out, workers, scheduler, as_json)
+    specification = read_folder(out).specification
+    asked = scenarios_of(specification, trust)
+    if asked is None:
+        run_studies(studies_of(specification, trust), out, workers, scheduler, as_json)
+    else:
+        run_scenarios(asked, out, workers, scheduler, as_json)
 
 
 @command
@@ -411,16 +420,18 @@ def export(
     from allpay.study.sweep import found_in, read, read_bids
 
     one_of("format", file_format, ("csv", "parquet", "json"))
-    studies, tables = outlines_of(read_folder(folder).specification), []
+    specification = read_folder(folder).specification
+    studies, several, tables = outlines_of(specification), "scenarios" in specification, []
     for name, study in studies.items():
         check_below(folder, name)
         found, store = found_in(study, folder / name)
         if found.computed:
             table = (read_bids if bids else read)(store, found.computed)
-            tables.append(labelled(table, study.rule, study.learner) if len(studies) > 1 else table)
+            table = labelled(table, study.rule, study.learner) if len(studies) > 1 else table
+            tables.append(table.select(pl.lit(name).alias("scenario"), pl.all()) if several else table)
     if not tables:
         raise AllpayError(f"{folder} has no finished rounds yet: allpay resume {in_shell(folder)}")
-    table = pl.concat(tables)
+    table = pl.concat(tables, how="diagonal" if several else "vertical")  # scenarios may have more bidders or fewer
     if bids and table.is_empty():
         raise AllpayError(
             f"{folder} was learned by an allpay that kept no bids: give the same command in another folder"

@@ -221,12 +221,14 @@ def usage_in_one_line(error: Exception, arguments: Sequence[str]) -> str | None:
     given = [value for name, value in pairwise(words) if name in names]
     got = f": got {shortened(one_line(given[-1]), 60)}" if given else ""
     told = one_line(say()).rstrip(".")
-    if (
-        getattr(error, "possibilities", None) is not None and context is not None
-    ):  # of which the parser knows far ones too
-        names = [name.lstrip("-") for option in context.command.params for name in option.opts]
-        near = meant(getattr(error, "option_name", "").lstrip("-"), names).replace("'", "'--", 1)
-        told = f"{told.partition(' (')[0]}{f' ({near[2:]})' if near else ''}"
+    if type(error).__name__ == "NoSuchOption" and context is not None:
+        # of -7500 the parser names the first letter only; and what it suggests may be far
+        option = getattr(error, "option_name", "")
+        word = next((word for word in arguments if word[:2] == option and option != "--"), option)
+        near = meant(word.lstrip("-"), [name.lstrip("-") for other in context.command.params for name in other.opts])
+        below = word[1:2].isdigit() or word[1:2] == "."
+        hint = near[2:].replace("'", "'--", 1) or ("a number below 0 is read as an option" if below else "")
+        told = f"No such option: {shortened(one_line(word), 60)}{f' ({hint})' if hint else ''}"
     for parsers, plainer in PLAINER.items():
         told = told.replace(parsers, plainer)
     see = f"{got}; see {context.command_path if context else 'allpay'} --help"

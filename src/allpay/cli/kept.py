@@ -11,6 +11,9 @@ from allpay.cli.results import ONLY_KEPT
 from allpay.errors import AllpayError, printable
 from allpay.files import in_shell, read_text
 
+COMPARED = ("summary.txt", "losses.csv", "losses.parquet", "figure.png")
+"""What the folder of a comparison in scenarios has, beside the folders of its studies."""
+
 MOST_TEXT = 100_000_000
 """Bytes that a stored answer may have."""
 
@@ -68,9 +71,10 @@ def tell_finished(folder: Path, specification: dict[str, Any] | None, as_json: b
     states = states_of(folder, held.specification)
     if not all(state["complete"] and not state["foreign"] for state in states):
         return False
+    compared = "scenarios" in held.specification
     one = len(states) == 1 and states[0]["samples"] == 1
     tables = ["rounds.parquet", "rounds.csv", "bids.parquet", "bids.csv", *([] if one else ["designs.csv"])]
-    files = ["summary.txt", *tables, RESULT, "figure.png", "figure.pdf"]
+    files = [*(COMPARED if compared else ("summary.txt", *tables, "figure.png")), RESULT, "figure.pdf"]
     there = [name for name in files if (folder / name).is_file()]
     if not set(files) - {"rounds.csv", "bids.parquet", "bids.csv"} <= set(
         there
@@ -78,8 +82,11 @@ def tell_finished(folder: Path, specification: dict[str, Any] | None, as_json: b
         typer.echo(f"allpay: all rounds of {folder} have been learned: its answer is computed from them", err=True)
         return False
     try:
-        results = json.loads(read_text(folder / RESULT, MOST_TEXT))["results"]
+        kept = json.loads(read_text(folder / RESULT, MOST_TEXT))
+        results, comparison = kept["results"], dict(kept["comparison"]) if compared else {}
         if specification is not None and not _answers(results, specification):
+            return False
+        if specification is not None and kept.get("scenarios") != specification.get("scenarios"):
             return False
         values = [{key: value for key, value in result.items() if key not in ONLY_KEPT} for result in results]
         summary = read_text(folder / "summary.txt", MOST_TEXT)
@@ -94,6 +101,9 @@ def tell_finished(folder: Path, specification: dict[str, Any] | None, as_json: b
         typer.echo(printable(summary), nl=False)
         return True
     written = {} if one else {"files": [str(folder / name) for name in there]}
+    if compared:
+        print_json({**comparison, **written})
+        return True
     several = {"results": values, "seconds": sum(result.get("seconds", 0) for result in values)}
     print_json({**(values[0] if len(values) == 1 else several), **written})
     return True
@@ -112,6 +122,7 @@ def _answers(results: list[dict[str, Any]], specification: dict[str, Any]) -> bo
 
 def tell_state(folder: Path, as_json: bool) -> None:
     """Say how far the study in a folder is, on stdout."""
+    from allpay.study.received import parted
     from allpay.study.store import in_use, read_folder, result_is_there
 
     specification = read_folder(folder).specification
@@ -122,10 +133,12 @@ def tell_state(folder: Path, as_json: bool) -> None:
         several = {"studies": states} if len(states) > 1 else states[0]
         print_json({**several, "running": running, "finished": finished})
         return
-    for s in states:
+    names = parted(specification)
+    for name, s in zip(names, states, strict=True):
         of = f"of {'at most ' if s['active'] else ''}{s['samples']}"
+        which = f"{printable(name)}: " if "scenarios" in specification else ""
         typer.echo(
-            f"{printable(s['rule'])}, {printable(s['learner'])}: {s['designs']} {of} designs × {s['rounds']} rounds"
+            f"{which}{printable(s['rule'])}, {printable(s['learner'])}: {s['designs']} {of} designs × {s['rounds']} rounds"
         )
         if s["verdicts"]:
             typer.echo("runs: " + ", ".join(f"{count} {verdict}" for verdict, count in s["verdicts"].items()))

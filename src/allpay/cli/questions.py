@@ -19,8 +19,10 @@ from allpay.cli.options import (
     Attendance,
     Bidders,
     BidLevels,
+    Bids,
     CostPower,
     DistributionText,
+    Exploration,
     Fee,
     FirstAtLeast,
     FirstAtMost,
@@ -35,14 +37,19 @@ from allpay.cli.options import (
     Prizes,
     Reserve,
     RiskAversion,
+    Rounds,
     Rule,
+    Samples,
+    Sampling,
+    Scheduler,
     Seed,
     Ties,
     Tolerance,
     ValueLevels,
     Values,
+    Workers,
 )
-from allpay.errors import AllpayError, short, shortened
+from allpay.errors import AllpayError, one_of, short, shortened
 
 if TYPE_CHECKING:
     from allpay.contest.game import Setting
@@ -54,6 +61,12 @@ __all__ = ["app"]
 
 OF_LEARNING = ("learner", "value_levels", "bid_levels", "iterations", "tolerance", "samples", "rounds", "seed")
 """The options of `judge` that have no effect where theory answers."""
+
+OF_SCENARIOS_LEARNED = (
+    *("learner", "value_levels", "bid_levels", "sampling", "samples", "rounds", "iterations", "exploration", "bids"),
+    *("tolerance", "seed", "workers", "scheduler"),
+)
+"""The options of `compare` that say something of learning."""
 
 MOST_STEPS = 1000
 """A range has so many steps at most."""
@@ -245,6 +258,7 @@ def sweep(
 
 @command
 def compare(
+    context: typer.Context,
     designs: Annotated[
         list[str] | None,
         typer.Argument(
@@ -260,58 +274,108 @@ def compare(
     max_bid: MaxBids = None,
     values: Values = "private",
     distribution: DistributionText = None,
+    value_levels: ValueLevels = None,
+    bid_levels: BidLevels = None,
+    overbidding: Overbidding = None,
+    group: GroupTexts = None,
+    luck: Luck = "none",
+    ties: Ties = "random",
     rule: Rule = "prizes",
     prizes: Prizes = None,
     first_at_most: FirstAtMost = None,
     first_at_least: FirstAtLeast = None,
     last_at_least: LastAtLeast = None,
     objective: Objective = "revenue",
-    out: Annotated[Path | None, typer.Option(help="write the table into this file: .csv, .parquet or .json")] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help="theory: the exact objective of the equilibrium is ascended; surrogate: bidders learn in every scenario, "
+            "networks are fitted and ascended, fresh rounds check",
+            show_default="theory, or surrogate if something is said of learning",
+            rich_help_panel=STUDY,
+        ),
+    ] = None,
+    learner: LearnerName = "fictitious-play",
+    sampling: Sampling = None,
+    samples: Samples = 50,
+    rounds: Rounds = 10,
+    iterations: Iterations = None,
+    exploration: Exploration = None,
+    bids: Bids = None,
+    tolerance: Tolerance = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="write the table into this file: .csv, .parquet or .json; or a folder for all, where what is learned is kept"
+        ),
+    ] = None,
     plot: Annotated[
         Path | None, typer.Option(help="draw what each design loses where into this file (.png, .pdf, .svg)")
     ] = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Which design is safe if one does not know the world: designs beside the best of each scenario, by theory."""
+    """Which design is safe if one does not know the world: designs beside the best of each scenario."""
     one_thread()
     asked = dict(locals())
+    from allpay.cli.scenarios import compare_scenarios
     from allpay.contest.amounts import weights_in
-    from allpay.report.scenarios import comparison_in_words, draw_comparison
+    from allpay.learners import learner as named
     from allpay.report.style import place
-    from allpay.scenarios import compare as compare_designs
+    from allpay.scenarios import scenarios_over
+    from allpay.study import Study
+    from allpay.study.scenario import ScenarioStudy, common_space
 
     if plot is not None:
         place(plot)
-    check_table(out, COMPARISONS)
-    over, setting, space = varied(asked)
+    written = given_in(context)
+    learning = [written[name] for name in OF_SCENARIOS_LEARNED if name in written]
+    by = (
+        ("surrogate" if learning else "theory") if method is None else one_of("method", method, ("theory", "surrogate"))
+    )
+    if by == "theory" and learning:
+        raise AllpayError(f"{learning[0]} has no effect with --method theory, which simulates nothing: leave it out")
+    if out is not None and (out.suffix or out.is_file()):
+        check_table(out, COMPARISONS)
+    if group and "bidders" in written:
+        raise AllpayError("--bidders has no effect beside --group, which says how many there are: leave it out")
+    bidding = named(learner, iterations=iterations, exploration=exploration, bids=bids, tolerance=tolerance)
+    over, setting, space = varied(asked, bidding.setting if by == "surrogate" else None)
     given = [weights_in(text, rule)[0] for text in designs or ()]
-    with reporting() as reporter, reporter.stage("looking for the best designs by theory"):
-        found = compare_designs(given, over, setting, space, objective, reporter.advance)
-    if out is not None:
-        COMPARISONS[out.suffix](found, out)
-        typer.echo(f"allpay: wrote {out}", err=True)
-    if as_json:
-        print_json(found.to_json())
-    else:
-        typer.echo(comparison_in_words(found))
-    if plot is not None:
-        typer.echo(f"allpay: wrote {draw_comparison(found, plot)}", err=True)
+    scenarios = scenarios_over(over, setting, space)
+    common = common_space(space, scenarios)
+    study = Study(common, bidding, setting, samples, rounds, objective, seed, sampling)
+    asking = ScenarioStudy(study, scenarios, tuple(common.complete(weights) for weights in given))
+    compare_scenarios(asking, by, out, COMPARISONS, plot, workers, scheduler, as_json)
 
 
-def varied(asked: Mapping[str, Any]) -> "tuple[dict[str, list[float]], Setting, DesignSpace]":
-    """The parameters that vary, of those whose texts are among what was asked, and the setting and designs at the others."""
+def varied(
+    asked: Mapping[str, Any], usual: "Setting | None" = None
+) -> "tuple[dict[str, list[float]], Setting, DesignSpace]":
+    """The parameters that vary, of those whose texts are among what was asked, and the setting and designs at the others.
+
+    Args:
+        asked: the options by name.
+        usual: the setting that they change.
+    """
     from allpay.contest.game import Setting
     from allpay.statics import PARAMETERS
     from allpay.study import DesignSpace
     from allpay.study.file import GameSection
+    from allpay.study.file import group as group_of
 
     texts = {name: asked[name] for name in PARAMETERS if asked[name] is not None}
     found = {name: numbers_in(f"--{name.replace('_', '-')}", text, name == "bidders") for name, text in texts.items()}
     over = {name: numbers for name, numbers in found.items() if len(numbers) > 1}
     fixed: dict[str, Any] = {name: numbers[0] for name, numbers in found.items() if len(numbers) == 1}
     number = int(fixed.pop("bidders", max(found["bidders"])))
-    setting = GameSection(values=asked["values"], distribution=asked["distribution"], **fixed).setting(Setting())
-    fewest, prizes = int(min(found["bidders"])), asked["prizes"]
+    fixed |= {name: asked[name] for name in GameSection.model_fields if name in asked and name not in PARAMETERS}
+    groups = [group_of(text) for text in asked.get("group") or ()]
+    number = sum(kind.count for kind in groups) or number
+    setting = GameSection(**fixed).setting(usual or Setting(), groups)
+    fewest, prizes = min(int(min(found["bidders"])), number) if not groups else number, asked["prizes"]
     if prizes is not None and prizes > fewest:
         raise AllpayError(f"--prizes {prizes} needs --bidders {prizes} or more: got {fewest}")
     bounds = {name: asked[name] for name in ("first_at_most", "first_at_least", "last_at_least")}

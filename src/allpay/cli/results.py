@@ -71,6 +71,16 @@ def result_values(result: "Result") -> dict[str, Any]:
     }
 
 
+def kept_values(result: "Result") -> dict[str, Any]:
+    """What a folder keeps of a result."""
+    return {
+        **result_values(result),
+        "optimum": {**vars(result.optimum), "chosen": [vars(chosen) for chosen in result.optimum.chosen]},
+        "specification": result.sweep.study.specification(),
+        "computed": [{"batches": numbers, "versions": made} for numbers, made in result.sweep.computed],
+    }
+
+
 def write_results(results: "list[Result]", out: Path, reporter: Any) -> list[str]:
     """The table of all rounds, the figure, the summary and the values, into a folder; the files that were written."""
     import jax
@@ -89,15 +99,7 @@ def write_results(results: "list[Result]", out: Path, reporter: Any) -> list[str
         text = summary_of(results)
         values = {
             "versions": {**versions(), "device": jax.devices()[0].device_kind},
-            "results": [
-                {
-                    **result_values(r),
-                    "optimum": {**vars(r.optimum), "chosen": [vars(chosen) for chosen in r.optimum.chosen]},
-                    "specification": r.sweep.study.specification(),
-                    "computed": [{"batches": numbers, "versions": made} for numbers, made in r.sweep.computed],
-                }
-                for r in results
-            ],
+            "results": [kept_values(r) for r in results],
         }
         tables = write_rounds(table, [r.sweep.study for r in results], out)
         tables += write_bids([r.sweep for r in results], out)

@@ -170,6 +170,7 @@ def simulated_in_words(
     from allpay.report.groups import by_group
     from allpay.report.summary import contest_in_words, who_in_words
     from allpay.report.words import significant
+    from allpay.scalars import numeral
     from allpay.simplex import shown
     from allpay.theory import equilibrium_or_reason
 
@@ -198,7 +199,7 @@ def simulated_in_words(
     played = f"{study.space.rule} {shown(study.designs[0].tolist(), 4)}, {who_in_words(game, game.bidders)}"
 
     def told(console: "Console") -> None:
-        bids = f"{game.bid_levels} bids up to {game.top_bid:.4g}"
+        bids = f"{game.bid_levels} bids up to {numeral(game.top_bid, 4)}"
         console.print(f"{played}, {bids}, {study.learner.name}, {seconds:.1f} s\n")
         console.print(table)
         if game.parts:
@@ -238,6 +239,12 @@ def design_again(
     if goals:
         studies = {name: replace(study, objective=goals[0].text) for name, study in studies.items()}
     run_studies(studies, folder, workers, scheduler, as_json, goals[1:])
+    if goals:
+        typer.echo(
+            f"allpay: what the folder shows is now for {goals[0].text}; allpay design {in_shell(folder)} gives back what it "
+            "was made for",
+            err=True,
+        )
 
 
 def run_studies(

@@ -1,38 +1,81 @@
 """What commands do with scenarios: compare designs in them, by theory or by learning, and say which loses what where."""
 
 import json
+import os
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from allpay.cli.console import plain, print_json, reporting
+from allpay.cli.kept import COMPARED, tell_finished
+from allpay.cli.results import kept_values, write_results
+from allpay.cli.running import MOST_WORKERS, go_on, how_to_go_on
+from allpay.cli.stopping import Keeping
 from allpay.errors import AllpayError
 
 if TYPE_CHECKING:
+    from allpay.objectives import Objective
     from allpay.scenarios import Comparison
     from allpay.study.scenario import ScenarioStudy
 
-FILES = ("summary.txt", "losses.csv", "losses.parquet", "figure.png", "figure.pdf")
+FILES = (*COMPARED, "figure.pdf")
 """What a folder gets of a comparison, beside what machines read."""
 
 THEORY = "theory.json"
 """What machines read of a comparison by theory."""
 
 
-def scenarios_by_theory(asked: "ScenarioStudy", out: Path | None, as_json: bool) -> None:
+def compare_scenarios(
+    asked: "ScenarioStudy",
+    method: str,
+    out: Path | None,
+    tables: "Mapping[str, Callable[[Comparison, Path], None]]",
+    plot: Path | None,
+    workers: int | None,
+    scheduler: str | None,
+    as_json: bool,
+) -> None:
+    """Designs in scenarios by a method, on stdout; as a table in a file, or in a folder; and as a figure in a file.
+
+    Args:
+        asked: the scenarios.
+        method: `theory` or `surrogate`.
+        out: a file, if it ends like one of the tables, or a folder.
+        tables: what writes a table, by the ending of its file.
+        plot: where a figure goes.
+        workers, scheduler: where bidders learn.
+        as_json: whether JSON is wanted on stdout.
+    """
+    table = None if out is None else tables.get(out.suffix)
+    folder = out if table is None else None
+    if method == "theory":
+        found = scenarios_by_theory(asked, folder, as_json)
+    else:
+        learned = run_scenarios(asked, folder, workers, scheduler, as_json, again=plot is not None)
+        if learned is None:
+            return
+        found = learned
+    if table is not None and out is not None:
+        table(found, out)
+        typer.echo(f"allpay: wrote {out}", err=True)
+    if plot is not None:
+        from allpay.report.scenarios import draw_comparison
+
+        typer.echo(f"allpay: wrote {draw_comparison(found, plot)[0]}", err=True)
+
+
+def scenarios_by_theory(asked: "ScenarioStudy", out: Path | None, as_json: bool) -> "Comparison":
     """Designs in scenarios by theory, on stdout and, if one is given, in a folder."""
     from allpay.files import write
     from allpay.scenarios import compare
 
-    if (
-        out is not None
-        and out.exists()
-        and (not out.is_dir() or {path.name for path in out.iterdir()} - {*FILES, THEORY})
-    ):
+    if out is not None and out.exists() and (not out.is_dir() or set(os.listdir(out)) - {*FILES, THEORY}):
         raise AllpayError(f"{out} holds something else: choose a new folder for the answer of theory")
     study = asked.study
-    assert study.setting is not None
     with reporting("scenarios") as reporter, reporter.stage("looking for the best designs by theory"):
         found = compare(asked.given, asked.scenarios, study.setting, study.space, study.objective, reporter.advance)
     values, files = plain(found.to_json()), list[str]()
@@ -42,6 +85,7 @@ def scenarios_by_theory(asked: "ScenarioStudy", out: Path | None, as_json: bool)
         write(out / THEORY, lambda file: file.write(json.dumps(values, indent=2).encode()))
         files.append(str(out / THEORY))
     tell_comparison(found, values, files, as_json)
+    return found
 
 
 def write_comparison(found: "Comparison", out: Path) -> list[str]:
@@ -52,8 +96,7 @@ def write_comparison(found: "Comparison", out: Path) -> list[str]:
     write(out / "summary.txt", lambda file: file.write(f"{comparison_in_words(found)}\n".encode()))
     write(out / "losses.csv", found.table.write_csv)
     write(out / "losses.parquet", found.table.write_parquet)
-    for name in ("figure.png", "figure.pdf"):
-        draw_comparison(found, out / name)
+    draw_comparison(found, out / "figure.png", out / "figure.pdf")
     return [str(out / name) for name in FILES]
 
 
@@ -70,7 +113,82 @@ def tell_comparison(found: "Comparison", values: dict[str, Any], files: list[str
 
 
 def run_scenarios(
-    asked: "ScenarioStudy", out: Path | None, workers: int | None, scheduler: str | None, as_json: bool
-) -> None:
-    """Designs in scenarios by learning, on stdout and, if one is given, in a folder."""
-    raise AllpayError("scenarios are compared by theory: give --method theory")
+    asked: "ScenarioStudy",
+    out: Path | None,
+    workers: int | None,
+    scheduler: str | None,
+    as_json: bool,
+    again: bool = False,
+) -> "Comparison | None":
+    """Designs in scenarios by learning, on stdout and, if one is given, in a folder.
+
+    Where the folder has the answer already, that is told, and None returned; unless all of it is wanted again, from the rounds
+    that are there.
+    """
+    from allpay.learners.base import check_count
+
+    if workers is not None:
+        check_count("workers", workers, most=MOST_WORKERS)
+    specification = asked.specification()
+    if out is not None and not again and tell_finished(out, specification, as_json):
+        return None
+    store, files = None, list[str]()
+    try:
+        with reporting() as reporter, ExitStack() as stack:
+            from allpay.files import write
+            from allpay.rehearsal import rehearse
+            from allpay.study.executors import processes_for
+            from allpay.study.store import RESULT, SURROGATE, check_below, open_store
+            from allpay.versions import versions
+
+            studies = asked.studies()
+            if out is not None:
+                for name in studies:
+                    check_below(out, name)
+                store = stack.enter_context(open_store(out, specification, versions()))
+                stack.enter_context(Keeping(how_to_go_on(out), store.log))
+            first = next(iter(studies.values()))
+            here = (processes_for(first) if scheduler is None else 1) if workers is None else workers
+            found = rehearse(asked, out, reporter, workers=here, scheduler=scheduler)
+            values = plain(found.comparison.to_json())
+            if out is not None and store is not None:
+                for name, result in zip(studies, found.results, strict=True):
+                    write(out / name / SURROGATE, result.surrogate.save)
+                    write_results([result], out / name, reporter)
+                files = [*write_comparison(found.comparison, out), str(out / RESULT)]
+                held = {
+                    "versions": versions(),
+                    "results": [kept_values(result) for result in found.results],
+                    "comparison": values,
+                    "scenarios": specification["scenarios"],
+                }
+                # last, for it says that the study is finished
+                write(out / RESULT, lambda file: file.write(json.dumps(plain(held), indent=2).encode()))
+                store.log("written: " + ", ".join(Path(file).name for file in files))
+    except (KeyboardInterrupt, AllpayError) as error:
+        go_on(error, None if store is None else out)
+    tell_comparison(found.comparison, values, files, as_json)
+    return found.comparison
+
+
+def compare_again(
+    folder: Path,
+    goals: "tuple[Objective, ...]",
+    workers: int | None,
+    scheduler: str | None,
+    trust: bool,
+    as_json: bool,
+) -> bool:
+    """Which designs of the scenarios in a folder are best by another objective; False if the folder holds no scenarios."""
+    from allpay.study.file import scenarios_of
+    from allpay.study.store import read_folder
+
+    asked = scenarios_of(read_folder(folder).specification, trust)
+    if asked is None:
+        return False
+    if len(goals) > 1:
+        raise AllpayError(f"{folder} holds scenarios, and a front is of one study: give one objective")
+    if goals:
+        asked = replace(asked, study=replace(asked.study, objective=goals[0].text))
+    run_scenarios(asked, folder, workers, scheduler, as_json)
+    return True

@@ -20,7 +20,7 @@ from allpay.contest.success import Highest, Success
 from allpay.contest.values import MOST_CELLS, Common, Private, memory_of
 from allpay.errors import AllpayError, one_of, short
 from allpay.frozen import Stateful
-from allpay.scalars import LEAST, MOST, Bound, above_zero, plain_fields
+from allpay.scalars import LEAST, MOST, Bound, above_zero, numeral, plain_fields
 
 Array = NDArray[np.float64]
 
@@ -134,14 +134,15 @@ class Game(Stateful):
             raise AllpayError("no bid above 1e-308 can be rational: give max_bid, or values in another unit")
         if self.mechanism.reserve > 0 and not self.mechanism.reserve < self.top_bid:
             raise AllpayError(
-                f"the reserve must be below the highest bid that can be rational or is allowed, {self.top_bid:.6g}: got "
-                f"{self.mechanism.reserve:g}"
+                f"the reserve must be below the highest bid that can be rational or is allowed, {numeral(self.top_bid)}: got "
+                f"{numeral(self.mechanism.reserve)}"
             )
         highest = self.highest_value
         worth = highest * self.mechanism.prizes[0]
         if self.mechanism.fee > 0 and self.mechanism.fee >= worth:
             raise AllpayError(
-                f"the fee must be below what the first prize is worth to anybody, {worth:.6g}: got {self.mechanism.fee:g}"
+                f"the fee must be below what the first prize is worth to anybody, {numeral(worth)}: got "
+                f"{numeral(self.mechanism.fee)}"
             )
         for what, log in (
             ("the highest bid", math.log(self.top_bid)),

@@ -17,6 +17,7 @@ from allpay.report.learned import distribution_of
 from allpay.report.style import colour_of, dashes_of, draw
 from allpay.report.summary import who_in_words
 from allpay.report.words import aligned, in_a_column
+from allpay.scalars import numeral
 from allpay.simplex import shown
 from allpay.theory import Equilibrium
 
@@ -194,15 +195,15 @@ def game_in_words(game: Game) -> str:
     parts = [f"prizes {shown(prizes)}"] if prizes[0] < 1 or min(payments) == 1 else []
     parts += [f"payments {shown(payments)}"] if min(payments) < 1 else []
     parts += [who_in_words(game, game.bidders)]
-    parts += [] if game.max_bid is None else [f"no bid above {game.max_bid:g}"]
+    parts += [] if game.max_bid is None else [f"no bid above {numeral(game.max_bid)}"]
     rules, attendance = game.mechanism, game.attendance
     parts += [] if rules.success == Highest() else [f"ranks by {rules.success.words}"]
-    parts += [f"reserve {rules.reserve:g}"] if rules.reserve > 0 else []
-    parts += [f"fee {rules.fee:g}"] if rules.fee > 0 else []
+    parts += [f"reserve {numeral(rules.reserve)}"] if rules.reserve > 0 else []
+    parts += [f"fee {numeral(rules.fee)}"] if rules.fee > 0 else []
     if isinstance(attendance, Field):
         parts.append(f"{attendance.words} turn up")
     elif attendance < 1:
-        parts.append(f"each there with a chance of {attendance:g}")
+        parts.append(f"each there with a chance of {numeral(attendance)}")
     return ", ".join(parts)
 
 

@@ -9,6 +9,7 @@ from allpay.exact import Exact
 from allpay.objectives import objective
 from allpay.optimum import choice_in_words as in_words
 from allpay.report.announced import in_money, share_lost, step_in_words
+from allpay.scalars import numeral
 from allpay.simplex import FEW_ZEROS
 
 NAMED = ("first", "second", "third", "fourth", "fifth")
@@ -34,11 +35,11 @@ def exact_in_words(found: Exact | None, money: float | None = None) -> str:
         else f" among the {found.fraction:.0%} of the designs looked at that have a closed form"
     )
     if found.flat:
-        lines = [f"Every design{among} has the {what} {found.value:.6g}: none is best; {found.seconds:.2f} s."]
+        lines = [f"Every design{among} has the {what} {numeral(found.value)}: none is best; {found.seconds:.2f} s."]
     else:
         weights = determined(found)
         lines = [
-            f"Best design in equilibrium{among}: {weights}, {what} {found.value:.6g}; {found.seconds:.2f} s.",
+            f"Best design in equilibrium{among}: {weights}, {what} {numeral(found.value)}; {found.seconds:.2f} s.",
             near(found),
         ]
     if money is not None and not found.flat:
@@ -46,7 +47,7 @@ def exact_in_words(found: Exact | None, money: float | None = None) -> str:
     if found.announced is not None and found.step is not None:
         split, value = found.announced
         lines.append(
-            f"In {step_in_words(found.step, money)}: {in_money(split, money)}, {what} {value:.6g}; that loses "
+            f"In {step_in_words(found.step, money)}: {in_money(split, money)}, {what} {numeral(value)}; that loses "
             f"{share_lost((found.value - value) / abs(found.value) if found.value else 0.0)}."
         )
     if found.fraction < 1:

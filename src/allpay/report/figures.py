@@ -29,6 +29,7 @@ from allpay.report.summary import (
     who_in_words,
     without_limits,
 )
+from allpay.scalars import numeral
 from allpay.simplex import FEW_ZEROS, looked_at, shown
 from allpay.theory import equilibrium_or_reason
 
@@ -401,7 +402,7 @@ def _draw_choice(ax: "Axes", result: "Result", looks: Looks, place: int) -> None
         _draw_best(ax, chosen.value, result, colour)
     if result.exact_best is not None and not result.exact_best.flat:
         ax.axvline(dict(result.exact_best.chosen)[choice.name], color="black", ls=_DASHED, lw=0.8, label="theory's")
-    ax.set(xlabel=chosen.words, ylabel=_axis(result), title=f"{chosen.words}, others at the best")
+    ax.set(xlabel=chosen.words, ylabel=_axis(result), title="all else as in the best design")
 
 
 def _draw_fit(ax: "Axes", result: "Result", looks: Looks) -> None:
@@ -437,7 +438,7 @@ def _draw_fit(ax: "Axes", result: "Result", looks: Looks) -> None:
         ylabel="predicted by the network",
     )
     ax.locator_params(nbins=6)
-    held_out = f"held-out designs:\nr² = {result.surrogate.r2:.3f}\nrmse = {result.surrogate.rmse:.2g}"
+    held_out = f"held-out designs:\nr² = {result.surrogate.r2:.3f}\nrmse = {numeral(result.surrogate.rmse, 2)}"
     ax.text(0.04, 0.96, held_out, transform=ax.transAxes, va="top", fontsize=7)
     ax.set_title(_title([result], NARROW))
 
@@ -584,10 +585,10 @@ def _axis(result: "Result") -> str:
     if goal.units in IN_WORDS:
         return f"{what}\n({IN_WORDS[goal.units]})" if IN_WORDS[goal.units] else what
     if goal.units == BIDS and setting.cost_power != 1:  # a bid is no amount of value: its cost is
-        return f"{what}\n(of bids b that cost b^{setting.cost_power:g}; highest value {highest:g})"
+        return f"{what}\n(of bids b that cost b^{setting.cost_power:g}; highest value {numeral(highest)})"
     if isinstance(setting.values, tuple) and any(bidder.cost != PLAIN.cost for bidder, _ in setting.values):
         return f"{what}\n(in units of bids, whose cost differs)"
-    return f"{what}\n(in units of the highest value)" if highest == 1 else f"{what}\n(highest value {highest:g})"
+    return f"{what}\n(in units of the highest value)" if highest == 1 else f"{what}\n(highest value {numeral(highest)})"
 
 
 def _settled(result: "Result") -> NDArray[np.bool_]:

@@ -10,6 +10,7 @@ from allpay.optimum import choice_in_words, in_words
 from allpay.pareto import Front
 from allpay.report.style import drawing, save
 from allpay.report.words import significant, with_error
+from allpay.scalars import numeral
 
 if TYPE_CHECKING:
     from polars import DataFrame
@@ -85,13 +86,14 @@ def front_in_words(front: Front) -> str:
     left = len(front.weights) - len(shown)
     rounds = f"{front.rounds} fresh round{'s' if front.rounds > 1 else ''} each, ± standard error"
     also = f"; {left} more looked as good to the networks, and did worse" if left else ""
-    return "\n".join([told, *lines, f"\nMeans of {rounds}{also}."])
+    grid = "What the grid of bids and values leaves open is not in it, and is the same for all of them or nearly so."
+    return "\n".join([told, *lines, f"\nMeans of {rounds}{also}. {grid}"])
 
 
 def _beside(front: Front, i: int) -> str:
     """What a design of the front has beside its weights, in words."""
     names, numbers = front.space.names[front.space.bidders :], front.weights[i, front.space.bidders :]
-    return "".join(f", {choice_in_words(name)} {x:.3g}" for name, x in zip(names, numbers, strict=True))
+    return "".join(f", {choice_in_words(name)} {numeral(x, 3)}" for name, x in zip(names, numbers, strict=True))
 
 
 def draw_front(front: Front, path: Path) -> tuple[Path, Path]:

@@ -8,6 +8,7 @@ import numpy as np
 from allpay.contest.game import Array, Game
 from allpay.contest.payoffs import evaluate
 from allpay.outcome import Outcome
+from allpay.scalars import numeral
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -69,7 +70,7 @@ class Kinds:
                 "value; one below a tenth of a step of the grid is shown as 0."
             )
         if game.mechanism.fee > 0:
-            told.append(f"Fees bring {self.fees:.4g} beside the revenue from bids.")
+            told.append(f"Fees bring {numeral(self.fees, 4)} beside the revenue from bids.")
         purse = sum(game.mechanism.prizes)
         if self.prizes < purse * (1 - 1e-9):
             told.append(

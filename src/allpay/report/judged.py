@@ -17,6 +17,7 @@ from allpay.outcome import Verdict
 from allpay.report.style import draw
 from allpay.report.summary import bidders_in_words, contest_in_words
 from allpay.report.words import aligned, significant
+from allpay.scalars import numeral
 from allpay.study.identity import written
 
 if TYPE_CHECKING:
@@ -34,6 +35,12 @@ MANY = 8
 
 STEPS = (1, 2, 3, 5, 10, 20, 30, 50)
 """Ranks at which rows of a long table of prizes end, and these times powers of 10."""
+
+LAST_ROW = 1.25
+"""The last row begins no nearer to the last rank than this factor: one rank alone after fifty tells nothing."""
+
+NO_PRIZE = 1e-6
+"""A smaller part of the purse is told as no prize."""
 
 MONEY_VALUES = 100.0
 """Values above this beside prizes in money are taken for money."""
@@ -143,7 +150,7 @@ def _same(one: Split, other: Split) -> bool:
 def _cost(found: Judgement, split: Split) -> str:
     """What all bids cost, in the unit of the prizes, or that of values."""
     if found.amounts.unit == "money":
-        return f"{split.cost:,.4g}" if _in_money(found) else found.amounts.of(split.cost)
+        return _worth(found, split.cost)
     return f"{split.cost:.1%} of what the purse is worth at its face value"
 
 
@@ -182,6 +189,14 @@ def how_known(found: Judgement) -> list[str]:
             f"The best table was found by a network fitted to {found.samples} tables tried, and was learned afresh here. "
             "Percentages are of the most among these tables."
         )
+        if (
+            any(text == "entrants" for text, _ in found.yours.quantities)
+            and not found.game(found.yours).mechanism.may_stay_out
+        ):
+            lines.append(
+                "Entrants are those who bid above 0 on the grid of bids: whoever would bid less than half of its lowest step "
+                "bids 0 there and is not counted. In equilibrium on continuous bids all bid something, and all are counted."
+            )
         lines += _verdicts(found)
     return [*lines, *units(found)]
 
@@ -206,7 +221,8 @@ def units(found: Judgement) -> list[str]:
     costs = _costs(setting)
     if _in_money(found):
         lines = [
-            f"A bidder's value is what the whole purse is worth to it, taken to be in money: up to {_highest(setting):,g}."
+            f"A bidder's value is what the whole purse is worth to it, taken to be in money: up to "
+            f"{numeral(_highest(setting))}."
         ]
         worth = "1 of money"
     else:
@@ -264,9 +280,12 @@ def _measures(found: Judgement) -> str:
 
 
 def _cost_cell(found: Judgement, split: Split) -> str:
-    if _in_money(found):
-        return f"{split.cost:,.4g}"
-    return found.amounts.of(split.cost) if found.amounts.unit == "money" else f"{split.cost:.1%} of purse"
+    return _worth(found, split.cost) if found.amounts.unit == "money" else f"{split.cost:.1%} of purse"
+
+
+def _worth(found: Judgement, value: float) -> str:
+    """An amount in units of value, in the money of the prizes."""
+    return found.amounts.of(value / found.amounts.total if _in_money(found) else value)
 
 
 def _notes(found: Judgement) -> list[str]:
@@ -281,38 +300,49 @@ def _prizes(found: Judgement) -> str:
         name = f"{first + 1}" if last == first + 1 else f"{first + 1}–{last}"
         rows.append([name, *(_amount(found, split, first, last) for split in found.splits)])
     text = aligned(rows)
-    if _smooth(found.best):
+    if _smooth(found, found.best):
         text += (
-            f"\nThe best table pays {found.best.prizes} ranks, each a little less than the one before. Single amounts hardly "
-            "matter, so they are told to\ntwo digits; many tables near it do practically as well."
+            f"\nThe best table pays {found.best.prizes} ranks, with prizes that fall little by little. Single amounts hardly "
+            "matter, so they are told\nto two digits; many tables near it do practically as well."
         )
     return text
 
 
 def rank_ends(found: Judgement) -> list[int]:
     """The last ranks of the rows of a table of prizes, up to the last rank that wins anything."""
-    tables = [np.array(split.shares) for split in found.splits]
-    most = max(split.prizes for split in found.splits)
-    plain = [table for table, split in zip(tables, found.splits, strict=True) if not _smooth(split)]
-    ends = {most, *(int(k) for table in plain for k in np.flatnonzero(np.diff(table)) + 1)}
-    if len(plain) < len(tables):
-        ends |= {step * 10**k for step in STEPS for k in range(5)}
-    return sorted(end for end in ends if end <= most)
+    most = max(sum(share > NO_PRIZE for share in split.shares) for split in found.splits)
+    plain = [split for split in found.splits if not _smooth(found, split)]
+    ends = {most}
+    for split in plain:  # where what is told changes: two prizes that differ by rounding are one
+        told = [_prize(found, split, k) for k in range(most)]
+        ends |= {k for k in range(1, most) if told[k] != told[k - 1]}
+    if len(plain) < len(found.splits):
+        ends |= {step * 10**k for step in STEPS for k in range(5) if step * 10**k * LAST_ROW < most}
+    return sorted(ends)
 
 
-def _smooth(split: Split) -> bool:
+def _smooth(found: Judgement, split: Split) -> bool:
     """Whether a table has so many different prizes that they are not told one by one."""
-    return len({round(x, 12) for x in split.shares if x > 0}) > MANY
+    return len({found.amounts.of(x) for x in split.shares if x > NO_PRIZE}) > MANY
+
+
+def _prize(found: Judgement, split: Split, rank: int) -> str:
+    """What a rank wins, from 0 up: of a smooth table two digits of it."""
+    share = split.shares[rank]
+    if share <= NO_PRIZE:
+        return "–"
+    whole = found.amounts.total
+    return found.amounts.of(float(f"{share * whole:.1e}") / whole if _smooth(found, split) else share)
 
 
 def _amount(found: Judgement, split: Split, first: int, last: int) -> str:
-    part = split.shares[first:last]
-    if max(part) <= 1e-9:
+    told = [_prize(found, split, k) for k in (first, last - 1)]
+    if told[0] == "–":
         return "–"
-    high, low = (float(f"{x:.1e}") if _smooth(split) else x for x in (part[0], part[-1]))
-    told = [found.amounts.of(x) if x > 1e-6 else "0" for x in (high, low)]
+    if told[1] == "–":
+        return f"{told[0]} to 0"
     if told[0] == told[1]:
-        return ("about " if _smooth(split) else "") + told[0] + (" each" if last - first > 1 else "")
+        return ("about " if _smooth(found, split) else "") + told[0] + (" each" if last - first > 1 else "")
     return f"{told[0]} to {told[1]}"
 
 
@@ -342,7 +372,12 @@ def _won(found: Judgement, share: float) -> str:
 
 
 def _tiny(x: float) -> str:
-    return "<0.0001" if 0 < x < 1e-4 else significant(x, 3)
+    return "<0.0001" if 0 < x < 1e-4 else _number(x, 3)
+
+
+def _number(x: float, digits: int) -> str:
+    """A number with so many digits; it may be money, so that thousands stand apart."""
+    return f"{x:,.0f}" if 1e3 <= x < 1e15 else significant(x, digits)
 
 
 def _head(found: Judgement, split: Split) -> str:
@@ -446,10 +481,10 @@ def _who(found: Judgement) -> str:
 def _told(quantity: Quantity, digits: int = 4) -> str:
     half = quantity.half_width
     if half == 0:
-        text = significant(quantity.mean, digits)
+        text = _number(quantity.mean, digits)
         return text.rstrip("0").rstrip(".") if digits == 3 and "." in text else text
     decimals = max(0, min(6, 1 - int(np.floor(np.log10(half)))))
-    return f"{quantity.mean:.{decimals}f} ± {half:.{decimals}f}"
+    return f"{quantity.mean:,.{decimals}f} ± {half:,.{decimals}f}"
 
 
 def _count(number: int, what: str) -> str:
@@ -571,7 +606,7 @@ def _draw_parts(ax: "Axes", found: Judgement) -> None:
                 elinewidth=0.8,
                 **_LOOKS[split.name],
             )
-    names = [f"{label(text)}\n(most: {significant(found.yours.quantity(text).most or 0.0, 3)})" for text in texts]
+    names = [f"{label(text)}\n(most: {_number(found.yours.quantity(text).most or 0.0, 3)})" for text in texts]
     ax.set_yticks(range(len(texts)), names)
     ax.set(xlabel="% of the most", title="What each table brings", ylim=(len(texts) - 0.5, -0.5))
     ax.set_xlim(left=0, right=max(104.0, ax.get_xlim()[1]))

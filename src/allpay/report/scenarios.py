@@ -9,7 +9,7 @@ import numpy as np
 from allpay.contest.game import Array
 from allpay.objectives import objective
 from allpay.optimum import in_words
-from allpay.report.style import colour_of, draw
+from allpay.report.style import colour_of, drawing, place, save
 from allpay.report.summary import bidders_in_words
 from allpay.report.words import aligned, significant
 from allpay.scenarios import Comparison
@@ -123,9 +123,7 @@ def _method(found: Comparison) -> str:
     if known.any():
         off = float(np.max(np.abs(found.exact - found.values)[known] / np.abs(found.exact[known])))
         where = "all" if known.all() else f"{int(known.sum())} of {known.size}"
-        text += (
-            f" Theory has a formula for {where} of the values in the table; they are within {off:.2g} of it, as a part."
-        )
+        text += f" Theory has a formula for {where} of the values in the table; they are within {_percent(off)} of it."
     return text
 
 
@@ -160,13 +158,22 @@ def _model(found: Comparison, unequal: bool) -> str:
     )
 
 
-def draw_comparison(found: Comparison, path: Path) -> Path:
+def draw_comparison(found: Comparison, *paths: Path) -> tuple[Path, ...]:
     """Draw what each design loses in each scenario: a square for each, and beside them the largest loss and that on average.
 
+    Args:
+        found: what is drawn.
+        paths: one or several files, of which each says its format.
+
     Raises:
-        AllpayError: if the format is unknown or the file cannot be written.
+        AllpayError: if a format is unknown or a file cannot be written.
     """
-    return draw(path, lambda: _figure(found))
+    places = tuple(place(path) for path in paths)
+    with drawing():
+        figure = _figure(found)
+        for path in places:
+            save(figure, path)
+    return places
 
 
 def _figure(found: Comparison) -> "Figure":
@@ -208,13 +215,16 @@ def _figure(found: Comparison) -> "Figure":
     right.hlines(places, average, worst, color="0.75", lw=1.0, zorder=1)
     ends = errors[places, lost.argmax(axis=1)]
     if np.any(ends > 0):
-        right.errorbar(worst, places, xerr=ends, fmt="none", ecolor=colour_of(1), elinewidth=0.8, capsize=2, zorder=2)
+        below = np.minimum(ends, worst)  # no design loses less than nothing
+        right.errorbar(
+            worst, places, xerr=(below, ends), fmt="none", ecolor=colour_of(1), elinewidth=0.8, capsize=2, zorder=2
+        )
     right.scatter(worst, places, s=22, color=colour_of(1), label="at most", zorder=3)
     right.scatter(
         average, places, s=18, facecolor="white", edgecolor=colour_of(0), lw=1.1, label="on average", zorder=3
     )
     reach = worst + np.nan_to_num(ends)
-    right.set_xlim(min(0.0, float((2 * worst - reach).min())) - 0.03 * top, 1.06 * max(float(reach.max()), 1e-9))
+    right.set_xlim(-0.03 * top, 1.06 * max(float(reach.max()), 1e-9))
     right.set(xlabel="loss (%)", title="In the worst scenario, and on average")
     right.tick_params(axis="y", length=0, labelleft=False)
     right.spines["left"].set_visible(False)

@@ -8,6 +8,7 @@ import numpy as np
 from allpay.report.style import draw
 from allpay.report.summary import bidders_in_words
 from allpay.report.words import aligned, significant
+from allpay.scalars import numeral
 from allpay.statics import CARRIES, Statics
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _cells(found: Statics) -> list[list[str]]:
     ]
     rows = [head]
     for point, best in zip(found.points, found.best, strict=True):
-        row = [f"{x:g}" for x in point]
+        row = [f"{numeral(x)}" for x in point]
         if best is None:
             rows.append([*row, "–", "–", *["–"] * (len(head) - len(row) - 2)])
             continue
@@ -148,7 +149,7 @@ def _draw_lines(left: "Axes", right: "Axes", found: Statics) -> None:
     name = (second, first)[along].replace("_", " ")
     shown = {0, len(others) - 1, *np.linspace(0, len(others) - 1, 8).astype(int).tolist()}
     for k, other in enumerate(others):
-        label = f"{name} {other:g}" if k in shown else None
+        label = f"{name} {numeral(other)}" if k in shown else None
         left.plot(x, values[:, k], marker="o", ms=2.5, color=shades[k], label=label)
         right.plot(x, weights[:, k], marker="o", ms=2.5, color=shades[k], label=label)
     left.figure.legend(*left.get_legend_handles_labels(), loc="outside right center")

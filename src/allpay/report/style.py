@@ -30,6 +30,7 @@ STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.titlelocation": "left",
+    "axes.formatter.limits": (-5, 12),  # money without powers of ten
     "axes.titlepad": 9.0,
     "lines.linewidth": 1.2,
     "legend.frameon": False,

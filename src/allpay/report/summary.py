@@ -24,6 +24,7 @@ from allpay.optimum import FLAT, choice_in_words, in_words, share_in_words
 from allpay.outcome import Verdict
 from allpay.report.announced import in_money, share_lost, step_in_words
 from allpay.report.words import significant, with_error
+from allpay.scalars import numeral
 from allpay.simplex import FEW_ZEROS, looked_at
 from allpay.study.study import DesignSpace, Study
 from allpay.theory import Equilibrium, InTheory, equilibrium_or_reason, value_or_reason
@@ -198,20 +199,20 @@ def bidders_in_words(setting: Setting | Game) -> str:
     if setting.cost_power != 1:
         words += f", cost {_raised(setting.cost_power)}"
     if setting.risk_aversion != 0:
-        words += f", risk aversion {setting.risk_aversion:g}"
+        words += f", risk aversion {numeral(setting.risk_aversion)}"
     return words
 
 
 def _values_in_words(values: Private | Common) -> str:
     if isinstance(values, Common):
-        return "common values" if values.value == 1 else f"a common value of {values.value:g}"
+        return "common values" if values.value == 1 else f"a common value of {numeral(values.value)}"
     return f"private values, {_distribution_in_words(values.distribution)}"
 
 
 def _bidder_in_words(bidder: Bidder) -> str:
     """What sets a kind of bidder apart: its values, and what differs from the plain ones."""
     words = [
-        f"the known value {bidder.values.value:g}"
+        f"the known value {numeral(bidder.values.value)}"
         if isinstance(bidder.values, Common)
         else _values_in_words(bidder.values)
     ]
@@ -225,7 +226,7 @@ def _bidder_in_words(bidder: Bidder) -> str:
 def _cost_in_words(cost: Cost) -> str:
     match cost:
         case PowerCost(power, scale):
-            return f"cost {'' if scale == 1 else f'{scale:g}·'}{_raised(power)}"
+            return f"cost {'' if scale == 1 else f'{numeral(scale)}·'}{_raised(power)}"
     return "a cost function of its own"
 
 
@@ -237,11 +238,11 @@ def _raised(power: float) -> str:
 def _utility_in_words(utility: Utility) -> str:
     match utility:
         case Cara(aversion):
-            return f"risk aversion {aversion:g}"
+            return f"risk aversion {numeral(aversion)}"
         case Crra(aversion, wealth):
-            return f"relative risk aversion {aversion:g} at a wealth of {wealth:g}"
+            return f"relative risk aversion {numeral(aversion)} at a wealth of {numeral(wealth)}"
         case LossAverse(losses):
-            return f"losses count {losses:g} times"
+            return f"losses count {numeral(losses)} times"
     return "a utility function of its own"
 
 
@@ -250,11 +251,11 @@ PLAIN = Bidder()
 PARTS: dict[str, Callable[[Any], str]] = {
     "cost": _cost_in_words,
     "utility": _utility_in_words,
-    "max_bid": lambda cap: f"no bid above {cap:g}",
+    "max_bid": lambda cap: f"no bid above {numeral(cap)}",
     "overbidding": lambda allowed: "overbidding allowed" if allowed else "no bid above its own value",
-    "head_start": lambda start: f"a head start of {start:g}",
-    "handicap": lambda factor: f"bids count {factor:g} times",
-    "presence": lambda chance: f"there with a chance of {chance:g}",
+    "head_start": lambda start: f"a head start of {numeral(start)}",
+    "handicap": lambda factor: f"bids count {numeral(factor)} times",
+    "presence": lambda chance: f"there with a chance of {numeral(chance)}",
 }
 """What sets a kind of bidder apart, in words."""
 
@@ -270,10 +271,10 @@ def contest_in_words(setting: Setting | Game) -> list[str]:
         sentences.append(f"Who turns up is random: {setting.attendance.words}; bidders do not know how many are there.")
     elif setting.attendance < 1:
         sentences.append(
-            f"Each bidder turns up with a chance of {setting.attendance:g}, and does not know who else is there."
+            f"Each bidder turns up with a chance of {numeral(setting.attendance)}, and does not know who else is there."
         )
-    reserve = f"a bid below the reserve of {rules.reserve:g} does not count" if rules.reserve > 0 else ""
-    fee = f"whoever bids pays a fee of {rules.fee:g}" if rules.fee > 0 else ""
+    reserve = f"a bid below the reserve of {numeral(rules.reserve)} does not count" if rules.reserve > 0 else ""
+    fee = f"whoever bids pays a fee of {numeral(rules.fee)}" if rules.fee > 0 else ""
     if reserve or fee:
         sentences.append(f"{_capital(', and '.join(filter(None, (reserve, fee))))}; a bidder may stay out.")
     return sentences
@@ -282,15 +283,15 @@ def contest_in_words(setting: Setting | Game) -> list[str]:
 def _distribution_in_words(distribution: Distribution) -> str:
     match distribution:
         case Uniform(low, high):
-            return f"uniform on [{low:g}, {high:g}]"
+            return f"uniform on [{numeral(low)}, {numeral(high)}]"
         case Power(exponent):
             return f"F(v) = v^{exponent:g}"
         case Beta(a, b):
-            return f"Beta({a:g}, {b:g})"
+            return f"Beta({numeral(a)}, {numeral(b)})"
         case Lognormal(mean, deviation, high):
-            return f"lognormal({mean:g}, {deviation:g}) up to {high:g}"
+            return f"lognormal({numeral(mean)}, {numeral(deviation)}) up to {numeral(high)}"
         case Discrete(points):
-            return f"{len(points)} from {points[0]:g} to {points[-1]:g}"
+            return f"{len(points)} from {numeral(points[0])} to {numeral(points[-1])}"
     return "of a distribution of one's own"
 
 
@@ -301,7 +302,10 @@ def _asked(result: "Result") -> str:
     study = result.sweep.study
     setting = setting_of(result)
     two = study.space.dimension == 2 and not study.space.box
-    named = [f"{choice_in_words(choice.name)} ({choice.low:g} to {choice.high:g})" for choice in study.space.choose]
+    named = [
+        f"{choice_in_words(choice.name)} ({numeral(choice.low)} to {numeral(choice.high)})"
+        for choice in study.space.choose
+    ]
     names = ["w", "1−w"] if two else [f"w_{k + 1}" for k in range(study.space.dimension)]
     if len(names) > 5:
         names[2:-1] = ["…"]
@@ -313,8 +317,9 @@ def _asked(result: "Result") -> str:
     asked = [*([f"weights ({weights}){bounds}"] if study.space.dimension > 1 else []), *named]
     which = " and ".join(filter(None, (", ".join(asked[:-1]), asked[-1])))
     alone = "" if study.space.dimension > 1 else ", with all weight on the first rank,"
+    verb = "bring" if study.space.dimension > 1 or len(named) > 1 else "brings"
     return (
-        f"Asked: under the rule {study.space.rule}, which {which}{alone} bring the {goal}, if "
+        f"Asked: under the rule {study.space.rule}, which {which}{alone} {verb} the {goal}, if "
         f"{study.space.bidders} bidders ({setting_in_words(result)}) learn by {study.learner.name}? "
         f"{result.sweep.designs} designs × {_count(study.rounds, 'round')} on {setting.bid_levels} bids"
         + (f"; {limits}. " if limits else ". ")
@@ -334,11 +339,10 @@ def _bounds(space: DesignSpace) -> str:
     said = ["each from 0 to 1"] if space.box else []
     floors = space.at_least or ()
     if floors:
-        said.append(
-            f"{'w_1' if len(floors) == 1 else f'w_1 to w_{len(floors)}'} at least {runs_in_words([f'{x:g}' for x in floors])}"
-        )
+        ranks = "w_1" if len(floors) == 1 else f"w_1 to w_{len(floors)}"
+        said.append(f"{ranks} at least {runs_in_words([numeral(x) for x in floors])}")
     said += [f"w_{a} to w_{b} the same" for a, b in space.tied]
-    said += [f"{words} {limit:g}" for words, limit in limits if limit is not None]
+    said += [f"{words} {numeral(limit)}" for words, limit in limits if limit is not None]
     return f", {', '.join(said)}," if said else ""
 
 
@@ -399,7 +403,7 @@ def _found(result: "Result") -> str:
         )
     elif best.flat:
         text = (
-            f"Found: {what} is flat, near {best.value:.4g}. {share} of all designs ({_ranges(result)}) cannot be told "
+            f"Found: {what} is flat, near {numeral(best.value, 4)}. {share} of all designs ({_ranges(result)}) cannot be told "
             f"apart, and all lie within about {FLAT:.0%} of one value, so none is better than another; that the highest "
             f"found is {best.named} is noise or grid error."
         )
@@ -421,9 +425,11 @@ def _worth(result: "Result") -> str:
     """What the design is worth: by fresh rounds, with one interval for their noise and the grid's error."""
     best, what = result.optimum, _objective(result)
     if not best.measured:
-        return f"Worth: predicted {what} {best.value:.4g}, {_interval(result)}."
+        return f"Worth: predicted {what} {numeral(best.value, 4)}, {_interval(result)}."
     rounds = _count(len(result.checked.rounds), "fresh round")
-    text = f"Worth: {what} {best.value:.4g}, {_interval(result)}, measured in {rounds} with seeds not used before"
+    text = (
+        f"Worth: {what} {numeral(best.value, 4)}, {_interval(result)}, measured in {rounds} with seeds not used before"
+    )
     named = ((result.grid, "the grid of bids leaves open"), (result.learning, "is left to learn"))
     half = max(best.high - best.value, best.value - best.low)
     left = [f"{_small(part)} of it on either side is what {what}" for part, what in named if part > SLIGHT * half]
@@ -455,7 +461,8 @@ def _predicted(result: "Result") -> str:
     if not best.measured:
         return ""
     value, low, high = best.prediction
-    text = f"Predicted: the network says {value:.4g} ({low:.4g} to {high:.4g}) of this design, from the designs it has seen"
+    between = f"{numeral(low, 4)} to {numeral(high, 4)}"
+    text = f"Predicted: the network says {numeral(value, 4)} ({between}) of this design, from the designs it has seen"
     off = best.value - value
     if abs(off) <= 1e-9 * max(abs(value), 1):
         return text + "; what was measured is the same."
@@ -479,7 +486,7 @@ def _predicted(result: "Result") -> str:
 
 def _fit(result: "Result") -> str:
     r2, rmse, what = result.surrogate.r2, result.surrogate.rmse, _objective(result)
-    text = f"Fit: on held-out designs the network has r² = {r2:.3f} and a root mean square error of {rmse:.2g}."
+    text = f"Fit: on held-out designs the network has r² = {r2:.3f} and a root mean square error of {numeral(rmse, 2)}."
     if result.optimum.uncertain:
         return text + " Sample more designs, or learn each in more rounds."
     if result.optimum.flat:
@@ -589,12 +596,12 @@ def _theory(result: "Result") -> str:
             every += f" for which the program has a closed form ({_part(best.fraction)} of all)"
             best_of_all = "none of these is best"
         sentences.append(
-            f"Theory: in equilibrium {what} is {best.value:.4g} under {every}, so {best_of_all}; whatever the simulations "
-            "prefer is due to grids, limits on bids, or learning."
+            f"Theory: in equilibrium {what} is {numeral(best.value, 4)} under {every}, so {best_of_all}; whatever the "
+            "simulations prefer is due to grids, limits on bids, or learning."
         )
     else:
-        beside = "".join(f", {choice_in_words(name)} {x:.3g}" for name, x in best.chosen)
-        named = f"{in_words(best.weights)}{beside}, with an equilibrium {what} of {best.value:.4g}"
+        beside = "".join(f", {choice_in_words(name)} {numeral(x, 3)}" for name, x in best.chosen)
+        named = f"{in_words(best.weights)}{beside}, with an equilibrium {what} of {numeral(best.value, 4)}"
         sentences.append(
             f"Theory: the best design is {named}."
             if best.fraction == 1
@@ -602,7 +609,7 @@ def _theory(result: "Result") -> str:
             f"{named}; for the others it has no formula{_banned(setting)}."
         )
     if result.exact is not None:
-        text = f"At the best design found it is {result.exact:.4g}"
+        text = f"At the best design found it is {numeral(result.exact, 4)}"
         if result.exact > 0:
             off = result.checked.mean / result.exact - 1
             side = "above" if off > 0 else "below"
@@ -650,11 +657,12 @@ def _about_limits(result: "Result") -> Iterable[str]:
         return "for w from " + " and from ".join(listed)
 
     if curves.pooled.any():
+        assert setting.max_bid is not None
         free = curves.free[curves.pooled & np.isfinite(curves.free)]
         without = f", without a cap {_range(free)}" if free.size else ""
         yield (
-            f"The cap matters (no bid above {setting.max_bid:g}): {where(curves.pooled)} it binds, so that in equilibrium bids "
-            f"pool at it; {_objective(result)} is {_range(curves.own[curves.pooled])} there{without}."
+            f"The cap matters (no bid above {numeral(setting.max_bid)}): {where(curves.pooled)} it binds, so that in "
+            f"equilibrium bids pool at it; {_objective(result)} is {_range(curves.own[curves.pooled])} there{without}."
         )
     beyond = curves.binds & ~curves.pooled
     if beyond.any():
@@ -683,13 +691,13 @@ def _row(result: "Result") -> tuple[str, ...]:
     if theory is None:
         by_theory = "none known"
     else:
-        by_theory = f"{'any' if theory.flat else f'{theory.weights[0]:.3f}'}: {theory.value:.4g}"
+        by_theory = f"{'any' if theory.flat else f'{theory.weights[0]:.3f}'}: {numeral(theory.value, 4)}"
     return (
         result.sweep.study.space.rule,
         result.sweep.study.learner.name,
         "unknown" if best.uncertain else "any" if best.flat else f"{best.weights[0]:.3f}",
         ", ".join(f"{low:.3f}–{high:.3f}" for low, high in best.parts[0]),
-        f"{best.prediction[0]:.4g}",
+        f"{numeral(best.prediction[0], 4)}",
         f"{with_error(best.value, None)} ± {error_in_words(max(best.high - best.value, best.value - best.low), best.value)}",
         by_theory,
         f"{_part(counts[Verdict.CONVERGED] / sum(counts.values()))}, {_part(near / rounds)}",
@@ -702,19 +710,20 @@ def _headline(result: "Result") -> str:
     if best.uncertain:
         text += f"cannot tell: {_size(result)} are too few or too noisy to tell any design from another"
     elif best.flat:
-        text += f"{what} is flat, near {best.value:.4g}; no weights are better than others"
+        text += f"{what} is flat, near {numeral(best.value, 4)}; no weights are better than others"
         if result.resolution > 0:
             text += f" (differences below {_small(result.resolution)} are not resolved)"
     else:
-        text += f"best at {_named(result, best.weights)}, {what} {best.value:.4g} ({best.low:.4g} to {best.high:.4g})"
+        between = f"{numeral(best.low, 4)} to {numeral(best.high, 4)}"
+        text += f"best at {_named(result, best.weights)}, {what} {numeral(best.value, 4)} ({between})"
     if theory is None:
         text += "; no closed form"
     else:
         of = f" the {_part(theory.fraction)} of designs that have a closed form" if theory.fraction < 1 else ""
         if theory.flat:
-            text += f"; theory: {theory.value:.4g} for {of.strip() or 'all weights'}"
+            text += f"; theory: {numeral(theory.value, 4)} for {of.strip() or 'all weights'}"
         else:
-            text += f"; theory: best{f' of{of}' if of else ''} at {_named(result, theory.weights)}, {theory.value:.4g}"
+            text += f"; theory: best{f' of{of}' if of else ''} at {_named(result, theory.weights)}, {numeral(theory.value, 4)}"
     counts = result.sweep.verdicts
     unsettled = sum(counts.values()) - counts[Verdict.CONVERGED]
     fresh = result.check.converged
@@ -737,7 +746,7 @@ def _objective(result: "Result") -> str:
 
 def _limits(setting: Setting) -> str:
     """The limits that bids were under; empty if none."""
-    cap = "" if setting.max_bid is None else f"no bid above {setting.max_bid:g}"
+    cap = "" if setting.max_bid is None else f"no bid above {numeral(setting.max_bid)}"
     own = "" if setting.overbidding else "no bid above the bidder's own value"
     return ", ".join(filter(None, (cap, own)))
 
@@ -748,7 +757,7 @@ def _ranges(result: "Result") -> str:
 
 
 def _interval(result: "Result") -> str:
-    return f"{result.optimum.confidence:.0%} interval {result.optimum.low:.4g} to {result.optimum.high:.4g}"
+    return f"{result.optimum.confidence:.0%} interval {numeral(result.optimum.low, 4)} to {numeral(result.optimum.high, 4)}"
 
 
 def _size(result: "Result") -> str:
@@ -761,7 +770,7 @@ def _banned(setting: Setting) -> str:
 
 
 def _range(numbers: Array) -> str:
-    low, high = f"{numbers.min():.4g}", f"{numbers.max():.4g}"
+    low, high = f"{numeral(numbers.min(), 4)}", f"{numeral(numbers.max(), 4)}"
     return low if low == high else f"{low} to {high}"
 
 
@@ -783,14 +792,14 @@ def error_in_words(x: float, mean: float = 1.0) -> str:
 
 def _small(x: float) -> str:
     """Two digits, without an exponent."""
-    return f"{x:.{max(1, 1 - math.floor(math.log10(x)))}f}" if 1e-8 < x < 1 else f"{x:.2g}"
+    return f"{x:.{max(1, 1 - math.floor(math.log10(x)))}f}" if 1e-8 < x < 1 else f"{numeral(x, 2)}"
 
 
 def _named(result: "Result", weights: Sequence[float]) -> str:
     """A design in a few words; of two weights the first says all."""
     if result.optimum.chosen:
         return result.optimum.named
-    return f"w = {weights[0]:.3g}" if result.optimum.freedom == 1 else in_words(weights)
+    return f"w = {numeral(weights[0], 3)}" if result.optimum.freedom == 1 else in_words(weights)
 
 
 def wrapped(text: str, indent: str = "") -> str:

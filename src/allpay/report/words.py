@@ -3,18 +3,21 @@
 import math
 from collections.abc import Iterable, Sequence
 
-LEAST_FIXED, MOST_FIXED = 1e-4, 1e9
-"""Numbers smaller or larger than these are written with a power of ten."""
+from allpay.scalars import LEAST_APART, MOST_FIXED
+
+LEAST_FIXED = 1e-4
+"""Numbers smaller than this, or as large as `MOST_FIXED`, are written with a power of ten."""
 
 TINY = 1e-12
 """And so are columns of numbers that are all smaller than this."""
 
 
 def significant(x: float, digits: int = 4) -> str:
-    """A number with so many significant digits; trailing zeros among them are kept, so that columns line up.
+    """A number with so many significant digits; zeros at its end are kept, so that columns line up. A large one has all
+    digits before its point, thousands apart: it may be money.
 
-    >>> [significant(x) for x in (0.4, 0.0512, 1.25e-6, 1234.5, 0.0, float("nan"))]
-    ['0.4000', '0.05120', '1.250e-06', '1234', '0', '–']
+    >>> [significant(x) for x in (0.4, 0.0512, 1.25e-6, 1234.5, 2e7, 0.0, float("nan"))]
+    ['0.4000', '0.05120', '1.250e-06', '1234', '20,000,000', '0', '–']
     """
     if not math.isfinite(x):
         return "–" if math.isnan(x) else f"{x:g}"
@@ -23,7 +26,8 @@ def significant(x: float, digits: int = 4) -> str:
     size = abs(float(f"{x:.{digits - 1}e}"))  # rounded first: 0.99999 is 1.000
     if not LEAST_FIXED <= size < MOST_FIXED:
         return f"{x:.{digits - 1}e}"
-    return f"{x:.{max(0, digits - 1 - math.floor(math.log10(size)))}f}"
+    apart = "," if size >= LEAST_APART else ""
+    return f"{x:{apart}.{max(0, digits - 1 - math.floor(math.log10(size)))}f}"
 
 
 def with_error(mean: float, error: float | None) -> str:
@@ -34,10 +38,10 @@ def with_error(mean: float, error: float | None) -> str:
     """
     if not LEAST_FIXED <= abs(mean) < MOST_FIXED:
         return significant(mean) + ("" if error is None else f" ± {significant(error, 2)}")
-    decimals = max(4, 3 - math.floor(math.log10(abs(mean))))
+    decimals = max(4, 3 - math.floor(math.log10(abs(mean)))) if abs(mean) < LEAST_APART else 1
     unit = 10.0**-decimals
     told = "" if error is None else f" ± {error:.{decimals}f}" if error >= unit / 2 else f" ± <{unit:.{decimals}f}"
-    return f"{mean:.{decimals}f}{told}"
+    return f"{mean:{',' if abs(mean) >= LEAST_APART else ''}.{decimals}f}{told}"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:

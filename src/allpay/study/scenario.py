@@ -132,6 +132,11 @@ class ScenarioStudy(Stateful):
         object.__setattr__(self, "study", replace(self.study, space=space))
         object.__setattr__(self, "given", tuple(space.complete(weights) for weights in self.given))
 
+    @property
+    def chances(self) -> Array:
+        """`[scenarios]` how likely each is held; they sum to 1."""
+        return chances(self.scenarios)
+
     def studies(self) -> dict[str, Study]:
         """The study of each scenario, by the folder that it is kept in: the same designs, seeds and rounds.
 

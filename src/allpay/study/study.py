@@ -38,7 +38,7 @@ MOST_SAMPLES = 100_000_000
 COLUMNS, COPIES = 12, 2
 """The table of a study has so many columns beside its weights, and so many copies while it is put together."""
 
-TRAINING, CHECKING, CHOOSING, LOOKING, FRONT = range(DESIGNS + 1, DESIGNS + 6)
+TRAINING, CHECKING, CHOOSING, LOOKING, FRONT, WORLDS = range(DESIGNS + 1, DESIGNS + 7)
 """Streams of random numbers under a study's seed. What is trained on, what is looked at
 again and what checks the result never share one."""
 

@@ -19,6 +19,7 @@ from allpay.contest.preferences import Cara, Neutral, PowerCost
 from allpay.contest.preferences import Cost as AnyGameCost
 from allpay.contest.values import Common, Discrete
 from allpay.errors import AllpayError
+from allpay.scalars import numeral
 from allpay.theory import effort, tournament
 from allpay.theory.entry import entry_equilibrium, with_gradients
 from allpay.theory.field import Rivals
@@ -600,7 +601,7 @@ def _inverse(cost: AnyGameCost, paid: float, wanted: ArrayLike) -> Array:
     while float(cost.cost(np.array(top))) < most:
         top *= 2.0
         if top > 1e12:
-            raise AllpayError(f"no bid up to 1e12 costs {most:g}: give max_bid")
+            raise AllpayError(f"no bid up to 1e12 costs {numeral(most)}: give max_bid")
     low, high = np.zeros_like(wanted), np.full_like(wanted, top)
     for _ in range(64):
         middle = (low + high) / 2
@@ -644,7 +645,10 @@ def _beyond(bids: Callable[[Array], Array], bidder: Bidder, cap: float | None) -
     """Why bids are not allowed, if so: above the cap, or above the value where that is banned."""
     top = float(bids(np.array(1.0)))
     if cap is not None and top > cap * (1 + SLACK):
-        return f"the equilibrium bids rise to {top:.6g}, above the cap of {cap:g}, and there is no formula for bids that pool"
+        return (
+            f"the equilibrium bids rise to {numeral(top)}, above the cap of {numeral(cap)}, and there is no formula for bids "
+            "that pool"
+        )
     if bidder.overbidding:
         return None
     q, value = np.linspace(0.0, 1.0, 2001), known_value(bidder)
@@ -667,9 +671,11 @@ def _kept_out(game: Game, bid: float, payoff: float) -> str | None:
     """Why a bid that is an equilibrium without a reserve and a fee is none with them, if so."""
     m = game.mechanism
     if bid < m.reserve * (1 - SLACK):
-        return f"with luck there is no formula where the reserve binds: without it the bid is {bid:.6g}, below {m.reserve:g}"
+        least = numeral(m.reserve)
+        return f"with luck there is no formula where the reserve binds: without it the bid is {numeral(bid)}, below {least}"
     if payoff < m.fee * (1 - SLACK):
-        return f"with luck there is no formula where some stay out: the fee of {m.fee:g} is above the payoff of {payoff:.6g}"
+        fee = numeral(m.fee)
+        return f"with luck there is no formula where some stay out: the fee of {fee} is above the payoff of {numeral(payoff)}"
     return None
 
 

@@ -29,7 +29,16 @@ from allpay.theory.constant import Constant, Values, away_from, distribution_of,
 from allpay.theory.effort import Cost
 from allpay.theory.field import Rivals, total
 from allpay.theory.noformula import NoFormula, check_falling, check_number, check_numbers
-from allpay.theory.quantiles import APART, Curve, base_edges, breaks_of, cumulative, edges_for, in_panels
+from allpay.theory.quantiles import (
+    APART,
+    Curve,
+    base_edges,
+    breaks_of,
+    cumulative,
+    cumulative_back,
+    edges_for,
+    in_panels,
+)
 
 FALLS = 1e-9
 """The part of the highest cost by which costs may fall from one quantile to the next, and still count as rising."""
@@ -37,7 +46,7 @@ FALLS = 1e-9
 THRESHOLDS = 1001
 """Quantiles at which the gain of the lowest to enter is computed first."""
 
-ROUNDS, PARTS = 8, 101
+ROUNDS, PARTS = 12, 21
 """How often what lies between two of them is divided, and into so many less one: to the last digit."""
 
 NEAR = 1e-7
@@ -294,25 +303,31 @@ class _Setting:
     def by_rank(self, numbers: Sequence[float], q: ArrayLike) -> Array:
         """The expected number of the rank at quantile q, any shape; the last holds for all later ranks."""
         *first, rest = numbers
-        return total(tuple(first), rest, self.field.rank_chances(q, max(len(first), 1)))
+        if not first:
+            return np.full(np.shape(q), float(rest))
+        return total(tuple(first), rest, self.field.rank_chances(q, len(first)))
 
     def share_slope(self, q: ArrayLike) -> Array:
         return self.field.rank_slopes(q, len(self.prizes)) @ np.array(self.prizes)
 
     def paid_slope(self, q: float) -> float:
         *first, rest = self.payments
-        return float(self.field.rank_slopes(q, max(len(first), 1))[: len(first)] @ (np.array(first) - rest))
+        return float(self.field.rank_slopes(q, len(first)) @ (np.array(first) - rest)) if first else 0.0
 
     def value(self, q: ArrayLike) -> Array:
         return rising_values(self.given, np.asarray(q, float))
 
     def gain(self, q: ArrayLike) -> Array:
         """What the lowest to enter gains if it has quantile q."""
-        return self.value(q) * self.share(q) - float(self.cost.cost(self.reserve)) * self.paid(q) - self.fee
+        return self._gain(q, self.share(q))
+
+    def _gain(self, q: ArrayLike, share: Array) -> Array:
+        return self.value(q) * share - float(self.cost.cost(self.reserve)) * self.paid(q) - self.fee
 
     def enters(self, q: ArrayLike) -> NDArray[np.bool_]:
         """Whether the lowest to enter may have quantile q; not where it wins nothing, whatever that costs it."""
-        return np.asarray((self.gain(q) >= 0) & (self.share(q) > 0))
+        share = self.share(q)
+        return np.asarray((self._gain(q, share) >= 0) & (share > 0))
 
     def reserve_for(self, q: float) -> float:
         """The reserve at which the lowest to enter has quantile q."""
@@ -373,12 +388,13 @@ class _Solved:
 
     def outcome(self) -> Entry:
         s, field = self.setting, self.setting.field
-        share, entry = s.share(self.q), 1 - self.start
+        chances, entry = field.rank_chances(self.q, len(s.prizes)), 1 - self.start
+        share, first = total(s.prizes, 0.0, chances), chances[..., 0]
         gained = float(np.sum(self.weight * (s.value(self.q) * share - self.worth))) - s.fee * entry
         return Entry(
             revenue=field.expected * float(np.sum(self.weight * self.paid * self.bid)),
             fees=field.expected * entry * s.fee,
-            highest_bid=field.expected * float(np.sum(self.weight * self.bid * field.win_chance(self.q))),
+            highest_bid=field.expected * float(np.sum(self.weight * self.bid * first)),
             entry=entry,
             entrants=field.expected * entry,
             lowest_value=float(s.value(self.start)),
@@ -386,7 +402,7 @@ class _Solved:
             prizes_paid=field.expected * float(np.sum(self.weight * share)),
             top_bid=float(s.cost.bid(self.last)),
             mean_bid=float(np.sum(self.weight * self.bid)),
-            win=float(np.sum(self.weight * field.win_chance(self.q))),
+            win=float(np.sum(self.weight * first)),
             _edges=self.start + self.edges,
             _cost=s.cost.cost(self.bid),
             _ends=(self.first, self.last),
@@ -401,8 +417,10 @@ class _Solved:
         push = np.where(known, self.weight / np.where(slope > 0, slope, np.inf), 0.0)
         push *= counts / np.where(known, self.paid, 1.0)
         spread = float(push.sum())  # of what adds the same to H at all quantiles
-        density = s.value(self.q)[..., None] * field.rank_slopes(self.q, len(s.prizes))
-        direct = np.array([np.sum(push * cumulative(self.edges, density[..., k])[0]) for k in range(len(s.prizes))])
+        later = cumulative_back(
+            self.edges, push
+        )  # what the density of a prize at each quantile brings, there and above
+        direct = np.tensordot(later * s.value(self.q), field.rank_slopes(self.q, len(s.prizes)), axes=2)
         price, marginal = float(s.cost.cost(s.reserve)), float(s.cost.slope(s.reserve))
         moves, at = self._moves()
         value, paid = float(s.value(at)), float(s.paid(at))

@@ -7,7 +7,7 @@ probability π(1−q). A prize whose rank nobody fills is not paid.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Self
 
@@ -23,6 +23,9 @@ NO_CHANCE = 1e-17
 
 MANY_RIVALS = 1000
 """With so many rivals C(m, k), x^k and (1 − x)^(m−k) are within the range of floats wherever their product counts."""
+
+KEPT = 6
+"""So many tables of rank chances are kept by a field: those that one equilibrium and its gradient take."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +45,8 @@ class Rivals:
     presence: float
     expected: float
     somebody: float
+    _tables: dict[tuple[bool, int], Array] = field(default_factory=dict, repr=False)
+    _asked: dict[tuple[bool, int, bytes], Array] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, bidders: int | Mapping[int, float], presence: float = 1.0) -> Self:
@@ -96,7 +101,7 @@ class Rivals:
         Returns:
             `[..., ranks]` for q `[...]` in [0, 1].
         """
-        return self._above(q, self.rivals, np.ones_like(self.rivals), ranks)
+        return self._known(q, ranks, slopes=False)
 
     def rank_slopes(self, q: ArrayLike, ranks: int) -> Array:
         """P_k′(q): m π (B(k−1) − B(k−2)) for m rivals, with B the binomial chances for m − 1 of them.
@@ -104,30 +109,60 @@ class Rivals:
         Returns:
             `[..., ranks]` for q `[...]` in [0, 1].
         """
-        fewer = np.maximum(self.rivals - 1, 0)
-        below = self._above(q, fewer, self.rivals * self.presence, ranks)  # none where there are no rivals
-        below[..., 1:] -= below[..., :-1].copy()
-        return below
+        return self._known(q, ranks, slopes=True)
 
     def win_chance(self, q: ArrayLike) -> Array:
         """P_1(q); times the expected number of bidders, the density of the highest quantile."""
         return self.rank_chances(q, 1)[..., 0]
 
-    def _above(self, q: ArrayLike, trials: Array, factor: Array, ranks: int) -> Array:
-        """`[..., ranks]` Σ_m factor_m · chance_m · B(k; m, x), where x is the chance that a rival is there and bids more.
+    def _known(self, q: ArrayLike, ranks: int, slopes: bool) -> Array:
+        """`rank_chances`, or `rank_slopes`, not computed again for quantiles of which was asked shortly before: a search over
+        prizes asks at the same ones again and again."""
+        at = np.asarray(q, float)
+        key = slopes, ranks, at.tobytes()
+        found = self._asked.get(key)
+        if found is None:
+            found = self._above(at.ravel(), ranks, slopes)
+            if slopes:
+                found[:, 1:] -= found[:, :-1].copy()
+            found.flags.writeable = False
+            while len(self._asked) >= KEPT:
+                self._asked.pop(next(iter(self._asked)), None)
+            self._asked[key] = found
+        return found.reshape(*at.shape, ranks)
 
+    def _above(self, q: Array, ranks: int, fewer: bool) -> Array:
+        """`[quantiles, ranks]` Σ_m factor_m · chance_m · B(k; m, x), where x is the chance that a rival is there and bids more.
+
+        m are the rivals, with factor 1; or one `fewer`, with the number of rivals who can be left out, m π, as slopes need.
         B(k; m, x) = C(m, k) x^k (1 − x)^(m−k), so the sum is x^k times a polynomial in 1 − x, and all ranks are one product of
         matrices. With very many rivals its numbers leave the range of floats, though the chances do not: these are summed.
         """
-        x, weights = self.presence * (1 - np.asarray(q, float)), factor * self.chance
+        x = self.presence * (1 - q)
+        trials = np.maximum(self.rivals - 1, 0) if fewer else self.rivals
+        weights = self.chance * self.rivals * self.presence if fewer else self.chance  # 0 where there are no rivals
         if trials.max() > MANY_RIVALS:
             places = np.arange(float(ranks))
             parts = (w * _binomial(places, m, x[..., None]) for m, w in zip(trials, weights, strict=True) if w)
             return np.asarray(sum(parts, np.zeros((*x.shape, ranks))))
+        if (fewer, ranks) not in self._tables:  # the same at all quantiles, of which a search asks for very many
+            self._tables[fewer, ranks] = _coefficients(trials, weights, ranks)
         with np.errstate(under="ignore"):  # whatever the user has set: a chance of 1e-400 is 0
-            powers = (1 - x[..., None]) ** np.arange(trials.max() + 1)
-            found: Array = x[..., None] ** np.arange(ranks) * (powers @ _coefficients(trials, weights, ranks))
+            found: Array = _powers(1 - x, int(trials.max()) + 1) @ self._tables[fewer, ranks]
+            found *= _powers(x, ranks)
             return found
+
+
+def _powers(x: Array, count: int) -> Array:
+    """`[..., count]` x^0, x^1, …: each stretch is the one before it times its length's power, many times faster than `**`."""
+    found = np.empty((*x.shape, count))
+    found[..., 0] = 1.0
+    filled, power = 1, x[..., None]  # x^filled
+    while filled < count:
+        more = min(filled, count - filled)
+        np.multiply(found[..., :more], power, out=found[..., filled : filled + more])
+        filled, power = filled + more, power * power
+    return found
 
 
 def _coefficients(trials: Array, weights: Array, ranks: int) -> Array:

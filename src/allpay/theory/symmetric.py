@@ -20,6 +20,7 @@ from allpay.contest.game import Array, Game
 from allpay.contest.values import Distribution
 from allpay.errors import AllpayError
 from allpay.frozen import ByValue
+from allpay.scalars import numeral
 from allpay.theory.costs import common_value, costs, distribution_of
 from allpay.theory.pooling import CANDIDATE, FALLS, TOO_FAST, Pool, not_best_responses, pool_at_cap
 from allpay.theory.quantiles import (
@@ -125,7 +126,7 @@ class Equilibrium(ByValue):
 def _quantiles(q: ArrayLike) -> Array:
     q = np.asarray(q, float)
     if not np.all((q >= 0) & (q <= 1)):
-        raise AllpayError(f"quantiles must lie in [0, 1]: got {q[~((q >= 0) & (q <= 1))].flat[0]:g}")
+        raise AllpayError(f"quantiles must lie in [0, 1]: got {numeral(q[~((q >= 0) & (q <= 1))].flat[0])}")
     return q
 
 
@@ -306,7 +307,7 @@ def _fault(game: Game, curve: Curve) -> str | None:
         return f"the bids that solve the equilibrium condition fall near quantile {where:.3g}, {CANDIDATE}"
     top = curve.last ** (1.0 / game.cost_power)
     if game.max_bid is not None and top > game.max_bid * (1 + 1e-9):
-        return f"the equilibrium bids rise to {top:.6g}, above the cap of {game.max_bid:g}"
+        return f"the equilibrium bids rise to {numeral(top)}, above the cap of {numeral(game.max_bid)}"
     return None
 
 
@@ -350,6 +351,6 @@ def two_bidder_all_pay(v1: float, v2: float) -> tuple[float, float, float]:
     """
     for v in (v1, v2):
         if not (math.isfinite(v) and v > 0):
-            raise AllpayError(f"values must be above 0: got {v:g}")
+            raise AllpayError(f"values must be above 0: got {numeral(v)}")
     low, high = min(v1, v2), max(v1, v2)
     return low / 2 + low**2 / (2 * high), float(v1 - low), float(v2 - low)
