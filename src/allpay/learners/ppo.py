@@ -256,9 +256,10 @@ class PPO:
     def begin(self, design: Design, key: jax.Array) -> State:
         inputs, bids, bidders = design.features.shape[-1], len(design.bids), design.bidders
         key, start = beginning(self, key)
+        keys_of_kinds = jax.random.split(start, 2 * bidders).reshape(2, bidders)
         policy, value = (
             jax.vmap(lambda key, size=size: initial(key, [inputs, self.width, self.width, size]))(keys)
-            for keys, size in zip(jax.random.split(start, 2 * bidders).reshape(2, bidders), (BIDS[self.bids].size(bids), 1), strict=True)
+            for keys, size in zip(keys_of_kinds, (BIDS[self.bids].size(bids), 1), strict=True)
         )
         networks = Networks(policy, value)
         return State(networks, policy, self._optimiser.init(networks), key, jnp.zeros((), jnp.int32))
