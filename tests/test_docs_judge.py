@@ -8,7 +8,8 @@ PAGE = ROOT / "docs" / "judge.md"
 
 
 @pytest.mark.parametrize("title", sections(PAGE))
-def test_the_page_prints_what_it_says(title, tmp_path):
+def test_the_page_prints_what_it_says(title, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     for block in sections(PAGE)[title]:
         output = run(block, names, tmp_path)

@@ -211,6 +211,7 @@ def test_where_there_is_no_formula_bidders_learn(monkeypatch):
     told = " ".join(judged_in_words(found).split())
     assert "By learning because there is no formula" in told
     assert "2 rounds for each table" in told
+    assert "whoever would bid less than half of its lowest step bids 0 there and is not counted" in told
     assert all(len(quantity.rounds) == 2 for _, quantity in found.yours.quantities)
     assert found.yours.verdicts
     assert found.best.shares == (0.9, 0.1, 0.0)

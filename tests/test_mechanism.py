@@ -144,3 +144,10 @@ def test_any_w_between_a_half_and_one_makes_a_mechanism(w, bidders, rule):
     assert weights[0] == w
     assert math.fsum(weights) == pytest.approx(1.0, abs=1e-14)
     assert Mechanism.from_weights(rule, weights) == m
+
+
+def test_money_that_rises_is_refused_in_the_words_of_who_pays_it():
+    with pytest.raises(AllpayError, match="prizes must not rise: rank 3 gets 7,500, more than the 2,500 of rank 2"):
+        Mechanism.from_weights("prizes", (5000, 2500, 7500))
+    with pytest.raises(AllpayError, match="weights must be nonincreasing"):
+        Mechanism.from_weights("payments", (0.2, 0.8))

@@ -249,6 +249,7 @@ def test_the_command_asks_a_finished_study_again(kept, tmp_path, monkeypatch):
     later = CliRunner().invoke(app, ["design", str(folder), "--objective", "Top-2", "--json"])
     one, two = json.loads((other / "result.json").read_text())["results"][0], json.loads(later.stdout)
     assert two["objective"] == "top-2"
+    assert "what the folder shows is now for top-2; allpay design" in later.stderr
     for key in two.keys() - {"seconds", "files"}:
         assert one[key] == two[key], key
     for name in ("rounds.csv", "bids.csv", "designs.csv", "figure.png"):

@@ -84,6 +84,7 @@ def test_the_front_of_a_sweep_is_measured_drawn_and_written(tmp_path, monkeypatc
     assert pl.read_csv(folder / "front.csv").equals(table)
     assert (folder / "front.png").stat().st_size > 5_000
     assert (folder / "front.pdf").read_bytes()[:4] == b"%PDF"
+    assert "What the grid of bids and values leaves open is not in it" in front_in_words(front)
     assert front_in_words(front) in CliRunner().invoke(app, ["design", str(folder), *options]).stdout
 
 

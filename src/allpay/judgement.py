@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from allpay.ascent import few_corners
-from allpay.contest.amounts import Amounts, amounts, plainly_money, read_amounts
+from allpay.contest.amounts import Amounts, amounts, check_falling, plainly_money, read_amounts
 from allpay.contest.attendance import Field
 from allpay.contest.game import Array, Game, Setting
 from allpay.contest.measures import Measures
@@ -272,6 +272,8 @@ def amounts_of(prizes: "str | Path | Amounts | Sequence[float | str]") -> Amount
     if not given or any(isinstance(x, str) for x in given):
         return _whole(amounts([str(x) for x in given]))
     numbers = [real("prizes", x) for x in given]
+    if all(math.isfinite(x) for x in numbers):
+        check_falling(numbers)
     shares = complete_weights([*numbers, 0.0], money=True)
     unit = "money" if plainly_money(numbers) else "share"
     return Amounts(tuple((numbers if unit == "money" else shares)[: np.count_nonzero(shares)]), unit)

@@ -239,6 +239,12 @@ def design_again(
     if goals:
         studies = {name: replace(study, objective=goals[0].text) for name, study in studies.items()}
     run_studies(studies, folder, workers, scheduler, as_json, goals[1:])
+    if goals:
+        typer.echo(
+            f"allpay: what the folder shows is now for {goals[0].text}; allpay design {in_shell(folder)} gives back what it "
+            "was made for",
+            err=True,
+        )
 
 
 def run_studies(

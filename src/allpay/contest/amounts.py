@@ -151,6 +151,11 @@ class _Piece:
     currency: str = ""
     swapped: tuple[float, int] | None = None
 
+    @property
+    def amount(self) -> str:
+        """The amount alone, as it was written or as a number."""
+        return self.text if self.count == 1 else f"{self.number:,.10g}{'%' if self.kind == 'percent' else ''}"
+
 
 def amounts(given: str | Sequence[str]) -> Amounts:
     """Read prizes: `7500 5000 2500 1000x5`, `50% 30% 20%`, `3/5, 2/5`, `$7,500 $5,000`, or `0.5,0.3,0.2`.
@@ -255,12 +260,7 @@ def _checked(pieces: Sequence[_Piece]) -> Amounts:
             )
     numbers = tuple(piece.number for piece in pieces for _ in range(piece.count))
     unit, currency = _unit(pieces, numbers), _currency(pieces)
-    for before, after in pairwise(pieces):
-        if before.number < after.number:
-            raise AllpayError(
-                f"weights must be nonincreasing: got {before.text} before {after.text}; prizes go from the first rank down, "
-                "and decimals have a point"
-            )
+    check_falling(numbers, [piece.amount for piece in pieces for _ in range(piece.count)])
     whole = math.fsum(numbers)
     single = len(numbers) == 1 and unit != "money"  # w, which stands for (w, 1−w): for the caller to know
     if not single and unit == "percent" and abs(whole - 100) > OFF * (1 + 1e-9):
@@ -270,6 +270,23 @@ def _checked(pieces: Sequence[_Piece]) -> Amounts:
         raise AllpayError(f"fractions must sum to 1: {_added(pieces)} are {total}; correct one, or give amounts")
     carrying = sum(x > 0 for x in numbers)
     return Amounts(numbers[:carrying], unit, currency)
+
+
+def check_falling(numbers: Sequence[float], texts: Sequence[str] | None = None) -> None:
+    """Raise AllpayError, in the words of whoever pays prizes, if one of them is larger than that of the rank before.
+
+    Args:
+        numbers: the prizes, the first rank first.
+        texts: how they were written, if not as these numbers.
+    """
+    texts = [f"{x:,.10g}" for x in numbers] if texts is None else texts
+    for k in range(1, len(numbers)):
+        if numbers[k] > numbers[k - 1]:
+            more, less = shortened(texts[k], 40), shortened(texts[k - 1], 40)
+            raise AllpayError(
+                f"prizes must not rise: rank {k + 1} gets {more}, more than the {less} of rank {k}; give the first rank first, "
+                "and decimals with a point"
+            )
 
 
 def _unit(pieces: Sequence[_Piece], numbers: Sequence[float]) -> str:

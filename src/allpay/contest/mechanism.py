@@ -9,7 +9,7 @@ from itertools import islice
 from numbers import Real
 from typing import Any, Self
 
-from allpay.contest.amounts import plainly_money
+from allpay.contest.amounts import check_falling, plainly_money
 from allpay.contest.success import Highest, Success
 from allpay.errors import AllpayError, one_of, short
 from allpay.scalars import MOST, real, unboxed, whole
@@ -170,6 +170,8 @@ def complete_weights(
     if len(given) > bidders:
         raise AllpayError(f"too many weights: got {len(given)} for {bidders} bidders; give at most one per bidder")
     _check_finite("weights", given)
+    if money and len(given) > 1 and plainly_money(given):
+        check_falling(given)
     _check_ordered("weights", given)
     total = math.fsum(given)
     if money and len(given) > 1 and plainly_money(given):

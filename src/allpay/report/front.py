@@ -86,7 +86,8 @@ def front_in_words(front: Front) -> str:
     left = len(front.weights) - len(shown)
     rounds = f"{front.rounds} fresh round{'s' if front.rounds > 1 else ''} each, ± standard error"
     also = f"; {left} more looked as good to the networks, and did worse" if left else ""
-    return "\n".join([told, *lines, f"\nMeans of {rounds}{also}."])
+    grid = "What the grid of bids and values leaves open is not in it, and is the same for all of them or nearly so."
+    return "\n".join([told, *lines, f"\nMeans of {rounds}{also}. {grid}"])
 
 
 def _beside(front: Front, i: int) -> str:

@@ -189,6 +189,14 @@ def how_known(found: Judgement) -> list[str]:
             f"The best table was found by a network fitted to {found.samples} tables tried, and was learned afresh here. "
             "Percentages are of the most among these tables."
         )
+        if (
+            any(text == "entrants" for text, _ in found.yours.quantities)
+            and not found.game(found.yours).mechanism.may_stay_out
+        ):
+            lines.append(
+                "Entrants are those who bid above 0 on the grid of bids: whoever would bid less than half of its lowest step "
+                "bids 0 there and is not counted. In equilibrium on continuous bids all bid something, and all are counted."
+            )
         lines += _verdicts(found)
     return [*lines, *units(found)]
 
