@@ -324,6 +324,23 @@ def test_what_was_learned_is_kept(learned):
 
 
 @pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"study": 3}, "holds no scenarios that can be read"),
+        ({"each": [{"name": "one"}]}, "holds no scenarios that can be read"),
+        ({"each": [1, 2, 3]}, "holds no scenarios that can be read"),
+        ({"given": 3}, "holds no scenarios that can be read"),
+        ({"given": [[0.6, 0.6]]}, "weights must sum to 1"),
+    ],
+)
+def test_scenarios_of_a_folder_that_were_forged_are_refused(change, message, file):
+    specification = read_file(file).specification()
+    specification["scenarios"] |= change
+    with pytest.raises(AllpayError, match=message):
+        scenarios_of(specification)
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         (["--method", "theory", "--rounds", "3"], "--rounds has no effect with --method theory"),

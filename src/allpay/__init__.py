@@ -51,11 +51,14 @@ if TYPE_CHECKING:
     from allpay.learners import learner as learner
     from allpay.outcome import Outcome as Outcome
     from allpay.pipeline import design as design
+    from allpay.rehearsal import rehearse as rehearse
     from allpay.scenarios import Comparison as Comparison
     from allpay.scenarios import compare as compare
     from allpay.statics import comparative_statics as comparative_statics
     from allpay.study import DesignSpace as DesignSpace
     from allpay.study import Study as Study
+    from allpay.study.scenario import Scenario as Scenario
+    from allpay.study.scenario import ScenarioStudy as ScenarioStudy
     from allpay.theory import equilibrium as equilibrium
     from allpay.theory import why_no_equilibrium as why_no_equilibrium
 
@@ -78,6 +81,8 @@ _HOMES = {
     "allpay.judgement": ("Judgement", "judge"),
     "allpay.exact": ("exact_design",),
     "allpay.scenarios": ("Comparison", "compare"),
+    "allpay.rehearsal": ("rehearse",),
+    "allpay.study.scenario": ("Scenario", "ScenarioStudy"),
     "allpay.statics": ("comparative_statics",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
