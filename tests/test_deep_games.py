@@ -143,7 +143,7 @@ def test_who_is_absent_learns_nothing(learner):
 def test_games_with_different_luck_in_one_batch_learn_as_they_do_alone():
     games = [replace(STEIN, mechanism=replace(STEIN.mechanism, success=luck)) for luck in (Tullock(1), Tullock(2))]
     games.append(replace(games[0], mechanism=replace(games[0].mechanism, prizes=(0.8, 0.2))))
-    learner = PPO(iterations=3, batch=32, width=4, chunk=2)
+    learner = DQN(iterations=3, batch=32, width=4, chunk=2)
     seeds = run_seeds(0, 3, 2)
     together = learner.learn(games, seeds)
     for d, game in enumerate(games):

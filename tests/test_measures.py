@@ -13,9 +13,10 @@ from allpay.contest.auction import settle, turn_up
 from allpay.contest.bidder import Bidder, with_levels
 from allpay.contest.game import Game
 from allpay.contest.measures import Played
-from allpay.contest.mechanism import Mechanism
+from allpay.contest.mechanism import Mechanism, all_pay
 from allpay.contest.success import Noise, Tullock
 from allpay.contest.values import Common, Power, Private, Uniform, integers
+from allpay.errors import AllpayError
 from test_contests import SMALL, mixtures, orders
 
 MORE = {
@@ -188,3 +189,22 @@ def test_a_thousand_bidders_in_three_groups(attendance):
     assert ranked.sum() == pytest.approx(everybody @ played.strategy.mean(axis=1) @ game.bid_grid, rel=1e-10)
     level = game.bid_grid[10]
     assert played.at_least(level, n).sum() == pytest.approx(played.number_at_least(level), rel=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("game", 3), "a Game is needed"),
+        ((-1,), "auctions must be at least 0"),
+        ((2.5,), "a whole number"),
+        ((3, 3), "bidder must be a number from 0 to 2"),
+        ((3, -1), "bidder must be a number from 0 to 2"),
+    ],
+)
+def test_who_turns_up_is_asked_of_bidders_that_there_are(arguments, message):
+    game = Game(all_pay(3), attendance=0.5)
+    first, *rest = arguments
+    arguments = (first, *rest) if isinstance(first, str) else (game, first, *rest)
+    asked, auctions, *bidder = arguments
+    with pytest.raises(AllpayError, match=message):
+        turn_up(asked, auctions, np.random.default_rng(0), *bidder)

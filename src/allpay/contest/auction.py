@@ -213,8 +213,17 @@ def utilities_by_rank(game: Game) -> Array:
 
 
 def turn_up(game: Game, auctions: int, random: np.random.Generator, bidder: int | None = None) -> NDArray[np.bool_]:
-    """`[auctions, bidders]` who is there; given that one bidder is, if that is named."""
-    n = game.bidders
+    """`[auctions, bidders]` who is there; given that one bidder is, if that is named, by its number from 0.
+
+    Raises:
+        AllpayError: if there is no such bidder, or the auctions are no whole number of at least 0.
+    """
+    check_game(game)
+    n, auctions = game.bidders, whole("auctions", auctions)
+    if auctions < 0:
+        raise AllpayError(f"auctions must be at least 0: got {auctions:,}")
+    if bidder is not None and not 0 <= whole("bidder", bidder) < n:
+        raise AllpayError(f"bidder must be a number from 0 to {n - 1:,}: got {short(bidder)}")
     there = np.ones((auctions, n), bool)
     if game.field is not None:  # so many of them, each set equally likely
         chances = game.field.among(n)
