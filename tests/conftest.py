@@ -41,7 +41,7 @@ def forget_older_machine_code() -> None:
     compiled = [
         path
         for path in SOURCE.rglob("*.py")
-        if {"numba", "compiled"} & set(re.findall(r"\w+", path.read_text(encoding="utf-8")))
+        if re.search(r"^(from|import) numba|^from allpay.compiled import", path.read_text(encoding="utf-8"), re.M)
     ]
     newest = max(path.stat().st_mtime for path in compiled)
     for cached in SOURCE.rglob("*.nb[ci]"):

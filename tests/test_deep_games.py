@@ -18,8 +18,9 @@ from allpay.contest.values import Common, Power, Private, Uniform
 from allpay.errors import AllpayError
 from allpay.learners import DQN, PPO, EpsilonGreedy, FictitiousPlay, InteriorPoint, learn, run_seeds
 from allpay.learners.base import usual_bytes
-from allpay.learners.deep import below, chance_of, design_of, draw_bids, settle
+from allpay.learners.deep import below, chance_of, design_of, draw_bids, settle, uniform
 from allpay.outcome import stake
+from allpay.precision import usual
 from test_contests import SMALL, mixtures
 
 AUCTIONS, BATCHES = 40_000, 40
@@ -231,3 +232,11 @@ def test_a_game_of_many_groups_that_would_not_fit_is_refused():
         AllpayError, match=r"dqn with rounds 1 of bidders 80 in 40 groups, value levels 500 .* would take"
     ):
         learn(game, DQN(), 1)
+
+
+def test_numbers_drawn_flat_are_those_of_the_shape():
+    with usual():
+        key = jax.random.key(7)
+        np.testing.assert_array_equal(uniform(key, 3, 2, 5), jax.random.uniform(key, (3, 2, 5)))
+        keys = jax.random.split(key, 6).reshape(2, 3)
+        np.testing.assert_array_equal(*map(jax.random.key_data, (keys, jax.random.split(key, (2, 3)))))

@@ -2,6 +2,7 @@
 trained side by side in chunks of one fixed size. How they learn is in `dqn` and `ppo`.
 """
 
+import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -107,9 +108,9 @@ def check_rule(success: Success) -> None:
         ) from error
 
 
-def _luck(success: Success, uniform: jax.Array) -> jax.Array:
+def _luck(success: Success, drawn: jax.Array) -> jax.Array:
     """What is added to scores; nothing where there is no luck."""
-    return success.luck(uniform, jnp) if success.lucky else jnp.zeros_like(uniform)
+    return success.luck(drawn, jnp) if success.lucky else jnp.zeros_like(drawn)
 
 
 def design_of(game: Game) -> Design:
@@ -174,6 +175,11 @@ def beginning(learner: "DeepLearner", key: jax.Array) -> jax.Array:
     return jax.random.split(jax.random.fold_in(key, zlib.crc32(learner.name.encode())))
 
 
+def uniform(key: jax.Array, *shape: int) -> jax.Array:
+    """Uniform numbers in [0, 1): those that `jax.random.uniform` draws for a shape, compiled in a third of the time."""
+    return jax.random.uniform(key, (math.prod(shape),)).reshape(shape)
+
+
 def below(chance: jax.Array, count: jax.Array | int) -> jax.Array:
     """A whole number in 0…count−1 from a uniform one in [0, 1)."""
     return jnp.minimum((chance * count).astype(jnp.int32), count - 1)
@@ -212,12 +218,12 @@ def chance_of(design: Design, key: jax.Array, auctions: int) -> Chance | None:
     if rules is None:
         return None
     key, of_field = jax.random.split(jax.random.fold_in(key, 1))
-    uniform = jax.random.uniform(key, (3, design.bidders, auctions))
-    there = uniform[0] < rules.presence[:, None]
+    drawn = uniform(key, 3, design.bidders, auctions)
+    there = drawn[0] < rules.presence[:, None]
     if rules.field is not None:  # so many of them, each set equally likely
         count = jnp.sum(rules.field[:, None] <= jax.random.uniform(of_field, (auctions,)), axis=0)
-        there &= ranks(uniform[1], uniform[1]) < count
-    return Chance(_luck(rules.success, jnp.maximum(uniform[2], 2.0**-24)), there)
+        there &= ranks(drawn[1], drawn[1]) < count
+    return Chance(_luck(rules.success, jnp.maximum(drawn[2], 2.0**-24)), there)
 
 
 def settle(

@@ -36,6 +36,7 @@ from allpay.learners.deep import (
     softmax,
     towards,
     train,
+    uniform,
 )
 from allpay.outcome import Outcome
 
@@ -142,7 +143,7 @@ class DQN:
     def step(self, design: Design, state: State) -> tuple[State, jax.Array]:
         bidders = design.bidders
         key, draw = jax.random.split(state.key)
-        chance = jax.random.uniform(draw, (5, bidders, self.batch))
+        chance = uniform(draw, 5, bidders, self.batch)
         progress = state.step / self.iterations
 
         value = below(chance[0], design.values)

@@ -39,6 +39,7 @@ from allpay.learners.deep import (
     softmax,
     towards,
     train,
+    uniform,
 )
 from allpay.outcome import Outcome
 
@@ -255,9 +256,10 @@ class PPO:
     def begin(self, design: Design, key: jax.Array) -> State:
         inputs, bids, bidders = design.features.shape[-1], len(design.bids), design.bidders
         key, start = beginning(self, key)
+        keys_of_kinds = jax.random.split(start, 2 * bidders).reshape(2, bidders)
         policy, value = (
             jax.vmap(lambda key, size=size: initial(key, [inputs, self.width, self.width, size]))(keys)
-            for keys, size in zip(jax.random.split(start, (2, bidders)), (BIDS[self.bids].size(bids), 1), strict=True)
+            for keys, size in zip(keys_of_kinds, (BIDS[self.bids].size(bids), 1), strict=True)
         )
         networks = Networks(policy, value)
         return State(networks, policy, self._optimiser.init(networks), key, jnp.zeros((), jnp.int32))
@@ -265,7 +267,7 @@ class PPO:
     def step(self, design: Design, state: State) -> tuple[State, jax.Array]:
         kind, bidders = BIDS[self.bids], design.bidders
         key, draw = jax.random.split(state.key)
-        chance = jax.random.uniform(draw, (3, bidders, self.batch))
+        chance = uniform(draw, 3, bidders, self.batch)
         weight = decay(self.entropy, self.final_entropy, state.step / self.iterations)
 
         value = below(chance[0], design.values)
