@@ -16,6 +16,7 @@ from allpay.cli.scenarios import FILES, THEORY
 from allpay.contest.game import Setting
 from allpay.contest.values import Power
 from allpay.errors import AllpayError
+from allpay.report.scenarios import draw_comparison
 from allpay.scenarios import compare
 from allpay.study import DesignSpace
 from allpay.study.file import read_file, scenarios_of
@@ -321,6 +322,24 @@ def test_what_was_learned_is_kept(learned):
     summary = " ".join((folder / "summary.txt").read_text().split())
     for words in ("by simulation: fictitious-play, 5 designs × 2 rounds", "as ± (90%)", "Model uncertainty", "±"):
         assert words in summary
+
+
+def test_the_figure_names_every_scenario_once(tmp_path):
+    """One with few long names, and one with many."""
+    name = "a world in which rather few turn up and all are able"
+    long = [Scenario(name, Setting(cost_power=2), 4), Scenario(name[::-1], Setting(), 4)]
+    for over in (long, {"cost_power": [1.0 + k / 10 for k in range(10)]}):
+        found = compare([0.6], over, space=DesignSpace(bidders=3))
+        (one,) = draw_comparison(found, tmp_path / "one.svg")
+        drawn = " ".join(re.findall(r"<!--(.*?)-->", one.read_text(), re.DOTALL))
+        for each in found.scenarios:
+            assert each.name.split()[-1] in drawn
+
+
+def test_several_numbers_of_bidders_are_for_compare():
+    done = CliRunner().invoke(app, ["design", "--bidders", "40,80,120"])
+    assert done.exit_code == 2
+    assert "allpay compare --bidders" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -729,6 +729,10 @@ def _field_text(text: str) -> str:
     """A text that names a field, if it does."""
     from allpay.contest.attendance import field
 
+    if "," in text and all(part.strip().isdecimal() for part in text.split(",")):
+        raise AllpayError(
+            f"--bidders is one number here: got {short(text, 40)}; compare several: allpay compare --bidders 3,4,5"
+        )
     try:
         field(text)
     except AllpayError as error:

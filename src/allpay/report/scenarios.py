@@ -29,6 +29,9 @@ WIDEST = 72
 MOST_TOLD = 9
 """Of so many scenarios, at most, a figure tells the numbers in its squares."""
 
+MOST_MARKED = 27
+"""Of so many it names each; of more, so many, evenly."""
+
 DARK = 0.6
 """On a square this far along the colours, and further, numbers are white."""
 
@@ -186,11 +189,15 @@ def _figure(found: Comparison) -> "Figure":
     rows, worlds = list(kept), len(found.scenarios)
     lost, errors, safest = 100 * found.losses[rows], 100 * found.errors[rows], _shown_as(found, found.safest)
     told = worlds <= MOST_TOLD
-    squares = 0.78 * worlds if told else min(0.22 * worlds, 6.0)
-    figure = Figure(figsize=(5.1 + squares, 1.25 + 0.36 * len(rows)), layout="constrained")
+    squares = max(0.78 * worlds, 1.9) if told else min(0.22 * worlds, 6.0)
+    columns = [fill(each.name, 14 if told else 30) for each in found.scenarios]
+    labels = [fill(f"{d + 1}  {kept[d]}", 42) + chr(10) + _weights_in_short(found.designs[d]) for d in rows]
+    tall = 0.12 * max(label.count(chr(10)) + 2 for label in labels)
+    below = 0.12 * max(name.count(chr(10)) for name in columns) if told else 0.055 * max(map(len, columns))
+    figure = Figure(figsize=(5.1 + squares, 1.25 + below + tall * len(rows)), layout="constrained")
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(squares, 2.1))
-    top = max(float(lost.max()), 1e-9)
+    top = max(float(lost.max()), 100 * NOTHING)
     norm, colours = PowerNorm(0.5, 0.0, top), colormaps["YlOrRd"]
     left.pcolormesh(np.arange(worlds + 1) - 0.5, np.arange(len(rows) + 1) - 0.5, lost, norm=norm, cmap=colours, lw=0)
     left.set(xticks=[], ylim=(len(rows) - 0.5, -0.5))
@@ -199,17 +206,16 @@ def _figure(found: Comparison) -> "Figure":
             dark = norm(loss) > DARK
             text = _cell(float(loss), float(errors[row, world]))
             left.text(world, row, text, ha="center", va="center", fontsize=6.5, color="white" if dark else "0.1")
-        left.set_xticks(range(worlds), [fill(each.name, 13) for each in found.scenarios])
+        left.set_xticks(range(worlds), columns, fontsize=6.5)
     else:
-        marked = np.unique(np.linspace(0, worlds - 1, 6).astype(int))
-        left.set_xticks(marked, [fill(found.scenarios[k].name, 13) for k in marked])
-    labels = [f"{d + 1}  {kept[d]}" + chr(10) + _weights_in_short(found.designs[d]) for d in rows]
+        marked = np.unique(np.linspace(0, worlds - 1, min(worlds, MOST_MARKED)).astype(int))
+        left.set_xticks(marked, [columns[k] for k in marked], rotation=90, fontsize=5.5)
     left.set_yticks(range(len(rows)), labels)
     for row, label in zip(rows, left.get_yticklabels(), strict=True):
         label.set(fontweight="bold" if row == safest else "normal", fontsize=6.5, linespacing=1.25)
     left.tick_params(length=0)
     left.spines[:].set_visible(False)
-    left.set_title("Loss (%) if this scenario is true")
+    left.set_title("Loss (%) by scenario")
     places = np.arange(len(rows))
     worst, average = lost.max(axis=1), 100 * found.mean_losses[rows]
     right.hlines(places, average, worst, color="0.75", lw=1.0, zorder=1)
@@ -224,8 +230,8 @@ def _figure(found: Comparison) -> "Figure":
         average, places, s=18, facecolor="white", edgecolor=colour_of(0), lw=1.1, label="on average", zorder=3
     )
     reach = worst + np.nan_to_num(ends)
-    right.set_xlim(-0.03 * top, 1.06 * max(float(reach.max()), 1e-9))
-    right.set(xlabel="loss (%)", title="In the worst scenario, and on average")
+    right.set_xlim(-0.03 * top, 1.06 * max(float(reach.max()), top))
+    right.set(xlabel="loss (%)", title="Worst, and on average")
     right.tick_params(axis="y", length=0, labelleft=False)
     right.spines["left"].set_visible(False)
     right.grid(axis="x", color="0.92", lw=0.6)
