@@ -239,6 +239,7 @@ def test_on_the_command_line():
         (["--round-to", "250"], "--round-to without --money takes parts of the whole"),
         (["--round-to", "300", "--money", "1000"], "must be a multiple of the step"),
         (["--money", "-5"], "above 0"),
+        (["--money", "100", "--objective", "revenue", "--objective", "top-2"], "no effect on a front"),
         (["--money", "100", "--rule", "payments"], "leave it out"),
     ],
 )

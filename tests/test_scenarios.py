@@ -18,9 +18,9 @@ from allpay.contest.values import Power
 from allpay.errors import AllpayError
 from allpay.report.scenarios import draw_comparison
 from allpay.scenarios import compare
-from allpay.study import DesignSpace
+from allpay.study import DesignSpace, Study
 from allpay.study.file import read_file, scenarios_of
-from allpay.study.scenario import Scenario
+from allpay.study.scenario import Scenario, ScenarioStudy
 
 FIVE = DesignSpace(bidders=5)
 POWERS = {"cost_power": [1.0, 2.0, 3.0]}
@@ -377,3 +377,9 @@ def test_what_compare_cannot_do_is_told_in_one_line(options, message):
     assert done.exit_code == 2
     assert len(done.stderr.strip().splitlines()) == 1
     assert message in done.stderr
+
+
+def test_what_has_no_effect_on_a_comparison_is_refused():
+    worlds = (Scenario("few", Setting(), 3), Scenario("many", Setting(), 5))
+    with pytest.raises(AllpayError, match="round_to has no effect"):
+        ScenarioStudy(Study(round_to=0.05), worlds)

@@ -274,6 +274,9 @@ def design(
         money=money,
         round_to=None if round_to is None else step_in(round_to, money),
     )
+    for option, given_as in (("--money", money), ("--round-to", round_to)):
+        if given_as is not None and len(goals) > 1:
+            raise AllpayError(f"{option} has no effect on a front of several objectives: leave it out")
     if one_of("method", method, ("surrogate", "theory")) == "theory":
         for name, option in given_in(context).items():
             if name not in OF_THEORY:
@@ -343,6 +346,9 @@ def run(
         raise AllpayError(
             f"{file} has no scenarios in which designs are compared: write them as designs = […] in [study]"
         )
+    for option, given_as in (("--money", money), ("--round-to", round_to)):
+        if given_as is not None and len(goals) > 1:
+            raise AllpayError(f"{option} has no effect on a front of several objectives: leave it out")
     if one_of("method", method, ("surrogate", "theory")) == "theory":
         for option, given in (("--workers", workers), ("--scheduler", scheduler)):
             if given is not None:

@@ -128,6 +128,9 @@ class ScenarioStudy(Stateful):
             raise AllpayError(
                 "an active study chooses designs of its own, and scenarios share theirs: give the strategy sample"
             )
+        for name in ("money", "round_to"):
+            if getattr(self.study, name) is not None:
+                raise AllpayError(f"{name} has no effect on a comparison of scenarios: leave it out")
         space = common_space(self.study.space, self.scenarios)
         object.__setattr__(self, "study", replace(self.study, space=space))
         object.__setattr__(self, "given", tuple(space.complete(weights) for weights in self.given))
