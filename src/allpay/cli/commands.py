@@ -346,9 +346,6 @@ def run(
         raise AllpayError(
             f"{file} has no scenarios in which designs are compared: write them as designs = […] in [study]"
         )
-    for option, given_as in (("--money", money), ("--round-to", round_to)):
-        if given_as is not None and len(goals) > 1:
-            raise AllpayError(f"{option} has no effect on a front of several objectives: leave it out")
     if one_of("method", method, ("surrogate", "theory")) == "theory":
         for option, given in (("--workers", workers), ("--scheduler", scheduler)):
             if given is not None:
