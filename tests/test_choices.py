@@ -214,6 +214,12 @@ def test_on_the_command_line():
         "--bidders", "4", "--cost-power", "2", "--objective", "profit(2)", "--choose", "purse=0.5:4", "--json"
     )
     assert json.loads(told.stdout)["best"]["chosen"]["purse"] == pytest.approx(1.27, abs=0.2)
+    told = invoked("--bidders", "5", "--at-least", "1000x5", "--money", "20000", "--json")
+    assert min(json.loads(told.stdout)["best"]["weights"]) == pytest.approx(0.05)
+    told = invoked("--objective", "profit(2)", "--choose", "purse=0.5:4")  # worth nothing at any purse
+    assert told.exit_code == 0, told.output
+    told = invoked("--choose", "purse=0.5:4")
+    assert "purse 4 (the most allowed)" in told.stdout
     told = invoked("--bidders", "10", "--same", "4-9", "--first-at-least", "0.3", "--first-at-most", "0.5", "--json")
     weights = json.loads(told.stdout)["best"]["weights"]
     assert 0.3 <= weights[0] <= 0.5
@@ -229,16 +235,19 @@ def test_on_the_command_line():
         (["--choose", "reserve=0:0.1", "--choose", "reserve=0:0.2"], "given twice"),
         (["--choose", "reserve=0:0.1", "--reserve", "0.05"], "is given as 0.05, and is to be chosen too"),
         (["--choose", "reserve=0:2", "--prizes", "1"], "give what is chosen other bounds"),
-        (["--choose", "head-start:2=0:0.1"], "there are 0 groups"),
+        (["--choose", "head-start:2=0:0.1"], "of no groups: give each kind"),
         (["--choose", "purse=0:1"], "the first above 0"),
         (["--choose", "purse=1:2", "--rule", "payments"], "leave it out"),
         (["--same", "4"], "a range of ranks"),
         (["--same", "2-9"], "within the first 3 ranks"),
         (["--at-least", "700,200"], "parts of the whole"),
         (["--at-least", "60%,60%"], "got 1.2 of 1"),
-        (["--round-to", "250"], "--round-to without --money takes parts of the whole"),
+        (["--round-to", "250"], "say by --money what all prizes come to"),
         (["--round-to", "300", "--money", "1000"], "must be a multiple of the step"),
         (["--money", "-5"], "above 0"),
+        (["--choose", "head-start=0:0.3"], "by its number, as head-start:2"),
+        (["--choose", "reserve=0:inf"], "which is finite"),
+        (["--choose", "purse=0.5:2", "--money", "100"], "leave one of them out"),
         (["--money", "100", "--objective", "revenue", "--objective", "top-2"], "no effect on a front"),
         (["--money", "100", "--rule", "payments"], "leave it out"),
     ],

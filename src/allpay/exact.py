@@ -143,26 +143,27 @@ def objective_at(space: DesignSpace, setting: Setting, objective: str | Objectiv
     Raises:
         AllpayError: if theory has no objective for such games.
     """
-    middle = space.game(setting, tuple(space.designs(space.polytope.corners.mean(axis=1).sum(axis=0)).tolist()))
-    exact = design_objective(middle, space.rule, objective, space.dimension)  # whether there is one at all is said now
+    inside = tuple(space.designs(space.polytope.corners.mean(axis=1).sum(axis=0)).tolist())
+    exact = design_objective(
+        space.game(setting, inside), space.rule, objective, space.dimension
+    )  # whether there is one at all is said now
     if not space.choose:
         return exact
-    n, prizes = space.bidders, space.rule == "prizes"
+    n = space.bidders
+    reference = inside[:n]  # the objective is a function of any weights, also of those that sum to something else
     purse = next((n + k for k, choice in enumerate(space.choose) if choice.name == "purse"), None)
     built: dict[tuple[float, ...], ValueAndGradient] = {}
 
     def worth(point: Array) -> tuple[float, Array]:
         """The value, and its gradient in what the ranks win or pay."""
         design = space.designs(point)
-        game = space.game(setting, tuple(design.tolist()))
-        key = tuple(
-            number for k, number in enumerate(design.tolist()) if k >= n and k != purse
-        )  # prizes change nothing else
-        if key not in built:
+        key = tuple(number for k, number in enumerate(design.tolist()) if k >= n and k != purse)
+        if key not in built:  # a purse changes nothing but the prizes
             if len(built) >= MOST_BUILT:
                 built.pop(next(iter(built)))
+            game = space.game(setting, (*reference, *design[n:].tolist()))
             built[key] = design_objective(game, space.rule, objective, space.dimension)
-        value, slope = built[key](np.array(game.mechanism.prizes if prizes else game.mechanism.payments))
+        value, slope = built[key](design[:n] * (1.0 if purse is None else design[purse]))
         return float(value), slope
 
     def one(point: Array) -> tuple[float, Array]:

@@ -48,9 +48,12 @@ def write(path: Path, fill: Callable[[BinaryIO], Any]) -> None:
         os.replace(temporary, path)
         _unfinished.discard(temporary)
     except OSError as error:
-        raise AllpayError(
-            f"cannot write {path}: {error.strerror or error}; free some space or choose another folder"
-        ) from None
+        remedy = (
+            "make that folder first"
+            if isinstance(error, FileNotFoundError)
+            else "free some space or choose another folder"
+        )
+        raise AllpayError(f"cannot write {path}: {error.strerror or error}; {remedy}") from None
     finally:
         if temporary in _unfinished:
             temporary.unlink(missing_ok=True)

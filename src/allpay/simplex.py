@@ -261,7 +261,10 @@ class OrderedSimplex(Stateful):
             low, high = float(first[-1]), float(first[0])
             if not (bound > low if sign > 0 else bound < high) or not math.isfinite(bound):
                 side = f"above {low:.4g}" if sign > 0 else f"below {high:.4g}"
-                raise AllpayError(f"the first weight of any design lies {side}: got {words} {bound:g}")
+                more = (
+                    f"; {self.m} of {self.n} ranks may carry weight, let more" if sign > 0 and self.m < self.n else ""
+                )
+                raise AllpayError(f"the first weight of any design lies {side}: got {words} {bound:g}{more}")
             if np.any(sign * (first - bound) > 0):
                 below = int(np.sum(sign * (first - bound) < 0))
                 _check_corners(below + below * (self.m - below), self.m, self.n)

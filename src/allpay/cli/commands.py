@@ -258,7 +258,7 @@ def design(
             first_at_most,
             first_at_least,
             last_at_least,
-            None if at_least is None else parts_in(at_least, "--at-least"),
+            None if at_least is None else parts_in(at_least, "--at-least", money),
             ranges_in(same or ()),
             bounds_in(choose or ()),
         ),
@@ -640,7 +640,7 @@ def ranges_in(texts: Sequence[str]) -> list[tuple[int, int]]:
     for text in texts:
         first, _, last = text.partition("-")
         if not (first.strip().isdecimal() and last.strip().isdecimal() and len(text) < 20):
-            raise AllpayError(f"--same takes a range of ranks, as 4-10: got {short(text, 40)}")
+            raise AllpayError(f"--same takes a range of ranks, as 4-10, several of them each: got {short(text, 40)}")
         found.append((int(first), int(last)))
     return found
 
@@ -675,6 +675,8 @@ def step_in(text: str, money: float | None) -> float:
         raise AllpayError(f"--round-to takes an amount, as 250, or a part, as 5%: got {short(text, 40)}") from None
     if number is not None:
         return number
+    if money is None and text.replace(",", "").replace(".", "").isdecimal() and float(text.replace(",", "")) > 1:
+        raise AllpayError(f"--round-to {short(text, 40)} is an amount of money: say by --money what all prizes come to")
     found = parts_in(text, "--round-to without --money" if money is None else "--round-to")
     if len(found) > 1:
         raise AllpayError(f"--round-to takes one amount or part: got {short(text, 40)}")

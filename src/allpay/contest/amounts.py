@@ -373,12 +373,13 @@ def weights_in(text: str, rule: str) -> tuple[float | tuple[float, ...], Amounts
     return (found.numbers if found.unit == "share" else found.shares), found
 
 
-def parts_in(text: str, what: str) -> tuple[float, ...]:
+def parts_in(text: str, what: str, money: float | None = None) -> tuple[float, ...]:
     """Parts of a whole that need not sum to it, one for each rank: `5%x5`, `0.2,0.1`, `1/5 1/10`.
 
     Args:
         text: to be read.
         what: takes them, for the message.
+        money: what the whole comes to, if parts may be amounts of it.
 
     Raises:
         AllpayError: if it cannot be read, or one is more than the whole.
@@ -391,15 +392,20 @@ def parts_in(text: str, what: str) -> tuple[float, ...]:
     if (
         isinstance(pieces, AllpayError)
         or not pieces
-        or any(piece.kind == "money" or piece.number > (100 if piece.kind == "percent" else 1) for piece in pieces)
+        or any(_part(piece, money) > 1 for piece in pieces)
         or sum(piece.count for piece in pieces) > MOST_PRIZES
     ):
         raise AllpayError(
             f"{what} takes parts of the whole, as 5%, 0.05 or 1/20, five of them as 5%x5: got {short(text, 60)}"
         )
-    return tuple(
-        piece.number / (100.0 if piece.kind == "percent" else 1.0) for piece in pieces for _ in range(piece.count)
-    )
+    return tuple(_part(piece, money) for piece in pieces for _ in range(piece.count))
+
+
+def _part(piece: _Piece, money: float | None) -> float:
+    """The part of the whole that an amount is; a plain number above 1 is money."""
+    if piece.kind == "money" or (piece.kind == "plain" and piece.number > 1):
+        return math.inf if not money or not money > 0 else piece.number / money
+    return piece.number / (100.0 if piece.kind == "percent" else 1.0)
 
 
 def check_money(rule: str) -> None:

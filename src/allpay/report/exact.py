@@ -15,6 +15,9 @@ from allpay.simplex import FEW_ZEROS
 NAMED = ("first", "second", "third", "fourth", "fifth")
 """Of so many ranks the range is told."""
 
+COUNTS = 0.005
+"""A smaller prize, or a narrower range of one, is not told."""
+
 SLACK = 1e-3
 """So much of a tenth of a percent is rounding."""
 
@@ -70,14 +73,17 @@ def _decided(found: Exact, name: str, number: float) -> str:
     """A number that was chosen, to as many decimals, of its range, as the weights."""
     (choice,) = (choice for choice in found.space.choose if choice.name == name)
     decimals = max(0, found.decimals - math.ceil(math.log10(choice.high - choice.low)))
-    return (f"{number:.{decimals}f}".rstrip("0").rstrip(".") if decimals else f"{number:.0f}") or "0"
+    told = (f"{number:.{decimals}f}".rstrip("0").rstrip(".") if decimals else f"{number:.0f}") or "0"
+    slack = 1e-6 * (choice.high - choice.low)
+    edge = " (the most allowed)" if number > choice.high - slack else ""
+    return told + (" (the least allowed)" if number < choice.low + slack and choice.low > 0 else edge)
 
 
 def near(found: Exact) -> str:
     """The set of designs that lose little, named by what is lost."""
     loss, what = f"{100 * found.within:.3g}%", "prize" if found.space.rule == "prizes" else "weight"
     widths = np.array(found.high) - np.array(found.low)
-    wide = [k for k in range(min(len(NAMED), len(widths))) if widths[k] >= 0.005]
+    wide = [k for k in range(min(len(NAMED), len(widths))) if widths[k] >= COUNTS]
     chosen = [
         f"{in_words(name)} from {_rounded(low, math.ceil)} to {_rounded(high, math.floor)}"
         for name, number, low, high in found.chosen
@@ -89,8 +95,8 @@ def near(found: Exact) -> str:
         f"{NAMED[k]}{f' {what} anywhere' if i == 0 else ''} from {_from(found.low[k])} to {_to(found.high[k])}"
         for i, k in enumerate(wide)
     ]
-    most = max(k + 1 for k, x in enumerate(found.high) if x > 1e-3)
-    carried = sum(x > 1e-3 for x in found.weights)
+    most = max(k + 1 for k, x in enumerate(found.high) if x >= COUNTS)
+    carried = sum(x >= COUNTS for x in found.weights)
     more = f"; some of these designs pay {most} ranks" if most > carried else ""
     many = "Many designs do" if widths.max() >= 0.1 or not wide else "Designs near it do"
     return f"{many} practically as well: {', '.join([*ranges, *chosen])} can lose less than {loss}{more}."

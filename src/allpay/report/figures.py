@@ -402,7 +402,10 @@ def _draw_choice(ax: "Axes", result: "Result", looks: Looks, place: int) -> None
         _draw_best(ax, chosen.value, result, colour)
     if result.exact_best is not None and not result.exact_best.flat:
         ax.axvline(dict(result.exact_best.chosen)[choice.name], color="black", ls=_DASHED, lw=0.8, label="theory's")
-    ax.set(xlabel=chosen.words, ylabel=_axis(result), title="all else as in the best design")
+    seen = np.concatenate([result.sweep.values().mean(axis=1), members.mean(axis=0)])
+    room = 0.08 * (float(np.ptp(seen)) or abs(float(seen[0])) or 1.0)
+    ax.set_ylim(seen.min() - 2 * room, seen.max() + room)  # a wide band may end beyond
+    ax.set(xlabel=chosen.words, ylabel=_axis(result), title="line: the rest as in the best design")
 
 
 def _draw_fit(ax: "Axes", result: "Result", looks: Looks) -> None:

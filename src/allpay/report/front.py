@@ -141,7 +141,8 @@ def draw_front(front: Front, path: Path) -> tuple[Path, Path]:
             )
             for k, side, apart in ((order[0], "left", 4), (order[-1], "right", -6)):
                 ax.annotate(
-                    in_words(front.weights[kept][k], 2),
+                    in_words(front.weights[kept][k, : front.space.bidders].tolist(), 2)
+                    + _beside(front, int(np.flatnonzero(kept)[k])),
                     (front.values[kept, i][k], front.values[kept, j][k]),
                     xytext=(apart, 4),
                     textcoords="offset points",

@@ -90,10 +90,17 @@ def _together(names: list[str]) -> str:
 
     >>> _together(["best for 40 bidders", "best on average"])
     'best for 40 bidders and on average'
+    >>> _together(["best for a", "best for b", "best for c", "best on average"])
+    'best for a, 2 other scenarios and on average'
     """
-    if len(names) == 2:
-        return f"{names[0]} and {names[1].removeprefix('best ')}"
-    return names[0] + (f", and {len(names) - 1} more" if len(names) > 1 else "")
+    first, *others = names
+    ends = [name.removeprefix("best ") for name in others if not name.startswith("best for ")]
+    worlds = len(others) - len(ends)
+    if len(others) > 1 and worlds:
+        ends.insert(0, f"{worlds} other scenario{'s' if worlds > 1 else ''}")
+    else:
+        ends = [name.removeprefix("best ") for name in others]
+    return first + "".join(f", {end}" for end in ends[:-1]) + (f" and {ends[-1]}" if ends else "")
 
 
 def _answer(found: Comparison) -> str:
@@ -118,9 +125,10 @@ def _method(found: Comparison) -> str:
     if found.study is None:
         return f"{text}, by theory ({bidders_in_words(found.setting)} otherwise)."
     study = found.study
+    rounds = f"{study.rounds} round{'s' if study.rounds > 1 else ''}"
     text += (
-        f", by simulation: {study.learner.name}, {study.samples} designs × {study.rounds} rounds in each scenario, the same in "
-        "all; a network for each, ascended; and fresh rounds of the designs above."
+        f", by simulation: {study.learner.name}, {study.samples} designs × {rounds} in each scenario, the same in all; a "
+        "network for each, ascended; and fresh rounds of the designs above."
     )
     known = np.isfinite(found.exact)
     if known.any():
@@ -237,12 +245,14 @@ def _figure(found: Comparison) -> "Figure":
     right.grid(axis="x", color="0.92", lw=0.6)
     right.set_axisbelow(True)
     right.legend(loc="best", handletextpad=0.2)
-    by = "theory" if found.study is None else f"simulation, {found.study.learner.name}; ± 90%"
+    by = (
+        "theory"
+        if found.study is None
+        else f"simulation, {found.study.learner.name}{'; ± 90%' if np.isfinite(found.errors).all() else ''}"
+    )
     who = bidders_in_words(found.setting)
     what = objective(found.objective).words
-    figure.suptitle(
-        f"Regret in {what}, as a part of the best there; {who} otherwise; by {by}", fontsize=7, color="0.35"
-    )
+    figure.suptitle(f"Regret in {what}, as a part of the best there; {who}; by {by}", fontsize=7, color="0.35")
     return figure
 
 

@@ -551,7 +551,8 @@ def read_file(path: Path, trust: bool = True) -> Study | ScenarioStudy:
     try:
         return StudyFile.model_validate(_keys(text)).build(trust)
     except tomllib.TOMLDecodeError as error:
-        raise AllpayError(f"{path} is not TOML: {shortened(str(error), 120)}") from None
+        several = "; tables that are there several times have two brackets, as [[scenario]]" * ("twice" in str(error))
+        raise AllpayError(f"{path} is not TOML: {shortened(str(error), 120)}{several}") from None
     except ValidationError as error:
         raise _fault(path, error.errors()[0]) from None
     except AllpayError as error:

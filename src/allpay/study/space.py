@@ -23,7 +23,7 @@ from allpay.study.identity import LATER
 REGIONS = ("simplex", "box")
 """Where weights lie: nonincreasing and of sum 1, or each anywhere in [0, 1]."""
 
-CHOICES = ("purse", "reserve", "fee", "max_bid", "head_start:GROUP")
+CHOICES = ("purse", "reserve", "fee", "max-bid", "head-start:2")
 """What can be chosen beside the weights: the sum of all prizes (in units of the values), reserve, fee, the cap on bids, and the
 head start of a group, by its number."""
 
@@ -62,16 +62,17 @@ class Choice:
         if not isinstance(self.name, str):
             raise AllpayError(f"what is chosen has a name: got {short(self.name)}; choose from {', '.join(CHOICES)}")
         kind, colon, group = self.name.replace("-", "_").partition(":")
-        if colon and not (kind == "head_start" and group.isdecimal() and 0 < len(group) < 7):
-            raise AllpayError(f"a head start is of a group, by its number, as head_start:2: got {short(self.name)}")
-        one_of("choice", f"{kind}:GROUP" if colon else kind, CHOICES)
+        if (colon or kind == "head_start") and not (kind == "head_start" and group.isdecimal() and 0 < len(group) < 7):
+            raise AllpayError(f"a head start is of a group, by its number, as head-start:2: got {short(self.name)}")
+        if not colon:
+            one_of("choice", kind.replace("_", "-"), CHOICES)
         object.__setattr__(self, "name", f"{kind}{colon}{int(group) if colon else ''}")
         plain_fields(self)
         least = "above 0" if kind in ("purse", "max_bid") else "at least 0"
         if not (0 <= self.low < self.high <= MOST) or (self.low == 0 and least == "above 0"):
             raise AllpayError(
-                f"{self.words} is chosen between two numbers, the first {least} and below the second: got {self.low:g} and "
-                f"{self.high:g}"
+                f"{self.words} is chosen between two numbers, the first {least} and below the second, which is finite: got "
+                f"{self.low:g} and {self.high:g}"
             )
 
     @property
@@ -184,7 +185,7 @@ class DesignSpace(Stateful):
             if given is not None and not 0 <= given <= 1:
                 raise AllpayError(f"{name} bounds a weight, which is from 0 to 1: got {short(given)}")
         if self.polytope.freedom == 0:
-            raise AllpayError("these bounds on the weights leave one design alone: raise or lower one of them")
+            raise AllpayError("these bounds on the weights leave one design alone: loosen one of them, or leave it out")
 
     def _check_ranks_alike(self) -> None:
         """Make plain tuples of the floors and the ties, which lengths and types are looked at."""
@@ -348,7 +349,10 @@ class DesignSpace(Stateful):
             if choice.group is not None:
                 groups = len(setting.values) if isinstance(setting.values, tuple) else 0
                 if choice.group >= groups:
-                    raise AllpayError(f"{choice.words} is to be chosen, and there are {groups} groups of bidders")
+                    raise AllpayError(
+                        f"{choice.words} is to be chosen, of {groups or 'no'} groups: "
+                        "give each kind of bidder with --group or [[bidders]]"
+                    )
                 if setting.values[choice.group][0].head_start:
                     raise AllpayError(f"{choice.words} is given, and is to be chosen too: leave one of them out")
             elif choice.name != "purse" and getattr(setting, choice.name):
@@ -361,7 +365,9 @@ class DesignSpace(Stateful):
             except AllpayError as error:
                 ends = design[self.bidders :]
                 told = ", ".join(f"{choice.words} {x:g}" for choice, x in zip(self.choose, ends, strict=True))
-                raise AllpayError(f"with {told}: {error}; give what is chosen other bounds") from None
+                raise AllpayError(
+                    f"with {told}: {error}; give what is chosen other bounds, or let fewer ranks win"
+                ) from None
 
     @property
     def ends(self) -> list[tuple[float, ...]]:

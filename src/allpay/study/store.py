@@ -481,6 +481,8 @@ def read_folder(folder: Path) -> Held:
     path, copy = _places(folder)
     check_folder(folder)
     if not path.exists() and not copy.exists():
+        if not folder.exists():
+            raise AllpayError(f"there is no folder {folder}: `allpay run` and --out make one")
         raise AllpayError(f"{folder} holds no study (it has no {SPECIFICATION})")
     try:
         for place in (copy, path):

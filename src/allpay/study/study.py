@@ -158,6 +158,10 @@ class Study(Stateful):
         if self.money is not None:
             if self.space.rule != "prizes":
                 raise AllpayError("money is what prizes come to: under the rule payments leave it out")
+            if any(choice.name == "purse" for choice in self.space.choose):
+                raise AllpayError(
+                    "money is what all prizes come to, and the purse is to be chosen: leave one of them out"
+                )
             if not 0 < self.money <= MOST_MONEY:
                 raise AllpayError(
                     f"money is what all prizes come to, above 0 and at most {MOST_MONEY:g}: got {self.money:g}"
