@@ -15,6 +15,9 @@ from allpay.simplex import FEW_ZEROS
 NAMED = ("first", "second", "third", "fourth", "fifth")
 """Of so many ranks the range is told."""
 
+NOTHING = 1e-12
+"""Of a value below this no part can be lost."""
+
 COUNTS = 0.005
 """A smaller prize, or a narrower range of one, is not told."""
 
@@ -43,7 +46,7 @@ def exact_in_words(found: Exact | None, money: float | None = None) -> str:
         weights = determined(found)
         lines = [
             f"Best design in equilibrium{among}: {weights}, {what} {numeral(found.value)}; {found.seconds:.2f} s.",
-            near(found),
+            *([near(found)] if abs(found.value) > NOTHING else []),
         ]
     if money is not None and not found.flat:
         lines.append(f"In money: {in_money(found.weights, money)}.")
