@@ -139,7 +139,7 @@ def draw_front(front: Front, path: Path) -> tuple[Path, Path]:
                 color="#0072B2",
                 label="front, fresh rounds" if front.rounds else "front, by theory",
             )
-            for k, side, place in ((order[0], "left", (4, 4)), (order[-1], "right", (-6, -10))):
+            for k, side, place in ((order[0], "left", (4, 4)), (order[-1], "right", (-9, -3))):
                 ax.annotate(
                     in_words(front.weights[kept][k, : front.space.bidders].tolist(), 2)
                     + _beside(front, int(np.flatnonzero(kept)[k])),
