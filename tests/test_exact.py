@@ -110,9 +110,8 @@ def test_within_is_for_theory():
         exact_design(DesignSpace(), within=2)
 
 
-@pytest.mark.parametrize("setting", [Setting(reserve=0.1), Setting(fee=0.05), Setting(attendance=0.8)])
-def test_prizes_that_rise_by_rounding_are_equal(setting):
+def test_prizes_that_rise_by_rounding_are_equal():
     """The middle of corners may have a prize of 1/3 above another by 1e-17."""
-    found = exact_design(DesignSpace("prizes", 4), setting)
+    found = exact_design(DesignSpace("prizes", 4), Setting(reserve=0.1))
     assert found.weights[0] == pytest.approx(1, abs=1e-6)
     assert found.low[0] < 1

@@ -60,7 +60,7 @@ def test_an_outcome_is_restored_as_it_was_learned(learner):
     study = replace(SMALL, learner=learner)
     seeds, games = run_seeds(0, 3, 2, TRAINING), [study.game(w) for w in (0.6, 0.8, 1.0)]
     outcome = learner.learn(games, seeds)
-    rows = table_of(outcome, np.array([g.mechanism.prizes for g in games]), seeds, 4)
+    rows = table_of(outcome, study.names, np.array([g.mechanism.prizes for g in games]), seeds, 4)
     assert restored(study, games, rows, outcomes_of(outcome, 4)) == outcome
     assert restored(study, games, rows, outcomes_of(outcome, 5)) is None
     assert (
