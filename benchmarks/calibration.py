@@ -31,7 +31,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -191,29 +191,34 @@ class Known:
                 for at, row in zip(u, seeds, strict=True)
             ]
         )
-        none, bidders = np.zeros(revenue.shape), games[0].bidders
-        strategy = np.zeros((*revenue.shape, 1, 2, 3))
-        strategy[..., 0] = 1
-        return Outcome(
-            games=tuple(games),
-            learner=self.name,
-            strategy=strategy,
-            revenue=revenue,
-            highest_bid=revenue / bidders,
-            realised_revenue=revenue,
-            realised_highest_bid=revenue / bidders,
-            exploitability=none,
-            payoff=none,
-            distance=none,
-            history=none[..., None],
-            iterations=np.ones(revenue.shape, np.int64),
-            auctions=0,
-        )
+        return brought(games, self.name, revenue)
 
     def draw(self, u: float, rng: np.random.Generator) -> float:
         if self.kind == "uneven":
             return self.noise * float(np.exp(5 * (u - 0.75)) * rng.standard_normal())
         return self.noise * float(NOISES[self.kind](rng))
+
+
+def brought(games: Sequence[Game], learner: str, revenue: np.ndarray) -> Outcome:
+    """The outcome of a learner of known truth that says what every round brings, `[games, rounds]`, and nothing else."""
+    none, bidders = np.zeros(revenue.shape), games[0].bidders
+    strategy = np.zeros((*revenue.shape, 1, 2, 3))
+    strategy[..., 0] = 1
+    return Outcome(
+        games=tuple(games),
+        learner=learner,
+        strategy=strategy,
+        revenue=revenue,
+        highest_bid=revenue / bidders,
+        realised_revenue=revenue,
+        realised_highest_bid=revenue / bidders,
+        exploitability=none,
+        payoff=none,
+        distance=none,
+        history=none[..., None],
+        iterations=np.ones(revenue.shape, np.int64),
+        auctions=0,
+    )
 
 
 def place(weights: Sequence[float]) -> float:
@@ -313,8 +318,44 @@ def asked(case: Case, number: int) -> Answer:
     )
 
 
-def _asked(task: tuple[Case, int]) -> tuple[Case, int, Answer]:
-    return *task, asked(*task)
+def answered(
+    ask: Callable[[Any, int], Any],
+    kind: type,
+    cases: Sequence[Any],
+    numbers: Sequence[int],
+    processes: int,
+    kept: Path | None,
+    minutes: float,
+) -> dict[Any, list[Any]]:
+    """The answers to each case, of its studies with these numbers and of those that a file has; the former are asked, and added
+    to the file, unless it has them already.
+
+    Args:
+        ask: gives the answer to a case and a number; a function of a module, for other processes to find it.
+        kind: of an answer, a named tuple.
+        cases: each with a text `told`.
+        numbers: of the studies of each case.
+        processes: how many ask.
+        kept: the file, if there is one.
+        minutes: after which no further studies are begun.
+    """
+    answers: dict[tuple[str, int], Any] = {}
+    if kept is not None and kept.exists():
+        rows = (json.loads(line) for line in kept.read_text().splitlines())
+        answers = {(row.pop("case"), row.pop("number")): kind(**row) for row in rows}
+    missing = [(case, n) for n in numbers for case in cases if (case.told, n) not in answers]
+    end = time.monotonic() + 60 * minutes
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        for at in range(0, len(missing), len(cases)):
+            if time.monotonic() > end:
+                break
+            asked = missing[at : at + len(cases)]
+            for (case, number), answer in zip(asked, pool.map(ask, *zip(*asked, strict=True)), strict=True):
+                answers[case.told, number] = answer
+                if kept is not None:
+                    with kept.open("a") as file:
+                        file.write(json.dumps({"case": case.told, "number": number, **answer._asdict()}) + "\n")
+    return {case: [answer for (told, _), answer in answers.items() if told == case.told] for case in cases}
 
 
 def whole(
@@ -328,22 +369,7 @@ def whole(
 ) -> None:
     """Print a row for each case. Answers are added to a file, if one is given, and those that it has are not asked again."""
     cases = [case for case in CASES if not only or case.curve in only]
-    answers: dict[tuple[str, int], Answer] = {}
-    if kept is not None and kept.exists():
-        rows = (json.loads(line) for line in kept.read_text().splitlines())
-        answers = {(row.pop("case"), row.pop("number")): Answer(**row) for row in rows}
-    missing = [(case, n) for n in range(first, first + studies) for case in cases if (case.told, n) not in answers]
-    end = time.monotonic() + 60 * minutes
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        for at in range(0, len(missing), len(cases)):
-            if time.monotonic() > end:
-                break
-            for case, number, answer in pool.map(_asked, missing[at : at + len(cases)]):
-                answers[case.told, number] = answer
-                if kept is not None:
-                    with kept.open("a") as file:
-                        file.write(json.dumps({"case": case.told, "number": number, **answer._asdict()}) + "\n")
-    found = {case: [answer for (told, _), answer in answers.items() if told == case.told] for case in cases}
+    found = answered(asked, Answer, cases, range(first, first + studies), processes, kept, minutes)
     report(found)
     if figure is not None:
         draw(found, figure)

@@ -13,18 +13,14 @@ lies within the ranges of weights that are told; the mean regret; and how often 
 """
 
 import argparse
-import json
-import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 from zlib import crc32
 
 import numpy as np
-from calibration import interval
+from calibration import answered, brought, interval
 
 import allpay
 from allpay.contest.game import Game, Setting
@@ -73,24 +69,7 @@ class Known:
         true = worth(self.place, np.array([game.mechanism.prizes for game in games]), self.ranks)
         noise = [[np.random.default_rng(int(seed)).standard_normal() for seed in row] for row in seeds]
         revenue = true[:, None] + NOISE * np.array(noise)
-        none, bidders = np.zeros(revenue.shape), games[0].bidders
-        strategy = np.zeros((*revenue.shape, 1, 2, 3))
-        strategy[..., 0] = 1
-        return Outcome(
-            games=tuple(games),
-            learner=self.name,
-            strategy=strategy,
-            revenue=revenue,
-            highest_bid=revenue / bidders,
-            realised_revenue=revenue,
-            realised_highest_bid=revenue / bidders,
-            exploitability=none,
-            payoff=none,
-            distance=none,
-            history=none[..., None],
-            iterations=np.ones(revenue.shape, np.int64),
-            auctions=0,
-        )
+        return brought(games, self.name, revenue)
 
 
 class Case(NamedTuple):
@@ -139,43 +118,17 @@ def asked(case: Case, number: int) -> Answer:
     )
 
 
-def _asked(task: tuple[Case, int]) -> tuple[Case, int, Answer]:
-    return *task, asked(*task)
-
-
-def run(
-    cases: Sequence[Case], studies: int, processes: int, kept: Path | None, minutes: float
-) -> dict[str, list[Answer]]:
-    """The answers of each case; those that a file has are not asked again, and others are added to it."""
-    answers: dict[tuple[str, int], Answer] = {}
-    if kept is not None and kept.exists():
-        rows = [json.loads(line) for line in kept.read_text().splitlines()]
-        answers = {(row.pop("case"), row.pop("number")): Answer(**row) for row in rows}
-    missing = [(case, n) for n in range(studies) for case in cases if (case.told, n) not in answers]
-    end = time.monotonic() + 60 * minutes
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        for at in range(0, len(missing), len(cases)):
-            if time.monotonic() > end:
-                break
-            for case, number, answer in pool.map(_asked, missing[at : at + len(cases)]):
-                answers[case.told, number] = answer
-                if kept is not None:
-                    with kept.open("a") as file:
-                        file.write(json.dumps({"case": case.told, "number": number, **answer._asdict()}) + "\n")
-    return {case.told: [answer for (told, _), answer in answers.items() if told == case.told] for case in cases}
-
-
-def report(found: dict[str, list[Answer]]) -> None:
+def report(found: dict[Case, list[Answer]]) -> None:
     print("| bidders | best design | strategy | studies | value | prediction | ranges | regret | unknown |")
     print("|--:|---|---|--:|--:|--:|--:|--:|--:|")
-    for told, rows in found.items():
+    for case, rows in found.items():
         if rows:
             held = [np.mean([getattr(row, name) for row in rows]) for name in ("value", "prediction", "set")]
             cells = [f"{len(rows)}", *(f"{x:.2f}" for x in held), f"{np.mean([row.regret for row in rows]):.4f}"]
-            print(f"| {told} | {' | '.join(cells)} | {np.mean([row.unknown for row in rows]):.2f} |")
+            print(f"| {case.told} | {' | '.join(cells)} | {np.mean([row.unknown for row in rows]):.2f} |")
 
 
-def draw(found: dict[str, list[Answer]], path: Path) -> None:
+def draw(found: dict[Case, list[Answer]], path: Path) -> None:
     """For each number of bidders, place and strategy, how often the interval of the value held the truth."""
     from matplotlib.figure import Figure
 
@@ -186,7 +139,7 @@ def draw(found: dict[str, list[Answer]], path: Path) -> None:
         ax.axhline(0.9, color="black", lw=0.8, ls=(0, (4, 2)))
         for shift, place in zip((-0.18, 0.0, 0.18), PLACES, strict=True):
             for at, bidders in enumerate(BIDDERS):
-                rows = [row.value for row in found.get(Case(bidders, place, strategy).told, [])]
+                rows = [row.value for row in found.get(Case(bidders, place, strategy), [])]
                 if rows:
                     share, (low, high) = np.mean(rows), interval(sum(rows), len(rows))
                     label = place if at == 0 else None
@@ -217,7 +170,7 @@ def main() -> None:
     parser.add_argument("--figure", type=Path)
     given = parser.parse_args()
     cases = [Case(n, place, strategy) for n in given.bidders for place in PLACES for strategy in ("sample", "active")]
-    found = run(cases, given.studies, given.processes, given.keep, given.minutes)
+    found = answered(asked, Answer, cases, range(given.studies), given.processes, given.keep, given.minutes)
     report(found)
     if given.figure is not None:
         draw(found, given.figure)

@@ -174,7 +174,8 @@ class Bounded(Stateful):
 
     def _step(self, at: Array, way: Array, where: Array) -> Array:
         """From points `[chains, n]`, along a way each, to a place between its two ends, `where` in [0, 1]."""
-        slope, room = self._room(at + way) - self._room(at), np.maximum(self._room(at), 0.0)
+        here = self._room(at)
+        slope, room = self._room(at + way) - here, np.maximum(here, 0.0)
         with np.errstate(divide="ignore", invalid="ignore"):
             reach = -room / slope
         up = np.min(np.where(slope < -ROUNDING, reach, np.inf), axis=1)
@@ -255,6 +256,20 @@ class Bounded(Stateful):
             if np.sum(np.all(on[:, both], axis=1)) == 2:
                 found.append((inner[i], out[j]))
         return np.array(found, np.intp).reshape(-1, 2)
+
+
+CALLED = {"max_bid": "cap on bids"}
+"""What numbers beside weights are called, where not by their names."""
+
+
+def called(name: str) -> str:
+    """What a number beside weights is called.
+
+    >>> called("head_start:2"), called("max_bid")
+    ('head start of group 2', 'cap on bids')
+    """
+    kind, colon, group = name.partition(":")
+    return CALLED.get(kind, kind.replace("_", " ")) + (f" of group {group}" if colon else "")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ The set is named by what is lost: all designs whose objective is within a part o
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -317,42 +317,32 @@ def exact_design(
     best = best_in_theory(space, setting, objective)
     if best is None:
         return None
-    ends = few_corners(space.polytope)
-    ends = every_corner(space.polytope, len(seen)) if ends is None else ends
-    ends = seen[:2] if ends is None else ends
+    towards = few_corners(space.polytope)
+    towards = every_corner(space.polytope, len(seen)) if towards is None else towards
+    towards = seen[:2] if towards is None else towards
     point = space.points(np.array(best.design))
     coordinates = space.polytope.coordinates(point)
-    parts = coordinates[0] if coordinates.shape == (1, len(ends)) else np.empty(0)
-    near = _Near(value_at, point, best.value, seen, ends, parts)
+    parts = coordinates[0] if coordinates.shape == (1, len(towards)) else np.empty(0)
+    near = _Near(value_at, point, best.value, seen, towards, parts)
     told = [*range(min(space.dimension, RANGED)), *range(space.bidders, len(point))]
     low, high = near.ranges(within, [] if line else told)  # a line has two ends, which are met
     again = near.best
     if not line:
-        again, _ = polish(value_at, (1 - ASIDE) * again + ASIDE * ends.mean(axis=0), polytope=space.polytope)
-    digits = near.digits(again)
+        again, _ = polish(value_at, (1 - ASIDE) * again + ASIDE * towards.mean(axis=0), polytope=space.polytope)
     announced = None
     if step is not None:
         whole = in_steps(lambda points: value_at(points)[0], space, point, step)
         announced = (tuple(whole[: space.bidders].tolist()), float(value_at(whole[None])[0][0]))
-    found = _exact(space, setting, objective, within, best, (low, high, digits), time.perf_counter() - start)
-    return replace(found, step=step, announced=announced)
-
-
-def _exact(
-    space: DesignSpace,
-    setting: Setting,
-    objective: str,
-    within: float,
-    best: ExactBest,
-    near: tuple[Array, Array, int],
-    seconds: float,
-) -> Exact:
-    low, high, decimals = near
     n, ends = space.bidders, (space.designs(low).tolist(), space.designs(high).tolist())
-    chosen = tuple((name, number, *(end[n + k] for end in ends)) for k, (name, number) in enumerate(best.chosen))
     return Exact(
         *(space, setting, objective, within, best.weights, best.value, best.flat, best.fraction),
-        *(tuple(low[:n].tolist()), tuple(high[:n].tolist()), decimals, seconds, chosen),
+        low=tuple(low[:n].tolist()),
+        high=tuple(high[:n].tolist()),
+        decimals=near.digits(again),
+        chosen=tuple((name, number, *(end[n + k] for end in ends)) for k, (name, number) in enumerate(best.chosen)),
+        step=step,
+        announced=announced,
+        seconds=time.perf_counter() - start,
     )
 
 

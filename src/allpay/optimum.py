@@ -5,7 +5,7 @@ predicts, is not known here.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import NormalDist
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from allpay.ascent import mirror_ascent
-from allpay.bounded import Beside
+from allpay.bounded import Beside, called
 from allpay.errors import AllpayError
 from allpay.evidence import Evidence
 from allpay.frozen import ByValue
@@ -55,10 +55,6 @@ MISFIT = 1.0
 
 SMOOTHING = 1.2
 """How much larger the ensemble's error is than its scatter; measured by `benchmarks/calibration.py`."""
-
-
-CALLED = {"max_bid": "cap on bids"}
-"""What numbers that are chosen with the weights are called, where not by their names."""
 
 
 class Ensemble(Protocol):
@@ -101,7 +97,7 @@ class Chosen:
     @property
     def words(self) -> str:
         """What it is called."""
-        return choice_in_words(self.name)
+        return called(self.name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +148,7 @@ class Optimum(ByValue):
     @property
     def named(self) -> str:
         """The best design in words."""
-        return in_words(self.weights) + beside_in_words(self.chosen)
+        return in_words(self.weights) + beside_in_words((one.name, one.value) for one in self.chosen)
 
     @property
     def parts(self) -> tuple[tuple[tuple[float, float], ...], ...]:
@@ -214,7 +210,7 @@ class Optimum(ByValue):
         Neighbours with the same range are named together, and ranks that carry nothing are left out; where one weight says
         all, as of two of sum 1, it is called `name`.
         """
-        beside = [f"{chosen.words} {_range(chosen.low, chosen.high)}" for chosen in self.chosen]
+        beside = [f"{one.words} from {_amount(one.low)} to {_amount(one.high)}" for one in self.chosen]
         if self.freedom == 1:
             return beside[0] if beside else f"{name} {_ranges(self.parts[0])}"
         groups: list[tuple[list[int], str]] = []
@@ -236,19 +232,9 @@ class Optimum(ByValue):
         return ", ".join([*listed, *beside])
 
 
-def beside_in_words(chosen: Sequence[Chosen]) -> str:
-    """What was chosen beside the weights, to be put after them; empty if nothing was."""
-    return "".join(f", {one.words} {_number(one.value)}" for one in chosen)
-
-
-def choice_in_words(name: str) -> str:
-    """What a number that is chosen with the weights is called.
-
-    >>> choice_in_words("head_start:2"), choice_in_words("max_bid")
-    ('head start of group 2', 'cap on bids')
-    """
-    kind, colon, group = name.partition(":")
-    return CALLED.get(kind, kind.replace("_", " ")) + (f" of group {group}" if colon else "")
+def beside_in_words(chosen: Iterable[tuple[str, float]]) -> str:
+    """The names and numbers of what was chosen beside the weights, to be put after them; empty if nothing was."""
+    return "".join(f", {called(name)} {_amount(number)}" for name, number in chosen)
 
 
 def share_in_words(fraction: float) -> str:
@@ -297,6 +283,11 @@ def _ranges(parts: Sequence[tuple[float, float]]) -> str:
 def _range(low: float, high: float) -> str:
     first, last = _number(low), _number(high)
     return f"= {first}" if first == last else f"from {first} to {last}"
+
+
+def _amount(x: float) -> str:
+    """A number beside weights, in units of its own."""
+    return numeral(x, 3) if abs(x) > DUST else "0"
 
 
 def _number(x: float) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from allpay.ascent import mirror_ascent, polish
 from allpay.contest.game import Array, Setting
 from allpay.errors import AllpayError, short
-from allpay.exact import best_in_theory, question
+from allpay.exact import best_in_theory, objective_at, question
 from allpay.frozen import ByValue
 from allpay.objectives import objective as read_objective
 from allpay.simplex import Polytope
@@ -23,7 +23,6 @@ from allpay.statics import CARRIES, at_point, ranges_of
 from allpay.study import DesignSpace, Study
 from allpay.study.identity import written
 from allpay.study.scenario import Scenario, chances, check_scenarios, common_space, scenario_in_words
-from allpay.theory import design_objective
 
 if TYPE_CHECKING:
     from polars import DataFrame
@@ -271,8 +270,7 @@ def _in_theory(scenario: Scenario, space: DesignSpace, objective: str) -> ValueA
         AllpayError: if theory has no such function of designs.
     """
     try:
-        game = scenario.setting.game(space.mechanism(space.sample(1, 0)[0]))
-        exact = design_objective(game, space.rule, objective, space.dimension)
+        exact = objective_at(space, scenario.setting, objective)
     except AllpayError as error:
         raise AllpayError(f"for {scenario.name}: {error}") from None
     return for_more_bidders(exact, space.bidders)

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from allpay.bounded import called
 from allpay.exact import Exact
 from allpay.objectives import objective
-from allpay.optimum import choice_in_words as in_words
 from allpay.report.announced import in_money, share_lost, step_in_words
 from allpay.scalars import numeral
 from allpay.simplex import FEW_ZEROS
@@ -68,7 +68,7 @@ def determined(found: Exact) -> str:
     carrying = max((k + 1 for k, cell in enumerate(cells) if float(cell) > 0), default=0)
     if len(cells) - carrying > FEW_ZEROS:
         cells = [*cells[:carrying], "0", "…", "0"]
-    beside = "".join(f", {in_words(name)} {_decided(found, name, x)}" for name, x, _, _ in found.chosen)
+    beside = "".join(f", {called(name)} {_decided(found, name, x)}" for name, x, _, _ in found.chosen)
     return f"({', '.join(cells)}){beside}"
 
 
@@ -88,7 +88,7 @@ def near(found: Exact) -> str:
     widths = np.array(found.high) - np.array(found.low)
     wide = [k for k in range(min(len(NAMED), len(widths))) if widths[k] >= COUNTS]
     chosen = [
-        f"{in_words(name)} from {_rounded(low, math.ceil)} to {_rounded(high, math.floor)}"
+        f"{called(name)} from {_rounded(low, math.ceil)} to {_rounded(high, math.floor)}"
         for name, number, low, high in found.chosen
         if high - low > 0.005 * abs(number)
     ]

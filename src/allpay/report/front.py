@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from allpay.errors import AllpayError
-from allpay.optimum import choice_in_words, in_words
+from allpay.optimum import beside_in_words, in_words
 from allpay.pareto import Front
 from allpay.report.style import drawing, save
 from allpay.report.words import significant, with_error
-from allpay.scalars import numeral
 
 if TYPE_CHECKING:
     from polars import DataFrame
@@ -92,8 +91,8 @@ def front_in_words(front: Front) -> str:
 
 def _beside(front: Front, i: int) -> str:
     """What a design of the front has beside its weights, in words."""
-    names, numbers = front.space.names[front.space.bidders :], front.weights[i, front.space.bidders :]
-    return "".join(f", {choice_in_words(name)} {numeral(x, 3)}" for name, x in zip(names, numbers, strict=True))
+    n = front.space.bidders
+    return beside_in_words(zip(front.space.names[n:], front.weights[i, n:].tolist(), strict=True))
 
 
 def draw_front(front: Front, path: Path) -> tuple[Path, Path]:

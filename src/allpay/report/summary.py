@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from allpay.bounded import called
 from allpay.contest.amounts import runs_in_words
 from allpay.contest.attendance import Field
 from allpay.contest.bidder import Bidder, kinds_of_values, levels_of, with_levels
@@ -20,7 +21,7 @@ from allpay.contest.mechanism import Mechanism
 from allpay.contest.preferences import Cara, Cost, Crra, LossAverse, PowerCost, Utility
 from allpay.contest.values import Beta, Common, Discrete, Distribution, Lognormal, Power, Private, Uniform
 from allpay.errors import AllpayError
-from allpay.optimum import FLAT, choice_in_words, in_words, share_in_words
+from allpay.optimum import FLAT, beside_in_words, in_words, share_in_words
 from allpay.outcome import Verdict
 from allpay.report.announced import in_money, share_lost, step_in_words
 from allpay.report.words import significant, with_error
@@ -303,8 +304,7 @@ def _asked(result: "Result") -> str:
     setting = setting_of(result)
     two = study.space.dimension == 2 and not study.space.box
     named = [
-        f"{choice_in_words(choice.name)} ({numeral(choice.low)} to {numeral(choice.high)})"
-        for choice in study.space.choose
+        f"{called(choice.name)} ({numeral(choice.low)} to {numeral(choice.high)})" for choice in study.space.choose
     ]
     names = ["w", "1−w"] if two else [f"w_{k + 1}" for k in range(study.space.dimension)]
     if len(names) > 5:
@@ -600,8 +600,8 @@ def _theory(result: "Result") -> str:
             "simulations prefer is due to grids, limits on bids, or learning."
         )
     else:
-        beside = "".join(f", {choice_in_words(name)} {numeral(x, 3)}" for name, x in best.chosen)
-        named = f"{in_words(best.weights)}{beside}, with an equilibrium {what} of {numeral(best.value, 4)}"
+        design = in_words(best.weights) + beside_in_words(best.chosen)
+        named = f"{design}, with an equilibrium {what} of {numeral(best.value, 4)}"
         sentences.append(
             f"Theory: the best design is {named}."
             if best.fraction == 1

@@ -1,6 +1,6 @@
 """The designs that a study may try: weights of ranks, and numbers beside them that are chosen with them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from allpay.bounded import Beside, Bounded
+from allpay.bounded import Beside, Bounded, called
 from allpay.contest.amounts import Amounts, plainly_money, weights_in
 from allpay.contest.game import Array, Game, Setting
 from allpay.contest.mechanism import RULES, Mechanism, check_bidders, complete_weights
@@ -84,9 +84,7 @@ class Choice:
     @property
     def words(self) -> str:
         """What it is called."""
-        kind = self.name.partition(":")[0]
-        named = {"max_bid": "the cap on bids", "head_start": "the head start of group"}.get(kind, f"the {kind}")
-        return named if self.group is None else f"{named} {self.group + 1}"
+        return f"the {called(self.name)}"
 
     def at(self, part: Array) -> Array:
         """The number at a part of the way from the lowest to the highest, any shape."""
@@ -306,21 +304,19 @@ class DesignSpace(Stateful):
 
     def points(self, designs: ArrayLike) -> Array:
         """`[..., n]` designs `[..., n]` as points of the polytope."""
-        given = np.asarray(designs, float)
-        if not self.choose:
-            return given
-        n = self.bidders
-        parts = [choice.part(given[..., n + k]) for k, choice in enumerate(self.choose)]
-        return np.concatenate([given[..., :n], np.stack(parts, axis=-1)], axis=-1)
+        return self._with_numbers(designs, Choice.part)
 
     def designs(self, points: ArrayLike) -> Array:
         """`[..., n]` points of the polytope as designs: the weights, and what is chosen beside them."""
-        given = np.asarray(points, float)
+        return self._with_numbers(points, Choice.at)
+
+    def _with_numbers(self, given: ArrayLike, made: Callable[[Choice, Array], Array]) -> Array:
+        """The same weights, and what is made of the numbers after them."""
+        rows, n = np.asarray(given, float), self.bidders
         if not self.choose:
-            return given
-        n = self.bidders
-        numbers = [choice.at(given[..., n + k]) for k, choice in enumerate(self.choose)]
-        return np.concatenate([given[..., :n], np.stack(numbers, axis=-1)], axis=-1)
+            return rows
+        numbers = [made(choice, rows[..., n + k]) for k, choice in enumerate(self.choose)]
+        return np.concatenate([rows[..., :n], np.stack(numbers, axis=-1)], axis=-1)
 
     def game(self, setting: Setting, design: float | Sequence[float] | str) -> Game:
         """The game of a setting under a design: its weights, and after them what is chosen beside them."""
