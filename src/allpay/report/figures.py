@@ -57,8 +57,8 @@ CAPTION_WIDTH = 76
 NARROWEST = 0.008
 """The least width of an interval's bar, as a part of the axis; a narrower interval is drawn as wide."""
 
-PANELS_IN_A_ROW = 4
-"""So many panels of a study stand beside each other at most."""
+PANELS_IN_A_ROW = 3
+"""So many panels of a study stand beside each other; of more, two and two."""
 
 SLICED = 101
 """At so many numbers what the network says is drawn over what is chosen beside the weights."""
@@ -345,7 +345,7 @@ def _draw_many_ranks(figure: "Figure", results: "Sequence[Result]") -> None:
     looks = _looks(results)
     panels = [_panels(result) for result in results]
     most = max(map(len, panels))
-    columns = most if most <= PANELS_IN_A_ROW else -(-most // 2)
+    columns = most if most <= PANELS_IN_A_ROW else 2
     rows = -(-most // columns)
     axes = figure.subplots(len(results) * rows, columns, squeeze=False, width_ratios=(1, *[0.9] * (columns - 1)))
     for k, (result, drawn) in enumerate(zip(results, panels, strict=True)):
@@ -405,7 +405,7 @@ def _draw_choice(ax: "Axes", result: "Result", looks: Looks, place: int) -> None
     seen = np.concatenate([result.sweep.values().mean(axis=1), members.mean(axis=0)])
     room = 0.08 * (float(np.ptp(seen)) or abs(float(seen[0])) or 1.0)
     ax.set_ylim(seen.min() - 2 * room, seen.max() + room)  # a wide band may end beyond
-    ax.set(xlabel=chosen.words, ylabel=_axis(result), title="line: the rest as in the best design")
+    ax.set(xlabel=chosen.words, ylabel=_axis(result), title=fill("line: the rest as in the best design", NARROW))
 
 
 def _draw_fit(ax: "Axes", result: "Result", looks: Looks) -> None:

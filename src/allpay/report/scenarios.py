@@ -273,10 +273,10 @@ def _cell(loss: float, error: float) -> str:
 
 
 def _weights_in_short(weights: Array) -> str:
-    """The first few weights that carry something."""
+    """The first few weights that carry something; of one that carries all, the 0 after it too."""
     carrying = [f"{x:.2g}" if x < 0.995 else f"{x:.3g}" for x in weights if x >= 0.005]
-    shown = carrying[:MOST_WEIGHTS]
-    return f"({', '.join(shown)}{', …' if len(carrying) > len(shown) else ''})"
+    shown = carrying[:MOST_WEIGHTS] if len(carrying) > 1 else [*carrying, "0"]
+    return f"({', '.join(shown)}{', …' if len(weights) > len(shown) and len(carrying) != len(shown) else ''})"
 
 
 def _listed(words: list[str]) -> str:

@@ -340,7 +340,8 @@ def _bounds(space: DesignSpace) -> str:
     floors = space.at_least or ()
     if floors:
         ranks = "w_1" if len(floors) == 1 else f"w_1 to w_{len(floors)}"
-        said.append(f"{ranks} at least {runs_in_words([numeral(x) for x in floors])}")
+        least = [numeral(floors[0])] if len(set(floors)) == 1 else [numeral(x) for x in floors]
+        said.append(f"{ranks} at least {runs_in_words(least)}")
     said += [f"w_{a} to w_{b} the same" for a, b in space.tied]
     said += [f"{words} {numeral(limit)}" for words, limit in limits if limit is not None]
     return f", {', '.join(said)}," if said else ""
