@@ -4,7 +4,7 @@ A learner of known truth, whose revenue falls with the square of the distance fr
 in a line from a corner, and has noise, is put through `allpay.design`, simple and active. At a corner the best design lies
 where samples of many weights seldom come; so the corners are among the designs of every study.
 
-    python benchmarks/coverage.py [--studies 200] [--bidders 3 5 12 80] [--keep FILE] [--minutes 60] [--figure FILE]
+    python benchmarks/interval_coverage.py [--studies 200] [--bidders 3 5 12 80] [--keep FILE] [--minutes 60] [--figure FILE]
 
 A study takes 2 to 15 s of one core. With --keep answers are added to a file, and those that it has are not asked again.
 
