@@ -4,7 +4,7 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import islice, pairwise
 from typing import Annotated, Protocol
 
@@ -303,6 +303,23 @@ def distribution(text: str) -> Distribution:
             f"got {len(numbers)} in {short(text)}"
         )
     return DISTRIBUTIONS[name](*numbers)
+
+
+def text_of(given: Distribution) -> str:
+    """The text that names a distribution, to the last digit: what `distribution` reads.
+
+    Raises:
+        AllpayError: if no text does.
+
+    >>> text_of(Beta(2, 5))
+    'beta(2.0,5.0,1.0)'
+    """
+    names = {kind: name for name, kind in DISTRIBUTIONS.items() if isinstance(kind, type)} | {Curve: "curve"}
+    if type(given) not in names:
+        raise AllpayError(f"no text names the distribution {short(given)}: use it from Python")
+    numbers = [getattr(given, f.name) for f in fields(given)]  # type: ignore[arg-type]
+    flat = numbers[0] if isinstance(given, Curve) else numbers
+    return f"{names[type(given)]}({','.join(map(repr, flat))})"
 
 
 DEFAULT_LEVELS = 64
