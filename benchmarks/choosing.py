@@ -127,8 +127,8 @@ How to read a verdict that is not *converged*:
   ten times as many, or the gain rose, take another learner.
 - *circling*: more iterations will not help. Revenue is then an average over the circle, or what bidders who chase each other
   happen to bid at the end. Take `interior-point` for the equilibrium, and the learner's number as what such bidders would pay.
-- *not solved*: said of `interior-point` and `logit-equilibrium`. Its bids mean nothing then. Other rounds start elsewhere and may succeed; so may
-  another grid. Else take a learner.
+- *not solved*: said of `interior-point` and `logit-equilibrium`. The bids mean nothing then. Other rounds of the former start
+  elsewhere and may succeed; so may another grid, or more noise. Else take a learner.
 - With several equilibria (a common value and more than two bidders; a coarse grid) rounds may end in different ones: look at
   the spread between rounds, and at the sentence on symmetry that `allpay simulate` prints.
 

@@ -198,7 +198,7 @@ class Responses(NamedTuple):
 
 @compiled
 def _respond(payoffs, mass, weights, noise, mix):  # type: ignore[no-untyped-def]
-    """Fill mix `[groups, bids, values]` with weights·e^{u/noise} over its sum, u the payoffs against `mass` `[groups, bids]`."""
+    """Fill mix `[groups, bids, values]` with weights·e^{u/noise} over its sum, u being the payoffs against these masses."""
     groups, bids, values = mix.shape
     cdf, averages = np.empty(bids + 1), np.empty((groups, len(payoffs.coefficients), bids))
     score = np.empty(mix.shape)
