@@ -22,7 +22,7 @@ from allpay.contest.auction import MOST_AUCTIONS, Played, check_auctions, play
 from allpay.contest.game import Array, Game, Setting, check_game
 from allpay.contest.payoffs import Evaluation, Payoffs, as_strategy, evaluate, exploitability, payoffs_of
 from allpay.cores import cores
-from allpay.errors import AllpayError, short
+from allpay.errors import AllpayError, exactly, short
 from allpay.memory import check_memory
 from allpay.outcome import TOLERANCE, Goal, Outcome, distance_of, fields_of, goal_of, within
 from allpay.progress import advance
@@ -287,7 +287,7 @@ def check_outcome(outcome: object, learner: Learner, games: Sequence[Game], seed
             low, high = getattr(outcome, field)[d].min(initial=0), getattr(outcome, field)[d].max(initial=0)
             if low < 0 or high > most * (1 + 1e-6):
                 found = low if low < 0 else high
-                raise AllpayError(f"{name}: {field} must lie in [0, {most:g}]: got {found:g}")
+                raise AllpayError(f"{name}: {field} must lie in [0, {most:g}]: got {exactly(found)}")
         for r in range(seeds.shape[1]):
             _check_round(outcome, game, d, r)
 
@@ -577,7 +577,7 @@ def check_number(what: str, given: float, least: float, most: float, why: str = 
     """Raise AllpayError unless it is a number between these bounds, both included; `low` says what one below them must do."""
     given = real(what, given)
     if not least <= given < math.inf:
-        raise AllpayError(f"{what} must {low}: got {given:g}")
+        raise AllpayError(f"{what} must {low}: got {exactly(given)}")
     if given > most:
         raise AllpayError(f"{what} must be from {least:g} to {most:g}: got {short(given)}{f'; {why}' if why else ''}")
 
@@ -594,7 +594,7 @@ def check_tolerance(given: float | None) -> None:
         return
     given = real("tolerance", given)
     if not given > 0:
-        raise AllpayError(f"tolerance must be above 0: got {given:g}")
+        raise AllpayError(f"tolerance must be above 0: got {exactly(given)}")
     if given >= 1:
         raise AllpayError(f"tolerance must be above 0 and below 1, a part of the top prize: got {short(given)}")
 
