@@ -1,4 +1,4 @@
-"""How far the best design depends on the contests that happen to be in the data: the best of each resample, and what is lost."""
+"""How far the best design depends on the contests that happen to be in the data: the best of each resample, and the loss."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -63,7 +63,7 @@ def advise(
         found = best_in_theory(space, there, objective)
         if found is None:
             return None
-        value = float(objective_at(space, there, objective)(np.array([design], float))[0][0])
+        value = float(objective_at(space, there, objective)(space.points(np.array([design], float)))[0][0])
         best.append(found.design)
         loss.append(max(0.0, (found.value - value) / abs(found.value)) if found.value else 0.0)
         advance(done + 1, len(drawn))

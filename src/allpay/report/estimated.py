@@ -47,8 +47,8 @@ def estimate_in_words(found: EstimatedValues) -> str:
         else "How sure it is was not asked: give --resamples.",
         _family(found),
         _explained(found),
-        "Assumed: bidders are alike but for their value, which each knows of itself alone; they bid as in equilibrium; and ranks "
-        "are decided by bids, without luck.",
+        "Assumed: bidders are alike but for their value, which each knows of itself alone; they bid as in equilibrium; and "
+        "ranks are decided by bids, without luck.",
     ]
     if found.presence < 1:
         lines.insert(
@@ -81,13 +81,13 @@ def _explained(found: EstimatedValues) -> str:
     ]
     if len(found.kinds) == 1:
         return (
-            "All contests have the same number of bidders and the same prizes. So these data cannot test whether bids answer to "
-            "prizes as assumed; only contests that differ can."
+            "All contests have the same number of bidders and the same prizes. So these data cannot test whether bids answer "
+            "to prizes as assumed; only contests that differ can."
         )
     worst = found.kinds[int(np.argmax(apart))].kind
     return (
-        f"There are {len(found.kinds)} kinds of contests, by bidders and prizes. The mean bid that the estimate foretells is at "
-        f"most {max(apart):.1%} off, with {worst.bidders} bidders and {len(worst.prizes)} prizes."
+        f"There are {len(found.kinds)} kinds of contests, by bidders and prizes. The mean bid that the estimate foretells is "
+        f"at most {max(apart):.1%} off, with {worst.bidders} bidders and {len(worst.prizes)} prizes."
     )
 
 
