@@ -1,6 +1,7 @@
 """The commands that begin with data: what past contests say of their bidders."""
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -90,7 +91,7 @@ def estimate(
         save(found, out)
         files = [FILES[0], *write_estimate(found, out)]
     if as_json:
-        print_json({"read": plain(read.values()), "estimate": plain(values_of(found)), "files": files})
+        print_json({"read": plain(asdict(read)), "estimate": plain(values_of(found)), "files": files})
         return
-    typer.echo(f"{read_in_words(read)}\n\n{estimate_in_words(found)}\n\nWritten to {out}: {', '.join(files)}")
+    typer.echo(f"{read_in_words(contests, read)}\n\n{estimate_in_words(found)}\n\nWritten to {out}: {', '.join(files)}")
     typer.echo(f"Next: allpay design --values-from {out} --bidders {found.kinds[0].kind.bidders}")

@@ -22,6 +22,9 @@ TOLD = (0.1, 0.25, 0.5, 0.75, 0.9)
 DRAWN = 4
 """The bids of so many kinds of contests are drawn, those with most bids."""
 
+COUNTS = 0.0005
+"""A smaller prize is not told."""
+
 KEPT = (
     "This folder keeps how many contests and bids there were, quantiles of bids for each kind of contest, and the estimate; "
     "no single bid, contest or name."
@@ -36,11 +39,11 @@ def estimate_in_words(found: EstimatedValues) -> str:
     purse = "the whole purse" if found.purse == 1 else f"the whole purse ({numeral(found.purse)} on average)"
     at = [found.levels.index(q) for q in TOLD]
     told = "; ".join(
-        f"{_share(q)} of bidders below {numeral(float(found.values[k]))} ({numeral(found.low[k])} to {numeral(found.high[k])})"
+        f"{q:.0%} of bidders below {found.values[k]:.3g} ({found.low[k]:.3g} to {found.high[k]:.3g})"
         for q, k in zip(TOLD, at, strict=True)
     )
     lines = [
-        f"Found: half of the bidders work as if {purse} were worth more than {numeral(float(found.values[at[2]]))} to them, "
+        f"Found: half of the bidders work as if {purse} were worth more than {found.values[at[2]]:.3g} to them, "
         f"in units of what bids cost ({cost}). {found.contests:,} contests and {found.bids:,} bids tell this.",
         f"Values, with ranges that are to hold the truth in {found.confidence:.0%}: {told}."
         if found.draws
@@ -57,10 +60,6 @@ def estimate_in_words(found: EstimatedValues) -> str:
     return "\n\n".join(lines)
 
 
-def _share(q: float) -> str:
-    return f"{q:.0%}"
-
-
 def _family(found: EstimatedValues) -> str:
     text = text_of(found.distribution)
     shown = text if len(text) <= 60 else found.family
@@ -68,9 +67,9 @@ def _family(found: EstimatedValues) -> str:
         return f"Distribution: {shown}, the family asked for."
     second = next(t for t in found.tried[1:])
     return (
-        f"Distribution: {shown}. Of {len(found.tried)} families it foretells bids of contests left out best: a mean squared "
-        f"error of {found.tried[0].held_out:.3g} standard errors, next {second.family} with {second.held_out:.3g}. Resamples "
-        "choose anew."
+        f"Distribution: {shown}. Of {len(found.tried)} families it foretells the bids of contests left out best: with a mean "
+        f"squared error of {found.tried[0].held_out:.3f}, where chance alone leaves 1; next comes {second.family} with "
+        f"{second.held_out:.3f}. Each resample chooses anew."
     )
 
 
@@ -102,12 +101,12 @@ def advice_in_words(advice: Advice, words: Sequence[str]) -> str:
     told = [
         f"{name} {_range(low, high)}"
         for name, (low, high) in zip(words, advice.within(), strict=False)
-        if high > 0.0005
+        if high > COUNTS
     ]
     return (
         f"How sure the data make it: over 95% of {draws} resamples of your contests the best design has "
-        f"{', '.join(told[:5])}. The design recommended loses at most {advice.most_lost():.2%} of the best in 95% of "
-        f"them, and {max(advice.loss):.2%} in the worst. This is by theory, whose assumptions the data cannot vouch for."
+        f"{', '.join(told[:5])} of the purse. The design recommended loses at most {advice.most_lost():.2%} of the best in "
+        f"95% of them, and {max(advice.loss):.2%} in the worst. This is by theory, whose assumptions the data cannot vouch for."
     )
 
 
