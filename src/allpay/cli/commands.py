@@ -34,6 +34,7 @@ from allpay.cli.options import (
     MaxBid,
     Method,
     Money,
+    NoiseOfBids,
     Objectives,
     Out,
     Overbidding,
@@ -99,6 +100,9 @@ OF_THEORY = {
 }
 """The options of `design` that the exact optimum depends on, and what prints it."""
 
+OF_LEARNERS = ("iterations", "exploration", "bids", "noise", "tolerance")
+"""The options that are those of a learner."""
+
 OF_FOLDER = {"folder", "objective", "workers", "scheduler", "trust", "as_json"}
 """The options of `design` that say something about a study that is in a folder already."""
 
@@ -148,6 +152,7 @@ def simulate(
     iterations: Iterations = None,
     exploration: Exploration = None,
     bids: Bids = None,
+    noise: NoiseOfBids = None,
     tolerance: Tolerance = None,
     out: Out = None,
     plot: Annotated[
@@ -161,7 +166,7 @@ def simulate(
     from allpay.learners import learner as named
     from allpay.study import DesignSpace, Study
 
-    bidding = named(learner, iterations=iterations, exploration=exploration, bids=bids, tolerance=tolerance)
+    bidding = named(learner, **{name: asked[name] for name in OF_LEARNERS})
     setting, n = contest_of(asked, given_in(context), bidding.setting)
     rules, _ = mechanism_of(rule, weights, n)
     setting.game(rules)  # what the options get wrong is said before anything is computed or written
@@ -216,6 +221,7 @@ def design(
     iterations: Iterations = None,
     exploration: Exploration = None,
     bids: Bids = None,
+    noise: NoiseOfBids = None,
     tolerance: Tolerance = None,
     out: Out = None,
     workers: Workers = None,
@@ -244,7 +250,7 @@ def design(
         return
     if trust:
         raise AllpayError("--trust has no effect without a study's folder: what you name yourself is run")
-    bidding = named(learner, iterations=iterations, exploration=exploration, bids=bids, tolerance=tolerance)
+    bidding = named(learner, **{name: asked[name] for name in OF_LEARNERS})
     setting, given = contest_of(asked, given_in(context), bidding.setting)
     n = 3 if given is None else given
     if prizes is not None and prizes > n >= 2:

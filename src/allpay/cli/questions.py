@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from allpay.cli.commands import app, command, contest_of, given_in
+from allpay.cli.commands import OF_LEARNERS, app, command, contest_of, given_in
 from allpay.cli.console import plain, print_json, reporting
 from allpay.cli.options import (
     GAME,
@@ -32,6 +32,7 @@ from allpay.cli.options import (
     LearnerName,
     Luck,
     MaxBid,
+    NoiseOfBids,
     Objective,
     Overbidding,
     Prizes,
@@ -59,12 +60,12 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-OF_LEARNING = ("learner", "value_levels", "bid_levels", "iterations", "tolerance", "samples", "rounds", "seed")
+OF_LEARNING = ("learner", "value_levels", "bid_levels", "iterations", "noise", "tolerance", "samples", "rounds", "seed")
 """The options of `judge` that have no effect where theory answers."""
 
 OF_SCENARIOS_LEARNED = (
     *("learner", "value_levels", "bid_levels", "sampling", "samples", "rounds", "iterations", "exploration", "bids"),
-    *("tolerance", "seed", "workers", "scheduler"),
+    *("noise", "tolerance", "seed", "workers", "scheduler"),
 )
 """The options of `compare` that say something of learning."""
 
@@ -131,6 +132,7 @@ def judge(
     value_levels: ValueLevels = None,
     bid_levels: BidLevels = None,
     iterations: Iterations = None,
+    noise: NoiseOfBids = None,
     tolerance: Tolerance = None,
     samples: Annotated[
         int, typer.Option(help="by learning: how many tables are tried to find the best", rich_help_panel=LEARNING)
@@ -155,7 +157,7 @@ def judge(
     if plot is not None:
         place(plot)
     written = given_in(context)
-    bidding = named(learner, iterations=iterations, tolerance=tolerance)
+    bidding = named(learner, **{name: asked[name] for name in ("iterations", "noise", "tolerance")})
     setting, n = contest_of(asked, written, bidding.setting)
     with reporting() as reporter:
         found = judge_table(
@@ -302,6 +304,7 @@ def compare(
     iterations: Iterations = None,
     exploration: Exploration = None,
     bids: Bids = None,
+    noise: NoiseOfBids = None,
     tolerance: Tolerance = None,
     out: Annotated[
         Path | None,
@@ -341,7 +344,7 @@ def compare(
         check_table(out, COMPARISONS)
     if group and "bidders" in written:
         raise AllpayError("--bidders has no effect beside --group, which says how many there are: leave it out")
-    bidding = named(learner, iterations=iterations, exploration=exploration, bids=bids, tolerance=tolerance)
+    bidding = named(learner, **{name: asked[name] for name in OF_LEARNERS})
     over, setting, space = varied(asked, bidding.setting if by == "surrogate" else None)
     given = [weights_in(text, rule)[0] for text in designs or ()]
     scenarios = scenarios_over(over, setting, space)
