@@ -5,8 +5,8 @@ held against the best under the truth.
 
     python benchmarks/estimates.py [--seeds 50] [--only beta varied …] [--resamples 100]
 
-A seed takes about 6 s of one core with 100 resamples. For each world: the median of the estimate's relative error over seeds, and
-the median of its size, at quantiles .1, .3, .5, .7, .9; the share of bands of 90 % that hold the truth at each, and at all
+A seed takes about 6 s of one core with 100 resamples. For each world: the median of the estimate's relative error over seeds,
+and the median of its size, at quantiles .1, .3, .5, .7, .9; the share of bands of 90 % that hold the truth at each, and at all
 quantiles from .05 to .95 together; and the share of seeds whose recommended split loses at most .5 % of the best revenue.
 
 What to expect: 400 contests of five bidders with values from Beta(2, 3), cost b² and prizes (.5, .3, .2) leave the value at
