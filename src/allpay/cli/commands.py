@@ -781,7 +781,10 @@ def estimated_in(folder: Path, asked: "dict[str, Any]", written: "Mapping[str, s
     from allpay.contest.values import text_of
     from allpay.estimate.kept import load
 
-    found = load(folder)
+    try:
+        found = load(folder)
+    except AllpayError as error:
+        raise AllpayError(f"--values-from: {error}") from None
     for name in ("values", "distribution", "cost_power", "group"):
         if name in written:
             raise AllpayError(f"{written[name]} is part of what --values-from {folder} says: leave one of them out")

@@ -279,7 +279,7 @@ def distribution(text: str) -> Distribution:
         AllpayError: if the name is unknown or the numbers do not fit it.
 
     >>> distribution("beta(2,5)")
-    Beta(a=2.0, b=5.0)
+    Beta(a=2.0, b=5.0, high=1.0)
     """
     match = isinstance(text, str) and re.fullmatch(r"\s*([a-z-]+)\s*(?:\(([^()]*)\))?\s*", text.lower())
     if not match:
