@@ -30,6 +30,7 @@ from allpay.cli.options import (
     Iterations,
     LastAtLeast,
     LearnerName,
+    Level,
     Luck,
     MaxBid,
     Method,
@@ -100,7 +101,7 @@ OF_THEORY = {
 }
 """The options of `design` that the exact optimum depends on, and what prints it."""
 
-OF_LEARNERS = ("iterations", "exploration", "bids", "noise", "tolerance")
+OF_LEARNERS = ("iterations", "exploration", "bids", "noise", "level", "tolerance")
 """The options that are those of a learner."""
 
 OF_FOLDER = {"folder", "objective", "workers", "scheduler", "trust", "as_json"}
@@ -153,6 +154,7 @@ def simulate(
     exploration: Exploration = None,
     bids: Bids = None,
     noise: NoiseOfBids = None,
+    level: Level = None,
     tolerance: Tolerance = None,
     out: Out = None,
     plot: Annotated[
@@ -222,6 +224,7 @@ def design(
     exploration: Exploration = None,
     bids: Bids = None,
     noise: NoiseOfBids = None,
+    level: Level = None,
     tolerance: Tolerance = None,
     out: Out = None,
     workers: Workers = None,
