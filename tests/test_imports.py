@@ -36,6 +36,7 @@ FLOORS = [
     {"study"},
     {"simulation"},
     {
+        "estimate",
         "surrogate",
         "evidence",
         "ascent",
