@@ -32,6 +32,7 @@ from allpay.cli.options import (
     LearnerName,
     Level,
     Luck,
+    MadeUp,
     MaxBid,
     Method,
     Money,
@@ -59,6 +60,7 @@ from allpay.cli.options import (
     Values,
     Weights,
     Within,
+    WithValues,
     Workers,
 )
 from allpay.cli.results import labelled, without_empty
@@ -160,20 +162,38 @@ def simulate(
     plot: Annotated[
         Path | None, typer.Option(help="draw what was bid, beside theory, into this file (.png, .pdf, .svg)")
     ] = None,
+    contests: MadeUp = None,
+    with_values: WithValues = False,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Let bidders learn under one design, and say what it brings."""
-    asked = dict(locals())
+    """Let bidders learn under one design, and say what it brings; or make up past contests under it."""
+    asked, written = dict(locals()), given_in(context)
     from allpay.learners import learner as named
     from allpay.study import DesignSpace, Study
 
     bidding = named(learner, **{name: asked[name] for name in OF_LEARNERS})
-    setting, n = contest_of(asked, given_in(context), bidding.setting)
-    rules, _ = mechanism_of(rule, weights, n)
-    setting.game(rules)  # what the options get wrong is said before anything is computed or written
-    space = DesignSpace(rule, rules.bidders)
-    simulate_study(Study(space, bidding, setting, rounds=rounds, seed=seed, given=(weights,)), out, as_json, plot)
+    if contests is None and with_values:
+        raise AllpayError("--with-values has no effect without --contests: leave it out")
+    studies = []
+    for number in numbers_in(bidders) if contests is not None else (bidders,):
+        setting, n = contest_of({**asked, "bidders": number}, written, bidding.setting)
+        rules, amounts = mechanism_of(rule, weights, n)
+        setting.game(rules)  # what the options get wrong is said before anything is computed or written
+        space = DesignSpace(rule, rules.bidders)
+        played = rounds if contests is None else 1
+        studies.append(Study(space, bidding, setting, rounds=played, seed=seed, given=(weights,)))
+    if contests is None:
+        simulate_study(studies[0], out, as_json, plot)
+        return
+    from allpay.cli.made import make_contests
+
+    learned = any(name in written for name in ("learner", *OF_LEARNERS))
+    for name in ("rounds", "plot"):
+        if name in written:
+            raise AllpayError(f"{written[name]} has no effect on contests that are made up: leave it out")
+    grid = [written[name] for name in ("bid_levels", "value_levels") if name in written]
+    make_contests(studies, contests, amounts, learned, grid, with_values, out, as_json)
 
 
 @command
@@ -765,6 +785,12 @@ def contest_of(
     setting = GameSection(**given).setting(usual, [group_of(text) for text in asked["group"] or ()])
     found = bidders_in(setting, number, -1)
     return setting, None if found == -1 else found
+
+
+def numbers_in(text: str | None) -> tuple[str | None, ...]:
+    """Several numbers with commas between, one by one; what is no such list stays whole."""
+    parts = [] if text is None else text.split(",")
+    return tuple(parts) if len(parts) > 1 and all(part.strip().isdecimal() for part in parts) else (text,)
 
 
 def _field_text(text: str) -> str:

@@ -318,3 +318,16 @@ Trust = Annotated[
         rich_help_panel=STUDY,
     ),
 ]
+MadeUp = Annotated[
+    int | None,
+    typer.Option(
+        "--contests",
+        help="make up so many past contests, a row for each bidder, in the file --out (.csv, .tsv, .parquet); by several "
+        "numbers, as --bidders 3,4,5, contests have these in turn, and bidders know it",
+        show_default="none",
+        rich_help_panel=STUDY,
+    ),
+]
+WithValues = Annotated[
+    bool, typer.Option("--with-values", help="with --contests: tell what bidders value, too", rich_help_panel=STUDY)
+]
