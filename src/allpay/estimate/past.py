@@ -170,8 +170,8 @@ def read_contests(
     Args:
         path: of the table: text with commas, semicolons, tabs or bars between cells, or Parquet.
         contest, bidder, bid, rank, prize, value, group: the columns with these, found by their usual names if not given.
-            Several of bids, a row then being a contest. One of prizes is what the bidder won; several, or one whose name ends in
-            a number, what each rank wins.
+            Several of bids, a row then being a contest. One of prizes is what the bidder won; several, or one whose name
+            ends in a number, what each rank wins.
         prizes: one table for all contests, if the file has none.
         max_bid: the highest bid that was allowed.
         overbidding: whether a bid may exceed the bidder's value, where values are told.
