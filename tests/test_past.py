@@ -180,9 +180,10 @@ def test_columns_can_be_named(reads):
     assert reads(text, contest="c", bid="x", prizes="60% 40%")[0].prizes.tolist() == [[0.6, 0.4], [0.6, 0.4]]
     wide, _ = reads("one,two\n1,2\n3,4\n", bid=["one", "two"], prizes="100")
     assert wide.bid.tolist() == [1, 2, 3, 4]
-    long = "contest,bid,first\n1,2,9\n1,1,9\n2,2,9\n2,1,9\n"
-    assert reads(long, prize=["first"])[0].prizes.tolist() == [[9], [9]]
+    long = "contest,bid,first,second\n1,2,9,3\n1,1,9,3\n2,2,9,3\n2,1,9,3\n"
+    assert reads(long, prize=["first", "second"])[0].prizes.tolist() == [[9, 3], [9, 3]]
     assert reads(long.replace("first", "prize_1"))[0].prizes.tolist() == [[9], [9]]
+    assert reads(LONG, prize=["prize"]) == reads(LONG)
 
 
 def test_groups_and_values(reads):
@@ -456,7 +457,7 @@ CELLS = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     names=st.lists(
         st.sampled_from(
@@ -488,7 +489,7 @@ def test_any_table_is_read_or_refused_in_one_line(tmp_path, names, rows, separat
     assert np.all(found.prizes[:, 0] > 0)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     sizes=st.lists(st.integers(2, 5), min_size=1, max_size=5),
     random=st.randoms(use_true_random=False),

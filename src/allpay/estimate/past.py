@@ -170,8 +170,8 @@ def read_contests(
     Args:
         path: of the table: text with commas, semicolons, tabs or bars between cells, or Parquet.
         contest, bidder, bid, rank, prize, value, group: the columns with these, found by their usual names if not given.
-            Several of bids, a row then being a contest. One of prizes is what the bidder won; a sequence of them, what each
-            rank wins, as columns prize_1, prize_2, … do.
+            Several of bids, a row then being a contest. One of prizes is what the bidder won; several, or one whose name
+            ends in a number, what each rank wins.
         prizes: one table for all contests, if the file has none.
         max_bid: the highest bid that was allowed.
         overbidding: whether a bid may exceed the bidder's value, where values are told.
@@ -302,8 +302,8 @@ class _Layout:
             )
         if wide and len(places.get("contest", (0,))) > 1:
             raise AllpayError(f"{file}: a contest has one number: name one column for it")
-        by_rank = [usual[k][-1].isdecimal() for k in places.get("prize", ())] if asked.get("prize") is None else []
-        announced = wide or any(by_rank) or not isinstance(asked.get("prize") or "", str)
+        by_rank = places.get("prize", ())
+        announced = wide or len(by_rank) > 1 or any(usual[k][-1:].isdecimal() for k in by_rank)
         return cls(header, places, wide, announced)
 
     @property
@@ -789,7 +789,7 @@ class _Joined:
             alone=self.alone,
             wide=layout.wide,
             columns=tuple((role, tuple(layout.header[k] for k in where)) for role, where in layout.places.items()),
-            unused=tuple(name for k, name in enumerate(layout.header) if k not in taken),
+            unused=tuple(name for k, name in enumerate(layout.header) if name and k not in taken),
             separator=separator,
             decimal=decimal,
         )
