@@ -19,7 +19,7 @@ from allpay.errors import AllpayError, exactly, meant, short, shortened
 from allpay.estimate.tables import MOST_ROWS, Lines, Numbers, Part, Place, hashes, table, texts
 from allpay.frozen import ByValue
 from allpay.memory import check_memory
-from allpay.scalars import MOST, numeral, real
+from allpay.scalars import MOST, above_zero, numeral, real
 
 if TYPE_CHECKING:
     import polars as pl
@@ -170,7 +170,8 @@ def read_contests(
     Args:
         path: of the table: text with commas, semicolons, tabs or bars between cells, or Parquet.
         contest, bidder, bid, rank, prize, value, group: the columns with these, found by their usual names if not given.
-            Several of bids, a row then being a contest; several of prizes are what each rank wins, one is what the bidder won.
+            Several of bids, a row then being a contest. One of prizes is what the bidder won; several, or one whose name
+            ends in a number, what each rank wins.
         prizes: one table for all contests, if the file has none.
         max_bid: the highest bid that was allowed.
         overbidding: whether a bid may exceed the bidder's value, where values are told.
@@ -195,7 +196,7 @@ def read_contests(
     rows.numbers.check()
     joined = rows.joined()
     found = joined.contests(given)
-    joined.check(found, None if max_bid is None else real("max bid", max_bid), overbidding, luck)
+    joined.check(found, None if max_bid is None else above_zero("max bid", max_bid), overbidding, luck)
     if estimable:
         check_estimable(found, source.place.file)
     told = joined.told(found, source.separator, rows.numbers.mark, max_bid)
@@ -301,7 +302,9 @@ class _Layout:
             )
         if wide and len(places.get("contest", (0,))) > 1:
             raise AllpayError(f"{file}: a contest has one number: name one column for it")
-        return cls(header, places, wide, wide or len(places.get("prize", ())) > 1)
+        by_rank = places.get("prize", ())
+        announced = wide or len(by_rank) > 1 or any(usual[k][-1:].isdecimal() for k in by_rank)
+        return cls(header, places, wide, announced)
 
     @property
     def numbers(self) -> list[int]:
@@ -359,6 +362,8 @@ def _usual(
     choices = [(k,) for k in exact or single] + series
     if len(choices) > 1:
         one, two = (short(header[columns[0]], 40) for columns in choices[:2])
+        if one == two:
+            raise AllpayError(f"{file} has two columns {one}: give each its own name")
         raise AllpayError(f"{file}: the {role} may be {one} or {two}: say which it is")
     return choices[0] if choices else ()
 
@@ -429,7 +434,7 @@ class _Rows:
             if role in by_role:
                 held[role] = spread([read(series, lines, name) for name, series in by_role[role]])
         if "bidder" in by_role:
-            held["bidder"] = spread([hashes(self._known(series)) for _, series in by_role["bidder"]])
+            held["bidder"] = spread([self._bidders(series) for _, series in by_role["bidder"]])
         if "group" in by_role:
             held["group"] = spread([self._groups(series, lines, name) for name, series in by_role["group"]])
         if "prize" in by_role:
@@ -455,22 +460,26 @@ class _Rows:
         return found
 
     def _ranks(self, series: "pl.Series", lines: Lines, name: str) -> Whole:
-        found = np.nan_to_num(self.numbers.read(series, lines, name))
-        told = found != 0
-        wrong = (found != np.floor(found)) | (found < 0) | (found > MOST_ROWS)
-        empty = ~told & (series.cast(pl_string()).str.strip_chars().str.contains("0").fill_null(False)).to_numpy()
-        if wrong.any() or empty.any():
-            k = int(np.argmax(wrong | empty))
+        found = self.numbers.read(series, lines, name)
+        with np.errstate(invalid="ignore"):
+            wrong = (found != np.floor(found)) & ~np.isnan(found) | (found < 1) | (found > MOST_ROWS)
+        if wrong.any():
+            k = int(np.argmax(wrong))
             self.place.fault(
                 int(lines[k]), name, f"a rank is a whole number from 1, the best, on: got {exactly(float(found[k]))}"
             )
-        return found.astype(np.int64)
+        return np.nan_to_num(found).astype(np.int64)
 
-    def _known(self, series: "pl.Series") -> "pl.Series":
-        """The names of bidders, empty where there is none."""
-        return series.cast(pl_string()).str.strip_chars().fill_null("")
+    def _bidders(self, series: "pl.Series") -> NDArray[np.uint64]:
+        """A number for each name, 0 where there is none."""
+        import polars as pl
+
+        known = series.cast(pl.String).str.strip_chars().fill_null("")
+        return np.where((known == "").to_numpy(), np.uint64(0), hashes(known))
 
     def _groups(self, series: "pl.Series", lines: Lines, name: str) -> Whole:
+        import polars as pl
+
         found = texts(series, lines, name, self.place)
         for one in found.unique(maintain_order=True).to_list():
             if len(self.groups) >= MOST_GROUPS and one not in self.groups:
@@ -479,7 +488,7 @@ class _Rows:
                     "column for the group, or none"
                 )
             self.groups.setdefault(one, len(self.groups))
-        return found.replace_strict(self.groups, return_dtype=pl_int()).to_numpy()
+        return found.replace_strict(self.groups, return_dtype=pl.Int64).to_numpy()
 
     def _tables(self, prizes: Array, lines: Lines) -> Whole:
         """`[rows]` which table of prizes each row has; new ones are checked."""
@@ -542,29 +551,16 @@ class _Rows:
         return _Joined(self, contest, held)
 
 
-def pl_string() -> Any:
-    import polars as pl
-
-    return pl.String
-
-
-def pl_int() -> Any:
-    import polars as pl
-
-    return pl.Int64
-
-
 def _filled(cells: "list[pl.Series]", lines: Lines) -> "tuple[list[pl.Series], Lines]":
     """The rows in which anything stands."""
-    nothing = np.ones(len(lines), bool)
-    for series in cells:
-        nothing &= (
-            series.is_null() if series.dtype != pl_string() else series.fill_null("").str.strip_chars() == ""
-        ).to_numpy()
-        if not nothing.any():
-            return cells, lines
     import polars as pl
 
+    nothing = np.ones(len(lines), bool)
+    for series in cells:
+        blank = series.fill_null("").str.strip_chars() == "" if series.dtype == pl.String else series.is_null()
+        nothing &= blank.to_numpy()
+        if not nothing.any():
+            return cells, lines
     kept = pl.Series(~nothing)
     return [series.filter(kept) for series in cells], lines[~nothing]
 
@@ -634,10 +630,12 @@ class _Joined:
                 )
             found = np.array(self.rows.tables)[which[first]]
         else:
-            check_memory(8.0 * count * int(sizes.max()), "the prizes of all contests", "give fewer contests")
-            found = np.zeros((count, int(sizes.max())))
-            order = np.lexsort((-self.held["won"], self.contest))
-            found[self.contest, np.arange(len(order)) - first[self.contest]] = self.held["won"][order]
+            won = self.held["won"]
+            most = max(1, int(np.bincount(self.contest, won > 0).max()))
+            check_memory(8.0 * count * most, "the prizes of all contests", "give fewer contests")
+            order, place = np.lexsort((-won, self.contest)), np.arange(len(won)) - first[self.contest]
+            found = np.zeros((count, most))
+            found[self.contest[place < most], place[place < most]] = won[order][place < most]
         name = self.rows.layout.name("prize")
         carrying = np.count_nonzero(found, axis=1)
         if not carrying.all():
@@ -748,7 +746,7 @@ class _Joined:
             return
         who = self.held["bidder"]
         order = np.lexsort((who, self.contest))
-        twice = np.flatnonzero((np.diff(self.contest[order]) == 0) & (np.diff(who[order].astype(np.int64)) == 0))
+        twice = np.flatnonzero((np.diff(self.contest[order]) == 0) & (np.diff(who[order]) == 0) & (who[order][1:] > 0))
         if twice.size:
             one, two = np.sort(order[twice[0] : twice[0] + 2])
             name = self.rows.layout.name("bidder")
@@ -776,7 +774,7 @@ class _Joined:
             rows=self.rows.rows,
             contests=found.contests,
             bidders=len(found.bid),
-            people=len(np.unique(self.held["bidder"])) if "bidder" in self.held else None,
+            people=int(np.count_nonzero(np.unique(self.held["bidder"]))) if "bidder" in self.held else None,
             fewest=int(found.registered.min()),
             most=int(found.registered.max()),
             tables=len(found.tables),
@@ -791,7 +789,7 @@ class _Joined:
             alone=self.alone,
             wide=layout.wide,
             columns=tuple((role, tuple(layout.header[k] for k in where)) for role, where in layout.places.items()),
-            unused=tuple(name for k, name in enumerate(layout.header) if k not in taken),
+            unused=tuple(name for k, name in enumerate(layout.header) if name and k not in taken),
             separator=separator,
             decimal=decimal,
         )

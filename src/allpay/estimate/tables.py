@@ -183,6 +183,8 @@ class TextTable:
                     return
                 cut = self._cut(block, line, last=not read)
                 block, rest = block[:cut], block[cut:]
+                if len(rest) > BLOCK:
+                    self.place.fault(line, "", f"longer than {BLOCK:,} bytes: it is no table")
                 if not block:
                     continue
                 count = block.count(b"\n")
@@ -196,16 +198,17 @@ class TextTable:
                 yield part
 
     def _cut(self, block: bytes, line: int, last: bool) -> int:
-        """Where the last line ends that is whole."""
-        quotes = block.count(b'"')
-        if last and quotes % 2:
-            at = line + block[: block.rindex(b'"')].count(b"\n")
+        """Where the last line ends that is whole; 0 if none does."""
+        if b'"' not in block:
+            return block.rfind(b"\n") + 1
+        raw = np.frombuffer(block, np.uint8)
+        inside = _inside(raw)
+        whole = np.flatnonzero((raw == _NEWLINE) & (inside == 0))
+        cut = int(whole[-1]) + 1 if whole.size else 0
+        if inside[-1] and (last or len(block) - cut > BLOCK):
+            self._check_quotes(raw, inside, line)
+            at = line + block.count(b"\n", 0, block.rindex(b'"'))
             self.place.fault(at, "", "a quote is opened or closed alone: close it, or leave it out")
-        cut = block.rfind(b"\n") + 1
-        while quotes and block.count(b'"', 0, cut) % 2:  # that line break stands between quotes
-            cut = block.rfind(b"\n", 0, block.rindex(b'"', 0, cut)) + 1
-        if cut == 0 and len(block) > 2 * BLOCK:
-            self.place.fault(line, "", f"longer than {BLOCK:,} bytes, or a quote that is not closed: it is no table")
         return cut
 
     def _part(self, block: bytes, line: int, columns: Sequence[int], header: bool) -> Part:
@@ -220,10 +223,9 @@ class TextTable:
         breaks, apart = np.flatnonzero(raw == _NEWLINE), np.flatnonzero(raw == ord(self.separator))
         ends = breaks
         if b'"' in block:
-            quote = raw == _QUOTE
-            inside = np.cumsum(quote, dtype=np.uint8) & 1  # it wraps around, which leaves it even or odd
+            inside = _inside(raw)
             ends, apart = breaks[inside[breaks] == 0], apart[inside[apart] == 0]
-            self._check_quotes(raw, quote, inside, line)
+            self._check_quotes(raw, inside, line)
         starts = np.append(0, ends[:-1] + 1)
         cells = np.diff(np.searchsorted(apart, ends), prepend=0) + 1
         lines = line + (np.searchsorted(breaks, starts) if len(ends) < len(breaks) else np.arange(len(ends)))
@@ -255,10 +257,10 @@ class TextTable:
             raise AllpayError(f"{self.place.file} cannot be read as a table: its quotes do not fit")
         return Part([read[names[k]] for k in columns], lines[kept])
 
-    def _check_quotes(self, raw: NDArray[np.uint8], quote: Any, inside: Any, line: int) -> None:
+    def _check_quotes(self, raw: NDArray[np.uint8], inside: NDArray[np.uint8], line: int) -> None:
         """Raise AllpayError if a quote stands within a cell: readers differ in what it means."""
         edges = [_NEWLINE, ord(self.separator), _QUOTE]
-        places = np.flatnonzero(quote)
+        places = np.flatnonzero(raw == _QUOTE)
         opens = inside[places] == 1
         before = np.append(_NEWLINE, raw)[places]
         after = np.append(raw, _NEWLINE)[places + 1]
@@ -266,6 +268,11 @@ class TextTable:
         if stray.size:
             at = line + int(np.count_nonzero(raw[: stray[0]] == _NEWLINE))
             self.place.fault(at, "", "a quote within a cell: leave it out, or put the cell into quotes and double it")
+
+
+def _inside(raw: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """`[bytes]` 1 where quotes are open, the one that opens included, the one that closes not."""
+    return np.cumsum(raw == _QUOTE, dtype=np.uint8) & np.uint8(1)  # the sum wraps around, which leaves it even or odd
 
 
 # Parquet --------------------------------------------------------------------------------------------------------------
@@ -317,7 +324,7 @@ class ParquetTable:
                 f"{self.place.file} cannot be read as Parquet ({error}): write it again, or as CSV"
             ) from None
         for name, kind in read.schema.items():
-            if kind in (pl.Categorical, pl.Enum):
+            if kind in (pl.Categorical, pl.Enum) or kind.is_temporal():
                 read = read.with_columns(pl.col(name).cast(pl.String))
             elif not (kind in (pl.String, pl.Null) or kind.is_numeric()):
                 raise AllpayError(
@@ -456,7 +463,7 @@ def texts(cells: "pl.Series", lines: Lines, column: str, place: Place) -> "pl.Se
     """
     import polars as pl
 
-    found = cells.cast(pl.String).str.strip_chars()
+    found = (cells.fill_nan(None) if cells.dtype.is_float() else cells).cast(pl.String).str.strip_chars()
     empty = (found.is_null() | (found == "")).to_numpy()
     if empty.any():
         place.fault(int(lines[int(np.argmax(empty))]), column, "nothing stands here: fill it in, or leave the row out")
