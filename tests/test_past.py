@@ -320,6 +320,10 @@ BAD = {
     "alike": (PLAIN + "a,1,1\na,1,0\nb,1,1\nb,1,0\n", "has the bid 1 in all 4 rows"),
     "nobody": ("contest,bid,prize_1\na,,1\na,,1\nb,,1\nb,,1\n", "has no bid: nobody handed in"),
     "duplicate": (swapped("a,y", "a,x"), "line 3, column bidder: the same bidder as on line 2"),
+    "duplicate in a row": (
+        "bid_1,bid_2,bidder_1,bidder_2,prize\n1,2,a,b,9\n1,2,a,a,9\n",
+        "line 3, column bidder_2: the same bidder as on line 3",
+    ),
     "a row again": (
         "contest,bid_1,bid_2,prize\na,1,2,1\nb,1,2,1\na,2,1,1\n",
         "line 4, column contest: the contest of line 2",
@@ -342,6 +346,10 @@ BAD = {
     "unranked above": (
         swapped("5,1", "5,").replace("3,2", "3,1"),
         "line 2, column rank: the bid 5 is behind the bid 3",
+    ),
+    "ranks in a row": (
+        "bid_1,bid_2,rank_1,rank_2,prize\n1,2,2,1,9\n1,2,1,2,9\n",
+        "line 3, column rank_2: the bid 2 is behind",
     ),
     # prizes
     "rise": (swapped("3,2,0", "3,2,200"), "line 3, column prize: rank 2 won 200, more than the 100 of rank 1"),
