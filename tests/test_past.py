@@ -591,6 +591,7 @@ def test_numbers_of_bidders_that_they_know_come_in_turn(tmp_path):
         (["--contests", "99999999"], "must be at most 10,000,000"),
         (["--bid-levels", "9"], "--bid-levels has no effect on bids that theory gives"),
         (["--out", "."], "is a folder: name a file"),
+        (["--learner", "dqn", "--out", "none/past.csv"], "cannot write none/past.csv: there is no folder none"),
         (["--bidders", "1,2"], "at least 2 bidders: got 1"),
     ],
 )
@@ -604,3 +605,18 @@ def test_options_that_do_not_fit_contests_are_refused(options, said):
 def test_values_need_contests():
     done = CliRunner().invoke(app, ["simulate", "--weights", "0.8", "--with-values"])
     assert "--with-values has no effect without --contests" in done.stderr
+
+
+def test_a_parquet_file_with_too_much_is_refused_by_its_headers(tmp_path, monkeypatch):
+    pl.DataFrame({"contest": [1, 1, 2, 2], "bid": [1, 2, 3, 4], "won": [0, 1, 0, 1]}).write_parquet(
+        tmp_path / "past.parquet"
+    )
+    assert read_contests(tmp_path / "past.parquet")[1].contests == 2
+    monkeypatch.setattr(pl, "read_parquet", None)
+    monkeypatch.setattr(tables, "MOST_ROWS", 3)
+    with pytest.raises(AllpayError, match="has 4 rows and 3 columns, more than the 3 or 10,000 that are read"):
+        read_contests(tmp_path / "past.parquet")
+    monkeypatch.setattr(tables, "MOST_ROWS", 4)
+    monkeypatch.setenv("ALLPAY_MEMORY", "1e-8")
+    with pytest.raises(AllpayError, match=r"unpacking .* would take .* GB of memory"):
+        read_contests(tmp_path / "past.parquet")
