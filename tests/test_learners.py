@@ -21,6 +21,7 @@ from allpay.outcome import Outcome, Verdict
 SHORT = {"iterations": 60, "auctions": 2000}
 SHORT_ITS_OWN_WAY = {
     "epsilon-greedy": {"iterations": 3000, "exploration": 1000, "halving": 200, "tail": 1000},
+    "level-k": {"auctions": 2000},
     "dqn": {"iterations": 40, "batch": 32, "width": 4, "chunk": 3},
     "ppo": {"iterations": 40, "batch": 32, "width": 4, "chunk": 3},
 }

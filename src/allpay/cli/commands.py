@@ -30,6 +30,7 @@ from allpay.cli.options import (
     Iterations,
     LastAtLeast,
     LearnerName,
+    Level,
     Luck,
     MadeUp,
     MaxBid,
@@ -114,7 +115,7 @@ OF_THEORY = {
 }
 """The options of `design` that the exact optimum depends on, and what prints it."""
 
-OF_LEARNERS = ("iterations", "exploration", "bids", "noise", "tolerance")
+OF_LEARNERS = ("iterations", "exploration", "bids", "noise", "level", "tolerance")
 """The options that are those of a learner."""
 
 OF_FOLDER = {"folder", "objective", "workers", "scheduler", "trust", "as_json"}
@@ -167,6 +168,7 @@ def simulate(
     exploration: Exploration = None,
     bids: Bids = None,
     noise: NoiseOfBids = None,
+    level: Level = None,
     tolerance: Tolerance = None,
     out: Out = None,
     plot: Annotated[
@@ -255,6 +257,7 @@ def design(
     exploration: Exploration = None,
     bids: Bids = None,
     noise: NoiseOfBids = None,
+    level: Level = None,
     tolerance: Tolerance = None,
     out: Out = None,
     workers: Workers = None,
@@ -627,10 +630,19 @@ def verify(
         bool, typer.Option("--full", help="more designs, bidders and rounds, finer grids; minutes")
     ] = False,
     seed: Seed = 0,
+    lab: Annotated[
+        bool,
+        typer.Option("--lab", help="published experiments instead: theory, what was seen, and models of behaviour"),
+    ] = False,
     markdown: Annotated[Path | None, typer.Option(help="write the results as a page into this file")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run every game whose equilibrium is known through theory, payoffs, sampled auctions and learners, and compare."""
+    if lab:
+        if full:
+            raise AllpayError("--full has no effect with --lab, which has one form: leave it out")
+        _lab(markdown, as_json)
+        return
     from allpay.learners.base import check_seed
     from allpay.verify import verify as run_checks
     from allpay.verify.page import as_page, as_text
@@ -652,6 +664,25 @@ def verify(
         typer.echo(as_text(report))
     if report.failures:
         raise typer.Exit(1)
+
+
+def _lab(markdown: Path | None, as_json: bool) -> None:
+    """Published experiments beside theory and models of behaviour."""
+    from dataclasses import asdict
+
+    from allpay.files import write
+    from allpay.verify.lab import experiments, held_against_people, lab_page, lab_text
+
+    with reporting("models") as reporter:
+        given = held_against_people(reporter)
+    if markdown is not None:
+        markdown.parent.mkdir(parents=True, exist_ok=True)
+        write(markdown, lambda file: file.write(lab_page(given).encode()))
+    if as_json:
+        told = [{name: getattr(e, name) for name in ("name", "source", "setting", "observed")} for e in experiments()]
+        print_json({"experiments": told, "models": [asdict(one) for one in given]})
+    else:
+        typer.echo(lab_text(given))
 
 
 def mechanism_of(rule: str, weights: str, bidders: int | None) -> "tuple[Mechanism, Amounts | None]":
