@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from allpay.cli.commands import app, command
+from allpay.cli.commands import command
 from allpay.cli.console import plain, print_json, reporting
 from allpay.cli.options import AsJson, CostPower, Seed
+from allpay.cli.questions import app
 from allpay.errors import AllpayError
 
 if TYPE_CHECKING:
