@@ -6,6 +6,7 @@ A process of its own takes seconds to start, so that one is started only where t
 import json
 import os
 import re
+import runpy
 import signal
 import subprocess
 import sys
@@ -108,8 +109,8 @@ def test_other_errors_are_not_hidden(monkeypatch):
 
 
 def test_simulate_prints_a_table_for_people():
-    done = allpay("simulate", "--weights", 0.8, "--rounds", 2)
-    assert done.returncode == 0
+    done = invoked("simulate", "--weights", 0.8, "--rounds", 2)
+    assert done.exit_code == 0
     for word in ("revenue", "highest bid", "exploitability", "converged", "theory", "0.4000"):
         assert word in done.stdout
 
@@ -268,8 +269,9 @@ def test_help_is_light():
     code = "import sys, allpay.cli; print([m for m in ('jax', 'numba', 'numpy', 'polars', 'matplotlib') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-    for command in ((), ("simulate",), ("design",), ("reproduce",)):
-        assert allpay(*command, "--help").returncode == 0
+    assert allpay("--help").returncode == 0
+    for command in ("simulate", "design", "reproduce"):
+        assert invoked(command, "--help").exit_code == 0
 
 
 def test_a_pipe_that_closes_early_is_no_error():
@@ -317,34 +319,35 @@ def test_what_the_machine_refuses_is_one_line(monkeypatch, error, message):
     assert done.stderr.count("\n") == 1
 
 
-def test_the_example_script_runs_in_its_folder():
-    """The commands of the original document, with its own setting made shorter."""
-
-    def script(*options):
-        line = [sys.executable, "deep_mind_example.py", "--weights", "0.8", *options]
-        return subprocess.run(line, cwd=ROOT / "mechanism_design", capture_output=True, text=True, check=False)
-
-    done = script("--iterations", "20000", "--exploration", "4000", "--round", "3")
+def test_the_example_script_runs_in_its_folder(monkeypatch, capsys):
+    """The commands of the original document, with its own setting made shorter; once as a program, else in this process."""
+    options = ("--iterations", "20000", "--exploration", "4000")
+    line = [sys.executable, "deep_mind_example.py", "--weights", "0.8", *options, "--round", "3"]
+    done = subprocess.run(line, cwd=ROOT / "mechanism_design", capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(
         "payments (0.8, 0.2, 0), 3 bidders, values 0, 1, …, 9, bids 0, 1, …, 9 up to the own value\n"
     )
     assert "mean of the last 16,000 auctions" in done.stdout
-    done = script("--iterations", "20000", "--exploration", "4000", "--rounds", "1", "--tail", "100")
-    assert "± – (mean of the last 100 auctions" in done.stdout
+
+    def script(*options):
+        monkeypatch.setattr(sys, "argv", ["deep_mind_example.py", "--weights", "0.8", *options])
+        runpy.run_path(str(ROOT / "mechanism_design" / "deep_mind_example.py"), run_name="__main__")
+        return capsys.readouterr().out
+
+    assert "± – (mean of the last 100 auctions" in (told := script(*options, "--rounds", "1", "--tail", "100"))
     apart = "Rounds end at different equilibria of the grid"
-    assert apart not in done.stdout
+    assert apart not in told
     short = ("--iterations", "60000", "--exploration", "20000", "--halving", "1000", "--rounds", "2", "--seed", "2")
-    assert apart in script(*short, "--weights", "0.9").stdout
-    long = script("--iterations", "20000", "--exploration", "4000", "--tail", "50000")
-    assert long.stderr == (
-        "deep_mind_example.py: tail must be at most the 16,000 auctions after exploration: got 50,000\n"
-    )
-    none = script("--value-levels", "0")
-    assert none.stderr == "deep_mind_example.py: value-levels must be at least 2, for the values 0 and 1: got 0\n"
-    refused = script("--bidders", "1")
-    assert refused.returncode != 0
-    assert refused.stderr == "deep_mind_example.py: an auction needs at least 2 bidders: got 1\n"
+    assert apart in script(*short, "--weights", "0.9")
+    for wrong, message in (
+        ((*options, "--tail", "50000"), "tail must be at most the 16,000 auctions after exploration: got 50,000"),
+        (("--value-levels", "0"), "value-levels must be at least 2, for the values 0 and 1: got 0"),
+        (("--bidders", "1"), "an auction needs at least 2 bidders: got 1"),
+    ):
+        with pytest.raises(SystemExit) as end:
+            script(*wrong)
+        assert end.value.code == f"deep_mind_example.py: {message}"  # which Python writes to stderr
 
 
 def test_weights_of_two_ranks_are_for_three_bidders_unless_said():
