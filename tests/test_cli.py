@@ -185,26 +185,26 @@ def test_bad_input_ends_the_program_itself():
 
 def test_design_writes_table_figure_and_summary(tmp_path):
     out = tmp_path / "study"
-    found = values_of("design", "--samples", 10, "--rounds", 2, "--out", out)
+    found = values_of("design", "--samples", 12, "--rounds", 2, "--out", out)
     assert found["best"]["weights"][0] >= 0.99
     assert found["best"]["low"] <= found["best"]["value"] <= found["best"]["high"]
     assert found["checked"]["mean"] == pytest.approx(0.5, rel=0.01)
     assert found["interval"][1] == pytest.approx(1.0)
     assert found["equilibrium_best"]["weights"][0] == pytest.approx(1.0)
-    assert found["samples"] == 10
+    assert found["samples"] == 12
     assert set(found["surrogate"]) == {"r2", "rmse"}
     names = {Path(f).name for f in found["files"]}
     assert {"figure.png", "rounds.parquet", "rounds.csv", "summary.txt", "result.json"} <= names
     assert all(Path(f).stat().st_size > 0 for f in found["files"])
     rounds = pl.read_parquet(out / "rounds.parquet")
-    assert rounds.height == 20
+    assert rounds.height == 24
     assert pl.read_csv(out / "rounds.csv").columns == rounds.columns
     held = json.loads((out / "result.json").read_text())
     assert held["results"][0]["specification"]["seed"] == 0
     assert "numpy" in held["versions"]
-    other = invoked("design", "--samples", 12, "--rounds", 2, "--out", out)
+    other = invoked("design", "--samples", 10, "--rounds", 2, "--out", out)
     assert other.exit_code == 2
-    assert "holds another study (samples: it has 10, this one 12)" in other.stderr
+    assert "holds another study (samples: it has 12, this one 10)" in other.stderr
 
 
 def test_a_folder_that_cannot_be_written_is_said_at_once(tmp_path):
@@ -216,7 +216,7 @@ def test_a_folder_that_cannot_be_written_is_said_at_once(tmp_path):
 
 
 def test_reproduce_leaves_a_figure_a_table_and_a_summary(tmp_path):
-    found = values_of("reproduce", "--samples", 6, "--rounds", 2, "--out", tmp_path / "run")
+    found = values_of("reproduce", "--samples", 5, "--rounds", 2, "--out", tmp_path / "run")
     assert [(r["rule"], r["learner"]) for r in found["results"]] == [
         ("prizes", "fictitious-play"),
         ("prizes", "epsilon-greedy"),
@@ -224,7 +224,7 @@ def test_reproduce_leaves_a_figure_a_table_and_a_summary(tmp_path):
         ("payments", "epsilon-greedy"),
     ]
     rounds = pl.read_parquet(tmp_path / "run" / "rounds.parquet")
-    assert rounds.height == 4 * 6 * 2
+    assert rounds.height == 4 * 5 * 2
     assert (tmp_path / "run" / "figure.png").stat().st_size > 10_000
     assert "prizes" in (tmp_path / "run" / "summary.txt").read_text()
 

@@ -639,8 +639,9 @@ def verify(
 ) -> None:
     """Run every game whose equilibrium is known through theory, payoffs, sampled auctions and learners, and compare."""
     if lab:
-        if full:
-            raise AllpayError("--full has no effect with --lab, which has one form: leave it out")
+        for option, given_as in (("--full", full), ("--seed", seed)):
+            if given_as:
+                raise AllpayError(f"{option} has no effect with --lab, which draws nothing: leave it out")
         _lab(markdown, as_json)
         return
     from allpay.learners.base import check_seed
