@@ -2,11 +2,14 @@
 
 import json
 import re
+import tomllib
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from allpay import Beta, Lognormal, Mechanism, Power, Private, Setting, Uniform, equilibrium
+from allpay.cli import app
 from allpay.contest.preferences import PowerCost
 from allpay.contest.values import Curve, bernstein, distribution, text_of
 from allpay.errors import AllpayError
@@ -241,3 +244,65 @@ def test_one_contest_or_equal_bids_tell_nothing():
         estimate_values(Contests(plain.contest[:5], plain.bid[:5], plain.prizes[:1]))
     with pytest.raises(AllpayError, match="all bids are equal"):
         estimate_values(Contests(plain.contest, np.full_like(plain.bid, 0.3), plain.prizes))
+
+
+def run(*line):
+    return CliRunner().invoke(app, list(map(str, line)))
+
+
+def test_from_a_table_to_the_next_prizes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = run(
+        "simulate", "--weights", "500,300,200", "--bidders", 5, "--cost-power", 2, "--contests", 80, "--out", "past.csv"
+    )
+    assert made.exit_code == 0, made.output
+    told = run("estimate", "past.csv", "--cost-power", 2, "--resamples", 4, "--out", "known", "--family", "beta")
+    assert told.exit_code == 0, told.output
+    assert "80 contests with 5 bidders each" in told.stdout
+    assert "half of the bidders work as if the whole purse (1000 on average)" in told.stdout
+    names = {path.name for path in (tmp_path / "known").iterdir()}
+    assert names == {"estimate.json", "summary.txt", "values.csv", "study.toml", "figure.png", "figure.pdf"}
+    # nothing of the table is kept but sums
+    rows = (tmp_path / "past.csv").read_text().splitlines()[1:]
+    kept = (tmp_path / "known" / "estimate.json").read_text()
+    assert not any(row.split(",")[2] in kept for row in rows[:100] if row.split(",")[2])
+    tomllib.loads((tmp_path / "known" / "study.toml").read_text())
+    best = run("design", "--values-from", "known", "--bidders", 5, "--prizes", 2, "--method", "theory", "--json")
+    assert best.exit_code == 0, best.output
+    found = json.loads(best.stdout)
+    assert len(found["resamples"]["loss"]) == 4
+    assert "'cost_power': 2.0" in str(found)
+    assert max(found["resamples"]["loss"]) < 0.02
+    words = run("design", "--values-from", "known", "--bidders", 5, "--prizes", 2, "--method", "theory").stdout
+    assert re.search(r"over 95% of 4 resamples of your contests the best design has the first prize ", words)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (("design", "--values-from", "nothing"), "--values-from: nothing holds no estimate"),
+        (
+            ("design", "--values-from", "known", "--cost-power", 3),
+            "--cost-power is part of what --values-from known says",
+        ),
+        (("design", "--values-from", "known", "--distribution", "power(2)"), "--distribution is part of what"),
+        (("estimate", "past.csv", "--family", "betta"), "betta"),
+        (("estimate", "past.csv", "--out", "other"), "other holds something else"),
+        (("estimate", "none.csv"), "none.csv"),
+    ],
+)
+def test_what_cannot_be_estimated_is_one_line(tmp_path, monkeypatch, line, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "past.csv").write_text("contest,bid,prize\n1,0.5,1\n1,0.2,0\n2,0.4,1\n2,0.1,0\n")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "file").write_text("")
+    if "known" in line:
+        contests = past_contests(game_of(Beta(2, 3)), 20, seed=2)
+        (tmp_path / "known").mkdir()
+        save(estimate_values(contests, cost=PowerCost(2), family="beta", resamples=1), tmp_path / "known")
+    done = run(*line)
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert len(done.stderr) <= 310
