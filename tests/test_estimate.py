@@ -20,6 +20,7 @@ from allpay.estimate.generate import past_contests
 from allpay.estimate.kept import FILE, load, save
 from allpay.estimate.past import Contests
 from allpay.estimate.values import LEVELS, estimate_values, kinds_of, targets_of
+from allpay.report.estimated import estimate_in_words
 from allpay.study import DesignSpace
 
 LEVEL = np.array(LEVELS)
@@ -306,3 +307,16 @@ def test_what_cannot_be_estimated_is_one_line(tmp_path, monkeypatch, line, messa
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert len(done.stderr) <= 310
+
+
+def test_bids_that_do_not_answer_to_prizes_as_assumed_are_noticed():
+    games = [game_of(Beta(2, 3), n, (0.7, 0.3)) for n in (3, 8)]
+    contests = past_contests(games, 300, seed=4)
+    right, wrong = (estimate_values(contests, cost=PowerCost(p), family="beta", resamples=1) for p in (2.0, 1.3))
+    assert max(abs(kind.beyond / kind.error) for kind in right.kinds) < 3
+    assert min(abs(kind.beyond / kind.error) for kind in wrong.kinds) > 4
+    assert "bids answer to prizes and rivals as assumed" in estimate_in_words(right)
+    assert "Bids do not answer to prizes or rivals as assumed" in estimate_in_words(wrong)
+    assert "cannot test whether bids answer" in estimate_in_words(
+        estimate_values(past_contests(games[0], 30, seed=1), cost=PowerCost(2), family="beta", resamples=0)
+    )

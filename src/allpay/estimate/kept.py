@@ -42,6 +42,8 @@ class _Kind(_Model):
     bids: Annotated[int, Field(ge=1)]
     observed: list[Number]
     predicted: list[Number]
+    beyond: Number | None
+    error: Number | None
 
 
 class _Kept(_Model):
@@ -100,6 +102,8 @@ def values_of(estimate: EstimatedValues) -> dict[str, Any]:
                 "bids": found.bids,
                 "observed": list(found.observed),
                 "predicted": list(found.predicted),
+                "beyond": found.beyond,
+                "error": found.error,
             }
             for found in estimate.kinds
         ],
@@ -154,6 +158,8 @@ def load(folder: Path) -> EstimatedValues:
                 k.bids,
                 tuple(k.observed),
                 tuple(k.predicted),
+                k.beyond,
+                k.error,
             )
             for k in kept.kinds
         ),

@@ -1,7 +1,7 @@
 """From past bids to the distribution of values: estimated, with its uncertainty, of alike bidders with private values."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,12 @@ FOLDS = 5
 ROUNDS = 3
 """So often slopes are taken anew from the values that were fitted with the last ones."""
 
+MIDDLES = (np.arange(400) + 0.5) / 400
+"""Quantiles over which bids are averaged."""
+
+MOST_TESTED, TEST_DRAWS = 6, 40
+"""So many kinds of contests, those with most bids, are foretold from the others; contests are drawn anew so often for each."""
+
 FIRST = Smooth(8)
 """What the slopes are taken from."""
 
@@ -48,6 +54,9 @@ class Explained:
         kind: of contest; its prizes are parts of the purse.
         contests, bids: how many there are.
         observed, predicted: bids at the quantiles `LEVELS`.
+        beyond: the mean bid observed over the one that the contests of all other kinds foretell, less 1; None where there are
+            no others, or this kind was not tested.
+        error: its standard error, over contests drawn anew.
     """
 
     kind: Kind
@@ -55,6 +64,8 @@ class Explained:
     bids: int
     observed: tuple[float, ...]
     predicted: tuple[float, ...]
+    beyond: float | None = None
+    error: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +163,10 @@ def estimate_values(
             found = [family.fit(drawn, fit) for family, fit in zip(tried, fits, strict=True)]
             draws.append(min(found, key=lambda fit: fit.penalised).distribution)
             reporter.advance(done + 1, resamples)
+    with reporter.stage("foretelling each kind of contest from the others"):
+        answers = answers_to_prizes(
+            sample, tried[order[0]], best, contests.contests, paying, rng, reporter, resamples > 0
+        )
     at = np.array(LEVELS)
     drawn_values = np.array([draw.quantile(at) for draw in draws or [best.distribution]])
     tail = 0.5 * (1 - confidence)
@@ -171,7 +186,10 @@ def estimate_values(
         bids=sum(len(bids.costs) for bids in sample),
         cost=paying,
         payments=whole,
-        kinds=tuple(explained(bids, best.distribution, paying) for bids in sample),
+        kinds=tuple(
+            replace(explained(bids, best.distribution, paying), beyond=beyond, error=error)
+            for bids, (beyond, error) in zip(sample, answers, strict=True)
+        ),
         seed=seed,
     )
 
@@ -219,17 +237,67 @@ def kinds_of(contests: Contests, cost: Cost, purse: float, payments: tuple[float
 
 def explained(bids: Bids, distribution: Distribution, cost: Cost) -> Explained:
     """What was bid in contests of one kind, and what bidders with these values would bid."""
-    condition = bids.condition
-    values = np.asarray(distribution.quantile(condition.nodes.ravel())).reshape(condition.nodes.shape)
-    foreseen = condition.spent(values) / condition.paid
     at = (np.arange(len(bids.costs)) + 0.5) / len(bids.costs)
     return Explained(
         bids.kind,
         len(np.unique(bids.contest)),
         len(bids.costs),
         tuple(float(cost.bid(x)) for x in np.interp(LEVELS, at, bids.costs)),
-        tuple(float(cost.bid(x)) for x in np.interp(LEVELS, condition.quantiles, foreseen)),
+        tuple(float(cost.bid(x)) for x in np.interp(LEVELS, bids.condition.quantiles, _foreseen(bids, distribution))),
     )
+
+
+def answers_to_prizes(
+    sample: Sequence[Bids],
+    family: Smooth | Family,
+    fit: Fit,
+    contests: int,
+    cost: Cost,
+    rng: np.random.Generator,
+    reporter: Reporter,
+    asked: bool = True,
+) -> list[tuple[float | None, float | None]]:
+    """How far bids of each kind of contest are from what the others foretell: a test of the model, for bidders answer to prizes
+    and rivals as it says only if values of all kinds are the same.
+
+    Returns:
+        for each kind the mean bid observed over the one foretold, less 1, and its standard error; None where not tested.
+    """
+    tested = min(len(sample), MOST_TESTED) if len(sample) > 1 and asked else 0
+    found: list[tuple[float | None, float | None]] = [(None, None)] * len(sample)
+    for k in range(tested):
+        others = [bids for i, bids in enumerate(sample) if i != k]
+
+        def apart(weights: Array, k: int = k, others: Sequence[Bids] = others) -> float:
+            values = family.fit(targets_of(others, weights), fit).distribution
+            each = weights[sample[k].contest]
+            bids = np.array([float(cost.bid(x)) for x in _foreseen(sample[k], values)])
+            foretold = float(np.interp(MIDDLES, sample[k].condition.quantiles, bids).mean())
+            observed = float(each @ _bids(sample[k], cost)) / max(float(each.sum()), 1e-300)
+            return observed / foretold - 1 if foretold > 0 else np.nan
+
+        drawn = []
+        for done in range(TEST_DRAWS):
+            drawn.append(apart(rng.multinomial(contests, np.full(contests, 1 / contests)).astype(float)))
+            reporter.advance(k * TEST_DRAWS + done + 1, tested * TEST_DRAWS)
+        value, error = apart(np.ones(contests)), float(np.std(drawn, ddof=1))
+        if np.isfinite(value) and np.isfinite(error):
+            found[k] = value, error
+    return found
+
+
+def _foreseen(bids: Bids, distribution: Distribution) -> Array:
+    """`[m]` the costs that bidders with these values would bear at the quantiles of a condition."""
+    condition = bids.condition
+    values = np.asarray(distribution.quantile(condition.nodes.ravel())).reshape(condition.nodes.shape)
+    return np.asarray(condition.spent(values) / condition.paid)
+
+
+def _bids(bids: Bids, cost: Cost) -> Array:
+    """`[bids]` themselves, from their costs."""
+    if isinstance(cost, PowerCost):
+        return np.asarray(cost.bid(bids.costs))
+    return np.array([cost.bid(float(x)) for x in bids.costs])
 
 
 def targets_of(sample: Sequence[Bids], weights: Array) -> list[Target]:

@@ -74,20 +74,34 @@ def _family(found: EstimatedValues) -> str:
 
 
 def _explained(found: EstimatedValues) -> str:
-    apart = [
-        abs(float(np.mean(k.predicted)) / float(np.mean(k.observed)) - 1) if np.mean(k.observed) > 0 else 0.0
-        for k in found.kinds
-    ]
+    """Whether bids answer to prizes and rivals as the model says, where contests differ."""
     if len(found.kinds) == 1:
         return (
             "All contests have the same number of bidders and the same prizes. So these data cannot test whether bids answer "
             "to prizes as assumed; only contests that differ can."
         )
-    worst = found.kinds[int(np.argmax(apart))].kind
-    return (
-        f"There are {len(found.kinds)} kinds of contests, by bidders and prizes. The mean bid that the estimate foretells is "
-        f"at most {max(apart):.1%} off, with {worst.bidders} bidders and {len(worst.prizes)} prizes."
+    kinds = f"There are {len(found.kinds)} kinds of contests, by bidders and prizes."
+    tested = [(k, k.beyond, k.error) for k in found.kinds if k.beyond is not None and k.error]
+    if not tested:
+        return f"{kinds} Whether bids answer to prizes as assumed was not tested."
+    kind, beyond, error = max(tested, key=lambda row: abs(row[1]) / row[2])
+    where = f"with {kind.kind.bidders} bidders and prizes {_prizes(kind.kind.prizes)}"
+    apart = f"bids are {abs(beyond):.1%} {'above' if beyond > 0 else 'below'} what the other kinds foretell"
+    size = f"{abs(beyond) / error:.1f} standard errors; the largest of {len(tested)} kinds"
+    far = abs(beyond) / error > _surprising(len(tested))
+    verdict = (
+        "Bids do not answer to prizes or rivals as assumed: trust the estimate for contests like these only."
+        if far
+        else "That is what chance brings: bids answer to prizes and rivals as assumed, as far as these data can tell."
     )
+    return f"{kinds} Tested: {where}, {apart} ({size}). {verdict}"
+
+
+def _surprising(tests: int) -> float:
+    """So many standard errors the largest of several exceeds in 1 of 20 cases (Šidák 1967)."""
+    from statistics import NormalDist
+
+    return NormalDist().inv_cdf(0.5 + 0.5 * 0.95 ** (1 / tests))
 
 
 def advice_in_words(advice: Advice, words: Sequence[str]) -> str:
