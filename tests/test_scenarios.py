@@ -336,10 +336,100 @@ def test_the_figure_names_every_scenario_once(tmp_path):
             assert each.name.split()[-1] in drawn
 
 
-def test_several_numbers_of_bidders_are_for_compare():
-    done = CliRunner().invoke(app, ["design", "--bidders", "40,80,120"])
+DESIGN = ("design", "--bidders", "4,6", "--cost-power", "1,3", "--method", "theory", "--json")
+
+
+def test_design_asks_what_compare_and_a_study_file_ask(tmp_path):
+    """Several numbers of a parameter are scenarios, the same as those of the other two ways to give them."""
+    runner, plot, table = CliRunner(), tmp_path / "losses.svg", tmp_path / "losses.csv"
+    done = runner.invoke(app, [*DESIGN, "--plot", str(plot), "--out", str(table)])
+    assert done.exit_code == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert plot.stat().st_size > 10_000
+    assert pl.read_csv(table).height == 4 * len(told["designs"])
+    found = compare([], {"bidders": [4, 6], "cost_power": [1.0, 3.0]}, space=DesignSpace(bidders=4))
+    assert told["over"] == {"bidders": [4, 4, 6, 6], "cost_power": [1.0, 3.0, 1.0, 3.0]}
+    file = tmp_path / "worlds.toml"
+    worlds = [f"[[scenario]]\nbidders = {n}\ncost_power = {p}\n" for n in (4, 6) for p in (1.0, 3.0)]
+    file.write_text("[study]\nbidders = 4\n" + "".join(worlds))
+    compared = runner.invoke(app, ["compare", *DESIGN[1:5], "--json"])
+    written = runner.invoke(app, ["run", str(file), "--method", "theory", "--json"])
+    for other in (compared, written):
+        assert json.loads(other.stdout)["designs"] == told["designs"]
+    assert [design["weights"] for design in told["designs"]] == found.designs.tolist()
+
+
+def test_design_in_scenarios_by_learning_is_kept_in_a_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr("allpay.report.figures.draw_designs", lambda *_: [])
+    line = [
+        "design",
+        "--bidders",
+        "3,4",
+        "--samples",
+        "5",
+        "--rounds",
+        "1",
+        "--out",
+        str(tmp_path / "worlds"),
+        "--json",
+    ]
+    small = ["--iterations", "60", "--value-levels", "8", "--bid-levels", "21", "--first-at-most", "90%"]
+    done = CliRunner().invoke(app, [*line, *small])
+    assert done.exit_code == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["method"] == "surrogate"
+    assert [each["bidders"] for each in told["scenarios"]] == [3, 4]
+    assert all(design["weights"][0] <= 0.9 for design in told["designs"])
+    for name in ("summary.txt", "losses.csv", "figure.png", "scenario-2/rounds.parquet"):
+        assert (tmp_path / "worlds" / name).exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--strategy", "active"], "an active study chooses designs of its own"),
+        (["--method", "theory", "--within", "1%"], "--within has no effect on several scenarios"),
+        (["--objective", "revenue", "--objective", "top-2"], "compared by one objective"),
+        (["--money", "100"], "money has no effect on a comparison of scenarios"),
+        (["--method", "theory", "--rounds", "3"], "--rounds has no effect with --method theory"),
+        (["--out", "losses.txt"], "a table is written as .csv, .parquet, .json: got losses.txt"),
+        (["--plot", "bids.xyz"], "choose an ending"),
+        (["--group", "2: uniform(0,1)"], "2 bidders"),
+        (["--reserve", "0,0.1", "--fee", "0,0.1"], "one or two parameters vary: got 3"),
+        (["--prizes", "4"], "--prizes 4 needs --bidders 4 or more: got 3"),
+    ],
+)
+def test_what_design_cannot_do_in_scenarios_is_told_in_one_line(options, message):
+    done = CliRunner().invoke(app, ["design", "--bidders", "3,5", *options])
     assert done.exit_code == 2
-    assert "allpay compare --bidders" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("design --plot a.png", "--plot draws several scenarios, as --bidders 40,80,120"),
+        ("design --bidders 3,x", "--bidders"),
+        ("design --cost-power x", "--cost-power takes a number, several as 1,2,4, or a range as 1:3:0.25: got 'x'"),
+        ("simulate --weights 1 --bidders 3,4", "allpay design --bidders 3,4"),
+        ("compare 0.5 0.3 0.2 --bidders 3,4", "one split: write it as one word, 0.5,0.3,0.2"),
+        ("compare 50% 30% 20% --bidders 3,4", "one split: write it as one word, 50%,30%,20%"),
+        ("compare 7500 2500 --bidders 3,4", "one split: write it as one word, 7500,2500"),
+        ("compare 3/5 2/5 --bidders 3,4", "one split: write it as one word, 3/5,2/5"),
+    ],
+)
+def test_what_several_numbers_are_is_told_in_one_line(line, message):
+    done = CliRunner().invoke(app, line.split())
+    assert done.exit_code == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert message in done.stderr
+
+
+def test_designs_of_one_number_each_are_compared():
+    done = CliRunner().invoke(app, ["compare", "0.8", "0.6", "--cost-power", "1,2", "--json"])
+    assert done.exit_code == 0, done.stderr
+    assert [design["weights"][0] for design in json.loads(done.stdout)["designs"][:2]] == [0.8, 0.6]
 
 
 @pytest.mark.parametrize(

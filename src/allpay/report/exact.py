@@ -9,6 +9,7 @@ from allpay.bounded import called
 from allpay.exact import Exact
 from allpay.objectives import objective
 from allpay.report.announced import in_money, share_lost, step_in_words
+from allpay.report.words import prizes_in_words
 from allpay.scalars import numeral
 from allpay.simplex import FEW_ZEROS
 
@@ -43,9 +44,10 @@ def exact_in_words(found: Exact | None, money: float | None = None) -> str:
     if found.flat:
         lines = [f"Every design{among} has the {what} {numeral(found.value)}: none is best; {found.seconds:.2f} s."]
     else:
-        weights = determined(found)
+        paid = prizes_in_words(sum(float(cell) > 0 for cell in _cells(found)), found.space.rule)
         lines = [
-            f"Best design in equilibrium{among}: {weights}, {what} {numeral(found.value)}; {found.seconds:.2f} s.",
+            f"Best design in equilibrium{among}: {determined(found)}, {what} {numeral(found.value)}, with {paid}; "
+            f"{found.seconds:.2f} s.",
             *([near(found)] if abs(found.value) > NOTHING else []),
         ]
     if money is not None and not found.flat:
@@ -63,13 +65,17 @@ def exact_in_words(found: Exact | None, money: float | None = None) -> str:
 
 def determined(found: Exact) -> str:
     """The best design to the decimals that are determined; a long row of zeros is cut short."""
-    cells = [f"{x:.{found.decimals}f}" for x in found.weights]
-    cells = [(cell.rstrip("0").rstrip(".") or "0") for cell in cells]
+    cells = _cells(found)
     carrying = max((k + 1 for k, cell in enumerate(cells) if float(cell) > 0), default=0)
     if len(cells) - carrying > FEW_ZEROS:
         cells = [*cells[:carrying], "0", "…", "0"]
     beside = "".join(f", {called(name)} {_decided(found, name, x)}" for name, x, _, _ in found.chosen)
     return f"({', '.join(cells)}){beside}"
+
+
+def _cells(found: Exact) -> list[str]:
+    """Each weight of the best design, to the decimals that are determined."""
+    return [f"{x:.{found.decimals}f}".rstrip("0").rstrip(".") or "0" for x in found.weights]
 
 
 def _decided(found: Exact, name: str, number: float) -> str:

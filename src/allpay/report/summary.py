@@ -21,10 +21,10 @@ from allpay.contest.mechanism import Mechanism
 from allpay.contest.preferences import Cara, Cost, Crra, LossAverse, PowerCost, Utility
 from allpay.contest.values import Beta, Common, Discrete, Distribution, Lognormal, Power, Private, Uniform
 from allpay.errors import AllpayError
-from allpay.optimum import FLAT, beside_in_words, in_words, share_in_words
+from allpay.optimum import FLAT, NOTHING, beside_in_words, in_words, share_in_words
 from allpay.outcome import Verdict
 from allpay.report.announced import in_money, share_lost, step_in_words
-from allpay.report.words import significant, with_error
+from allpay.report.words import prizes_in_words, significant, with_error
 from allpay.scalars import numeral
 from allpay.simplex import FEW_ZEROS, looked_at
 from allpay.study.study import DesignSpace, Study
@@ -409,7 +409,8 @@ def _found(result: "Result") -> str:
             f"found is {best.named} is noise or grid error."
         )
     else:
-        text = f"Found: the best design is {best.named}. "
+        paid = sum(weight >= NOTHING for weight in best.weights)
+        text = f"Found: the best design is {best.named}, with {prizes_in_words(paid, study.space.rule)}. "
         apart = [*best.interval, *((chosen.low, chosen.high) for chosen in best.chosen)]
         if all(high - low < 5e-4 for low, high in apart):
             text += "All other designs looked at can be told apart from it."

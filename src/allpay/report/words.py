@@ -30,6 +30,16 @@ def significant(x: float, digits: int = 4) -> str:
     return f"{x:{apart}.{max(0, digits - 1 - math.floor(math.log10(size)))}f}"
 
 
+def prizes_in_words(count: int, rule: str) -> str:
+    """So many prizes, or under the rule `payments` so many ranks that pay.
+
+    >>> prizes_in_words(1, "prizes"), prizes_in_words(3, "payments")
+    ('one prize', '3 ranks that pay')
+    """
+    one, several = ("rank that pays", "ranks that pay") if rule == "payments" else ("prize", "prizes")
+    return f"one {one}" if count == 1 else f"{count} {several}"
+
+
 def with_error(mean: float, error: float | None) -> str:
     """A mean ± its standard error to the decimals of the mean, of which there are four at least.
 
