@@ -224,10 +224,9 @@ def compare(
     common = common_space(space, scenarios)
     fewest = common.bidders
     given = [common.whole(design) for design in designs]
-    values: list[ValueAndGradient] = []
+    values = [_in_theory(each, common, objective) for each in scenarios]
     best, own = [], []
     for i, each in enumerate(scenarios):
-        values.append(_in_theory(each, common, objective))
         where = replace(common, bidders=each.bidders)
         found = best_in_theory(where, each.setting, objective)
         if found is None or not found.value > 0:
