@@ -95,6 +95,8 @@ def table() -> str:
         ]
         lines += ["|---|" + "--:|" * (2 * len(WEIGHTS) + 3)]
         for learner in LEARNERS:
+            if getattr(LEARNERS[learner], "behaviour", ""):
+                continue  # a model of what people bid is not after an equilibrium
             with ProcessPoolExecutor(1, get_context("spawn")) as alone:
                 gains, errors, settled, seconds, memory = alone.submit(measure, learner, setting).result()
             cells = [small(x) for x in gains] + [f"{x:+.1%}".replace("-", "−") for x in errors]
@@ -115,6 +117,7 @@ PAGE = """\
 | what bidders would do who only see their own auctions | `epsilon-greedy` (a table) or `dqn`, `ppo` (networks) |
 | what bidders would do on continuous bids | `ppo` with `--bids continuous` |
 | whether a result depends on how bidders learn | two that differ: say `fictitious-play` and `ppo` |
+| what people would bid, who err | `logit-equilibrium`, see [theory](theory.md#people-as-they-bid) |
 | how something of your own learns | `--learner mymodule:MyLearner`, see [agents](agents.md) |
 
 How to read a verdict that is not *converged*:
@@ -124,8 +127,8 @@ How to read a verdict that is not *converged*:
   ten times as many, or the gain rose, take another learner.
 - *circling*: more iterations will not help. Revenue is then an average over the circle, or what bidders who chase each other
   happen to bid at the end. Take `interior-point` for the equilibrium, and the learner's number as what such bidders would pay.
-- *not solved*: said of `interior-point` alone. Its bids mean nothing then. Other rounds start elsewhere and may succeed; so may
-  another grid. Else take a learner.
+- *not solved*: said of `interior-point` and `logit-equilibrium`. The bids mean nothing then. Other rounds of the former start
+  elsewhere and may succeed; so may another grid, or more noise. Else take a learner.
 - With several equilibria (a common value and more than two bidders; a coarse grid) rounds may end in different ones: look at
   the spread between rounds, and at the sentence on symmetry that `allpay simulate` prints.
 

@@ -25,7 +25,11 @@ SHORT_ITS_OWN_WAY = {
     "ppo": {"iterations": 40, "batch": 32, "width": 4, "chunk": 3},
 }
 
-ARRAYS = [f.name for f in fields(Outcome) if f.name not in {"games", "learner", "auctions", "tolerance", "solver"}]
+ARRAYS = [
+    f.name
+    for f in fields(Outcome)
+    if f.name not in {"games", "learner", "auctions", "tolerance", "solver", "behaviour"}
+]
 
 every_learner = pytest.mark.parametrize(
     "short", [learner(name, **SHORT_ITS_OWN_WAY.get(name, SHORT)) for name in LEARNERS], ids=list(LEARNERS)

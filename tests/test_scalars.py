@@ -2,12 +2,27 @@
 
 import dataclasses
 import json
+import math
+import re
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from allpay import Common, DesignSpace, EpsilonGreedy, FictitiousPlay, Game, Private, Setting, Study, Uniform, learn
+from allpay import (
+    Bidder,
+    Common,
+    DesignSpace,
+    EpsilonGreedy,
+    FictitiousPlay,
+    Game,
+    Private,
+    Setting,
+    Study,
+    Uniform,
+    exact_design,
+    learn,
+)
 from allpay import all_pay as all_pay_of
 from allpay.contest.mechanism import Mechanism
 from allpay.contest.values import Beta, Discrete, Lognormal, Power, integers
@@ -136,3 +151,19 @@ def test_jax_scalars_are_numbers():
 
 def test_seeds_do_not_depend_on_the_kind_of_number():
     assert np.array_equal(run_seeds(np.int64(3), np.int64(2), np.int32(2)), run_seeds(3, 2, 2))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda over: Game.from_weights("prizes", over),
+        lambda over: Mechanism((1.0, 0.0), (over, 0.0)),
+        lambda over: Bidder(presence=over),
+        lambda over: EpsilonGreedy(exploration=over),
+        lambda over: exact_design(DesignSpace("prizes"), within=over),
+    ],
+)
+def test_a_number_just_out_of_its_bounds_is_not_told_as_the_bound(make):
+    for over in (1.0000001, math.nextafter(1, 2)):
+        with pytest.raises(AllpayError, match=re.escape(f"got {over!r}")):
+            make(over)

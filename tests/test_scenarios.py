@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -25,6 +26,7 @@ from allpay.scenarios import compare
 from allpay.study import DesignSpace, Study
 from allpay.study.file import read_file, scenarios_of
 from allpay.study.scenario import Scenario, ScenarioStudy
+from allpay.surrogate import fit_surrogate
 
 FIVE = DesignSpace(bidders=5)
 POWERS = {"cost_power": [1.0, 2.0, 3.0]}
@@ -385,7 +387,7 @@ def test_what_does_not_say_the_number_to_be_chosen_is_refused(designs, over, mes
     assert len(str(error.value)) <= 300
 
 
-def test_a_number_beside_the_weights_is_chosen_by_learning():
+def test_a_number_beside_the_weights_is_chosen_by_learning(monkeypatch):
     """All scenarios learn the same designs and purses, also with more bidders; what is kept is the same question; and theory's
     values are those of the equilibrium of each purse."""
     space = DesignSpace(bidders=3, choose={"purse": (0.5, 2.0)})
@@ -398,6 +400,7 @@ def test_a_number_beside_the_weights_is_chosen_by_learning():
     three, five = more.studies().values()
     np.testing.assert_array_equal(np.delete(five.designs, [3, 4], axis=1), three.designs)
     assert np.all(five.designs[:, 3:5] == 0)
+    monkeypatch.setattr("allpay.pipeline.fit_surrogate", partial(fit_surrogate, members=5, steps=50))  # in no time
     found = rehearse(ScenarioStudy(study, worlds, given)).comparison
     assert found.designs.shape == (5, 4)
     for d in range(5):

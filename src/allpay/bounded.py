@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from allpay.errors import AllpayError, short
+from allpay.errors import AllpayError, exactly, short
 from allpay.frozen import Stateful
 from allpay.memory import check_memory
 from allpay.scalars import plain_fields, real, whole
@@ -59,7 +59,9 @@ class Bounded(Stateful):
             raise AllpayError(f"floors are for at most {self.n:,} ranks: got {m:,}")
         for rank, least in enumerate(given, start=1):
             if not 0 <= least <= 1:
-                raise AllpayError(f"the floor of rank {rank} must be a part of the sum, from 0 to 1: got {least:g}")
+                raise AllpayError(
+                    f"the floor of rank {rank} must be a part of the sum, from 0 to 1: got {exactly(least)}"
+                )
         object.__setattr__(self, "tied", tuple(self._range(ranks) for ranks in self.tied))
         total = float(self.floors.sum())
         if total > 1 + TOLERANCE:

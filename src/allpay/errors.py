@@ -43,6 +43,12 @@ def short(value: object, most: int = 80) -> str:
     return shortened(one_line(text), most)
 
 
+def exactly(number: float) -> str:
+    """A number in few digits where these say which it is, else in as many as it takes: 1.0000001 is not 1."""
+    text = f"{number:g}"
+    return text if float(text) == number else repr(float(number))
+
+
 def printable(text: str) -> str:
     """A text of somebody else's as it may be shown on a terminal: codes that would move the cursor, or worse, spelled out."""
     return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)

@@ -13,7 +13,7 @@ import numpy as np
 
 from allpay.ascent import few_corners, mirror_ascent, polish
 from allpay.contest.game import Array, Setting
-from allpay.errors import AllpayError
+from allpay.errors import AllpayError, exactly
 from allpay.objectives import Objective
 from allpay.rounding import in_steps
 from allpay.scalars import real
@@ -337,7 +337,7 @@ def exact_design(
     start = time.perf_counter()
     setting, within = setting or Setting(), real("within", within)
     if not 0 < within < 1:
-        raise AllpayError(f"within must be above 0 and below 1, a part of the objective: got {within:g}")
+        raise AllpayError(f"within must be above 0 and below 1, a part of the objective: got {exactly(within)}")
     corners, uniform = looked_at(space.polytope, count=101)
     line = space.polytope.freedom == 1
     seen = uniform[::5] if line else np.concatenate([corners, uniform])

@@ -19,7 +19,7 @@ from allpay.contest.measures import Measures
 from allpay.contest.mechanism import check_bidders, complete_weights
 from allpay.contest.payoffs import averages_of, by_bidder, payoffs_of, seen
 from allpay.contest.values import Private
-from allpay.errors import AllpayError, one_of
+from allpay.errors import AllpayError, exactly, one_of
 from allpay.exact import best_in_theory
 from allpay.frozen import ByValue
 from allpay.learners import FictitiousPlay, Learner, run_seeds
@@ -283,7 +283,8 @@ def _whole(table: Amounts) -> Amounts:
     """A table whose shares are all there."""
     if table.unit != "money" and len(table.numbers) == 1 and table.numbers[0] != table.total:
         raise AllpayError(
-            f"one prize is all of the purse: got {table.numbers[0]:g}{'%' * (table.unit == 'percent')}; give the others too"
+            f"one prize is all of the purse: got {exactly(table.numbers[0])}{'%' * (table.unit == 'percent')}; "
+            "give the others too"
         )
     if table.unit == "share":
         complete_weights([*table.numbers, 0.0])
@@ -297,7 +298,7 @@ def _with_purse(table: Amounts, purse: float | None) -> Amounts:
     if table.unit == "money":
         raise AllpayError(f"prizes in money sum to the purse, {table.of(1.0)}: leave the purse out, or give percent")
     if not 0 < purse < math.inf:
-        raise AllpayError(f"the purse must be above 0 and finite: got {purse:g}")
+        raise AllpayError(f"the purse must be above 0 and finite: got {exactly(purse)}")
     return Amounts(tuple(purse * share for share in table.shares), "money")
 
 

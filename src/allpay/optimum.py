@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from allpay.ascent import mirror_ascent
 from allpay.bounded import Beside, called
-from allpay.errors import AllpayError
+from allpay.errors import AllpayError, exactly
 from allpay.evidence import Evidence
 from allpay.frozen import ByValue
 from allpay.scalars import numeral
@@ -365,9 +365,9 @@ def find_optimum(
     """
     where = OrderedSimplex(n, n if m is None else m) if polytope is None else polytope
     if not 0 < confidence < 1:
-        raise AllpayError(f"confidence must lie between 0 and 1: got {confidence:g}; 0.9 is usual")
+        raise AllpayError(f"confidence must lie between 0 and 1: got {exactly(confidence)}; 0.9 is usual")
     if not resolution >= 0:
-        raise AllpayError(f"resolution must be at least 0, in units of the objective: got {resolution:g}")
+        raise AllpayError(f"resolution must be at least 0, in units of the objective: got {exactly(resolution)}")
     corners, uniform = looked_at(where, points, seed)
     designs = np.concatenate([corners, uniform])
     best = highest(surrogate, where, points, starts, seed) if at is None else np.asarray(at, float)

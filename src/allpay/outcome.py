@@ -93,12 +93,14 @@ class Outcome(ByValue):
         realised_highest_bid: `[designs, rounds]` mean highest bid of the same auctions.
         exploitability: `[designs, rounds]` best-response payoff minus payoff, mean over bidders and values.
         payoff: `[designs, rounds]` expected utility, mean over bidders.
-        distance: `[designs, rounds]` how far the strategies are from an equilibrium, see `distance`.
+        distance: `[designs, rounds]` how far the strategies are from an equilibrium, see `distance`; of a model of behaviour,
+            from what it says, as the largest part of bids that would have to be others.
         history: `[designs, rounds, checkpoints]` exploitability along the run, at even distances; NaN after it ended.
         iterations: `[designs, rounds]` how many iterations or auctions each run took.
         auctions: how many auctions were sampled, over all runs, in learning or measuring.
         tolerance: the distance up to which a run counts as converged.
         solver: whether the learner solves the game, and does not model how bidders learn.
+        behaviour: of what the strategies are a model, as "a logit equilibrium"; empty where they are to be an equilibrium.
     """
 
     games: tuple[Game, ...]
@@ -116,6 +118,7 @@ class Outcome(ByValue):
     auctions: int
     tolerance: float = TOLERANCE
     solver: bool = False
+    behaviour: str = ""
 
     def of(self, design: int) -> "Outcome":
         """The outcome of one design of the batch; its first dimension has length 1. Of the auctions it has an equal share."""
@@ -187,6 +190,15 @@ class Outcome(ByValue):
         found = self.verdicts.ravel()
         counts = {verdict: int(np.sum(found == verdict.value)) for verdict in Verdict}
         told = {verdict: verdict.sentence for verdict in Verdict}
+        if self.behaviour:
+            told[Verdict.CONVERGED] = (
+                f"The bids are {self.behaviour}, which is not a Nash equilibrium: by a best response a bidder would gain "
+                f"{self.relative_exploitability.max():.1%} of the top prize. The model says that people leave that much."
+            )
+            told[Verdict.UNSOLVED] = (
+                f"The solver stopped before it found {self.behaviour}: its bids mean nothing. Give it more iterations, more "
+                "noise, or another grid."
+            )
         if self.tolerance > TOLERANCE:
             told[Verdict.CONVERGED] = (
                 "No bidder gains more than the tolerance that was asked for, but that is too much for an equilibrium."
@@ -194,6 +206,8 @@ class Outcome(ByValue):
         learning = found == Verdict.STILL_LEARNING.value
         told[Verdict.STILL_LEARNING] += self._trend(learning)
         text = " ".join(f"{k} of {len(found)} rounds {v.value}. {told[v]}" for v, k in counts.items() if k)
+        if self.behaviour:
+            return text
         part = 100 * self.tolerance
         limits = f"{part:.3g}% of the top prize, and {WIDER * part:.3g}% of what a bidder spends and of revenue"
         return f"{text} (Tolerance: a gain of {limits}.)" + self._symmetry()

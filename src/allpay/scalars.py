@@ -10,7 +10,7 @@ from numbers import Integral, Real
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from allpay.errors import AllpayError, short
+from allpay.errors import AllpayError, exactly, short
 from allpay.frozen import asked
 
 MOST = 1e100
@@ -119,7 +119,7 @@ def above_zero(what: str, given: object) -> float:
     """
     number = real(what, given)
     if not 0 < number < math.inf:
-        raise AllpayError(f"{what} must be above 0 and finite: got {number:g}")
+        raise AllpayError(f"{what} must be above 0 and finite: got {exactly(number)}")
     return number
 
 

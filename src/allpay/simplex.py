@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from allpay.errors import AllpayError, one_of, short
+from allpay.errors import AllpayError, exactly, one_of, short
 from allpay.frozen import Stateful
 from allpay.memory import check_memory
 from allpay.scalars import plain_fields, real, written
@@ -359,7 +359,7 @@ class Box(Stateful):
             raise AllpayError(too_many_ranks(len(self.low), self.n, 1))
         for rank, (low, high) in enumerate(zip(self.low, self.high, strict=True), start=1):
             if not 0 <= low < high < math.inf:
-                raise AllpayError(f"weight {rank} needs bounds 0 ≤ low < high: got {low:g} and {high:g}")
+                raise AllpayError(f"weight {rank} needs bounds 0 ≤ low < high: got {exactly(low)} and {exactly(high)}")
 
     @property
     def ranks(self) -> int:

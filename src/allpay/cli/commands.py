@@ -35,6 +35,7 @@ from allpay.cli.options import (
     MaxBid,
     Method,
     Money,
+    NoiseOfBids,
     Objectives,
     Out,
     Overbidding,
@@ -113,6 +114,9 @@ OF_THEORY = {
 }
 """The options of `design` that the exact optimum depends on, and what prints it."""
 
+OF_LEARNERS = ("iterations", "exploration", "bids", "noise", "tolerance")
+"""The options that are those of a learner."""
+
 OF_FOLDER = {"folder", "objective", "workers", "scheduler", "trust", "as_json"}
 """The options of `design` that say something about a study that is in a folder already."""
 
@@ -162,6 +166,7 @@ def simulate(
     iterations: Iterations = None,
     exploration: Exploration = None,
     bids: Bids = None,
+    noise: NoiseOfBids = None,
     tolerance: Tolerance = None,
     out: Out = None,
     plot: Annotated[
@@ -175,7 +180,7 @@ def simulate(
     from allpay.learners import learner as named
     from allpay.study import DesignSpace, Study
 
-    bidding = named(learner, iterations=iterations, exploration=exploration, bids=bids, tolerance=tolerance)
+    bidding = named(learner, **{name: asked[name] for name in OF_LEARNERS})
     setting, n = contest_of(asked, given_in(context), bidding.setting)
     rules, _ = mechanism_of(rule, weights, n)
     setting.game(rules)  # what the options get wrong is said before anything is computed or written
@@ -230,6 +235,7 @@ def design(
     iterations: Iterations = None,
     exploration: Exploration = None,
     bids: Bids = None,
+    noise: NoiseOfBids = None,
     tolerance: Tolerance = None,
     out: Out = None,
     workers: Workers = None,
@@ -265,7 +271,7 @@ def design(
         return
     if trust:
         raise AllpayError("--trust has no effect without a study's folder: what you name yourself is run")
-    bidding = named(learner, iterations=iterations, exploration=exploration, bids=bids, tolerance=tolerance)
+    bidding = named(learner, **{name: asked[name] for name in OF_LEARNERS})
     over, single = varied(asked, may_be_field=True)
     setting, given = contest_of(single, given_in(context), bidding.setting)
     study = Study(

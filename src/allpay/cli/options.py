@@ -26,7 +26,8 @@ LearnerName = Annotated[
     typer.Option(
         "--learner",
         help="how bidders learn: fictitious-play, epsilon-greedy, regret-matching, multiplicative-weights, logit-play, dqn, "
-        "ppo; interior-point, which solves the grid game; or one of your own, as package.module:Class",
+        "ppo; interior-point, which solves the grid game; logit-equilibrium, how people bid who err; or one of your own, as "
+        "package.module:Class",
         rich_help_panel=LEARNING,
     ),
 ]
@@ -130,6 +131,16 @@ Exploration = Annotated[
 Bids = Annotated[
     str | None,
     typer.Option(help="grid, or continuous for a density of bids (ppo)", show_default="grid", rich_help_panel=LEARNING),
+]
+NoiseOfBids = Annotated[
+    float | None,
+    typer.Option(
+        "--noise",
+        help="how much people err, in the money of bids: 0.1 makes a bid that brings 0.1 less 1/e times as likely "
+        "(logit-equilibrium)",
+        show_default="0.1",
+        rich_help_panel=LEARNING,
+    ),
 ]
 Tolerance = Annotated[
     float | None,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from allpay.cli.commands import app, command, contest_of, given_in
+from allpay.cli.commands import OF_LEARNERS, app, command, contest_of, given_in
 from allpay.cli.console import print_json, reporting
 from allpay.cli.options import (
     LEARNING,
@@ -31,6 +31,7 @@ from allpay.cli.options import (
     LearnerName,
     Luck,
     MaxBid,
+    NoiseOfBids,
     Objective,
     Overbidding,
     Prizes,
@@ -67,12 +68,12 @@ from allpay.errors import AllpayError, one_of, shortened
 
 __all__ = ["TABLES", "app", "numbers_in"]
 
-OF_LEARNING = ("learner", "value_levels", "bid_levels", "iterations", "tolerance", "samples", "rounds", "seed")
+OF_LEARNING = ("learner", "value_levels", "bid_levels", "iterations", "noise", "tolerance", "samples", "rounds", "seed")
 """The options of `judge` that have no effect where theory answers."""
 
 OF_SCENARIOS_LEARNED = (
     *("learner", "value_levels", "bid_levels", "sampling", "samples", "rounds", "iterations", "exploration", "bids"),
-    *("tolerance", "seed", "workers", "scheduler"),
+    *("noise", "tolerance", "seed", "workers", "scheduler"),
 )
 """The options of `compare` that say something of learning."""
 
@@ -136,6 +137,7 @@ def judge(
     value_levels: ValueLevels = None,
     bid_levels: BidLevels = None,
     iterations: Iterations = None,
+    noise: NoiseOfBids = None,
     tolerance: Tolerance = None,
     samples: Annotated[
         int, typer.Option(help="by learning: how many tables are tried to find the best", rich_help_panel=LEARNING)
@@ -160,7 +162,7 @@ def judge(
     if plot is not None:
         place(plot)
     written = given_in(context)
-    bidding = named(learner, iterations=iterations, tolerance=tolerance)
+    bidding = named(learner, **{name: asked[name] for name in ("iterations", "noise", "tolerance")})
     setting, n = contest_of(asked, written, bidding.setting)
     with reporting() as reporter:
         found = judge_table(
@@ -304,6 +306,7 @@ def compare(
     iterations: Iterations = None,
     exploration: Exploration = None,
     bids: Bids = None,
+    noise: NoiseOfBids = None,
     tolerance: Tolerance = None,
     out: Annotated[
         Path | None,
@@ -336,7 +339,7 @@ def compare(
         raise AllpayError(f"{learning[0]} has no effect with --method theory, which simulates nothing: leave it out")
     if group and "bidders" in written:
         raise AllpayError("--bidders has no effect beside --group, which says how many there are: leave it out")
-    bidding = named(learner, iterations=iterations, exploration=exploration, bids=bids, tolerance=tolerance)
+    bidding = named(learner, **{name: asked[name] for name in OF_LEARNERS})
     over, single = varied(asked)
     setting, n = contest_of(single, written, bidding.setting if by == "surrogate" else Setting())
     space = space_of(single, 3 if n is None else n)

@@ -93,7 +93,8 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool, plot: Path |
 
             revenue, settled = estimates["revenue"], float(outcome.converged.mean())
             blame = finer if study.learner.continuous else None
-            note = coarseness(game, exact, revenue.mean, settled, blame, revenue.half_width)
+            compared = None if outcome.behaviour else exact  # what people bid is not held against an equilibrium
+            note = coarseness(game, compared, revenue.mean, settled, blame, revenue.half_width)
             weights = study.designs[0].tolist()
             values = {
                 "weights": weights,

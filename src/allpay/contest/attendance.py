@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from allpay.errors import AllpayError, one_of
+from allpay.errors import AllpayError, exactly, one_of
 
 Array = NDArray[np.float64]
 
@@ -186,7 +186,7 @@ def poisson_field(mean: float) -> Field:
 
     if not (math.isfinite(mean) and 0 < mean <= MOST_IN_FIELD / 2):
         raise AllpayError(
-            f"the mean of a Poisson field must be above 0 and at most {MOST_IN_FIELD // 2:,}: got {mean:g}"
+            f"the mean of a Poisson field must be above 0 and at most {MOST_IN_FIELD // 2:,}: got {exactly(mean)}"
         )
     most = max(int(poisson.isf(LEFT_OUT, mean)), 2)
     chances = poisson.pmf(np.arange(most + 1), mean)
@@ -200,6 +200,6 @@ def binomial_field(bidders: int, chance: Any) -> Field:
     if not 1 <= bidders <= MOST_IN_FIELD:
         raise AllpayError(f"the bidders of a binomial field must be from 1 to {MOST_IN_FIELD:,}: got {bidders}")
     if not (math.isfinite(chance) and 0 < chance <= 1):
-        raise AllpayError(f"the chance to turn up must be above 0 and at most 1: got {chance:g}")
+        raise AllpayError(f"the chance to turn up must be above 0 and at most 1: got {exactly(chance)}")
     chances = binom.pmf(np.arange(bidders + 1), bidders, chance)
     return Field(tuple(chances / chances.sum()), f"each of {bidders} bidders with a chance of {chance:g}")

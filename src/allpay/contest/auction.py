@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from allpay.compiled import compiled
 from allpay.contest.game import Array, Game, check_game
 from allpay.contest.payoffs import as_strategy
-from allpay.errors import AllpayError, short
+from allpay.errors import AllpayError, exactly, short
 from allpay.frozen import ByValue
 from allpay.scalars import whole
 
@@ -195,9 +195,9 @@ def _check_each(what: str, given: ArrayLike, shape: tuple[int, ...], bidders: in
     if not fits:
         raise AllpayError(f"{what} must be numbers, one for each of {bidders} bidders: got {short(given)}")
     if np.any(np.isnan(numbers)) or (not infinite and not np.all(np.isfinite(numbers))):
-        raise AllpayError(f"{what} must be finite: got {numbers[~np.isfinite(numbers)].flat[0]:g}")
+        raise AllpayError(f"{what} must be finite: got {exactly(numbers[~np.isfinite(numbers)].flat[0])}")
     if what == "bids" and np.any(numbers < 0):
-        raise AllpayError(f"bids must not be negative: got {numbers.min():g}")
+        raise AllpayError(f"bids must not be negative: got {exactly(numbers.min())}")
 
 
 def utilities_by_rank(game: Game) -> Array:

@@ -7,7 +7,7 @@ from typing import Any
 
 from allpay.contest.preferences import Cost, Neutral, OwnCost, OwnUtility, PowerCost, Utility
 from allpay.contest.values import Common, Private
-from allpay.errors import AllpayError
+from allpay.errors import AllpayError, exactly
 from allpay.scalars import above_zero, real, truth, whole
 
 
@@ -57,10 +57,10 @@ class Bidder:
         object.__setattr__(self, "handicap", above_zero("handicap", self.handicap))
         object.__setattr__(self, "head_start", real("head start", self.head_start))
         if not 0 <= self.head_start < math.inf:
-            raise AllpayError(f"head start must be at least 0 and finite: got {self.head_start:g}")
+            raise AllpayError(f"head start must be at least 0 and finite: got {exactly(self.head_start)}")
         object.__setattr__(self, "presence", above_zero("presence", self.presence))
         if self.presence > 1:
-            raise AllpayError(f"presence is a chance, at most 1: got {self.presence:g}")
+            raise AllpayError(f"presence is a chance, at most 1: got {exactly(self.presence)}")
 
 
 Groups = tuple[tuple[Bidder, int], ...]

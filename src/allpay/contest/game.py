@@ -18,7 +18,7 @@ from allpay.contest.mechanism import TIES, Mechanism
 from allpay.contest.preferences import Cara, Neutral, PowerCost
 from allpay.contest.success import Highest, Success
 from allpay.contest.values import MOST_CELLS, Common, Private, memory_of
-from allpay.errors import AllpayError, one_of, short
+from allpay.errors import AllpayError, exactly, one_of, short
 from allpay.frozen import Stateful
 from allpay.scalars import LEAST, MOST, Bound, above_zero, numeral, plain_fields
 
@@ -191,7 +191,7 @@ class Game(Stateful):
         else:
             object.__setattr__(self, "attendance", above_zero("attendance", given))
             if self.attendance > 1:  # type: ignore[operator]
-                raise AllpayError(f"attendance is the chance to turn up, at most 1: got {given:g}")
+                raise AllpayError(f"attendance is the chance to turn up, at most 1: got {exactly(given)}")
 
     @classmethod
     def from_weights(
@@ -409,7 +409,7 @@ class Setting:
             object.__setattr__(self, "values", groups_of(self.values))
         for name in ("reserve", "fee"):
             if not 0 <= getattr(self, name) < math.inf:
-                raise AllpayError(f"the {name} must be at least 0 and finite: got {getattr(self, name):g}")
+                raise AllpayError(f"the {name} must be at least 0 and finite: got {exactly(getattr(self, name))}")
         one_of("way to settle ties", self.ties, TIES)
 
     def game(self, mechanism: Mechanism) -> Game:

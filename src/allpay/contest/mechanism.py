@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from allpay.contest.amounts import check_falling, plainly_money
 from allpay.contest.success import Highest, Success
-from allpay.errors import AllpayError, one_of, short
+from allpay.errors import AllpayError, exactly, one_of, short
 from allpay.scalars import MOST, real, unboxed, whole
 
 RULES = ("prizes", "payments")
@@ -71,13 +71,13 @@ class Mechanism:
             raise AllpayError("there is nothing to win: give the first rank a prize above 0")
         for k, p in enumerate(self.payments, start=1):
             if p > 1:
-                raise AllpayError(f"payments must lie in [0, 1]: got {p:g} at position {k}")
+                raise AllpayError(f"payments must lie in [0, 1]: got {exactly(p)} at position {k}")
         if isinstance(self.success, type) or not callable(getattr(self.success, "sums", None)):
             raise AllpayError(f"success must be a rule such as Highest() or Tullock(1): got {short(self.success)}")
         for name in ("reserve", "fee"):
             (number,) = _as_numbers(f"the {name}", (getattr(self, name),))
             if not (math.isfinite(number) and number >= 0):
-                raise AllpayError(f"the {name} must be at least 0 and finite: got {number:g}")
+                raise AllpayError(f"the {name} must be at least 0 and finite: got {exactly(number)}")
             object.__setattr__(self, name, number)
         one_of("way to settle ties", self.ties, TIES)
         if self.ties != "random":
@@ -157,9 +157,9 @@ def complete_weights(
         if not math.isfinite(w):
             raise AllpayError(f"w must be a finite number for (w, 1−w, 0, …): got {w}")
         if w > 1:
-            raise AllpayError(f"one weight w stands for (w, 1−w, 0, …) and must be at most 1: got {w:g}")
+            raise AllpayError(f"one weight w stands for (w, 1−w, 0, …) and must be at most 1: got {exactly(w)}")
         if w < 1.0 - w - ORDER_TOLERANCE:
-            raise AllpayError(f"w must be at least 0.5 for (w, 1−w, 0, …): got {w:g}")
+            raise AllpayError(f"w must be at least 0.5 for (w, 1−w, 0, …): got {exactly(w)}")
         given = (w, round(1.0 - w, 15))
         bidders = 3 if bidders is None else bidders
     else:
@@ -210,14 +210,15 @@ def _check_finite(what: str, numbers: Sequence[float]) -> None:
         if not math.isfinite(x):
             raise AllpayError(f"{what} must be finite numbers: got {x} at position {k}")
         if x > MOST:
-            raise AllpayError(f"{what} must be at most {MOST:g}: got {x:g} at position {k}")
+            raise AllpayError(f"{what} must be at most {MOST:g}: got {exactly(x)} at position {k}")
         if x < 0:
-            raise AllpayError(f"{what} must not be negative: got {x:g} at position {k}")
+            raise AllpayError(f"{what} must not be negative: got {exactly(x)} at position {k}")
 
 
 def _check_ordered(what: str, numbers: Sequence[float]) -> None:
     for k in range(1, len(numbers)):
         if numbers[k] > numbers[k - 1] + ORDER_TOLERANCE:
             raise AllpayError(
-                f"{what} must be nonincreasing: got {numbers[k - 1]:g} before {numbers[k]:g} (positions {k}, {k + 1})"
+                f"{what} must be nonincreasing: got {exactly(numbers[k - 1])} before {exactly(numbers[k])} "
+                f"(positions {k}, {k + 1})"
             )

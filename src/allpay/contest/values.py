@@ -11,7 +11,7 @@ from typing import Annotated, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from allpay.errors import AllpayError, one_of, short
+from allpay.errors import AllpayError, exactly, one_of, short
 from allpay.frozen import asked, derived
 from allpay.scalars import LEAST, MOST, Bound, plain_fields, real
 
@@ -67,7 +67,7 @@ class Power:
     def __post_init__(self) -> None:
         plain_fields(self)
         if not (math.isfinite(self.exponent) and self.exponent > 0):
-            raise AllpayError(f"power values need an exponent above 0: got {self.exponent:g}")
+            raise AllpayError(f"power values need an exponent above 0: got {exactly(self.exponent)}")
         SHAPE.check("the exponent of power values", self.exponent)
 
     def quantile(self, q: ArrayLike) -> Array:
@@ -107,7 +107,7 @@ class Lognormal:
         if not (math.isfinite(self.mean) and 0 < self.deviation < math.inf and 0 < self.high < math.inf):
             raise AllpayError(
                 "lognormal values need a finite mean of the logarithm, and a deviation and a highest value above 0: "
-                f"got {self.mean:g}, {self.deviation:g}, {self.high:g}"
+                f"got {exactly(self.mean)}, {exactly(self.deviation)}, {exactly(self.high)}"
             )
         Bound(at_least=-200, at_most=200).check("the mean of lognormal values", self.mean)
         Bound(at_least=1e-3, at_most=100).check("the deviation of lognormal values", self.deviation)
@@ -193,7 +193,7 @@ def _whole(what: str, given: object) -> int:
     if not math.isfinite(number):
         raise AllpayError(f"{what} must be finite: got {number}")
     if not number.is_integer():
-        raise AllpayError(f"{what} must be a whole number: got {number:g}")
+        raise AllpayError(f"{what} must be a whole number: got {exactly(number)}")
     return int(number)
 
 

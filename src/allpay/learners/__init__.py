@@ -10,6 +10,7 @@ from allpay.learners.base import Learner, check_learner, learn, outcome_of, rand
 from allpay.learners.epsilon_greedy import EpsilonGreedy
 from allpay.learners.fictitious_play import FictitiousPlay
 from allpay.learners.interior_point import InteriorPoint
+from allpay.learners.logit_equilibrium import LogitEquilibrium
 from allpay.learners.logit_play import LogitPlay
 from allpay.learners.multiplicative_weights import MultiplicativeWeights
 from allpay.learners.own import SEPARATOR, check_kinds, check_plain, in_one_line, own_kind, own_name
@@ -49,7 +50,7 @@ def __getattr__(name: str) -> Any:
 
 
 LEARNERS: Mapping[str, Callable[..., Learner]] = _Learners(
-    FictitiousPlay, EpsilonGreedy, RegretMatching, MultiplicativeWeights, LogitPlay, InteriorPoint
+    FictitiousPlay, EpsilonGreedy, RegretMatching, MultiplicativeWeights, LogitPlay, InteriorPoint, LogitEquilibrium
 )
 
 
@@ -112,6 +113,7 @@ __all__ = [
     "FictitiousPlay",
     "InteriorPoint",
     "Learner",
+    "LogitEquilibrium",
     "LogitPlay",
     "MultiplicativeWeights",
     "RegretMatching",

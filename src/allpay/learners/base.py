@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,9 @@ from allpay.contest.auction import MOST_AUCTIONS, Played, check_auctions, play
 from allpay.contest.game import Array, Game, Setting, check_game
 from allpay.contest.payoffs import Evaluation, Payoffs, as_strategy, evaluate, exploitability, payoffs_of
 from allpay.cores import cores
-from allpay.errors import AllpayError, short
+from allpay.errors import AllpayError, exactly, short
 from allpay.memory import check_memory
-from allpay.outcome import TOLERANCE, Goal, Outcome, fields_of, goal_of, within
+from allpay.outcome import TOLERANCE, Goal, Outcome, distance_of, fields_of, goal_of, within
 from allpay.progress import advance
 from allpay.scalars import plain_fields, real, whole
 
@@ -108,6 +108,25 @@ class Resumable(Learner, Protocol):
                 of the same games and seeds has left there is gone on with, to the same bits. It is the caller's to delete.
         """
         ...
+
+
+class Behavioural(Learner, Protocol):
+    """A model of what people bid, which is not an equilibrium: its strategies are held against what it says itself."""
+
+    behaviour: ClassVar[str]
+    """What its strategies are, as "a logit equilibrium". A learner without it is held against an equilibrium."""
+
+    def residual(self, game: Game, strategy: Array) -> float:
+        """How far strategies `[groups, values, bids]` are from what the model says: of the group and value where that is
+        most, the part of bids that would have to be others."""
+        ...
+
+
+def distance_to(learner: Learner, game: Game, strategy: Array, found: Evaluation) -> float:
+    """How far a profile, which was evaluated, is from what its learner is after: an equilibrium, or what its model says."""
+    if getattr(learner, "behaviour", ""):
+        return cast(Behavioural, learner).residual(game, strategy)
+    return distance_of(game, found)
 
 
 def run_seeds(seed: int, designs: int | Sequence[int], rounds: int, stream: int = 0) -> Seeds:
@@ -268,7 +287,7 @@ def check_outcome(outcome: object, learner: Learner, games: Sequence[Game], seed
             low, high = getattr(outcome, field)[d].min(initial=0), getattr(outcome, field)[d].max(initial=0)
             if low < 0 or high > most * (1 + 1e-6):
                 found = low if low < 0 else high
-                raise AllpayError(f"{name}: {field} must lie in [0, {most:g}]: got {found:g}")
+                raise AllpayError(f"{name}: {field} must lie in [0, {most:g}]: got {exactly(found)}")
         for r in range(seeds.shape[1]):
             _check_round(outcome, game, d, r)
 
@@ -449,10 +468,10 @@ def outcome_of(
         history[:kept] = [gains[len(gains) * (k + 1) // kept - 1] for k in range(kept)]
         return Learned(np.array(strategy), history, len(gains))
 
-    return _outcome(learner, games, seeds, taken, auctions, tolerance)
+    return outcome_of_runs(learner, games, seeds, taken, auctions, tolerance)
 
 
-def _outcome(
+def outcome_of_runs(
     learner: Learner,
     games: Sequence[Game],
     seeds: Seeds,
@@ -462,25 +481,30 @@ def _outcome(
 ) -> Outcome:
     """The outcome of runs, each a function of its game and seed, whose histories are of one length."""
 
-    def judged(game: Game, seed: np.uint64) -> tuple[Learned, Evaluation, Played]:
+    def judged(game: Game, seed: np.uint64) -> tuple[Learned, Evaluation, Played, float]:
         learned = run(game, seed)
-        return learned, evaluate(game, learned.strategy), play(game, learned.strategy, auctions, int(seed))
+        found = evaluate(game, learned.strategy)
+        far = distance_to(learner, game, learned.strategy, found)
+        return learned, found, play(game, learned.strategy, auctions, int(seed)), far
 
     runs = each_run(judged, games, seeds)
-    if len({learned.strategy.shape for row in runs for learned, _, _ in row}) > 1:
+    if len({run[0].strategy.shape for row in runs for run in row}) > 1:
         raise AllpayError(f"{learner.name}: strategies must be one for all bidders, or one for each, in every run")
+    fields = fields_of(games, [[exact for _, exact, _, _ in row] for row in runs])
+    fields["distance"] = np.array([[far for _, _, _, far in row] for row in runs])
     return Outcome(
         games=tuple(games),
         learner=learner.name,
-        strategy=np.array([[learned.strategy for learned, _, _ in row] for row in runs]),
-        **fields_of(games, [[exact for _, exact, _ in row] for row in runs]),
-        realised_revenue=np.array([[played.revenue.mean() for _, _, played in row] for row in runs]),
-        realised_highest_bid=np.array([[played.highest_bid.mean() for _, _, played in row] for row in runs]),
-        history=np.array([[learned.history for learned, _, _ in row] for row in runs]),
-        iterations=np.array([[learned.iterations for learned, _, _ in row] for row in runs]),
+        strategy=np.array([[learned.strategy for learned, _, _, _ in row] for row in runs]),
+        **fields,
+        realised_revenue=np.array([[played.revenue.mean() for _, _, played, _ in row] for row in runs]),
+        realised_highest_bid=np.array([[played.highest_bid.mean() for _, _, played, _ in row] for row in runs]),
+        history=np.array([[learned.history for learned, _, _, _ in row] for row in runs]),
+        iterations=np.array([[learned.iterations for learned, _, _, _ in row] for row in runs]),
         auctions=seeds.size * auctions,
         tolerance=tolerance or TOLERANCE,
         solver=bool(getattr(learner, "solver", False)),
+        behaviour=getattr(learner, "behaviour", ""),
     )
 
 
@@ -553,7 +577,7 @@ def check_number(what: str, given: float, least: float, most: float, why: str = 
     """Raise AllpayError unless it is a number between these bounds, both included; `low` says what one below them must do."""
     given = real(what, given)
     if not least <= given < math.inf:
-        raise AllpayError(f"{what} must {low}: got {given:g}")
+        raise AllpayError(f"{what} must {low}: got {exactly(given)}")
     if given > most:
         raise AllpayError(f"{what} must be from {least:g} to {most:g}: got {short(given)}{f'; {why}' if why else ''}")
 
@@ -570,7 +594,7 @@ def check_tolerance(given: float | None) -> None:
         return
     given = real("tolerance", given)
     if not given > 0:
-        raise AllpayError(f"tolerance must be above 0: got {given:g}")
+        raise AllpayError(f"tolerance must be above 0: got {exactly(given)}")
     if given >= 1:
         raise AllpayError(f"tolerance must be above 0 and below 1, a part of the top prize: got {short(given)}")
 
@@ -592,4 +616,4 @@ def self_play(
         taken = kernel(game, parts[id(game)], strategy, goal_of(game, learner.tolerance, least), history)
         return Learned(strategy, history, taken)
 
-    return _outcome(learner, games, seeds, run, learner.auctions, learner.tolerance)
+    return outcome_of_runs(learner, games, seeds, run, learner.auctions, learner.tolerance)

@@ -16,7 +16,7 @@ from allpay.contest.mechanism import Mechanism
 from allpay.contest.payoffs import evaluate
 from allpay.contest.values import Common, Private
 from allpay.errors import AllpayError
-from allpay.learners.base import FIELDS_BY_RUN, Learner, Seeds, check_learner, outcome_from, run_seeds
+from allpay.learners.base import FIELDS_BY_RUN, Learner, Seeds, check_learner, distance_to, outcome_from, run_seeds
 from allpay.outcome import Outcome, fields_of
 
 ROUNDS = 3
@@ -87,12 +87,14 @@ def _learned(learner: Learner, games: Sequence[Game], seeds: Seeds) -> Outcome:
         )
     for d, game in enumerate(games):
         for r in range(seeds.shape[1]):
-            _check_run(outcome, game, d, r)
+            _check_run(learner, outcome, game, d, r)
     return outcome
 
 
-def _check_run(outcome: Outcome, game: Game, d: int, r: int) -> None:
-    known_fields = fields_of([game], [[evaluate(game, outcome.strategy[d, r])]])
+def _check_run(learner: Learner, outcome: Outcome, game: Game, d: int, r: int) -> None:
+    exact = evaluate(game, outcome.strategy[d, r])
+    known_fields = fields_of([game], [[exact]])
+    known_fields["distance"] = np.array([[distance_to(learner, game, outcome.strategy[d, r], exact)]])
     for field in ("revenue", "highest_bid", "exploitability", "payoff", "distance"):
         found, known = float(getattr(outcome, field)[d, r]), float(known_fields[field][0, 0])
         if abs(found - known) > 1e-9 * max(1.0, abs(known)):

@@ -21,7 +21,7 @@ from allpay.contest.auction import utilities_by_rank
 from allpay.contest.game import Array, Game
 from allpay.contest.payoffs import evaluate, exploitability
 from allpay.contest.success import Success
-from allpay.errors import AllpayError, one_line
+from allpay.errors import AllpayError, exactly, one_line
 from allpay.learners.base import CHECKPOINTS, Seeds, check_batch, check_count, check_number, check_tolerance
 from allpay.learners.checkpoint import Arrays, Checkpoint, identity
 from allpay.outcome import TOLERANCE, Outcome, fields_of, stake, within
@@ -381,7 +381,7 @@ def check_unit(learner: DeepLearner, *names: str) -> None:
     for name in names:
         share = getattr(learner, name)
         if not 0 <= share <= 1:
-            raise AllpayError(f"{name} must lie in [0, 1]: got {share:g}")
+            raise AllpayError(f"{name} must lie in [0, 1]: got {exactly(share)}")
 
 
 def check_decay(learner: DeepLearner, name: str) -> None:

@@ -129,7 +129,7 @@ def _step(here: _Here, payoffs: Payoffs, may: Allowed, part: float, careful: boo
     by_group = slopes.reshape(*slopes.shape[:3], groups, bids)
     rank_slopes(payoffs.ranking, payoffs.coefficients, np.ascontiguousarray(mix.mean(axis=1)), by_group)
     matrix, pivots = np.empty((groups * bids, groups * bids)), np.empty(groups * bids, np.int64)
-    _equations(ratio, payoffs.table, slopes, matrix)
+    equations(ratio, payoffs.table, slopes, matrix)
     factor(matrix, pivots)
     count = may.sum()
     mu = float((mix * slack)[may].sum() / count)
@@ -209,7 +209,7 @@ def on_path(payoff, mu, aim, mix, slack, level, v):  # type: ignore[no-untyped-d
 
 
 @compiled
-def _equations(ratio, table, slopes, matrix):  # type: ignore[no-untyped-def]
+def equations(ratio, table, slopes, matrix):  # type: ignore[no-untyped-def]
     """Fill matrix `[groups·bids, groups·bids]`: 1 − (mean over values of (diag r − r rᵀ/Σr)·table)·slopes, block by block."""
     groups, values, bids = ratio.shape
     terms = table.shape[1]

@@ -89,6 +89,13 @@ def utilities(mix, payoffs, cdf, averages, u):  # type: ignore[no-untyped-def]
             for v in range(values):
                 whole += mix[i, b, v]
             mass[i, b] = whole
+    utilities_against(mass, payoffs, cdf, averages, u)
+
+
+@compiled
+def utilities_against(mass, payoffs, cdf, averages, u):  # type: ignore[no-untyped-def]
+    """The same against rivals who bid with masses `[groups, bids]`."""
+    groups, bids, values = u.shape
     averages_against(payoffs, mass, cdf, averages)
     for i in range(groups):
         for b in range(bids):

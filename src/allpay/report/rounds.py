@@ -110,6 +110,7 @@ def _draw_history(axes: "Axes", outcome: Outcome) -> None:
     limit = float(limits.min()) if limits.size else outcome.tolerance * float(outcome.stakes[0])
     along = np.arange(1, history.shape[1] + 1) / history.shape[1]
     axes.plot(along, np.where(history > 0, history, np.nan).T, color="0.6", lw=0.7)
-    axes.axhline(limit, color="black", ls=":", label="converged below")
     axes.set(xlabel="part of the run", ylabel="exploitability", title="How it was learned", yscale="log")
-    axes.legend(loc="upper right")
+    if not outcome.behaviour:  # of a model of behaviour exploitability is not what converges
+        axes.axhline(limit, color="black", ls=":", label="converged below")
+        axes.legend(loc="upper right")

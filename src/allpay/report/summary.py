@@ -509,7 +509,13 @@ def _learned(result: "Result") -> str:
     what = _objective(result)
     check = [str(v) for v in result.check.verdicts.ravel()]
     settled = check.count(Verdict.CONVERGED)
-    if counts[Verdict.CONVERGED] == runs:
+    model = result.check.behaviour
+    if model and counts[Verdict.CONVERGED] == runs:
+        text = (
+            f"Learning: all {runs} runs are {model}: every design's {what} is that of people who bid as the model says, not "
+            "that of a Nash equilibrium."
+        )
+    elif counts[Verdict.CONVERGED] == runs:
         text = (
             f"Learning: all {runs} runs converged: every design's {what} can be read as an equilibrium's on the grid."
         )
@@ -599,7 +605,7 @@ def _theory(result: "Result") -> str:
             best_of_all = "none of these is best"
         sentences.append(
             f"Theory: in equilibrium {what} is {numeral(best.value, 4)} under {every}, so {best_of_all}; whatever the "
-            "simulations prefer is due to grids, limits on bids, or learning."
+            f"simulations prefer is due to grids, limits on bids, or {result.check.behaviour or 'learning'}."
         )
     else:
         design = in_words(best.weights) + beside_in_words(best.chosen)

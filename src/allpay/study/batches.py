@@ -21,6 +21,7 @@ SECONDS = {
     "multiplicative-weights": 0.25,
     "logit-play": 0.2,
     "interior-point": 0.02,
+    "logit-equilibrium": 0.05,
     "dqn": 1.4,
     "ppo": 1.7,
 }

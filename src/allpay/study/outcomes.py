@@ -103,6 +103,7 @@ def restored(study: Study, games: Sequence[Game], rows: pl.DataFrame, kept: pl.D
         auctions=int(kept["auctions"].sum()),
         tolerance=float(kept["tolerance"][0]),
         solver=bool(kept["solver"][0]),
+        behaviour=getattr(study.learner, "behaviour", ""),
         **{name: rows[name].to_numpy().reshape(shape) for name in FROM_ROWS},
     )
 

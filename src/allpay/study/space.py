@@ -14,7 +14,7 @@ from allpay.bounded import Beside, Bounded, called
 from allpay.contest.amounts import Amounts, plainly_money, weights_in
 from allpay.contest.game import Array, Game, Setting
 from allpay.contest.mechanism import RULES, Mechanism, check_bidders, complete_weights
-from allpay.errors import AllpayError, one_of, short
+from allpay.errors import AllpayError, exactly, one_of, short
 from allpay.frozen import Stateful, asked, derived
 from allpay.scalars import MOST, plain_fields, real, whole
 from allpay.simplex import Box, OrderedSimplex, Polytope, spread, too_many_ranks
@@ -213,7 +213,9 @@ class DesignSpace(Stateful):
                 )
             for rank, x in enumerate(floors, start=1):
                 if not 0 <= x <= 1:
-                    raise AllpayError(f"at_least bounds weights, which are from 0 to 1: got {x:g} for rank {rank}")
+                    raise AllpayError(
+                        f"at_least bounds weights, which are from 0 to 1: got {exactly(x)} for rank {rank}"
+                    )
             object.__setattr__(self, "at_least", floors)
         if isinstance(self.tied, str) or not isinstance(self.tied, Sequence):
             raise AllpayError(f"ranks that get the same are ranges, as [(4, 10)]: got {short(self.tied)}")

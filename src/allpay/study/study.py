@@ -11,7 +11,7 @@ import numpy as np
 from allpay.contest.amounts import Amounts
 from allpay.contest.bidder import kinds_of_values, levels_of
 from allpay.contest.game import Array, Game, Setting
-from allpay.errors import AllpayError, one_of, short
+from allpay.errors import AllpayError, exactly, one_of, short
 from allpay.frozen import Stateful, asked, derived
 from allpay.learners import FictitiousPlay, Learner
 from allpay.learners.base import check_count, check_learner, check_room, check_rounds, check_seed
@@ -161,14 +161,14 @@ class Study(Stateful):
                 )
             if not 0 < self.money <= MOST_MONEY:
                 raise AllpayError(
-                    f"money is what all prizes come to, above 0 and at most {MOST_MONEY:g}: got {self.money:g}"
+                    f"money is what all prizes come to, above 0 and at most {MOST_MONEY:g}: got {exactly(self.money)}"
                 )
         if self.round_to is None:
             return
         whole = 1.0 if self.money is None else self.money
         if not 0 < self.round_to <= whole:
             raise AllpayError(
-                f"round_to is a step above 0 and at most {whole:g}: got {self.round_to:g}"
+                f"round_to is a step above 0 and at most {whole:g}: got {exactly(self.round_to)}"
                 + ("; for amounts give money too" if self.money is None else "")
             )
         parts = whole / self.round_to

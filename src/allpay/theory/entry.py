@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from allpay.contest.game import Array
 from allpay.contest.preferences import PowerCost
 from allpay.contest.values import Distribution
-from allpay.errors import AllpayError
+from allpay.errors import AllpayError, exactly
 from allpay.theory.constant import Constant, Values, away_from, distribution_of, rising_values
 from allpay.theory.effort import Cost
 from allpay.theory.field import Rivals, total
@@ -101,7 +101,7 @@ class Entry:
         """
         q = np.asarray(q, float)
         if not np.all((q >= 0) & (q <= 1)):
-            raise AllpayError(f"quantiles must lie in [0, 1]: got {q[~((q >= 0) & (q <= 1))].flat[0]:g}")
+            raise AllpayError(f"quantiles must lie in [0, 1]: got {exactly(q[~((q >= 0) & (q <= 1))].flat[0])}")
         if self.entry == 0:
             return np.zeros_like(q)
         cost = Curve(self._edges, self._cost, *self._ends, 1.0).cost_at(np.maximum(q, self._edges[0]))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from allpay.contest.mechanism import ORDER_TOLERANCE
-from allpay.errors import AllpayError, short
+from allpay.errors import AllpayError, exactly, short
 from allpay.scalars import real, whole
 
 MOST_BIDDERS = 1_000_000
@@ -37,7 +37,7 @@ def check_number(what: str, given: float, least: float = 0.0, most: float = math
     low_enough = number > least if above else number >= least
     if not (math.isfinite(number) and low_enough and number <= most):
         bound = f"{'above' if above else 'at least'} {least:g}" + (f" and at most {most:g}" if most < math.inf else "")
-        raise AllpayError(f"{what} must be {bound} and finite: got {number:g}")
+        raise AllpayError(f"{what} must be {bound} and finite: got {exactly(number)}")
     return number
 
 
@@ -78,5 +78,7 @@ def check_falling(what: str, given: Sequence[float]) -> tuple[float, ...]:
     found = check_numbers(what, given)
     for k, (x, y) in enumerate(pairwise(found), start=1):
         if y > x + ORDER_TOLERANCE:
-            raise AllpayError(f"{what} must be nonincreasing: got {x:g} before {y:g} (positions {k}, {k + 1})")
+            raise AllpayError(
+                f"{what} must be nonincreasing: got {exactly(x)} before {exactly(y)} (positions {k}, {k + 1})"
+            )
     return tuple(accumulate(found, min))

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 
 from allpay.contest.game import Array
 from allpay.contest.values import Distribution
-from allpay.errors import AllpayError
+from allpay.errors import AllpayError, exactly
 from allpay.theory.constant import Values, away_from, distribution_of, rising_values
 from allpay.theory.noformula import NoFormula, check_number
 from allpay.theory.quantiles import APART, Curve, breaks_of, cumulative, in_panels, legendre_rule
@@ -101,7 +101,9 @@ def two_bidders(
     powers = cost_power if isinstance(cost_power, tuple) else (cost_power, cost_power)
     power, other = (check_number("cost power", p, above=True) for p in powers)
     if power != other:
-        return NoFormula(f"two bidders with different cost powers have no formula: got {power:g} and {other:g}")
+        return NoFormula(
+            f"two bidders with different cost powers have no formula: got {exactly(power)} and {exactly(other)}"
+        )
     scales = tuple(check_number("cost scale", c, above=True) for c in cost_scales)
     given = [distribution_of(values) for values in (values1, values2)]
     for found in given:
