@@ -12,6 +12,10 @@ TINY = 1e-12
 """And so are columns of numbers that are all smaller than this."""
 
 
+AS_WELL = "do practically as well"
+"""What is said of designs that lose so little that nobody would care."""
+
+
 def significant(x: float, digits: int = 4) -> str:
     """A number with so many significant digits; zeros at its end are kept, so that columns line up. A large one has all
     digits before its point, thousands apart: it may be money.
