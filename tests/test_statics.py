@@ -100,7 +100,7 @@ def test_the_number_of_prizes_varies_with_floors_and_beside_another_parameter(tm
     assert [row["prizes"] for row in floors["rows"]] == [2, 2, 2]
     both = json.loads(run("--prizes", "1,3", "--bidders", "3,5", "--json").stdout)
     assert [(row["bidders"], row["most_prizes"]) for row in both["rows"]] == [(3, 1), (3, 3), (5, 1), (5, 3)]
-    equal = json.loads(run("--prizes", "2,3", "--bidders", 4, "--first-at-most", "50%", "--json").stdout)
+    equal = json.loads(run("--prizes", "2,3", "--bidders", 4, "--same", "1-2", "--json").stdout)
     assert equal["rows"][0]["w2"] == 0.5  # the only design, which has no other beside it
 
 
