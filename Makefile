@@ -12,11 +12,13 @@ test: setup  ## run all tests
 
 setup: .venv/ready
 
+# what pip would compile on one core is compiled on all
 .venv/ready: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "allpay needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable . --group dev
+	$(BIN)/python -m pip install --quiet --no-compile --editable . --group dev
+	-$(BIN)/python -m compileall -qq -j 0 .venv
 	@touch .venv/ready
 
 lint: setup  ## style and types

@@ -1,12 +1,15 @@
 """Before any test: what is left of older code is deleted, and Ctrl-C reaches the programs that tests start.
 
 What JAX compiles is kept for the session, so that its workers and the programs that they start do not compile it again.
+What Python and Numba compile is kept beside the sources, also where the environment tells Python not to keep its own: tests
+start some hundred programs, and each would compile every module again.
 """
 
 import os
 import re
 import shutil
 import signal
+import sys
 import tempfile
 from pathlib import Path
 
@@ -23,6 +26,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[MADE] = os.environ[KEPT] = tempfile.mkdtemp(prefix="allpay-tests-")
         os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
         os.environ["JAX_COMPILATION_CACHE_MAX_SIZE"] = str(2**30)  # of a limited size it is locked while it is written
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     forget_older_machine_code()
     let_children_hear_ctrl_c()
 

@@ -32,7 +32,7 @@ def test_the_best_response_to_rivals_who_do_not_learn():
             networks=rivals_of(state.networks, start.networks), average=rivals_of(state.average, start.average)
         )
 
-    learns_the_best_response(DQN(iterations=1000, batch=512, temperature=0.003, averaging=0.01), frozen, 0.01)
+    learns_the_best_response(DQN(iterations=1000, batch=512, temperature=0.003, averaging=0.01, chunk=1), frozen, 0.01)
 
 
 def test_a_run_can_be_cut_into_stretches():

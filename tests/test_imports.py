@@ -36,6 +36,7 @@ FLOORS = [
     {"study"},
     {"simulation"},
     {
+        "estimate",
         "surrogate",
         "evidence",
         "ascent",
@@ -57,7 +58,7 @@ FLOORS = [
 """The rooms of each floor, the ground floor first."""
 
 CONTEST = [
-    {"amounts", "success", "attendance", "preferences", "ranking", "values"},
+    {"amounts", "success", "attendance", "attitudes", "preferences", "ranking", "values"},
     {"mechanism", "bidder"},
     {"game"},
     {"payoffs"},

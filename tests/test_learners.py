@@ -21,6 +21,7 @@ from allpay.outcome import Outcome, Verdict
 SHORT = {"iterations": 60, "auctions": 2000}
 SHORT_ITS_OWN_WAY = {
     "epsilon-greedy": {"iterations": 3000, "exploration": 1000, "halving": 200, "tail": 1000},
+    "level-k": {"auctions": 2000},
     "dqn": {"iterations": 40, "batch": 32, "width": 4, "chunk": 3},
     "ppo": {"iterations": 40, "batch": 32, "width": 4, "chunk": 3},
 }
@@ -89,8 +90,12 @@ def test_every_learner_keeps_the_protocol(short):
         {"overbidding": False},
         {"cost_power": 2.0, "risk_aversion": 1.0},
         {"max_bid": 0.3},
-        {"bidders": 2, "bid_levels": 2},  # together, since deep learners are compiled anew for each shape
-        {"bidders": 7, "values": Private(levels=1)},
+        {"bidders": 2},
+        {
+            "bidders": 7,
+            "values": Private(levels=1),
+            "bid_levels": 2,
+        },  # together: each shape is compiled anew for networks
     ],
     ids=lambda options: ",".join(options) or "plain",
 )

@@ -9,13 +9,14 @@ import jax
 import numpy as np
 import pytest
 
-from allpay import FictitiousPlay, Game, Private, Setting, Study, all_pay, learn
-from allpay.learners import DQN, PPO
+from allpay import FictitiousPlay, Setting, Study, learn
+from allpay.learners import learner
 from allpay.precision import SETTINGS, usual
 from allpay.progress import listening
 from allpay.study import run
 from allpay.surrogate import fit_surrogate
 from allpay.versions import FLAGS, difference, versions
+from test_learners import SHORT_ITS_OWN_WAY, small
 
 OTHERS = {
     "enable_x64": True,
@@ -38,18 +39,17 @@ def test_every_setting_that_is_pinned_is_tried():
     assert OTHERS.keys() == SETTINGS.keys()
 
 
-TINY = (
-    DQN(iterations=3, batch=8, width=4, chunk=1),
-    PPO(iterations=3, batch=8, minibatches=2, width=4, chunk=1),
-)
+TINY = [
+    learner(name, **SHORT_ITS_OWN_WAY[name]) for name in ("dqn", "ppo")
+]  # as elsewhere, so that it is compiled once
 
 
-@pytest.mark.parametrize("learner", TINY, ids=lambda learner: learner.name)
-def test_deep_learners_do_not_depend_on_the_users_settings(learner, other):
-    game = Game(all_pay(2), Private(levels=3), bid_levels=4)
+@pytest.mark.parametrize("deep", TINY, ids=lambda deep: deep.name)
+def test_deep_learners_do_not_depend_on_the_users_settings(deep, other):
+    game = small(0.8)
     with usual():
-        expected = _EXPECTED.setdefault(learner.name, learn(game, learner, rounds=1))
-    assert learn(game, learner, rounds=1) == expected
+        expected = _EXPECTED.setdefault(deep.name, learn(game, deep, rounds=1))
+    assert learn(game, deep, rounds=1) == expected
 
 
 _EXPECTED: dict[str, object] = {}

@@ -42,6 +42,7 @@ NAMES = {
     "samples": ("samples",),
     "first_at_most": ("first_at_most", "first weight"),
     "first_at_least": ("first_at_least", "first weight"),
+    "at_least": ("at_least", "bounds on the weights"),
     "last_at_least": ("last_at_least", "last"),
     "weights": ("weight", " w "),
 }

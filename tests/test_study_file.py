@@ -70,7 +70,7 @@ def test_what_the_template_comments_out_is_the_default_too(tmp_path):
             "[[bidders]]\ncount = 2\ncost = 2",
             r", \[\[bidders\]\] 1: 'cost': choose from count, values, .*did you mean 'cost_power'\?$",
         ),
-        ("[[bidders]]\ncount = 2\nzzz = 2", r"'zzz': choose from count, .*handicap, presence$"),
+        ("[[bidders]]\ncount = 2\nzzz = 2", r"'zzz': choose from count, .*handicap, presence, joy, attitude$"),
         ("[[bidders]]\ncount = 'two'", r"count of \[\[bidders\]\] 1 must be a whole number: got 'two'"),
         (
             "[[bidders]]\ncount = 1\n[[bidders]]\ncount = 1\npresence = 2",

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from allpay.contest.attendance import Field as Field
     from allpay.contest.attendance import field as field
+    from allpay.contest.attitudes import Disappointment as Disappointment
+    from allpay.contest.attitudes import Prelec as Prelec
+    from allpay.contest.attitudes import TverskyKahneman as TverskyKahneman
     from allpay.contest.auction import play as play
     from allpay.contest.bidder import Bidder as Bidder
     from allpay.contest.game import Game as Game
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
     from allpay.learners import LEARNERS as LEARNERS
     from allpay.learners import EpsilonGreedy as EpsilonGreedy
     from allpay.learners import FictitiousPlay as FictitiousPlay
+    from allpay.learners import LogitEquilibrium as LogitEquilibrium
     from allpay.learners import learn as learn
     from allpay.learners import learner as learner
     from allpay.outcome import Outcome as Outcome
@@ -68,6 +72,7 @@ _HOMES = {
     "allpay.contest.success": ("Highest", "Noise", "Tullock"),
     "allpay.contest.attendance": ("Field", "field"),
     "allpay.contest.preferences": ("Cara", "Crra", "LossAverse", "PowerCost"),
+    "allpay.contest.attitudes": ("Disappointment", "Prelec", "TverskyKahneman"),
     "allpay.contest.values": (*("Beta", "Common", "Discrete", "Lognormal", "Power", "Private", "Uniform", "integers"),),
     "allpay.contest.bidder": ("Bidder",),
     "allpay.contest.game": ("Game", "Setting"),
@@ -75,7 +80,7 @@ _HOMES = {
     "allpay.theory": ("equilibrium", "why_no_equilibrium"),
     "allpay.contest.auction": ("play",),
     "allpay.outcome": ("Outcome",),
-    "allpay.learners": ("LEARNERS", "EpsilonGreedy", "FictitiousPlay", "learn", "learner"),
+    "allpay.learners": ("LEARNERS", "EpsilonGreedy", "FictitiousPlay", "LogitEquilibrium", "learn", "learner"),
     "allpay.study": ("DesignSpace", "Study"),
     "allpay.pipeline": ("design",),
     "allpay.judgement": ("Judgement", "judge"),

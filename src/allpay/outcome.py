@@ -256,7 +256,9 @@ class Outcome(ByValue):
 def stake(game: Game) -> float:
     """The most that a bidder can win in a game, in units of utility: the top prize to whom it is worth most."""
     top = game.mechanism.prizes[0]
-    return max(float(game.utility_of(i, bidder.values.highest * top)) for i, (bidder, _) in enumerate(game.groups))
+    return max(
+        float(game.utility_of(i, bidder.values.highest * top + bidder.joy)) for i, (bidder, _) in enumerate(game.groups)
+    )
 
 
 @compiled
@@ -336,6 +338,7 @@ def reached(goal, gain, payoffs, averages, strategy):  # type: ignore[no-untyped
             payoffs.fractions,
             payoffs.bids,
             payoffs.allowed[i],
+            payoffs.attitudes[i],
             strategy[i],
         )
         share = counts[i] / counts.sum()

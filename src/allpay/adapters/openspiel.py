@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from allpay.contest.bidder import levels_of
-from allpay.contest.game import Array, Game, check_game
+from allpay.contest.game import Array, Game, check_expected_utility, check_game
 from allpay.contest.payoffs import as_strategy, by_bidder, profile_payoffs
 from allpay.errors import AllpayError
 
@@ -44,6 +44,7 @@ def payoff_tensors(game: Game) -> Array:
         AllpayError: if a bidder has several values, or the tensors would have more than 10,000,000 numbers.
     """
     check_game(game)
+    check_expected_utility("OpenSpiel", game)
     kinds, n = _kinds(game), game.bidders
     if any(kind.values > 1 for kind in kinds):
         plans = sum(math.log10(count) for count in max(kinds, key=lambda kind: kind.values).allowed)
@@ -90,6 +91,7 @@ def gambit(game: Game) -> str:
         AllpayError: if the tree would have more than 200,000 leaves.
     """
     check_game(game)
+    check_expected_utility("OpenSpiel", game)
     kinds, n = _kinds(game), game.bidders
     if math.fsum(math.log(sum(kind.allowed)) for kind in kinds) > math.log(MOST_LEAVES):
         raise AllpayError(

@@ -13,7 +13,7 @@ except ModuleNotFoundError as error:
 
 from allpay.adapters.seat import bid_levels_of, groups_by_bidder, index_of, info_of, number_of, observed_values
 from allpay.contest.auction import settle, turn_up
-from allpay.contest.game import Game, check_game
+from allpay.contest.game import Game, check_expected_utility, check_game
 from allpay.errors import AllpayError
 from allpay.scalars import whole
 
@@ -47,6 +47,7 @@ class AuctionEnv(ParallelEnv[str, Any, Any]):
 
     def __init__(self, game: Game, rounds: int = 1, continuous: bool = False) -> None:
         check_game(game)
+        check_expected_utility("an environment", game)
         rounds = whole("rounds", rounds)
         if rounds < 1:
             raise AllpayError(f"rounds must be at least 1: got {rounds}")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from allpay.contest.auction import Settled, closed, settle, turn_up
-from allpay.contest.game import Array, Game, check_game
+from allpay.contest.game import Array, Game, check_expected_utility, check_game
 from allpay.contest.payoffs import as_strategy, expected_payoffs
 from allpay.errors import AllpayError, one_of, short
 from allpay.outcome import Outcome
@@ -35,6 +35,7 @@ class Seat:
 
     def __init__(self, game: Game, rivals: ArrayLike | Outcome | str = "equilibrium", bidder: int = 0) -> None:
         check_game(game)
+        check_expected_utility("a seat", game)
         if bidder not in range(game.bidders):
             raise AllpayError(f"bidder must lie in 0…{game.bidders - 1}: got {bidder}")
         strategy = strategy_of(game, rivals)

@@ -31,7 +31,9 @@ from allpay.cli.options import (
     Iterations,
     LastAtLeast,
     LearnerName,
+    Level,
     Luck,
+    MadeUp,
     MaxBid,
     Method,
     Money,
@@ -59,6 +61,7 @@ from allpay.cli.options import (
     Values,
     Weights,
     Within,
+    WithValues,
     Workers,
 )
 from allpay.cli.results import labelled, without_empty
@@ -114,7 +117,7 @@ OF_THEORY = {
 }
 """The options of `design` that the exact optimum depends on, and what prints it."""
 
-OF_LEARNERS = ("iterations", "exploration", "bids", "noise", "tolerance")
+OF_LEARNERS = ("iterations", "exploration", "bids", "noise", "level", "tolerance")
 """The options that are those of a learner."""
 
 OF_FOLDER = {"folder", "objective", "workers", "scheduler", "trust", "as_json"}
@@ -167,25 +170,44 @@ def simulate(
     exploration: Exploration = None,
     bids: Bids = None,
     noise: NoiseOfBids = None,
+    level: Level = None,
     tolerance: Tolerance = None,
     out: Out = None,
     plot: Annotated[
         Path | None, typer.Option(help="draw what was bid, beside theory, into this file (.png, .pdf, .svg)")
     ] = None,
+    contests: MadeUp = None,
+    with_values: WithValues = False,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Let bidders learn under one design, and say what it brings."""
-    asked = dict(locals())
+    """Let bidders learn under one design, and say what it brings; or make up past contests under it."""
+    asked, written = dict(locals()), given_in(context)
     from allpay.learners import learner as named
     from allpay.study import DesignSpace, Study
 
     bidding = named(learner, **{name: asked[name] for name in OF_LEARNERS})
-    setting, n = contest_of(asked, given_in(context), bidding.setting)
-    rules, _ = mechanism_of(rule, weights, n)
-    setting.game(rules)  # what the options get wrong is said before anything is computed or written
-    space = DesignSpace(rule, rules.bidders)
-    simulate_study(Study(space, bidding, setting, rounds=rounds, seed=seed, given=(weights,)), out, as_json, plot)
+    if contests is None and with_values:
+        raise AllpayError("--with-values has no effect without --contests: leave it out")
+    studies = []
+    for number in numbers_in(bidders) if contests is not None else (bidders,):
+        setting, n = contest_of({**asked, "bidders": number}, written, bidding.setting)
+        rules, amounts = mechanism_of(rule, weights, n)
+        setting.game(rules)  # what the options get wrong is said before anything is computed or written
+        space = DesignSpace(rule, rules.bidders)
+        played = rounds if contests is None else 1
+        studies.append(Study(space, bidding, setting, rounds=played, seed=seed, given=(weights,)))
+    if contests is None:
+        simulate_study(studies[0], out, as_json, plot)
+        return
+    from allpay.cli.made import make_contests
+
+    learned = any(name in written for name in ("learner", *OF_LEARNERS))
+    for name in ("rounds", "plot"):
+        if name in written:
+            raise AllpayError(f"{written[name]} has no effect on contests that are made up: leave it out")
+    grid = [written[name] for name in ("bid_levels", "value_levels") if name in written]
+    make_contests(studies, contests, amounts, learned, grid, with_values, out, as_json)
 
 
 @command
@@ -236,6 +258,7 @@ def design(
     exploration: Exploration = None,
     bids: Bids = None,
     noise: NoiseOfBids = None,
+    level: Level = None,
     tolerance: Tolerance = None,
     out: Out = None,
     workers: Workers = None,
@@ -617,10 +640,19 @@ def verify(
         bool, typer.Option("--full", help="more designs, bidders and rounds, finer grids; minutes")
     ] = False,
     seed: Seed = 0,
+    lab: Annotated[
+        bool,
+        typer.Option("--lab", help="published experiments instead: theory, what was seen, and models of behaviour"),
+    ] = False,
     markdown: Annotated[Path | None, typer.Option(help="write the results as a page into this file")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run every game whose equilibrium is known through theory, payoffs, sampled auctions and learners, and compare."""
+    if lab:
+        if full:
+            raise AllpayError("--full has no effect with --lab, which has one form: leave it out")
+        _lab(markdown, as_json)
+        return
     from allpay.learners.base import check_seed
     from allpay.verify import verify as run_checks
     from allpay.verify.page import as_page, as_text
@@ -642,6 +674,25 @@ def verify(
         typer.echo(as_text(report))
     if report.failures:
         raise typer.Exit(1)
+
+
+def _lab(markdown: Path | None, as_json: bool) -> None:
+    """Published experiments beside theory and models of behaviour."""
+    from dataclasses import asdict
+
+    from allpay.files import write
+    from allpay.verify.lab import experiments, held_against_people, lab_page, lab_text
+
+    with reporting("models") as reporter:
+        given = held_against_people(reporter)
+    if markdown is not None:
+        markdown.parent.mkdir(parents=True, exist_ok=True)
+        write(markdown, lambda file: file.write(lab_page(given).encode()))
+    if as_json:
+        told = [{name: getattr(e, name) for name in ("name", "source", "setting", "observed")} for e in experiments()]
+        print_json({"experiments": told, "models": [asdict(one) for one in given]})
+    else:
+        typer.echo(lab_text(given))
 
 
 def mechanism_of(rule: str, weights: str, bidders: int | None) -> "tuple[Mechanism, Amounts | None]":
@@ -729,6 +780,12 @@ def contest_of(
     setting = GameSection(**given).setting(usual, [group_of(text) for text in groups])
     found = bidders_in(setting, number, -1)
     return setting, None if found == -1 else found
+
+
+def numbers_in(text: str | None) -> tuple[str | None, ...]:
+    """Several numbers with commas between, one by one; what is no such list stays whole."""
+    parts = [] if text is None else text.split(",")
+    return tuple(parts) if len(parts) > 1 and all(part.strip().isdecimal() for part in parts) else (text,)
 
 
 def _field_text(text: str) -> str:

@@ -26,8 +26,8 @@ LearnerName = Annotated[
     typer.Option(
         "--learner",
         help="how bidders learn: fictitious-play, epsilon-greedy, regret-matching, multiplicative-weights, logit-play, dqn, "
-        "ppo; interior-point, which solves the grid game; logit-equilibrium, how people bid who err; or one of your own, as "
-        "package.module:Class",
+        "ppo; interior-point, which solves the grid game; logit-equilibrium, how people bid who err; level-k; or one of your "
+        "own, as package.module:Class",
         rich_help_panel=LEARNING,
     ),
 ]
@@ -45,7 +45,8 @@ GroupTexts = Annotated[
     typer.Option(
         "--group",
         help="bidders who differ, an option for each kind: '2: uniform(0,1)', '8: uniform(0,0.5), cost 2'; also common(0.5), "
-        "scale, averse, relative, wealth, losses, cap, head-start, handicap, presence, no-overbidding",
+        "scale, averse, relative, wealth, losses, cap, head-start, handicap, presence, joy, no-overbidding; and of chances "
+        "prelec(0.65), tversky-kahneman(0.61), disappointment(0.5)",
         show_default=False,
         rich_help_panel=GAME,
     ),
@@ -139,6 +140,14 @@ NoiseOfBids = Annotated[
         help="how much people err, in the money of bids: 0.1 makes a bid that brings 0.1 less 1/e times as likely "
         "(logit-equilibrium)",
         show_default="0.1",
+        rich_help_panel=LEARNING,
+    ),
+]
+Level = Annotated[
+    int | None,
+    typer.Option(
+        help="how far people think ahead: those of level 0 bid at random, others best-respond to the level below (level-k)",
+        show_default="2",
         rich_help_panel=LEARNING,
     ),
 ]
@@ -319,4 +328,17 @@ Trust = Annotated[
         help="run code that is not allpay's own: a learner or a distribution that the file or the folder names",
         rich_help_panel=STUDY,
     ),
+]
+MadeUp = Annotated[
+    int | None,
+    typer.Option(
+        "--contests",
+        help="make up so many past contests, a row for each bidder, in the file --out (.csv, .tsv, .parquet); by several "
+        "numbers, as --bidders 3,4,5, contests have these in turn, and bidders know it",
+        show_default="none",
+        rich_help_panel=STUDY,
+    ),
+]
+WithValues = Annotated[
+    bool, typer.Option("--with-values", help="with --contests: tell what bidders value, too", rich_help_panel=STUDY)
 ]

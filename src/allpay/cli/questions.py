@@ -29,6 +29,7 @@ from allpay.cli.options import (
     Iterations,
     LastAtLeast,
     LearnerName,
+    Level,
     Luck,
     MaxBid,
     NoiseOfBids,
@@ -68,12 +69,15 @@ from allpay.errors import AllpayError, one_of, shortened
 
 __all__ = ["TABLES", "app", "numbers_in"]
 
-OF_LEARNING = ("learner", "value_levels", "bid_levels", "iterations", "noise", "tolerance", "samples", "rounds", "seed")
+OF_LEARNING = (
+    *("learner", "value_levels", "bid_levels", "iterations", "noise", "level", "tolerance"),
+    *("samples", "rounds", "seed"),
+)
 """The options of `judge` that have no effect where theory answers."""
 
 OF_SCENARIOS_LEARNED = (
     *("learner", "value_levels", "bid_levels", "sampling", "samples", "rounds", "iterations", "exploration", "bids"),
-    *("noise", "tolerance", "seed", "workers", "scheduler"),
+    *("noise", "level", "tolerance", "seed", "workers", "scheduler"),
 )
 """The options of `compare` that say something of learning."""
 
@@ -138,6 +142,7 @@ def judge(
     bid_levels: BidLevels = None,
     iterations: Iterations = None,
     noise: NoiseOfBids = None,
+    level: Level = None,
     tolerance: Tolerance = None,
     samples: Annotated[
         int, typer.Option(help="by learning: how many tables are tried to find the best", rich_help_panel=LEARNING)
@@ -162,7 +167,7 @@ def judge(
     if plot is not None:
         place(plot)
     written = given_in(context)
-    bidding = named(learner, **{name: asked[name] for name in ("iterations", "noise", "tolerance")})
+    bidding = named(learner, **{name: asked[name] for name in ("iterations", "noise", "level", "tolerance")})
     setting, n = contest_of(asked, written, bidding.setting)
     with reporting() as reporter:
         found = judge_table(
@@ -307,6 +312,7 @@ def compare(
     exploration: Exploration = None,
     bids: Bids = None,
     noise: NoiseOfBids = None,
+    level: Level = None,
     tolerance: Tolerance = None,
     out: Annotated[
         Path | None,

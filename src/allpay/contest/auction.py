@@ -180,6 +180,8 @@ def settle(
     for i, (bidder, _) in enumerate(game.groups):
         own = which == i
         money[..., own] = values[..., own] * share[..., own] - payment[..., own] * bidder.cost.cost(bids[..., own])
+        if bidder.joy:
+            money[..., own] += bidder.joy * (rank[..., own] == 0)
         utility[..., own] = game.utility_of(i, money[..., own] - fee[..., own] if mechanism.fee else money[..., own])
     return Settled(rank, payment * bids, utility, share, fee)
 
@@ -206,6 +208,7 @@ def utilities_by_rank(game: Game) -> Array:
     out = np.zeros((len(game.groups), game.value_levels, game.bid_levels, game.bidders + 1))
     for i in range(len(game.groups)):
         money = game.value_grids[i][:, None, None] * prizes - game.cost_grids[i][None, :, None] * payments
+        money[..., 0] += game.joys[i]
         out[i, ..., :-1] = game.utility_of(i, money - fee if fee else money)
     if game.mechanism.may_stay_out:
         out[:, :, 0] = 0.0

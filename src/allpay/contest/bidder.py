@@ -5,10 +5,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from allpay.contest.attitudes import Attitude, Expected
 from allpay.contest.preferences import Cost, Neutral, OwnCost, OwnUtility, PowerCost, Utility
 from allpay.contest.values import Common, Private
 from allpay.errors import AllpayError, exactly
-from allpay.scalars import above_zero, real, truth, whole
+from allpay.scalars import MOST, above_zero, real, truth, whole
+
+LATER = {"later": True}
+"""What marks fields that folders of studies were written without: see `study.identity`."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,8 @@ class Bidder:
         head_start, handicap: ranks are decided by head_start + handicap·bid, where the highest bid wins or luck is added to
             bids; with luck on the logarithm of bids there is no head start.
         presence: the chance that it turns up, in (0, 1].
+        joy: what it is worth to it, in money, to be ranked first, beside the prize (Sheremeta 2010).
+        attitude: how chances count: as they are, or an `Attitude` of another kind.
 
     Raises:
         AllpayError: if a number is out of its bounds, or something is not what it should be.
@@ -37,6 +43,8 @@ class Bidder:
     head_start: float = 0.0
     handicap: float = 1.0
     presence: float = 1.0
+    joy: float = field(default=0.0, metadata=LATER)
+    attitude: Attitude = field(default=Expected(), metadata=LATER)
 
     def __post_init__(self) -> None:
         if not isinstance(self.values, (Private, Common)):
@@ -61,6 +69,11 @@ class Bidder:
         object.__setattr__(self, "presence", above_zero("presence", self.presence))
         if self.presence > 1:
             raise AllpayError(f"presence is a chance, at most 1: got {exactly(self.presence)}")
+        object.__setattr__(self, "joy", real("joy", self.joy))
+        if not 0 <= self.joy <= MOST:
+            raise AllpayError(f"joy must be from 0 to {MOST:g}: got {exactly(self.joy)}")
+        if not isinstance(getattr(self.attitude, "code", None), tuple):
+            raise AllpayError(f"attitude must be one to chances, as Prelec(0.65): got {str(self.attitude)[:60]!r}")
 
 
 Groups = tuple[tuple[Bidder, int], ...]

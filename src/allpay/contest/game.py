@@ -56,7 +56,7 @@ _DERIVED = (
         "allowed",
         "limits",
     ),
-    *("efforts", "top_bid", "field", "presence", "turnout", "own_utility"),
+    *("efforts", "top_bid", "field", "presence", "turnout", "own_utility", "attitudes", "joys", "beside_money"),
 )
 """What follows from the fields of a game, in more than one way: no subclass may say otherwise."""
 
@@ -138,7 +138,7 @@ class Game(Stateful):
                 f"{numeral(self.mechanism.reserve)}"
             )
         highest = self.highest_value
-        worth = highest * self.mechanism.prizes[0]
+        worth = highest * self.mechanism.prizes[0] + float(self.joys.max())
         if self.mechanism.fee > 0 and self.mechanism.fee >= worth:
             raise AllpayError(
                 f"the fee must be below what the first prize is worth to anybody, {numeral(worth)}: got "
@@ -367,6 +367,23 @@ class Game(Stateful):
             raise AllpayError(f"{name} must give a finite number for each payoff in money: got {short(worth)}")
         return worth
 
+    @property
+    def beside_money(self) -> str:
+        """What bidders care for beside the expected utility of money, in words; empty if nothing."""
+        joy = "joy of winning" if self.joys.any() else ""
+        chances = "an attitude to chances" if self.attitudes.any() else ""
+        return " and ".join(filter(None, (joy, chances)))
+
+    @cached_property
+    def attitudes(self) -> Array:
+        """`[groups, 3]` the codes of what bidders make of chances; zeros where it is their expected utility."""
+        return np.array([bidder.attitude.code for bidder, _ in self.groups], float)
+
+    @cached_property
+    def joys(self) -> Array:
+        """`[groups]` what it is worth to be the first, in money, beside the prize."""
+        return np.array([bidder.joy for bidder, _ in self.groups])
+
     def _alone(self, rows: Any) -> Any:
         if len(self.groups) > 1:
             raise AllpayError("bidders of this game differ: look at each of its groups")
@@ -424,6 +441,15 @@ _OF_GAME = tuple(f.name for f in fields(Game) if f.name != "mechanism")
 game = Game.from_weights
 
 
+def check_expected_utility(who: str, game: Game) -> None:
+    """Raise AllpayError if a bidder has an attitude to chances, which who learns or plays from single auctions cannot know."""
+    if game.attitudes.any():
+        raise AllpayError(
+            f"{who} is for bidders whose chances count as they are, for it sees no chances: got an attitude to them; take "
+            "fictitious-play or logit-equilibrium, or leave the attitude out"
+        )
+
+
 def check_game(game: object) -> None:
     """Raise AllpayError unless it is a game."""
     if not isinstance(game, Game):
@@ -451,7 +477,8 @@ def _undominated(mechanism: Mechanism, bidder: Bidder) -> float:
     """
     a, p = mechanism.prizes, mechanism.payments
     sure = 0.0 if mechanism.may_stay_out else a[-1]
-    gains = [(a_k - sure, p_k) for a_k, p_k in zip(a, p, strict=True) if a_k > sure]
+    first = a[0] + bidder.joy / bidder.values.highest if bidder.joy else a[0]
+    gains = [(a_k - sure, p_k) for a_k, p_k in zip((first, *a[1:]), p, strict=True) if a_k > sure]
     if not gains:
         return 1.0  # equal prizes: nobody has a reason to bid, and any grid will do
     ratio = max(gain / p_k if p_k > 0 else math.inf for gain, p_k in gains)

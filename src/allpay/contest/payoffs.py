@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from allpay.compiled import compiled
 from allpay.contest.attendance import effective, none_above
+from allpay.contest.attitudes import slopes_of, worth_of
 from allpay.contest.game import Array, Game, check_game
 from allpay.contest.preferences import Neutral
 from allpay.contest.ranking import Ranking, gauss_rules, rank_averages, rank_chances
@@ -37,8 +38,10 @@ class Terms(ByValue):
     """A game's expected payoff as a sum: payoff[i, b, v] = Σ_g table[i, g, b, v] · (Σ_k coefficients[g, k] P_k) of group i.
 
     Risk-neutral bidders need two terms, the expected share (coefficients a) at weight v, and the expected fraction paid
-    (coefficients p) at weight −c(b); a fee is a third, whose coefficients are 1. With another utility each distinct pair
-    (a_k, p_k) is a term of its own. To stay out is worth 0: its rows are 0.
+    (coefficients p) at weight −c(b); a fee is a third, whose coefficients are 1, and joy of winning one that has a 1 for the
+    first rank alone. With another utility or attitude to chances each distinct pair (a_k, p_k) is a term of its own, the first
+    rank too where there is joy: terms are then outcomes, and the sums their chances, of which `attitudes.worth_of` makes
+    what a bid is worth. To stay out is worth 0: its rows are 0.
 
     Attributes:
         coefficients: `[terms, bidders]` Bernstein coefficients by rank, of the ranks of those who turn up.
@@ -57,12 +60,15 @@ class Terms(ByValue):
 def terms(game: Game) -> Terms:
     """The terms of a game's expected payoff."""
     a, p = np.asarray(game.mechanism.prizes), np.asarray(game.mechanism.payments)
-    if all(isinstance(bidder.utility, Neutral) for bidder, _ in game.groups) and not game.own_utility:
-        rows = [a, p] + ([np.ones(len(a))] if game.mechanism.fee > 0 else [])
+    neutral = all(isinstance(bidder.utility, Neutral) for bidder, _ in game.groups) and not game.own_utility
+    first = np.zeros(len(a))
+    first[0] = float(game.joys.any())
+    if neutral and not game.attitudes.any():
+        rows = [a, p] + ([np.ones(len(a))] if game.mechanism.fee > 0 else []) + ([first] if first[0] else [])
         coefficients, worth = np.stack(rows), _neutral
-        fractions = np.array([0.0, 1.0, 0.0][: len(rows)])
+        fractions = np.array([0.0, 1.0, 0.0, 0.0][: len(rows)])
     else:
-        pairs, index = np.unique(np.stack([a, p], axis=1), axis=0, return_inverse=True)
+        pairs, index = np.unique(np.stack([a, p, first], axis=1), axis=0, return_inverse=True)
         coefficients = (np.arange(len(pairs))[:, None] == index.reshape(1, -1)).astype(float)
         worth, fractions = partial(_of_pairs, pairs), np.ascontiguousarray(pairs[:, 1])
     table, free = (np.stack(parts) for parts in zip(*(worth(game, i) for i in range(len(game.groups))), strict=True))
@@ -75,18 +81,22 @@ def _neutral(game: Game, group: int) -> tuple[Array, Array]:
     """The table `[terms, bids, values]` and the winnings `[terms, values]` of risk-neutral bidders."""
     v, c = game.value_grids[group][None, :], game.cost_grids[group][:, None]
     fee = [np.array(-game.mechanism.fee)] if game.mechanism.fee > 0 else []
-    free = np.zeros((2 + len(fee), v.shape[1]))
+    joy = [np.array(game.joys[group])] if game.joys.any() else []
+    free = np.zeros((2 + len(fee) + len(joy), v.shape[1]))
     free[0] = v[0]
-    return np.stack(np.broadcast_arrays(v, -c, *fee)), free
+    free[2 + len(fee) :] = game.joys[group]
+    return np.stack(np.broadcast_arrays(v, -c, *fee, *joy)), free
 
 
 def _of_pairs(pairs: Array, game: Game, group: int) -> tuple[Array, Array]:
     """The same of bidders for whom each pair of prize and payment has a utility of its own."""
     v, c = game.value_grids[group][None, :], game.cost_grids[group][:, None]
-    fee = game.mechanism.fee
+    fee, joy = game.mechanism.fee, game.joys[group]
+    won = [v * a_k + joy if first else v * a_k for a_k, _, first in pairs]
     # without a fee nothing is subtracted: the numbers are those of games that know of none, to the last bit
-    table = [game.utility_of(group, v * a_k - p_k * c - fee if fee else v * a_k - p_k * c) for a_k, p_k in pairs]
-    return np.stack(table), np.stack([game.utility_of(group, v[0] * a_k) for a_k, _ in pairs])
+    money = [gain - p_k * c - fee if fee else gain - p_k * c for gain, (_, p_k, _) in zip(won, pairs, strict=True)]
+    table = [game.utility_of(group, left) for left in money]
+    return np.stack(table), np.stack([game.utility_of(group, gain[0]) for gain in won])
 
 
 def seen(game: Game, coefficients: Array) -> Array:
@@ -210,7 +220,7 @@ class Payoffs(NamedTuple):
     Shapes: coefficients `[terms, bidders]`, table `[groups, terms, bids, values]`, allowed `[groups, values]`; nodes, weights
     and log_binomials of `Quadrature`, for `tie_averages`; plain is 1 where that is enough: all bidders alike, and the highest
     bid wins; ranking is for all other games; winnings `[groups, terms, values]` and fractions `[terms]` as in `Terms`; bids
-    `[bids]` the grid.
+    `[bids]` the grid; attitudes `[groups, 3]` the codes of `attitudes.Attitude`.
     """
 
     coefficients: Array
@@ -224,6 +234,7 @@ class Payoffs(NamedTuple):
     winnings: Array
     fractions: Array
     bids: Array
+    attitudes: Array
 
 
 def payoffs_of(game: Game, each: bool = False) -> Payoffs:
@@ -264,6 +275,7 @@ def _payoffs_of(key: _Itself, each: bool) -> Payoffs:
         winnings=parts.winnings[which] if each else parts.winnings,
         fractions=parts.fractions,
         bids=game.bid_grid,
+        attitudes=game.attitudes[which],
     )
 
 
@@ -318,7 +330,7 @@ def averages_against(payoffs, mass, cdf, averages):  # type: ignore[no-untyped-d
 
 
 @compiled
-def regret(averages, table, allowed, strategy):  # type: ignore[no-untyped-def]
+def regret(averages, table, allowed, attitude, strategy):  # type: ignore[no-untyped-def]
     """Mean over values of best-response payoff minus the payoff of `strategy` `[V, K]` (rows of any positive sum)."""
     values = len(strategy)
     total = 0.0
@@ -327,9 +339,7 @@ def regret(averages, table, allowed, strategy):  # type: ignore[no-untyped-def]
         mean = 0.0
         weight = 0.0
         for b in range(allowed[v]):
-            payoff = 0.0
-            for g in range(averages.shape[0]):
-                payoff += table[g, b, v] * averages[g, b]
+            payoff = worth_of(table[:, b, v], averages[:, b], attitude)
             best = max(best, payoff)
             mean += strategy[v, b] * payoff
             weight += strategy[v, b]
@@ -343,12 +353,16 @@ def mean_regret(payoffs, averages, strategy):  # type: ignore[no-untyped-def]
     counts = payoffs.ranking.counts
     total = 0.0
     for i in range(len(strategy)):
-        total += counts[i] / counts.sum() * regret(averages[i], payoffs.table[i], payoffs.allowed[i], strategy[i])
+        total += (
+            counts[i]
+            / counts.sum()
+            * regret(averages[i], payoffs.table[i], payoffs.allowed[i], payoffs.attitudes[i], strategy[i])
+        )
     return total
 
 
 @compiled
-def appraise(averages, table, winnings, fractions, bids, allowed, strategy):  # type: ignore[no-untyped-def]
+def appraise(averages, table, winnings, fractions, bids, allowed, attitude, strategy):  # type: ignore[no-untyped-def]
     """What `strategy` `[V, K]` (rows of any positive sum) brings and leaves to gain: five means over values.
 
     The gain by a best response; the payoff; the utility of what is won, if it cost nothing; the money paid; and the excess:
@@ -361,10 +375,8 @@ def appraise(averages, table, winnings, fractions, bids, allowed, strategy):  # 
     for v in range(values):
         best = -np.inf
         for b in range(allowed[v]):
-            payoff[b] = free[b] = 0.0
-            for g in range(averages.shape[0]):
-                payoff[b] += table[g, b, v] * averages[g, b]
-                free[b] += winnings[g, v] * averages[g, b]
+            payoff[b] = worth_of(table[:, b, v], averages[:, b], attitude)
+            free[b] = worth_of(winnings[:, v], averages[:, b], attitude)
             best = max(best, payoff[b])
         weight = mean = mean_free = mean_paid = mean_excess = 0.0
         for b in range(allowed[v]):
@@ -389,16 +401,26 @@ def appraise(averages, table, winnings, fractions, bids, allowed, strategy):  # 
 
 
 @compiled
-def best_responses(averages, table, allowed, best, payoff, u):  # type: ignore[no-untyped-def]
+def worths(averages, table, attitude, b, u):  # type: ignore[no-untyped-def]
+    """Fill u `[values]` with what bid b is worth at each value."""
+    if attitude[0] != 0.0:
+        for v in range(len(u)):
+            u[v] = worth_of(table[:, b, v], averages[:, b], attitude)
+        return
+    u[:] = 0.0
+    for g in range(table.shape[0]):
+        row, average = table[g, b], averages[g, b]
+        for v in range(len(u)):  # innermost, so that it runs on vector registers
+            u[v] += row[v] * average
+
+
+@compiled
+def best_responses(averages, table, allowed, attitude, best, payoff, u):  # type: ignore[no-untyped-def]
     """Fill best `[values]` with the lowest of each value's best bids, payoff `[values]` with their worth; u is scratch."""
     best[:] = 0
     payoff[:] = -np.inf
     for b in range(table.shape[1]):
-        u[:] = 0.0
-        for g in range(table.shape[0]):
-            row, average = table[g, b], averages[g, b]
-            for v in range(len(u)):
-                u[v] += row[v] * average
+        worths(averages, table, attitude, b, u)
         for v in range(len(u)):
             if u[v] > payoff[v] and b < allowed[v]:
                 payoff[v] = u[v]
@@ -503,10 +525,7 @@ def _of_profiles(payoffs, levels, out):  # type: ignore[no-untyped-def]
             for b in range(levels):
                 at = place + (b - bid[i]) * places[i]
                 for v in range(out.shape[1]):
-                    worth = 0.0
-                    for g in range(averages.shape[1]):
-                        worth += payoffs.table[i, g, b, v] * averages[i, g, b]
-                    out[i, v, at] = worth
+                    out[i, v, at] = worth_of(payoffs.table[i, :, b, v], averages[i, :, b], payoffs.attitudes[i])
 
 
 def profile_payoffs(game: Game, levels: int) -> Array:
@@ -523,7 +542,39 @@ def profile_payoffs(game: Game, levels: int) -> Array:
 
 def _worth(parts: Payoffs, averages: Array) -> Array:
     """`[groups, values, bids]` the payoff of every bid."""
-    return np.einsum("igbv,igb->ivb", parts.table, averages)
+    if not parts.attitudes.any():
+        return np.einsum("igbv,igb->ivb", parts.table, averages)
+    out = np.empty((len(averages), parts.table.shape[2], parts.table.shape[3]))
+    _fill_worths(parts, averages, out)
+    return np.ascontiguousarray(out.transpose(0, 2, 1))
+
+
+@compiled
+def _fill_worths(payoffs, averages, out):  # type: ignore[no-untyped-def]
+    """Fill out `[groups, bids, values]` with the payoff of every bid."""
+    for i in range(len(out)):
+        for b in range(out.shape[1]):
+            worths(averages[i], payoffs.table[i], payoffs.attitudes[i], b, out[i, b])
+
+
+def marginal_worths(parts: Payoffs, averages: Array) -> Array:
+    """`[groups, terms, bids, values]` how what a bid is worth moves with the averages of its terms: the table itself, where
+    chances count as they are."""
+    if not parts.attitudes.any():
+        return parts.table
+    out = np.empty(parts.table.shape)
+    _fill_marginals(parts, averages, out)
+    return out
+
+
+@compiled
+def _fill_marginals(payoffs, averages, out):  # type: ignore[no-untyped-def]
+    slopes = np.empty(out.shape[1])
+    for i in range(len(out)):
+        for b in range(out.shape[2]):
+            for v in range(out.shape[3]):
+                slopes_of(payoffs.table[i, :, b, v], averages[i, :, b], payoffs.attitudes[i], slopes)
+                out[i, :, b, v] = slopes
 
 
 def averages_of(parts: Payoffs, mass: Array, coefficients: Array | None = None) -> Array:
@@ -555,6 +606,7 @@ def evaluate(game: Game, strategy: Array) -> Evaluation:
     found = [
         appraise(
             *(averages[i], parts.table[i], parts.winnings[i], parts.fractions, parts.bids, parts.allowed[i]),
+            parts.attitudes[i],
             np.ascontiguousarray(strategy[i]),
         )
         for i in range(len(strategy))
@@ -650,7 +702,7 @@ def exploitability(game: Game, strategy: Array) -> Array:
 def _gains(parts: Payoffs, averages: Array, strategy: Array) -> list[float]:
     """`[groups]` what a bidder of each gains by a best response."""
     return [
-        regret(averages[i], parts.table[i], parts.allowed[i], np.ascontiguousarray(strategy[i]))
+        regret(averages[i], parts.table[i], parts.allowed[i], parts.attitudes[i], np.ascontiguousarray(strategy[i]))
         for i in range(len(strategy))
     ]
 

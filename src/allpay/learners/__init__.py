@@ -10,6 +10,7 @@ from allpay.learners.base import Learner, check_learner, learn, outcome_of, rand
 from allpay.learners.epsilon_greedy import EpsilonGreedy
 from allpay.learners.fictitious_play import FictitiousPlay
 from allpay.learners.interior_point import InteriorPoint
+from allpay.learners.level_k import LevelK
 from allpay.learners.logit_equilibrium import LogitEquilibrium
 from allpay.learners.logit_play import LogitPlay
 from allpay.learners.multiplicative_weights import MultiplicativeWeights
@@ -50,7 +51,14 @@ def __getattr__(name: str) -> Any:
 
 
 LEARNERS: Mapping[str, Callable[..., Learner]] = _Learners(
-    FictitiousPlay, EpsilonGreedy, RegretMatching, MultiplicativeWeights, LogitPlay, InteriorPoint, LogitEquilibrium
+    FictitiousPlay,
+    EpsilonGreedy,
+    RegretMatching,
+    MultiplicativeWeights,
+    LogitPlay,
+    InteriorPoint,
+    LogitEquilibrium,
+    LevelK,
 )
 
 
@@ -113,6 +121,7 @@ __all__ = [
     "FictitiousPlay",
     "InteriorPoint",
     "Learner",
+    "LevelK",
     "LogitEquilibrium",
     "LogitPlay",
     "MultiplicativeWeights",

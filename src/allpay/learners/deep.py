@@ -18,7 +18,7 @@ import numpy as np
 
 from allpay import progress
 from allpay.contest.auction import utilities_by_rank
-from allpay.contest.game import Array, Game
+from allpay.contest.game import Array, Game, check_expected_utility
 from allpay.contest.payoffs import evaluate, exploitability
 from allpay.contest.success import Success
 from allpay.errors import AllpayError, exactly, one_line
@@ -422,6 +422,8 @@ def train(learner: DeepLearner, games: Sequence[Game], seeds: Seeds, checkpoint:
             has been recorded of it and of those before.
     """
     check_batch(games, seeds)
+    for game in games:
+        check_expected_utility(learner.name, game)
     designs = [design_of(game) for game in games]
     which = np.repeat(np.arange(len(games)), seeds.shape[1])
     stops = np.unique([max(1, k * learner.iterations // CHECKPOINTS) for k in range(1, CHECKPOINTS + 1)])

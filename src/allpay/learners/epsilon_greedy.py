@@ -24,7 +24,7 @@ from allpay.contest.auction import (
     utilities_by_rank,
     word,
 )
-from allpay.contest.game import Array, Game, Setting
+from allpay.contest.game import Array, Game, Setting, check_expected_utility
 from allpay.contest.payoffs import evaluate, exploitability
 from allpay.contest.values import Private
 from allpay.errors import AllpayError
@@ -97,6 +97,8 @@ class EpsilonGreedy:
         checkpoints = [self.exploration + max(1, k * played // CHECKPOINTS) for k in range(1, CHECKPOINTS + 1)]
         stops = sorted({*checkpoints, max(self.iterations - self.tail, self.exploration)} - {self.exploration})
         check_batch(games, seeds)
+        for game in games:
+            check_expected_utility(self.name, game)
         utilities = {id(game): utilities_by_rank(game) for game in games}
 
         def run(game: Game, seed: np.uint64):  # type: ignore[no-untyped-def]

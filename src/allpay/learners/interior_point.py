@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from allpay.compiled import compiled
-from allpay.contest.game import Array, Game, Setting
+from allpay.contest.game import Array, Game, Setting, check_expected_utility
 from allpay.contest.payoffs import Payoffs, fill_cdf, quadrature, regret, tie_averages, tie_slopes
 from allpay.learners.base import Seeds, check_count, check_self_play, self_play, threads, usual_bytes
 from allpay.learners.fictitious_play import _fictitious_play
@@ -93,6 +93,7 @@ class InteriorPoint:
 
     def learn(self, games: Sequence[Game], seeds: Seeds) -> Outcome:
         def kernel(game: Game, payoffs: Payoffs, strategy: Array, goal: Goal, history: Array) -> int:
+            check_expected_utility(self.name, game)
             n = payoffs.coefficients.shape[1]
             falls = (1 - n) * np.diff(payoffs.coefficients, axis=1)
             trace = np.full(self.iterations + 1, np.nan)
@@ -193,7 +194,7 @@ def _follow(best, p, game, whole, falls, fewer_binomials, goal, trace):  # type:
         short = 0
         while taken < give_up and short < 4:
             _look(p, game, p.mix, p.mix, 0.0)
-            trace[taken] = regret(p.averages, game.table, allowed, p.mix)
+            trace[taken] = regret(p.averages, game.table, allowed, whole.attitudes[0], p.mix)
             if trace[taken] < found:
                 found = trace[taken]
                 best[:] = p.mix

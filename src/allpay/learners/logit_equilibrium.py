@@ -12,7 +12,15 @@ import numpy as np
 
 from allpay.compiled import compiled
 from allpay.contest.game import Array, Game, Setting
-from allpay.contest.payoffs import Payoffs, averages_of, mean_regret, payoffs_of, quadrature, tie_slopes
+from allpay.contest.payoffs import (
+    Payoffs,
+    averages_of,
+    marginal_worths,
+    mean_regret,
+    payoffs_of,
+    quadrature,
+    tie_slopes,
+)
 from allpay.contest.ranking import rank_slopes
 from allpay.learners.base import (
     CHECKPOINTS,
@@ -45,6 +53,9 @@ QUICK = 5
 
 SHORTEST = 0.9995
 """A stride that leaves more of the noise than this gets nowhere: there the branch turns back."""
+
+HOTTER, HOTTEST = 4.0, 1e6
+"""Where the branch cannot be begun, so many times the noise is tried, up to so many times what payoffs differ by."""
 
 SETTLING = 300
 """Iterations of averaged responses where it does, before Newton's method is tried at the noise that was asked for."""
@@ -196,6 +207,12 @@ class Responses(NamedTuple):
         return mix
 
 
+def _room(payoffs: Payoffs) -> tuple[Array, Array]:
+    """Scratch for the running sums of masses, and for what terms come to."""
+    groups, terms, bids, _ = payoffs.table.shape
+    return np.empty(bids + 1), np.empty((groups, terms, bids))
+
+
 @compiled
 def _respond(payoffs, mass, weights, noise, mix):  # type: ignore[no-untyped-def]
     """Fill mix `[groups, bids, values]` with weights·e^{u/noise} over its sum, u being the payoffs against these masses."""
@@ -215,7 +232,8 @@ def _followed(responses: Responses, noise: float, most: int) -> tuple[Array, lis
     """The masses `[groups, bids]` of the equilibrium at a noise, along the branch from the uniform mixture; with the
     exploitability at each stride, and the steps taken."""
     mass = responses.to(np.full(responses.weights.shape[:2], 1.0), 1e300).mean(axis=2)
-    payoff = np.einsum("igbv,igb->ibv", responses.payoffs.table, averages_of(responses.payoffs, mass))
+    payoff = np.empty(responses.weights.shape)
+    utilities_against(mass, responses.payoffs, *_room(responses.payoffs), payoff)
     spread = float((payoff.max(axis=1) - payoff.min(axis=1)).max())
     trace, taken = [_gain(responses, mass, noise)], 0
     here, target, part = np.inf, max(noise, spread), 0.5
@@ -226,9 +244,14 @@ def _followed(responses: Responses, noise: float, most: int) -> tuple[Array, lis
             mass, here = found, target
             trace.append(_gain(responses, mass, target))
             part = part**1.5 if steps < QUICK else part
+        elif here == np.inf:  # nearer to the uniform mixture
+            target *= HOTTER
+            if target > HOTTEST * max(noise, spread):
+                break
+            continue
         else:
             part = part**0.5
-            if part > SHORTEST or here == np.inf:
+            if part > SHORTEST:
                 break
         target = max(noise, here * part)
     if here > noise:  # the branch turns back, or time is out
@@ -257,7 +280,8 @@ def _newton(responses: Responses, mass: Array, noise: float, most: int) -> tuple
     for taken in range(min(STEPS, most)):
         if far <= SOLVED:
             return mass, taken
-        equations(np.ascontiguousarray(mix.transpose(0, 2, 1)) / noise, payoffs.table, _slopes(payoffs, mass), matrix)
+        moves = marginal_worths(payoffs, averages_of(payoffs, mass))
+        equations(np.ascontiguousarray(mix.transpose(0, 2, 1)) / noise, moves, _slopes(payoffs, mass), matrix)
         factor(matrix, pivots)
         step = off.ravel().copy()
         substitute(matrix, pivots, step)

@@ -11,7 +11,7 @@ import numpy as np
 
 from allpay.compiled import compiled
 from allpay.contest.game import Array
-from allpay.contest.payoffs import Payoffs, averages_against, mean_regret
+from allpay.contest.payoffs import Payoffs, averages_against, mean_regret, worths
 from allpay.outcome import Goal, reached
 
 CHECK = 20
@@ -95,15 +95,11 @@ def utilities(mix, payoffs, cdf, averages, u):  # type: ignore[no-untyped-def]
 @compiled
 def utilities_against(mass, payoffs, cdf, averages, u):  # type: ignore[no-untyped-def]
     """The same against rivals who bid with masses `[groups, bids]`."""
-    groups, bids, values = u.shape
+    groups, bids, _ = u.shape
     averages_against(payoffs, mass, cdf, averages)
     for i in range(groups):
         for b in range(bids):
-            u[i, b] = 0.0
-            for g in range(averages.shape[1]):
-                average = averages[i, g, b]
-                for v in range(values):
-                    u[i, b, v] += payoffs.table[i, g, b, v] * average
+            worths(averages[i], payoffs.table[i], payoffs.attitudes[i], b, u[i, b])
 
 
 @compiled

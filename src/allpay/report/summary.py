@@ -257,6 +257,8 @@ PARTS: dict[str, Callable[[Any], str]] = {
     "head_start": lambda start: f"a head start of {numeral(start)}",
     "handicap": lambda factor: f"bids count {numeral(factor)} times",
     "presence": lambda chance: f"there with a chance of {numeral(chance)}",
+    "joy": lambda worth: f"to win is worth {numeral(worth)} beside the prize",
+    "attitude": lambda attitude: attitude.words,
 }
 """What sets a kind of bidder apart, in words."""
 

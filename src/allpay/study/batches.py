@@ -22,6 +22,7 @@ SECONDS = {
     "logit-play": 0.2,
     "interior-point": 0.02,
     "logit-equilibrium": 0.05,
+    "level-k": 0.01,
     "dqn": 1.4,
     "ppo": 1.7,
 }

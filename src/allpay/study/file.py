@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from allpay.contest.amounts import part_in, parts_in
 from allpay.contest.attendance import Field, field
+from allpay.contest.attitudes import ATTITUDES, Disappointment, Expected, Prelec, TverskyKahneman, attitude
 from allpay.contest.bidder import Bidder, groups_of, levels_of
 from allpay.contest.game import Setting
 from allpay.contest.preferences import Cara, Crra, LossAverse, Neutral, PowerCost, Utility
@@ -81,7 +82,8 @@ values = "private"           # private, or common: the prize is worth 1 to all
 #   count = 2
 #   values = "uniform(0,1)"  # or "common(0.5)"
 #   cost_power = 2.0         # also cost_scale, risk_aversion, relative_risk_aversion, wealth, loss_aversion, max_bid,
-#                            # overbidding, head_start, handicap, presence
+#                            # overbidding, head_start, handicap, presence, joy (what it is worth to win, beside the prize),
+#                            # attitude to chances: "prelec(0.65)", "tversky-kahneman(0.61)", "disappointment(0.5)"
 
 [learner]
 name = "fictitious-play"
@@ -272,6 +274,8 @@ class BidderSection(_Section):
     head_start: float = 0.0
     handicap: float = 1.0
     presence: float = 1.0
+    joy: float = 0.0
+    attitude: str | None = None
 
     def bidder(self, levels: int, overbidding: bool) -> tuple[Bidder, int]:
         """The bidder, and how many there are.
@@ -292,6 +296,8 @@ class BidderSection(_Section):
             self.head_start,
             self.handicap,
             self.presence,
+            self.joy,
+            Expected() if self.attitude is None else attitude(self.attitude),
         )
         return groups_of([(made, self.count)])[0]
 
@@ -345,6 +351,7 @@ WORDS_OF_GROUPS = {
     "head-start": "head_start",
     "handicap": "handicap",
     "presence": "presence",
+    "joy": "joy",
 }
 """What the parts of a group are called in one line of text, and in `BidderSection`."""
 
@@ -367,6 +374,8 @@ def group(text: str) -> BidderSection:
         name, _, number = part.partition(" ")
         if part in ("no-overbidding", "overbidding"):
             found["overbidding"] = part == "overbidding"
+        elif part.partition("(")[0].strip().lower() in ATTITUDES:
+            found["attitude"] = part
         elif name in WORDS_OF_GROUPS:
             try:
                 found[WORDS_OF_GROUPS[name]] = float(number)
@@ -375,7 +384,7 @@ def group(text: str) -> BidderSection:
         elif "values" not in found:
             found["values"] = part
         else:
-            one_of("part of a group", name, [*WORDS_OF_GROUPS, "no-overbidding"])
+            one_of("part of a group", name, [*WORDS_OF_GROUPS, "no-overbidding", *ATTITUDES])
     return BidderSection(**found)
 
 
@@ -655,6 +664,7 @@ OURS: Mapping[str, Callable[..., Any]] = {
     kind.__name__: kind
     for kind in (
         *(DesignSpace, Choice, Setting, Private, Common, Uniform, Power, Beta, Lognormal, Discrete, Bidder, Field),
+        *(Expected, Prelec, TverskyKahneman, Disappointment),
         *(PowerCost, Neutral, Cara, Crra, LossAverse, Highest, Noise, Tullock),
     )
 }

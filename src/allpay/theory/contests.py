@@ -86,6 +86,8 @@ def _solve(game: Game) -> Equilibrium | str:
         return symmetric_equilibrium(game)
     if game.own_utility:
         return OWN_UTILITY
+    if game.beside_money:
+        return f"there is no formula for {game.beside_money}"
     if game.mechanism.ties != TIES[0]:
         found = _solve(replace(game, mechanism=replace(game.mechanism, ties=TIES[0])))
         if isinstance(found, str) or found.pooled_from is None:
@@ -197,7 +199,13 @@ BidsInPrizes = Callable[[Array], tuple[float, Array]]
 def in_short(game: Game) -> Game | None:
     """The game in its short form, if it is one of bidders alike without a part that the simple game lacks; None otherwise."""
     bidder = alike(game)
-    if bidder is None or game.own_utility or game.mechanism.ties != TIES[0] or game.mechanism.success.lucky:
+    if (
+        bidder is None
+        or game.own_utility
+        or game.beside_money
+        or game.mechanism.ties != TIES[0]
+        or game.mechanism.success.lucky
+    ):
         return None
     cost, utility, m = bidder.cost, bidder.utility, game.mechanism
     known = isinstance(cost, PowerCost) and cost.scale == 1 and isinstance(utility, Neutral | Cara)
@@ -219,6 +227,8 @@ def bids_in_prizes(game: Game, counted: Array, ranks: int | None = None) -> Bids
     m, bidder = game.mechanism, alike(game)
     if game.own_utility:
         return OWN_UTILITY
+    if game.beside_money:
+        return f"theory has no objective for designs where there is {game.beside_money}"
     if bidder is None:
         return "theory has no objective for designs of contests in which bidders differ"
     if m.success.lucky or m.ties != TIES[0]:

@@ -1,0 +1,282 @@
+"""Models of how people bid, held against bids that were seen: likelihood, fit, and how well a fit foretells other contests."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize
+
+from allpay.contest.attitudes import Disappointment, Prelec
+from allpay.contest.bidder import Bidder
+from allpay.contest.game import Array, Game, check_game
+from allpay.contest.payoffs import as_strategy
+from allpay.contest.preferences import Cara
+from allpay.errors import AllpayError, one_of, short
+from allpay.frozen import ByValue
+from allpay.learners.logit_equilibrium import LogitEquilibrium, cells
+from allpay.outcome import stake
+from allpay.scalars import whole
+
+SLIPS = 1e-6
+"""The part of bids that models take to be made at random, so that no bid is impossible."""
+
+FIRST = 9
+"""So many amounts of noise are tried before the best of them is improved on."""
+
+FOLDS = 5
+"""Into how many parts contests go, each foretold from the others."""
+
+ABOVE = 1e-9
+"""The part by which a bid may pass the highest that is allowed: rounding."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bids(ByValue):
+    """Bids that were seen in contests with the rules of one game, a number for each bid.
+
+    Attributes:
+        bid: `[bids]` what was bid.
+        value: `[bids]` what the prize was worth to its bidder; None where that is not known, or known to all.
+        group: `[bids]` which group of the game its bidder is of.
+        contest: `[bids]` in which contest it was made.
+    """
+
+    bid: Array
+    value: Array | None = None
+    group: NDArray[np.int64] | None = None
+    contest: NDArray[np.int64] | None = None
+
+    def __post_init__(self) -> None:
+        bid = np.asarray(self.bid, float)
+        if bid.ndim != 1 or not len(bid) or not np.all(np.isfinite(bid)) or np.any(bid < 0):
+            raise AllpayError(f"bids must be a list of finite numbers of at least 0: got {short(self.bid)}")
+        object.__setattr__(self, "bid", bid)
+        for name, kind in (("value", float), ("group", np.int64), ("contest", np.int64)):
+            given = getattr(self, name)
+            if given is not None:
+                if np.shape(given) != bid.shape:
+                    raise AllpayError(f"there must be a {name} for each of {len(bid)} bids: got {np.shape(given)}")
+                object.__setattr__(self, name, np.asarray(given, kind))
+
+    def some(self, which: NDArray[np.bool_]) -> "Bids":
+        """Those bids."""
+        parts = (self.bid, self.value, self.group, self.contest)
+        return Bids(*(None if part is None else part[which] for part in parts))  # type: ignore[arg-type]
+
+
+def loglikelihoods(game: Game, strategy: ArrayLike, bids: Bids, slips: float = 0.0) -> Array:
+    """`[bids]` the logarithm of how likely each bid is under a strategy: of a density, per unit of money.
+
+    A bid of the grid stands for those around it, as in `LogitEquilibrium`; a value is taken for the nearest of the grid that is
+    known of its group, and where none is told, all are as likely.
+
+    Args:
+        game: in which they were made.
+        strategy: `[groups, values, bids]`.
+        bids: what was seen.
+        slips: the part of bids that are made at random, in proportion to what bids stand for.
+
+    Raises:
+        AllpayError: if a bid is above all that the game allows, a group is none of its own, or bidders may stay out.
+    """
+    check_game(game)
+    x = as_strategy(game, strategy)
+    if len(x) != len(game.groups):
+        raise AllpayError("a strategy for each group is needed, not one for each bidder")
+    if game.mechanism.may_stay_out:
+        raise AllpayError(
+            "the likelihood of bids is not known where bidders may stay out: who did is not among the bids"
+        )
+    top = game.top_bid
+    if bids.bid.max() > top * (1 + ABOVE):
+        raise AllpayError(
+            f"bids must be at most {top:g}, the highest of the game: got {bids.bid.max():g}; give it a higher max_bid"
+        )
+    group = np.zeros(len(bids.bid), np.int64) if bids.group is None else bids.group
+    if group.min() < 0 or group.max() >= len(game.groups):
+        raise AllpayError(f"groups must lie in 0 … {len(game.groups) - 1}: got {group.min()} to {group.max()}")
+    weights, _ = cells(game)
+    step = game.bid_grid[1]
+    width = weights * step
+    at_random = weights / weights.sum(axis=1, keepdims=True)
+    chance = (1 - slips) * x.transpose(0, 2, 1) + slips * at_random
+    density = np.divide(chance, width, out=np.zeros(chance.shape), where=width > 0)  # [groups, bids, values]
+    cell = np.minimum(np.floor(bids.bid / step + 0.5).astype(int), game.bid_levels - 1)
+    with np.errstate(divide="ignore"):
+        if bids.value is None:
+            return np.asarray(np.log(density.mean(axis=2)[group, cell]))
+        nearest = np.abs(game.value_grids[group] - bids.value[:, None]).argmin(axis=1)
+        # the highest bid that a value allows lies in the cell of the last bid that it may make
+        own = np.minimum(cell, game.limits[group, nearest] - 1)
+        return np.asarray(np.log(density[group, own, nearest]))
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model of behaviour with numbers to fit.
+
+    Attributes:
+        parameters: what they are called; the first is the noise, in units of payoff.
+        first: where the search begins for the others.
+        bounds: of the others.
+        bidder: from a bidder and the others to the bidder who is like that.
+    """
+
+    parameters: tuple[str, ...]
+    first: tuple[float, ...]
+    bounds: tuple[tuple[float, float], ...]
+    bidder: Callable[..., Bidder]
+
+    def game(self, game: Game, numbers: Sequence[float]) -> Game:
+        """The game of people of this kind, with the same bids."""
+        if not self.first:
+            return game
+        groups = tuple((self.bidder(bidder, *numbers), count) for bidder, count in game.groups)
+        usual: dict[str, Any] = {"cost_power": 1.0, "risk_aversion": 0.0, "overbidding": True}
+        return replace(game, values=groups, max_bid=game.top_bid, **usual)
+
+
+MODELS: Mapping[str, Model] = {
+    "logit": Model(("noise",), (), (), lambda bidder: bidder),
+    "joy": Model(("noise", "joy"), (0.1,), ((0.0, 3.0),), lambda bidder, joy: replace(bidder, joy=joy)),
+    "averse": Model(
+        ("noise", "averse"), (0.5,), ((1e-3, 10.0),), lambda bidder, rho: replace(bidder, utility=Cara(rho))
+    ),
+    "prelec": Model(("noise", "prelec"), (0.8,), ((0.2, 2.0),), lambda bidder, a: replace(bidder, attitude=Prelec(a))),
+    "disappointment": Model(
+        *(("noise", "disappointment"), (0.3,), ((1e-3, 1.0),)),
+        lambda bidder, dread: replace(bidder, attitude=Disappointment(dread)),
+    ),
+}
+"""Models by name: logit equilibria of bidders who care for money alone, or also for something else. Where the search for joy
+and aversion begins, and its bounds, are told in units of the highest value."""
+
+_PER_VALUE = {"joy": 1.0, "averse": -1.0}
+"""The power of the highest value that a parameter is in units of; the noise has the first."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fit(ByValue):
+    """A model fitted to bids.
+
+    Attributes:
+        model: its name.
+        parameters: what was found, by name, in the money of the game.
+        errors: their standard errors, from the curvature of the likelihood; NaN at a bound.
+        loglikelihood: of all bids at these numbers.
+        held_out: the sum over parts of the contests of the log likelihood of their bids under the fit to all others; NaN with
+            fewer than two contests.
+        bids: how many.
+    """
+
+    model: str
+    parameters: Mapping[str, float]
+    errors: Mapping[str, float]
+    loglikelihood: float
+    held_out: float
+    bids: int
+
+
+def fit_behaviour(
+    game: Game, bids: Bids, models: Sequence[str] = ("logit",), folds: int = FOLDS, discrete: bool = False
+) -> tuple[Fit, ...]:
+    """Fit models of behaviour to bids by maximum likelihood, the one first that best foretells contests it has not seen.
+
+    Args:
+        game: the rules, and what is known of bidders.
+        bids: what was seen.
+        models: names of `MODELS`.
+        folds: into how many parts the contests go for `Fit.held_out`; 0 for no such parts. Without contests each bid is one.
+        discrete: whether only the bids of the grid could be made, see `LogitEquilibrium`.
+
+    Raises:
+        AllpayError: if there is no such model, or bids do not fit the game.
+    """
+    folds = whole("folds", folds)
+    for name in models:
+        one_of("model of behaviour", name, MODELS)
+    contest = np.arange(len(bids.bid)) if bids.contest is None else bids.contest
+    _, number = np.unique(contest, return_inverse=True)
+    part = number % folds if folds >= 2 and number.max() >= 1 else None
+    found = []
+    for name in models:
+        point, best = _fitted(name, game, bids, discrete)
+        held_out = np.nan
+        if part is not None:
+            held_out = 0.0
+            for fold in range(min(folds, int(number.max()) + 1)):
+                near, _ = _fitted(name, game, bids.some(part != fold), discrete, point)
+                held_out -= _loss(near, name, game, bids.some(part == fold), discrete)
+        errors = _errors(point, name, game, bids, discrete)
+        told = dict(zip(MODELS[name].parameters, _in_money(point, name, game), strict=True))
+        scale = dict(zip(MODELS[name].parameters, errors, strict=True))
+        found.append(Fit(name, told, scale, -best, held_out, len(bids.bid)))
+    return tuple(sorted(found, key=lambda fit: -fit.held_out if part is not None else -fit.loglikelihood))
+
+
+def _in_money(point: Array, name: str, game: Game) -> list[float]:
+    """The numbers of a point, whose first is the logarithm of the noise over the stake, in the money of the game."""
+    names = MODELS[name].parameters
+    high = game.highest_value
+    return [
+        float(np.exp(point[0])) * stake(game),
+        *(float(p) * high ** _PER_VALUE.get(n, 0.0) for p, n in zip(point[1:], names[1:], strict=True)),
+    ]
+
+
+def _loss(point: Array, name: str, game: Game, bids: Bids, discrete: bool) -> float:
+    """Minus the log likelihood of bids at a point."""
+    noise, *others = _in_money(point, name, game)
+    played = MODELS[name].game(game, others)
+    strategy = LogitEquilibrium(noise, discrete).solve(played).strategy
+    return -float(loglikelihoods(game, strategy, bids, SLIPS).sum())
+
+
+def _fitted(name: str, game: Game, bids: Bids, discrete: bool, near: Array | None = None) -> tuple[Array, float]:
+    """The point of the highest likelihood, and the loss there; from a near one, or the best of some amounts of noise."""
+    model = MODELS[name]
+    bounds = [(np.log(1e-3), np.log(1e2)), *model.bounds]
+
+    def loss(point: Array) -> float:
+        low, high = np.array(bounds).T
+        return _loss(np.clip(point, low, high), name, game, bids, discrete)
+
+    if near is None:
+        tries = [np.array([log, *model.first]) for log in np.linspace(np.log(0.01), np.log(3.0), FIRST)]
+        near = min(tries, key=loss)
+    done = minimize(
+        loss,
+        near,
+        method="Nelder-Mead",
+        bounds=bounds,
+        options={
+            "xatol": 1e-3,
+            "fatol": 1e-4,
+            "initial_simplex": near + np.vstack([0 * near, np.diag(0.2 + 0 * near)]),
+        },
+    )
+    return done.x, float(done.fun)
+
+
+def _errors(point: Array, name: str, game: Game, bids: Bids, discrete: bool) -> list[float]:
+    """Standard errors of the numbers of a point, in the money of the game, from second differences of the loss."""
+    size = len(point)
+    step = np.full(size, 0.02)
+    curvature = np.empty((size, size))
+
+    def loss(moved: Array) -> float:
+        return _loss(point + moved, name, game, bids, discrete)
+
+    try:
+        for i in range(size):
+            for j in range(i + 1):
+                a, b = np.eye(size)[i] * step[i], np.eye(size)[j] * step[j]
+                second = loss(a + b) - loss(a - b) - loss(b - a) + loss(-a - b)
+                curvature[i, j] = curvature[j, i] = second / (4 * step[i] * step[j])
+        spread = np.sqrt(np.diag(np.linalg.inv(curvature)))
+    except (AllpayError, np.linalg.LinAlgError):  # a step leads out of bounds, or the likelihood is flat
+        return [np.nan] * size
+    unit = np.array(_in_money(np.array([point[0], *np.ones(size - 1)]), name, game))
+    return [float(s) for s in spread * unit]
