@@ -101,7 +101,7 @@ OF_THEORY = {
     *("rule", "bidders", "values", "distribution", "max_bid", "overbidding", "cost_power", "risk_aversion"),
     *("group", "luck", "attendance", "reserve", "fee", "ties"),
     *(
-        "most_prizes",
+        "prizes",
         "box",
         "first_at_most",
         "first_at_least",
@@ -236,7 +236,7 @@ def design(
     reserve: Reserves = "0",
     fee: Fees = "0",
     ties: Ties = "random",
-    most_prizes: Prizes = None,
+    prizes: Prizes = None,
     box: Box = False,
     first_at_most: FirstAtMost = None,
     first_at_least: FirstAtLeast = None,

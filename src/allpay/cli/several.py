@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 MOST_STEPS = 1000
 """A range has so many steps at most."""
 
+OPTIONS = {"most_prizes": "prizes"}
+"""The options of parameters that are called otherwise."""
+
 
 def _several(words: str, example: str = "1:3:0.25", usual: bool | str = True) -> Any:
     """An option that takes one number, several, or a range."""
@@ -63,27 +66,25 @@ def varied(asked: Mapping[str, Any], may_be_field: bool = False) -> tuple[dict[s
     Raises:
         AllpayError: if numbers cannot be read.
     """
-    from allpay.statics import ALONG
+    from allpay.statics import ALONG, COUNTS
     from allpay.study.file import GameSection
 
     over, single = dict[str, list[float]](), dict(asked)
     usual = {name: field.default for name, field in GameSection.model_fields.items()}
     for name in ALONG:
-        text, whole = asked.get(name), name in ("bidders", "most_prizes")
-        if not isinstance(text, str) or (
-            may_be_field and name == "bidders" and not re.fullmatch(r"[^:()]*,[^:()]*", text)
-        ):
+        option = OPTIONS.get(name, name)
+        text, whole = asked.get(option), name in COUNTS
+        several = not may_be_field or name != "bidders" or re.fullmatch(r"[^:()]*,[^:()]*", str(text))
+        if not isinstance(text, str) or not several:
             continue
-        option = "--prizes" if name == "most_prizes" else f"--{name.replace('_', '-')}"
-        numbers = numbers_in(option, text, whole)
+        numbers = numbers_in(f"--{option.replace('_', '-')}", text, whole)
         if len(numbers) > 1:
             over[name] = numbers
-        if len(numbers) == 1:
-            single[name] = int(numbers[0]) if whole else numbers[0]
+            single[option] = int(min(numbers)) if name == "bidders" else usual.get(name)
         else:
-            single[name] = int(min(numbers)) if name == "bidders" else usual.get(name)
-        if name == "bidders":
-            single[name] = str(single[name])
+            single[option] = int(numbers[0]) if whole else numbers[0]
+    if "bidders" in single and single["bidders"] is not None:
+        single["bidders"] = str(single["bidders"])  # a text, which may be a field
     return over, single
 
 
@@ -141,7 +142,7 @@ def space_of(asked: Mapping[str, Any], bidders: int) -> "DesignSpace":
     """The designs that the options of a command allow, of those that it has.
 
     Args:
-        asked: the options by name, `most_prizes` for how many ranks may carry weight.
+        asked: the options by name.
         bidders: how many there are.
 
     Raises:
@@ -150,7 +151,7 @@ def space_of(asked: Mapping[str, Any], bidders: int) -> "DesignSpace":
     from allpay.contest.amounts import part_in, parts_in
     from allpay.study import DesignSpace
 
-    prizes, money, floors = asked["most_prizes"], asked.get("money"), asked.get("at_least")
+    prizes, money, floors = asked["prizes"], asked.get("money"), asked.get("at_least")
     if prizes is not None and prizes > bidders >= 2:
         raise AllpayError(f"--prizes {prizes} needs --bidders {prizes} or more: got {bidders}")
     bounds = {
