@@ -32,6 +32,15 @@ def pytest_configure(config: pytest.Config) -> None:
     let_children_hear_ctrl_c()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Theory stands in the middle, where the second of two workers begins: it needs no loops that Numba compiles, which the
+    first compiles meanwhile. Else both would compile the same."""
+    theory = [item for item in items if item.path.name.startswith("test_theory")]
+    others = [item for item in items if not item.path.name.startswith("test_theory")]
+    half = min(len(items) // 2, len(others))
+    items[:] = others[:half] + theory + others[half:]
+
+
 def let_children_hear_ctrl_c() -> None:
     """A shell starts what runs in its background with SIGINT ignored, and children inherit that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

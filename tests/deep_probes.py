@@ -64,7 +64,7 @@ def learns_the_best_response(learner, frozen, tolerance: float) -> None:
     `frozen(state, start)` is the state with the rivals' networks of the start.
     """
     game = THREE["winner takes all"][0]
-    designs = jax.tree.map(lambda x: jnp.stack([x] * learner.chunk), design_of(game))
+    designs = jax.tree.map(lambda x: np.stack([x] * learner.chunk), design_of(game))
     states = begin(learner, designs, run_seeds(7, 1, learner.chunk)[0])
     start, freeze = jax.tree.map(jnp.copy, states), jax.jit(frozen)
     states, before, _played = advance(learner, designs, states, 0)
@@ -88,7 +88,7 @@ def numbers(x) -> np.ndarray:
 def stretches_change_nothing(learner) -> None:
     """A run in two stretches, its state stored on the way, has the bits of one in one stretch."""
     game = THREE["first price"][0]
-    designs = jax.tree.map(lambda x: jnp.stack([x] * learner.chunk), design_of(game))
+    designs = jax.tree.map(lambda x: np.stack([x] * learner.chunk), design_of(game))
     seeds = run_seeds(5, 1, learner.chunk)[0]
     whole, *recorded = advance(learner, designs, begin(learner, designs, seeds), 7)
     half, *_ = advance(learner, designs, begin(learner, designs, seeds), 3)

@@ -6,6 +6,7 @@ A process of its own takes seconds to start, so that one is started only where t
 import json
 import os
 import re
+import runpy
 import signal
 import subprocess
 import sys
@@ -108,8 +109,8 @@ def test_other_errors_are_not_hidden(monkeypatch):
 
 
 def test_simulate_prints_a_table_for_people():
-    done = allpay("simulate", "--weights", 0.8, "--rounds", 2)
-    assert done.returncode == 0
+    done = invoked("simulate", "--weights", 0.8, "--rounds", 2)
+    assert done.exit_code == 0
     for word in ("revenue", "highest bid", "exploitability", "converged", "theory", "0.4000"):
         assert word in done.stdout
 
@@ -184,26 +185,26 @@ def test_bad_input_ends_the_program_itself():
 
 def test_design_writes_table_figure_and_summary(tmp_path):
     out = tmp_path / "study"
-    found = values_of("design", "--samples", 10, "--rounds", 2, "--out", out)
+    found = values_of("design", "--samples", 12, "--rounds", 2, "--out", out)
     assert found["best"]["weights"][0] >= 0.99
     assert found["best"]["low"] <= found["best"]["value"] <= found["best"]["high"]
     assert found["checked"]["mean"] == pytest.approx(0.5, rel=0.01)
     assert found["interval"][1] == pytest.approx(1.0)
     assert found["equilibrium_best"]["weights"][0] == pytest.approx(1.0)
-    assert found["samples"] == 10
+    assert found["samples"] == 12
     assert set(found["surrogate"]) == {"r2", "rmse"}
     names = {Path(f).name for f in found["files"]}
     assert {"figure.png", "rounds.parquet", "rounds.csv", "summary.txt", "result.json"} <= names
     assert all(Path(f).stat().st_size > 0 for f in found["files"])
     rounds = pl.read_parquet(out / "rounds.parquet")
-    assert rounds.height == 20
+    assert rounds.height == 24
     assert pl.read_csv(out / "rounds.csv").columns == rounds.columns
     held = json.loads((out / "result.json").read_text())
     assert held["results"][0]["specification"]["seed"] == 0
     assert "numpy" in held["versions"]
-    other = invoked("design", "--samples", 12, "--rounds", 2, "--out", out)
+    other = invoked("design", "--samples", 10, "--rounds", 2, "--out", out)
     assert other.exit_code == 2
-    assert "holds another study (samples: it has 10, this one 12)" in other.stderr
+    assert "holds another study (samples: it has 12, this one 10)" in other.stderr
 
 
 def test_a_folder_that_cannot_be_written_is_said_at_once(tmp_path):
@@ -215,7 +216,7 @@ def test_a_folder_that_cannot_be_written_is_said_at_once(tmp_path):
 
 
 def test_reproduce_leaves_a_figure_a_table_and_a_summary(tmp_path):
-    found = values_of("reproduce", "--samples", 6, "--rounds", 2, "--out", tmp_path / "run")
+    found = values_of("reproduce", "--samples", 5, "--rounds", 2, "--out", tmp_path / "run")
     assert [(r["rule"], r["learner"]) for r in found["results"]] == [
         ("prizes", "fictitious-play"),
         ("prizes", "epsilon-greedy"),
@@ -223,7 +224,7 @@ def test_reproduce_leaves_a_figure_a_table_and_a_summary(tmp_path):
         ("payments", "epsilon-greedy"),
     ]
     rounds = pl.read_parquet(tmp_path / "run" / "rounds.parquet")
-    assert rounds.height == 4 * 6 * 2
+    assert rounds.height == 4 * 5 * 2
     assert (tmp_path / "run" / "figure.png").stat().st_size > 10_000
     assert "prizes" in (tmp_path / "run" / "summary.txt").read_text()
 
@@ -268,8 +269,9 @@ def test_help_is_light():
     code = "import sys, allpay.cli; print([m for m in ('jax', 'numba', 'numpy', 'polars', 'matplotlib') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-    for command in ((), ("simulate",), ("design",), ("reproduce",)):
-        assert allpay(*command, "--help").returncode == 0
+    assert allpay("--help").returncode == 0
+    for command in ("simulate", "design", "reproduce"):
+        assert invoked(command, "--help").exit_code == 0
 
 
 def test_a_pipe_that_closes_early_is_no_error():
@@ -317,34 +319,35 @@ def test_what_the_machine_refuses_is_one_line(monkeypatch, error, message):
     assert done.stderr.count("\n") == 1
 
 
-def test_the_example_script_runs_in_its_folder():
-    """The commands of the original document, with its own setting made shorter."""
-
-    def script(*options):
-        line = [sys.executable, "deep_mind_example.py", "--weights", "0.8", *options]
-        return subprocess.run(line, cwd=ROOT / "mechanism_design", capture_output=True, text=True, check=False)
-
-    done = script("--iterations", "20000", "--exploration", "4000", "--round", "3")
+def test_the_example_script_runs_in_its_folder(monkeypatch, capsys):
+    """The commands of the original document, with its own setting made shorter; once as a program, else in this process."""
+    options = ("--iterations", "20000", "--exploration", "4000")
+    line = [sys.executable, "deep_mind_example.py", "--weights", "0.8", *options, "--round", "3"]
+    done = subprocess.run(line, cwd=ROOT / "mechanism_design", capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(
         "payments (0.8, 0.2, 0), 3 bidders, values 0, 1, …, 9, bids 0, 1, …, 9 up to the own value\n"
     )
     assert "mean of the last 16,000 auctions" in done.stdout
-    done = script("--iterations", "20000", "--exploration", "4000", "--rounds", "1", "--tail", "100")
-    assert "± – (mean of the last 100 auctions" in done.stdout
+
+    def script(*options):
+        monkeypatch.setattr(sys, "argv", ["deep_mind_example.py", "--weights", "0.8", *options])
+        runpy.run_path(str(ROOT / "mechanism_design" / "deep_mind_example.py"), run_name="__main__")
+        return capsys.readouterr().out
+
+    assert "± – (mean of the last 100 auctions" in (told := script(*options, "--rounds", "1", "--tail", "100"))
     apart = "Rounds end at different equilibria of the grid"
-    assert apart not in done.stdout
+    assert apart not in told
     short = ("--iterations", "60000", "--exploration", "20000", "--halving", "1000", "--rounds", "2", "--seed", "2")
-    assert apart in script(*short, "--weights", "0.9").stdout
-    long = script("--iterations", "20000", "--exploration", "4000", "--tail", "50000")
-    assert long.stderr == (
-        "deep_mind_example.py: tail must be at most the 16,000 auctions after exploration: got 50,000\n"
-    )
-    none = script("--value-levels", "0")
-    assert none.stderr == "deep_mind_example.py: value-levels must be at least 2, for the values 0 and 1: got 0\n"
-    refused = script("--bidders", "1")
-    assert refused.returncode != 0
-    assert refused.stderr == "deep_mind_example.py: an auction needs at least 2 bidders: got 1\n"
+    assert apart in script(*short, "--weights", "0.9")
+    for wrong, message in (
+        ((*options, "--tail", "50000"), "tail must be at most the 16,000 auctions after exploration: got 50,000"),
+        (("--value-levels", "0"), "value-levels must be at least 2, for the values 0 and 1: got 0"),
+        (("--bidders", "1"), "an auction needs at least 2 bidders: got 1"),
+    ):
+        with pytest.raises(SystemExit) as end:
+            script(*wrong)
+        assert end.value.code == f"deep_mind_example.py: {message}"  # which Python writes to stderr
 
 
 def test_weights_of_two_ranks_are_for_three_bidders_unless_said():

@@ -320,6 +320,10 @@ BAD = {
     "alike": (PLAIN + "a,1,1\na,1,0\nb,1,1\nb,1,0\n", "has the bid 1 in all 4 rows"),
     "nobody": ("contest,bid,prize_1\na,,1\na,,1\nb,,1\nb,,1\n", "has no bid: nobody handed in"),
     "duplicate": (swapped("a,y", "a,x"), "line 3, column bidder: the same bidder as on line 2"),
+    "duplicate in a row": (
+        "bid_1,bid_2,bidder_1,bidder_2,prize\n1,2,a,b,9\n1,2,a,a,9\n",
+        "line 3, column bidder_2: the same bidder as on line 3",
+    ),
     "a row again": (
         "contest,bid_1,bid_2,prize\na,1,2,1\nb,1,2,1\na,2,1,1\n",
         "line 4, column contest: the contest of line 2",
@@ -342,6 +346,10 @@ BAD = {
     "unranked above": (
         swapped("5,1", "5,").replace("3,2", "3,1"),
         "line 2, column rank: the bid 5 is behind the bid 3",
+    ),
+    "ranks in a row": (
+        "bid_1,bid_2,rank_1,rank_2,prize\n1,2,2,1,9\n1,2,1,2,9\n",
+        "line 3, column rank_2: the bid 2 is behind",
     ),
     # prizes
     "rise": (swapped("3,2,0", "3,2,200"), "line 3, column prize: rank 2 won 200, more than the 100 of rank 1"),
@@ -583,6 +591,7 @@ def test_numbers_of_bidders_that_they_know_come_in_turn(tmp_path):
         (["--contests", "99999999"], "must be at most 10,000,000"),
         (["--bid-levels", "9"], "--bid-levels has no effect on bids that theory gives"),
         (["--out", "."], "is a folder: name a file"),
+        (["--learner", "dqn", "--out", "none/past.csv"], "cannot write none/past.csv: there is no folder none"),
         (["--bidders", "1,2"], "at least 2 bidders: got 1"),
     ],
 )
@@ -596,3 +605,18 @@ def test_options_that_do_not_fit_contests_are_refused(options, said):
 def test_values_need_contests():
     done = CliRunner().invoke(app, ["simulate", "--weights", "0.8", "--with-values"])
     assert "--with-values has no effect without --contests" in done.stderr
+
+
+def test_a_parquet_file_with_too_much_is_refused_by_its_headers(tmp_path, monkeypatch):
+    pl.DataFrame({"contest": [1, 1, 2, 2], "bid": [1, 2, 3, 4], "won": [0, 1, 0, 1]}).write_parquet(
+        tmp_path / "past.parquet"
+    )
+    assert read_contests(tmp_path / "past.parquet")[1].contests == 2
+    monkeypatch.setattr(pl, "read_parquet", None)
+    monkeypatch.setattr(tables, "MOST_ROWS", 3)
+    with pytest.raises(AllpayError, match="has 4 rows and 3 columns, more than the 3 or 10,000 that are read"):
+        read_contests(tmp_path / "past.parquet")
+    monkeypatch.setattr(tables, "MOST_ROWS", 4)
+    monkeypatch.setenv("ALLPAY_MEMORY", "1e-8")
+    with pytest.raises(AllpayError, match=r"unpacking .* would take .* GB of memory"):
+        read_contests(tmp_path / "past.parquet")

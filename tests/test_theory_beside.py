@@ -14,7 +14,7 @@ from allpay.contest.mechanism import mechanism
 from allpay.contest.values import Beta, Lognormal, Power, Private, Uniform
 from allpay.theory import design_objective, equilibrium_or_reason
 
-SMALL = ("--samples", "6", "--rounds", "1", "--iterations", "50", "--bid-levels", "21", "--value-levels", "8")
+SMALL = ("--samples", "5", "--rounds", "1", "--iterations", "50", "--bid-levels", "21", "--value-levels", "8")
 
 
 def run(*args):

@@ -6,11 +6,14 @@ It takes arrays and gives arrays. The network smooths; these numbers say where i
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
 from scipy.special import chdtri, digamma, fdtrc, polygamma, stdtr, stdtrit
+
+if TYPE_CHECKING:
+    from scipy.spatial import KDTree
 
 Array = NDArray[np.float64]
 
@@ -84,7 +87,9 @@ class Evidence:
         return np.where(spread > 0, spread, 1.0)
 
     @cached_property
-    def _tree(self) -> KDTree:
+    def _tree(self) -> "KDTree":
+        from scipy.spatial import KDTree  # a fourth of the start of the program, most of which needs none
+
         return KDTree(self.weights / self.scale)
 
     def near(self, points: Array, count: int = NEAREST) -> NDArray[np.intp]:

@@ -52,6 +52,8 @@ def make_contests(
         raise AllpayError("--json says what was written, and contests go to stdout without --out: name a file")
     if out is not None and out.is_dir():
         raise AllpayError(f"{out} is a folder: name a file for the contests, as {out / 'past.csv'}")
+    if out is not None and not out.parent.is_dir():  # before anybody learns
+        raise AllpayError(f"cannot write {out}: there is no folder {out.parent}; make it first")
     games = [study.game(study.designs[0]) for study in studies]
     found = [equilibrium_or_reason(game) for game in games]
     reasons = [reason if isinstance(reason, str) else "" for reason in found]

@@ -622,7 +622,7 @@ class _Joined:
             which = self.held["table"]
             wrong = np.flatnonzero(which != which[first][self.contest])
             if wrong.size:
-                k, name = int(wrong[0]), self.rows.layout.name("prize")
+                k, name = int(wrong[0]), "prize"
                 self._fault(
                     k,
                     name,
@@ -636,7 +636,7 @@ class _Joined:
             order, place = np.lexsort((-won, self.contest)), np.arange(len(won)) - first[self.contest]
             found = np.zeros((count, most))
             found[self.contest[place < most], place[place < most]] = won[order][place < most]
-        name = self.rows.layout.name("prize")
+        name = "prize"
         carrying = np.count_nonzero(found, axis=1)
         if not carrying.all():
             self._fault(
@@ -658,8 +658,8 @@ class _Joined:
 
     def check(self, found: Contests, cap: float | None, overbidding: bool, luck: bool) -> None:
         """Raise AllpayError if bids contradict ranks, prizes won, a cap, or a ban on bids above values."""
-        held, layout, there = self.held, self.rows.layout, found.there
-        name = layout.name("bid")
+        held, there = self.held, found.there
+        name = "bid"
         if cap is not None:
             over = there & (found.bid > cap * (1 + SLACK))
             self._limit(over, name, found.bid, f"above the cap of {exactly(cap)}", "give a higher cap")
@@ -671,7 +671,7 @@ class _Joined:
             self._check_ranks(found, rank)
             sorted_by = np.where((rank > 0) & there, rank, UNTOLD)
             if not luck:
-                self._check_order(found, sorted_by, layout.name("rank"), same=True)
+                self._check_order(found, sorted_by, "rank", same=True)
             if won is not None:
                 order = np.lexsort((-won, sorted_by, self.contest))
                 both = (np.diff(self.contest[order]) == 0) & (sorted_by[order][1:] < UNTOLD)
@@ -680,7 +680,7 @@ class _Joined:
                     one, two = order[rises[0]], order[rises[0] + 1]
                     self._fault(
                         int(two),
-                        layout.name("prize"),
+                        "prize",
                         f"rank {rank[two]} won {numeral(float(won[two]))}, more than the {numeral(float(won[one]))} of rank "
                         f"{rank[one]} ({self._at(int(one))}): prizes do not rise",
                     )
@@ -689,10 +689,10 @@ class _Joined:
             if absent.size:
                 self._fault(int(absent[0]), name, "a prize was won without a bid: fill it in, or take the prize away")
             if rank is None and not luck:
-                self._check_order(found, np.unique(-won, return_inverse=True)[1], layout.name("prize"), same=False)
+                self._check_order(found, np.unique(-won, return_inverse=True)[1], "prize", same=False)
 
     def _check_ranks(self, found: Contests, rank: Whole) -> None:
-        name = self.rows.layout.name("rank")
+        name = "rank"
         over = np.flatnonzero(rank > found.registered[found.contest])
         if over.size:
             k = int(over[0])
@@ -711,7 +711,7 @@ class _Joined:
         Args:
             found: the contests.
             key: `[rows]` by which bids are sorted, the best first.
-            name: of the column that says so.
+            name: what says so.
             same: whether those with the same key must have the same bid.
         """
         bid = np.where(found.there, found.bid, -1.0)
@@ -749,7 +749,7 @@ class _Joined:
         twice = np.flatnonzero((np.diff(self.contest[order]) == 0) & (np.diff(who[order]) == 0) & (who[order][1:] > 0))
         if twice.size:
             one, two = np.sort(order[twice[0] : twice[0] + 2])
-            name = self.rows.layout.name("bidder")
+            name = "bidder"
             self._fault(
                 int(two), name, f"the same bidder as on {self._at(int(one))} of this contest: leave one of them out"
             )
@@ -757,8 +757,12 @@ class _Joined:
     def _at(self, row: int) -> str:
         return f"{self.rows.place.row} {self.held['line'][row]}"
 
-    def _fault(self, row: int, column: str, what: str) -> None:
-        self.rows.place.fault(int(self.held["line"][row]), column, what)
+    def _fault(self, row: int, role: str, what: str) -> None:
+        """Raise AllpayError: what is wrong with a bidder, in the column of a role."""
+        layout = self.rows.layout
+        alike = len(layout.places.get(role, ())) == len(layout.places["bid"])
+        which = row - int(np.searchsorted(self.contest, self.contest[row])) if role != "prize" and alike else 0
+        self.rows.place.fault(int(self.held["line"][row]), layout.name(role, which), what)
 
     def told(self, found: Contests, separator: str, decimal: str, cap: float | None) -> Read:
         """What was understood."""

@@ -442,7 +442,8 @@ def train(learner: DeepLearner, games: Sequence[Game], seeds: Seeds, checkpoint:
 
     def train_chunk(k: int, found: Arrays | None) -> None:
         index = chunks[k][np.minimum(np.arange(learner.chunk), len(chunks[k]) - 1)]
-        chunk = jax.tree.map(lambda *arrays: jnp.stack(arrays), *[designs[d] for d in which[index]])
+        # by NumPy, for JAX would compile a program for each shape
+        chunk = jax.tree.map(lambda *arrays: np.stack(arrays), *[designs[d] for d in which[index]])
         states = begin(learner, chunk, seeds.ravel()[index])
         if found is None:
             taken = 0

@@ -13,7 +13,7 @@ MOST_NAMED = 6
 def read_in_words(found: Contests, told: Read) -> str:
     """A few sentences for whoever gave the table, to see that it was read rightly."""
     sentences = [_contests(told), _columns(told), _prizes(found, told), *_bids(told), *_left_out(told)]
-    return " ".join(sentences)
+    return printable(" ".join(sentences))
 
 
 def _contests(told: Read) -> str:
@@ -28,7 +28,7 @@ def _contests(told: Read) -> str:
 
 def _columns(told: Read) -> str:
     def name(text: str) -> str:
-        return f"“{shortened(printable(text), 30)}”"
+        return f"“{shortened(text, 30)}”"
 
     taken = []
     for role, columns in told.columns:
