@@ -160,7 +160,7 @@ def test_the_same_seed_gives_the_same_numbers_and_another_does_not():
         ),
         (["--weights", "0.8", "--exploration", "9"], "fictitious-play has no option 'exploration'"),
         (["--weights", "0.8", "--values", "public"], "unknown kind of values 'public'"),
-        (["--weights", "0.8", "--distribution", "beta(2)"], "beta(a,b) takes 2 numbers: got 1 in 'beta(2)'"),
+        (["--weights", "0.8", "--distribution", "beta(2)"], "beta(a,b,high) takes 2 or 3 numbers: got 1 in 'beta(2)'"),
         (["--weights", "0.8", "--values", "common", "--value-levels", "9"], "leave it out with common values"),
         (["--weights", "0.8", "--max-bid", "-1"], "max bid must be above 0 and finite: got -1"),
         (["--weights", "0.8", "--bid-levels", "1"], "bid levels must be at least 2: got 1"),

@@ -1,9 +1,11 @@
 """Published experiments: what they say of themselves, and what theory and models make of them."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
+from allpay.cli import main
 from allpay.contest.values import Common
 from allpay.verify import lab
 
@@ -42,6 +44,14 @@ def test_models_of_one_treatment():
     assert given["joy of winning .2 v"].revenue == pytest.approx(1.2)
     assert given["disappointment .5"].revenue == pytest.approx(1 - 0.5 / 3, rel=0.03)
     assert given["disappointment .5"].low > 0.15 > given["logit, μ = .2 v"].low
+
+
+@pytest.mark.parametrize("option", [["--full"], ["--seed", "3"]])
+def test_options_without_effect_are_refused(option, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["allpay", "verify", "--lab", *option])
+    with pytest.raises(SystemExit):
+        main()
+    assert f"{option[0]} has no effect with --lab" in capsys.readouterr().err
 
 
 def test_the_page_in_the_docs_is_that_of_the_command():

@@ -27,7 +27,12 @@ from allpay.simplex import Box, OrderedSimplex
 GAME = Game(all_pay(3), Private(levels=2), bid_levels=3)
 FAIR = np.full((1, 2, 3), 1 / 3)
 QUICK = FictitiousPlay(iterations=3, auctions=3)
-learn(GAME, QUICK, rounds=1)  # compiled once, so that the time of a call is its own
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled():
+    """Compiled once, so that the time of a call is its own; not when tests are collected, which every worker does."""
+    learn(GAME, QUICK, rounds=1)
 
 
 class Lying:

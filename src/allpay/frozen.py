@@ -11,6 +11,10 @@ Value = TypeVar("Value")
 
 _ASKED = "_asked"
 
+LATER = "later"
+"""The metadata of a field that a class of allpay's got after folders were written without it: at its default it is not written,
+so that these folders are still known."""
+
 
 class _Int(int):
     """A whole number that can remember what was asked; so can the next three kinds."""

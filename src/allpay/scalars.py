@@ -65,7 +65,7 @@ def written(number: float) -> str:
     """A number as messages show it: thousands apart where it is whole, whatever its size."""
     if isinstance(number, int):
         return f"{number:,}" if abs(number) < 10**18 else short(number, 30)
-    return f"{number:,.0f}" if number.is_integer() and 1e6 <= abs(number) < MOST_FIXED else f"{number:g}"
+    return f"{number:,.0f}" if number.is_integer() and 1e6 <= abs(number) < MOST_FIXED else exactly(number)
 
 
 def numeral(number: float, digits: int = 6) -> str:

@@ -1,7 +1,7 @@
 """The command line: a thin layer over the library's calls. What a command computes is imported when it runs.
 
-`options` are the options that commands share, `commands` and `questions` the commands, `running` what several of them do,
-`results` what a folder and `--json` get of it, `console` how the program speaks: errors in one line, progress, JSON;
+`options` are the options that commands share, `commands`, `questions` and `data` the commands, `running` what several of them
+do, `results` what a folder and `--json` get of it, `console` how the program speaks: errors in one line, progress, JSON;
 `stopping` how it ends when it is asked to. Results go to stdout, as text or with --json as one JSON object; progress and
 errors go to stderr.
 """
@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from allpay.cli.questions import app
+    from allpay.cli.data import app
 
 __all__ = ["app", "main"]
 
@@ -29,7 +29,7 @@ def main() -> None:
 
 def __getattr__(name: str) -> "Any":
     if name == "app":
-        from allpay.cli.questions import app
+        from allpay.cli.data import app
 
         return app
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -59,6 +59,7 @@ from allpay.cli.options import (
     Trust,
     ValueLevels,
     Values,
+    ValuesFrom,
     Weights,
     Within,
     WithValues,
@@ -85,6 +86,7 @@ if TYPE_CHECKING:
     from allpay.contest.amounts import Amounts
     from allpay.contest.game import Game, Setting
     from allpay.contest.mechanism import Mechanism
+    from allpay.estimate.values import EstimatedValues
     from allpay.theory import Equilibrium
 
 app = typer.Typer(
@@ -98,7 +100,17 @@ app = typer.Typer(
 )
 
 OF_THEORY = {
-    *("rule", "bidders", "values", "distribution", "max_bid", "overbidding", "cost_power", "risk_aversion"),
+    *(
+        "rule",
+        "bidders",
+        "values",
+        "distribution",
+        "values_from",
+        "max_bid",
+        "overbidding",
+        "cost_power",
+        "risk_aversion",
+    ),
     *("group", "luck", "attendance", "reserve", "fee", "ties"),
     *(
         "prizes",
@@ -224,6 +236,7 @@ def design(
     bidders: FieldOrSeveral = None,
     values: Values = "private",
     distribution: DistributionText = None,
+    values_from: ValuesFrom = None,
     value_levels: ValueLevels = None,
     bid_levels: BidLevels = None,
     max_bid: MaxBids = None,
@@ -295,6 +308,7 @@ def design(
     if trust:
         raise AllpayError("--trust has no effect without a study's folder: what you name yourself is run")
     bidding = named(learner, **{name: asked[name] for name in OF_LEARNERS})
+    estimated = None if values_from is None else estimated_in(values_from, asked, given_in(context))
     over, single = varied(asked, may_be_field=True)
     setting, given = contest_of(single, given_in(context), bidding.setting)
     study = Study(
@@ -314,6 +328,7 @@ def design(
     for option, given_as in (("--money", money), ("--round-to", round_to)):
         if given_as is not None and len(goals) > 1:
             raise AllpayError(f"{option} has no effect on a front of several objectives: leave it out")
+    draws = () if estimated is None or len(goals) > 1 else estimated.draws
     if one_of("method", method, ("surrogate", "theory")) == "theory":
         for name, option in given_in(context).items():
             if name not in OF_THEORY:
@@ -329,6 +344,8 @@ def design(
             raise AllpayError("--within has no effect on several scenarios, whose losses are all told: leave it out")
         from allpay.cli.scenarios import in_scenarios
 
+        if draws:
+            typer.echo("allpay: how sure the data make it is told of one scenario alone, not of several", err=True)
         in_scenarios(study, over, (), method, out, plot, workers, scheduler, as_json)
         return
     if plot is not None:
@@ -341,10 +358,10 @@ def design(
                 raise AllpayError("--within has no effect on a front of several objectives: leave it out")
             front_by_theory(study, goals, out, as_json)
             return
-        design_by_theory(study, as_json, part_of(within or "0.5%"), out)
+        design_by_theory(study, as_json, part_of(within or "0.5%"), out, draws)
         return
     study.game(study.designs[0])  # what the options get wrong is said before anything is computed or written
-    run_studies({"": study}, out, workers, scheduler, as_json, goals[1:])
+    run_studies({"": study}, out, workers, scheduler, as_json, goals[1:], draws)
 
 
 @command
@@ -649,8 +666,9 @@ def verify(
 ) -> None:
     """Run every game whose equilibrium is known through theory, payoffs, sampled auctions and learners, and compare."""
     if lab:
-        if full:
-            raise AllpayError("--full has no effect with --lab, which has one form: leave it out")
+        for option, given_as in (("--full", full), ("--seed", seed)):
+            if given_as:
+                raise AllpayError(f"{option} has no effect with --lab, which draws nothing: leave it out")
         _lab(markdown, as_json)
         return
     from allpay.learners.base import check_seed
@@ -780,6 +798,30 @@ def contest_of(
     setting = GameSection(**given).setting(usual, [group_of(text) for text in groups])
     found = bidders_in(setting, number, -1)
     return setting, None if found == -1 else found
+
+
+def estimated_in(folder: Path, asked: "dict[str, Any]", written: "Mapping[str, str]") -> "EstimatedValues":
+    """The estimate of a folder; what is `asked` gets its values, their cost and attendance.
+
+    Raises:
+        AllpayError: if there is none, or an option says otherwise.
+    """
+    from allpay.contest.preferences import PowerCost
+    from allpay.contest.values import text_of
+    from allpay.estimate.kept import load
+
+    try:
+        found = load(folder)
+    except AllpayError as error:
+        raise AllpayError(f"--values-from: {error}") from None
+    for name in ("values", "distribution", "cost_power", "group"):
+        if name in written:
+            raise AllpayError(f"{written[name]} is part of what --values-from {folder} says: leave one of them out")
+    assert isinstance(found.cost, PowerCost)
+    asked["distribution"], asked["cost_power"] = text_of(found.distribution), found.cost.power
+    if "attendance" not in written and found.presence < 1 and (asked["bidders"] or "0").isdecimal():
+        asked["attendance"] = found.presence
+    return found
 
 
 def numbers_in(text: str | None) -> tuple[str | None, ...]:

@@ -89,6 +89,14 @@ DistributionText = Annotated[
         rich_help_panel=GAME,
     ),
 ]
+ValuesFrom = Annotated[
+    Path | None,
+    typer.Option(
+        help="values, their cost and attendance as allpay estimate found them: its folder",
+        show_default="none",
+        rich_help_panel=GAME,
+    ),
+]
 ValueLevels = Annotated[
     int | None, typer.Option(help="how many values a bidder can have", show_default="by learner", rich_help_panel=GAME)
 ]

@@ -3,9 +3,9 @@
 import io
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -42,6 +42,8 @@ MOST_SAID = 10
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from allpay.contest.values import Distribution
+    from allpay.estimate.advice import Advice
     from allpay.objectives import Objective
     from allpay.outcome import Outcome
     from allpay.simulation import Estimate
@@ -255,10 +257,12 @@ def run_studies(
     scheduler: str | None,
     as_json: bool,
     also: "tuple[Objective, ...]" = (),
+    draws: "Sequence[Distribution]" = (),
 ) -> None:
     """The whole pipeline for the studies of a folder, by their folders below it, and what they found on stdout.
 
-    With objectives beside that of the only study, it is their Pareto front.
+    With objectives beside that of the only study, it is their Pareto front; with `draws` of where values come from, it is said
+    how far the answer depends on them.
     """
     from allpay.learners.base import check_count
     from allpay.study.file import together
@@ -313,13 +317,19 @@ def run_studies(
     except (KeyboardInterrupt, AllpayError) as error:
         go_on(error, None if store is None else out)
     seconds, single = time.perf_counter() - start, len(results) == 1
+    advice = _resampled(only, results[0].optimum.design, draws) if single and draws else None
     if as_json:
         values = [result_values(r) for r in results]
-        print_json({**values[0], "files": files} if single else {"results": values, "seconds": seconds, "files": files})
+        more = {} if advice is None else {"resamples": plain(asdict(advice))}
+        print_json(
+            {**values[0], **more, "files": files} if single else {"results": values, "seconds": seconds, "files": files}
+        )
         return
     for study in studies.values():
         say_amounts(study)
     typer.echo(summary_of(results))
+    if single and draws:
+        typer.echo(f"\n{advice_words(only, advice)}")
     if files:
         took = "" if single else f"{seconds:.0f} s. "
         typer.echo(f"\n{took}Written to {out}: " + ", ".join(Path(f).name for f in files))
@@ -387,7 +397,28 @@ def front_by_theory(study: "Study", goals: "tuple[Objective, ...]", out: Path | 
         typer.echo(f"\nWritten to {out}: " + ", ".join(Path(f).name for f in files))
 
 
-def design_by_theory(study: "Study", as_json: bool, within: float, out: Path | None) -> None:
+def _resampled(study: "Study", design: "Sequence[float]", draws: "Sequence[Distribution]") -> "Advice | None":
+    """The best design of each resample of the data, by theory, beside the one found."""
+    from allpay.estimate.advice import advise
+
+    assert study.setting is not None
+    with reporting("resamples") as reporter, reporter.stage("best designs of other draws of the data"):
+        return advise(study.space, study.setting, study.objective, design, draws, reporter.advance)
+
+
+def advice_words(study: "Study", advice: "Advice | None") -> str:
+    """How far the best design depends on the data, in words."""
+    from allpay.report.estimated import advice_in_words
+
+    if advice is None:
+        return "How sure the data make it cannot be told by theory, which has no formula here."
+    ranks = ["the first prize", "the second", "the third", "the fourth", "the fifth"][: study.space.dimension]
+    return advice_in_words(advice, ranks)
+
+
+def design_by_theory(
+    study: "Study", as_json: bool, within: float, out: Path | None, draws: "Sequence[Distribution]" = ()
+) -> None:
     """The best design by the closed form and those that lose little beside it, on stdout, and in a folder if one is given."""
     from allpay.exact import exact_design
     from allpay.files import write
@@ -403,13 +434,18 @@ def design_by_theory(study: "Study", as_json: bool, within: float, out: Path | N
         values |= dict.fromkeys(("best", "flat", "fraction", "within"))
     else:
         values = found.values()
+    words = exact_in_words(found, study.money)
+    if draws and found is not None:
+        advice = _resampled(study, (*found.weights, *(number for _, number, *_ in found.chosen)), draws)
+        values |= {"resamples": None if advice is None else asdict(advice)}
+        words += f"\n{advice_words(study, advice)}"
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-        write(out / "summary.txt", lambda file: file.write(f"{exact_in_words(found, study.money)}\n".encode()))
+        write(out / "summary.txt", lambda file: file.write(f"{words}\n".encode()))
         write(out / "theory.json", lambda file: file.write(json.dumps(plain(values), indent=2).encode()))
     if as_json:
         print_json(values)
         return
-    typer.echo(exact_in_words(found, study.money))
+    typer.echo(words)
     if out is not None:
         typer.echo(f"\nWritten to {out}: summary.txt, theory.json")

@@ -4,15 +4,15 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass, field, fields
+from itertools import islice, pairwise
 from typing import Annotated, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from allpay.errors import AllpayError, exactly, one_of, short
-from allpay.frozen import asked, derived
+from allpay.frozen import LATER, asked, derived
 from allpay.scalars import LEAST, MOST, Bound, plain_fields, real
 
 Array = NDArray[np.float64]
@@ -20,8 +20,14 @@ Array = NDArray[np.float64]
 MOST_CELLS = 10_000_000
 """So many values × bids a game may have at most; each of several tables of a run has a number of 8 bytes for each."""
 
+MOST_COEFFICIENTS = 41
+"""So many coefficients a curve may have."""
+
 HIGHEST = Bound(at_least=LEAST, at_most=MOST, or_zero=True)
 """How large the highest value of a distribution may be."""
+
+HIGH = Bound(at_least=LEAST, at_most=MOST)
+"""The same of one that begins at 0."""
 
 SHAPE = Bound(at_least=0.01, at_most=1e6)
 """How large the exponents of a distribution may be: beyond, nearly all values are the same number."""
@@ -60,26 +66,29 @@ class Uniform:
 
 @dataclass(frozen=True)
 class Power:
-    """Values on [0, 1] with distribution function F(v) = v^exponent."""
+    """Values on [0, high] with distribution function F(v) = (v / high)^exponent."""
 
     exponent: float = 1.0
+    high: float = field(default=1.0, metadata={LATER: True})
 
     def __post_init__(self) -> None:
         plain_fields(self)
         if not (math.isfinite(self.exponent) and self.exponent > 0):
             raise AllpayError(f"power values need an exponent above 0: got {exactly(self.exponent)}")
         SHAPE.check("the exponent of power values", self.exponent)
+        HIGH.check("high of power values", self.high)
 
     def quantile(self, q: ArrayLike) -> Array:
-        return np.asarray(q, float) ** (1.0 / self.exponent)
+        return self.high * np.asarray(q, float) ** (1.0 / self.exponent)
 
 
 @dataclass(frozen=True)
 class Beta:
-    """Values on [0, 1] with the Beta(a, b) distribution."""
+    """Values on [0, high] with the Beta(a, b) distribution."""
 
     a: float
     b: float
+    high: float = field(default=1.0, metadata={LATER: True})
 
     def __post_init__(self) -> None:
         plain_fields(self)
@@ -87,11 +96,12 @@ class Beta:
             raise AllpayError(f"beta values need a > 0 and b > 0: got a {self.a:g}, b {self.b:g}")
         for name in ("a", "b"):
             SHAPE.check(f"{name} of beta values", getattr(self, name))
+        HIGH.check("high of beta values", self.high)
 
     def quantile(self, q: ArrayLike) -> Array:
         from scipy.special import betaincinv
 
-        return betaincinv(self.a, self.b, np.asarray(q, float))
+        return self.high * betaincinv(self.a, self.b, np.asarray(q, float))
 
 
 @dataclass(frozen=True)
@@ -125,25 +135,50 @@ class Lognormal:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """Values with a smooth quantile function: a Bernstein polynomial of x = (2/π)·arcsin √q.
+
+    Σ_j coefficients_j C(d, j) x^j (1 − x)^(d − j), with d + 1 nondecreasing coefficients. In x, and not in q, quantile
+    functions of densities that begin or end like a power are smooth at both ends. The first coefficient is the lowest
+    value, the last the highest. It is what is estimated from bids where no family of distributions fits (`allpay.estimate`).
+    """
+
+    coefficients: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        given = _increasing("coefficients of a curve", self.coefficients, MOST_COEFFICIENTS)
+        if len(given) < 2:
+            raise AllpayError(f"a curve has at least 2 coefficients: got {short(list(given))}")
+        HIGH.check("the highest coefficient of a curve", given[-1])
+        object.__setattr__(self, "coefficients", given)
+
+    def quantile(self, q: ArrayLike) -> Array:
+        top = self.coefficients[-1]
+        found = bernstein(q, len(self.coefficients) - 1) @ (np.array(self.coefficients) / top)
+        return top * np.minimum(np.round(found, 14), 1.0)  # rounded, so that no last bit makes it fall
+
+
+def bernstein(q: ArrayLike, degree: int) -> Array:
+    """`[..., degree + 1]` the Bernstein polynomials of (2/π)·arcsin √q at quantiles `[...]`; they sum to 1."""
+    x = np.arcsin(np.sqrt(np.clip(np.asarray(q, float), 0.0, 1.0)))[..., None] * (2 / np.pi)
+    j = np.arange(degree + 1)
+    return np.array([math.comb(degree, k) for k in j], float) * x**j * (1 - x) ** (degree - j)
+
+
+def curve(*coefficients: float) -> Curve:
+    """A smooth quantile function with these coefficients, see `Curve`."""
+    return Curve(coefficients)
+
+
+@dataclass(frozen=True)
 class Discrete:
     """Values that are each of `points` (nondecreasing, ≥ 0) with equal probability."""
 
     points: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        given = self.points
-        if isinstance(given, (str, bytes, Mapping, Set)) or not isinstance(given, Iterable):
-            raise AllpayError(f"discrete values must be several numbers: got {short(given)}")
-        if getattr(given, "ndim", 1) == 0:
-            raise AllpayError(f"discrete values must be several numbers: got {short(given)}")
-        points = tuple(real("discrete values", p) for p in islice(given, MOST_CELLS + 1))
-        object.__setattr__(self, "points", points)
-        ordered = all(x <= y for x, y in zip(self.points, self.points[1:], strict=False))
-        if not self.points or not ordered or not all(math.isfinite(p) and p >= 0 for p in self.points):
-            raise AllpayError(f"discrete values must be finite, ≥ 0 and nondecreasing: got {short(list(points), 120)}")
-        HIGHEST.check("the highest discrete value", points[-1])
-        if len(points) > MOST_CELLS:
-            raise AllpayError(f"discrete values must be at most {MOST_CELLS:,}: got more; give fewer")
+        object.__setattr__(self, "points", _increasing("discrete values", self.points, MOST_CELLS))
+        HIGHEST.check("the highest discrete value", self.points[-1])
 
     def quantile(self, q: ArrayLike) -> Array:
         last = len(self.points) - 1
@@ -154,6 +189,20 @@ class Discrete:
     def breaks(self) -> Array:
         """`[jumps]` the quantiles at which one value ends and the next, if it is another, begins."""
         return (np.flatnonzero(np.diff(self.points)) + 1) / len(self.points)
+
+
+def _increasing(what: str, given: object, most: int) -> tuple[float, ...]:
+    """Several numbers, finite, ≥ 0 and nondecreasing, at most so many."""
+    several = not isinstance(given, (str, bytes, Mapping, Set)) and isinstance(given, Iterable)
+    if not several or getattr(given, "ndim", 1) == 0:
+        raise AllpayError(f"{what} must be several numbers: got {short(given)}")
+    numbers = tuple(real(what, x) for x in islice(given, most + 1))  # type: ignore[call-overload]
+    ordered = all(x <= y for x, y in pairwise(numbers))
+    if not numbers or not ordered or not all(math.isfinite(x) and x >= 0 for x in numbers):
+        raise AllpayError(f"{what} must be finite, ≥ 0 and nondecreasing: got {short(list(numbers), 120)}")
+    if len(numbers) > most:
+        raise AllpayError(f"{what} must be at most {most:,}: got more; give fewer")
+    return numbers
 
 
 def integers(low: float, high: float) -> Discrete:
@@ -219,6 +268,7 @@ DISTRIBUTIONS: dict[str, Callable[..., Distribution]] = {
     "lognormal": Lognormal,
     "integers": integers,
     "steps": steps,
+    "curve": curve,
 }
 
 
@@ -229,7 +279,7 @@ def distribution(text: str) -> Distribution:
         AllpayError: if the name is unknown or the numbers do not fit it.
 
     >>> distribution("beta(2,5)")
-    Beta(a=2.0, b=5.0)
+    Beta(a=2.0, b=5.0, high=1.0)
     """
     match = isinstance(text, str) and re.fullmatch(r"\s*([a-z-]+)\s*(?:\(([^()]*)\))?\s*", text.lower())
     if not match:
@@ -241,13 +291,35 @@ def distribution(text: str) -> Distribution:
         raise AllpayError(f"cannot read the numbers of {short(text)}: write them as in beta(2,5)") from None
     parameters = inspect.signature(DISTRIBUTIONS[name]).parameters
     usual = all(p.default is not p.empty for p in parameters.values())
-    if len(numbers) != len(parameters) and (
-        numbers or not usual
-    ):  # uniform is uniform(0,1), but uniform(0) may be anything
-        most = len(parameters)
-        takes = f"{'at most ' if usual and len(numbers) > most else ''}{most} number{'' if most == 1 else 's'}"
-        raise AllpayError(f"{name}({','.join(parameters)}) takes {takes}: got {len(numbers)} in {short(text)}")
+    several = any(p.kind is p.VAR_POSITIONAL for p in parameters.values())
+    most = len(parameters)
+    needed = most - sum(LATER in f.metadata for f in getattr(DISTRIBUTIONS[name], "__dataclass_fields__", {}).values())
+    # uniform is uniform(0,1), but uniform(0) may be anything
+    if not several and len(numbers) not in {needed, most} and (numbers or not usual):
+        takes = f"{needed} or {most}" if needed < most else f"{most}"
+        at_most = "at most " if usual and len(numbers) > most else ""
+        raise AllpayError(
+            f"{name}({','.join(parameters)}) takes {at_most}{takes} number{'' if most == 1 else 's'}: "
+            f"got {len(numbers)} in {short(text)}"
+        )
     return DISTRIBUTIONS[name](*numbers)
+
+
+def text_of(given: Distribution) -> str:
+    """The text that names a distribution, to the last digit: what `distribution` reads.
+
+    Raises:
+        AllpayError: if no text does.
+
+    >>> text_of(Beta(2, 5))
+    'beta(2.0,5.0,1.0)'
+    """
+    names = {kind: name for name, kind in DISTRIBUTIONS.items() if isinstance(kind, type)} | {Curve: "curve"}
+    if type(given) not in names:
+        raise AllpayError(f"no text names the distribution {short(given)}: use it from Python")
+    numbers = [getattr(given, f.name) for f in fields(given)]  # type: ignore[arg-type]
+    flat = numbers[0] if isinstance(given, Curve) else numbers
+    return f"{names[type(given)]}({','.join(map(repr, flat))})"
 
 
 DEFAULT_LEVELS = 64

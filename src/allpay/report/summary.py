@@ -19,7 +19,7 @@ from allpay.contest.bidder import Bidder, kinds_of_values, levels_of, with_level
 from allpay.contest.game import Array, Game, Setting
 from allpay.contest.mechanism import Mechanism
 from allpay.contest.preferences import Cara, Cost, Crra, LossAverse, PowerCost, Utility
-from allpay.contest.values import Beta, Common, Discrete, Distribution, Lognormal, Power, Private, Uniform
+from allpay.contest.values import Beta, Common, Curve, Discrete, Distribution, Lognormal, Power, Private, Uniform
 from allpay.errors import AllpayError
 from allpay.optimum import FLAT, NOTHING, beside_in_words, in_words, share_in_words
 from allpay.outcome import Verdict
@@ -287,10 +287,12 @@ def _distribution_in_words(distribution: Distribution) -> str:
     match distribution:
         case Uniform(low, high):
             return f"uniform on [{numeral(low)}, {numeral(high)}]"
-        case Power(exponent):
-            return f"F(v) = v^{exponent:g}"
-        case Beta(a, b):
-            return f"Beta({numeral(a)}, {numeral(b)})"
+        case Power(exponent, high):
+            return f"F(v) = v^{exponent:g}" if high == 1 else f"F(v) = (v/{numeral(high)})^{exponent:g}"
+        case Beta(a, b, high):
+            return f"Beta({numeral(a)}, {numeral(b)})" + (f" up to {numeral(high)}" if high != 1 else "")
+        case Curve(coefficients):
+            return f"a smooth curve from {numeral(coefficients[0])} to {numeral(coefficients[-1])}"
         case Lognormal(mean, deviation, high):
             return f"lognormal({numeral(mean)}, {numeral(deviation)}) up to {numeral(high)}"
         case Discrete(points):

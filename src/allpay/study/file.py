@@ -18,7 +18,7 @@ from allpay.contest.bidder import Bidder, groups_of, levels_of
 from allpay.contest.game import Setting
 from allpay.contest.preferences import Cara, Crra, LossAverse, Neutral, PowerCost, Utility
 from allpay.contest.success import Highest, Noise, Tullock, success
-from allpay.contest.values import Beta, Common, Discrete, Lognormal, Power, Private, Uniform, distribution
+from allpay.contest.values import Beta, Common, Curve, Discrete, Lognormal, Power, Private, Uniform, distribution
 from allpay.errors import AllpayError, meant, one_line, one_of, short, shortened
 from allpay.files import in_shell
 from allpay.learners import LEARNERS, Learner, kind_of, learner
@@ -663,7 +663,8 @@ def _keys(text: str) -> dict[str, Any]:
 OURS: Mapping[str, Callable[..., Any]] = {
     kind.__name__: kind
     for kind in (
-        *(DesignSpace, Choice, Setting, Private, Common, Uniform, Power, Beta, Lognormal, Discrete, Bidder, Field),
+        *(DesignSpace, Choice, Setting, Private, Common, Bidder, Field),
+        *(Uniform, Power, Beta, Lognormal, Curve, Discrete),
         *(Expected, Prelec, TverskyKahneman, Disappointment),
         *(PowerCost, Neutral, Cara, Crra, LossAverse, Highest, Noise, Tullock),
     )

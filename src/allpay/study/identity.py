@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from allpay.errors import AllpayError, short
+from allpay.frozen import LATER
 from allpay.learners import name_of
 from allpay.learners.own import in_one_line, own_name
 
@@ -40,10 +41,6 @@ FUNCTION = "quantile function"
 
 TYPE = "type"
 """The key of what something is; a field of that name is written with a word before it."""
-
-LATER = "later"
-"""The metadata of a field that a class of allpay's got after folders were written without it: at its default it is not written,
-so that these folders are still known."""
 
 EXACT = (Fraction, Decimal, complex, datetime, date, time, timedelta, PurePath)
 """Kinds whose `repr` says all of them."""

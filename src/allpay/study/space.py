@@ -15,10 +15,9 @@ from allpay.contest.amounts import Amounts, plainly_money, weights_in
 from allpay.contest.game import Array, Game, Setting
 from allpay.contest.mechanism import RULES, Mechanism, check_bidders, complete_weights
 from allpay.errors import AllpayError, exactly, one_of, short
-from allpay.frozen import Stateful, asked, derived
+from allpay.frozen import LATER, Stateful, asked, derived
 from allpay.scalars import MOST, plain_fields, real, whole
 from allpay.simplex import Box, OrderedSimplex, Polytope, spread, too_many_ranks
-from allpay.study.identity import LATER
 
 REGIONS = ("simplex", "box")
 """Where weights lie: nonincreasing and of sum 1, or each anywhere in [0, 1]."""

@@ -12,14 +12,14 @@ from allpay.contest.amounts import Amounts
 from allpay.contest.bidder import kinds_of_values, levels_of
 from allpay.contest.game import Array, Game, Setting
 from allpay.errors import AllpayError, exactly, one_of, short
-from allpay.frozen import Stateful, asked, derived
+from allpay.frozen import LATER, Stateful, asked, derived
 from allpay.learners import FictitiousPlay, Learner
 from allpay.learners.base import check_count, check_learner, check_room, check_rounds, check_seed
 from allpay.memory import check_memory
 from allpay.objectives import Objective, objective
 from allpay.scalars import plain_fields
 from allpay.simplex import SAMPLINGS, check_sobol, grid, opening
-from allpay.study.identity import LATER, unsaid, written
+from allpay.study.identity import unsaid, written
 from allpay.study.space import DESIGNS, DesignSpace, designs_rng
 
 MOST_MONEY, MOST_STEPS = 1e15, 1_000_000

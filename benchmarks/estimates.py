@@ -1,0 +1,104 @@
+"""How near estimated values come to the true ones, how often their bands hold, and what the advice that follows loses.
+
+Contests are made up with known values, estimated as `allpay estimate` does, and the best split by theory under the estimate is
+held against the best under the truth.
+
+    python benchmarks/estimates.py [--seeds 50] [--only beta varied …] [--resamples 100]
+
+A seed takes about 6 s of one core with 100 resamples. For each world: the median of the estimate's relative error over seeds,
+and the median of its size, at quantiles .1, .3, .5, .7, .9; the share of bands of 90 % that hold the truth at each, and at all
+quantiles from .05 to .95 together; and the share of seeds whose recommended split loses at most .5 % of the best revenue.
+
+What to expect: 400 contests of five bidders with values from Beta(2, 3), cost b² and prizes (.5, .3, .2) leave the value at
+quantile .1 uncertain by a standard error of 10 % even to whoever knows the family and its highest value (Cramér–Rao): the
+lowest bidders bid next to nothing whatever their value. At .5 it is 1.4 %, or 2.8 % if the highest value is not known.
+"""
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from allpay import Beta, DesignSpace, Mechanism, Private, Setting, Uniform
+from allpay.contest.game import Game
+from allpay.contest.preferences import PowerCost
+from allpay.contest.values import Curve, Distribution, Lognormal
+from allpay.estimate.generate import past_contests
+from allpay.estimate.values import LEVELS, EstimatedValues, estimate_values
+from allpay.exact import best_in_theory, objective_at
+
+TOLD = [LEVELS.index(q) for q in (0.1, 0.3, 0.5, 0.7, 0.9)]
+PRIZES = (0.5, 0.3, 0.2)
+
+
+@dataclass(frozen=True)
+class World:
+    values: Distribution
+    bidders: tuple[int, ...] = (5,)
+    presence: float = 1.0
+
+    def games(self) -> list[Game]:
+        setting = Setting(Private(self.values), cost_power=2.0, attendance=self.presence)
+        return [setting.game(Mechanism((*PRIZES, *[0.0] * (n - 3)), (1.0,) * n)) for n in self.bidders]
+
+
+WORLDS = {
+    "beta": World(Beta(2, 3)),
+    "varied": World(Beta(2, 3), (3, 4, 5, 6, 7, 8), 0.7),
+    "curve": World(Curve((0.0, 0.0, 0.1, 0.7, 0.75, 0.8, 1.0))),
+    "lognormal": World(Lognormal(0.0, 0.5, 5.0)),
+    "uniform": World(Uniform(0.3, 1.0)),
+}
+
+
+def lost(found: EstimatedValues, world: World) -> float:
+    """What the split that is best under the estimate loses of the best under the truth, for five bidders."""
+    space = DesignSpace("prizes", 5, 3)
+    true, guess = (Setting(Private(v), cost_power=2.0) for v in (world.values, found.distribution))
+    best, chosen = best_in_theory(space, true), best_in_theory(space, guess)
+    assert best is not None
+    assert chosen is not None
+    value = float(objective_at(space, true)(np.array([chosen.weights]))[0][0])
+    return max(0.0, 1 - value / best.value)
+
+
+def studied(world: World, seeds: int, resamples: int) -> Iterator[tuple[np.ndarray, np.ndarray, float, str]]:
+    truth = world.values.quantile(np.array(LEVELS))
+    for seed in range(seeds):
+        contests = past_contests(world.games(), 400, seed=100 + seed)
+        found = estimate_values(contests, cost=PowerCost(2), resamples=resamples, seed=seed)
+        held = (np.array(found.low) <= truth) & (truth <= np.array(found.high))
+        yield found.values / truth - 1, held, lost(found, world), found.family
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=50)
+    parser.add_argument("--resamples", type=int, default=100)
+    parser.add_argument("--only", nargs="+", choices=WORLDS, default=list(WORLDS))
+    given = parser.parse_args()
+    print(
+        "| world | seeds | median error at .1 .3 .5 .7 .9 | median size | bands hold | at all | loss ≤ .5 % | families |"
+    )
+    print("|---|--:|---|---|---|--:|--:|---|")
+    for name in given.only:
+        rows = list(studied(WORLDS[name], given.seeds, given.resamples))
+        errors, held = (np.array([row[k] for row in rows])[:, TOLD] for k in (0, 1))
+        everywhere = np.mean([row[1].mean() for row in rows])
+        families = [row[3] for row in rows]
+        cells = [
+            name,
+            str(len(rows)),
+            " ".join(f"{x:+.1%}" for x in np.median(errors, axis=0)),
+            " ".join(f"{x:.1%}" for x in np.median(abs(errors), axis=0)),
+            " ".join(f"{x:.2f}" for x in held.mean(axis=0)),
+            f"{everywhere:.2f}",
+            f"{np.mean([row[2] <= 0.005 for row in rows]):.2f}",
+            ", ".join(f"{f} {families.count(f)}" for f in sorted(set(families))),
+        ]
+        print(f"| {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""The commands that begin with data: what past contests say of their bidders."""
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from allpay.cli.commands import command
+from allpay.cli.console import plain, print_json, reporting
+from allpay.cli.options import AsJson, CostPower, Seed
+from allpay.cli.questions import app
+from allpay.errors import AllpayError
+
+if TYPE_CHECKING:
+    pass
+
+__all__ = ["app"]
+
+COLUMNS, MODEL = "Which columns are what", "What is assumed and asked"
+
+FILES = ("estimate.json", "summary.txt", "values.csv", "study.toml", "figure.png", "figure.pdf")
+"""What a folder gets of an estimate."""
+
+
+def _column(what: str, usual: str) -> Any:
+    return typer.Option(help=what, show_default=usual, rich_help_panel=COLUMNS, metavar="NAME")
+
+
+@command
+def estimate(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="past contests: a row for each bidder, or for each contest; CSV with any separator, or Parquet",
+            show_default=False,
+        ),
+    ],
+    contest: Annotated[str | None, _column("which contest", "found by usual names")] = None,
+    bidder: Annotated[str | None, _column("who", "found by usual names")] = None,
+    bid: Annotated[
+        list[str] | None, _column("what was bid, or the score; several for one row a contest", "found by usual names")
+    ] = None,
+    rank: Annotated[str | None, _column("the place, 1 the best", "found by usual names")] = None,
+    prize: Annotated[
+        list[str] | None, _column("what the bidder won, or several: what each rank wins", "found by usual names")
+    ] = None,
+    prizes: Annotated[
+        str | None,
+        typer.Option(
+            help="one table for all contests, as 7500,5000,2500 or 50%,30%,20%",
+            show_default="from the file",
+            rich_help_panel=COLUMNS,
+        ),
+    ] = None,
+    cost_power: CostPower = 1.0,
+    family: Annotated[
+        str | None,
+        typer.Option(
+            help="of distributions: beta, lognormal, power, uniform, or curve, which has no formula",
+            show_default="the best on contests left out",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    resamples: Annotated[
+        int, typer.Option(help="how often contests are drawn anew, for the uncertainty", rich_help_panel=MODEL)
+    ] = 200,
+    out: Annotated[Path, typer.Option(help="the folder for the estimate", rich_help_panel=MODEL)] = Path("estimate"),
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """What past bids say of how much bidders want to win: the distribution of values, for `allpay design --values-from`."""
+    from allpay.contest.preferences import PowerCost
+    from allpay.estimate.kept import save, values_of
+    from allpay.estimate.past import read_contests
+    from allpay.estimate.values import estimate_values
+    from allpay.report.estimated import estimate_in_words, write_estimate
+    from allpay.report.past import read_in_words
+
+    if out.exists() and (not out.is_dir() or set(os.listdir(out)) - set(FILES)):
+        raise AllpayError(f"{out} holds something else: choose a new folder with --out")
+    with reporting("resamples") as reporter:
+        with reporter.stage("reading contests"):
+            contests, read = read_contests(
+                file, contest=contest, bidder=bidder, bid=bid or None, rank=rank, prize=prize or None, prizes=prizes
+            )
+        found = estimate_values(
+            contests, cost=PowerCost(cost_power), family=family, resamples=resamples, seed=seed, reporter=reporter
+        )
+        out.mkdir(parents=True, exist_ok=True)
+        save(found, out)
+        files = [FILES[0], *write_estimate(found, out)]
+    if as_json:
+        print_json({"read": plain(asdict(read)), "estimate": plain(values_of(found)), "files": files})
+        return
+    typer.echo(f"{read_in_words(contests, read)}\n\n{estimate_in_words(found)}\n\nWritten to {out}: {', '.join(files)}")
+    typer.echo(f"Next: allpay design --values-from {out} --bidders {found.kinds[0].kind.bidders}")

@@ -1,0 +1,70 @@
+"""How far the best design depends on the contests that happen to be in the data: the best of each resample, and the loss."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from allpay.contest.game import Setting
+from allpay.contest.values import Distribution, Private
+from allpay.exact import best_in_theory, objective_at
+from allpay.study import DesignSpace
+
+MOST_DRAWS = 100
+"""The best design is sought of so many resamples at most."""
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A design beside the best of each resample, by theory.
+
+    Attributes:
+        design: the weights, and what is chosen beside them.
+        best: `[draws]` the best design of each resample.
+        loss: `[draws]` the part of the best objective that the design loses there.
+    """
+
+    design: tuple[float, ...]
+    best: tuple[tuple[float, ...], ...]
+    loss: tuple[float, ...]
+
+    def within(self, share: float = 0.95) -> list[tuple[float, float]]:
+        """The range of each number of the best design over this share of the resamples, without as many at either end."""
+        tail = 0.5 * (1 - share)
+        low, high = np.quantile(np.array(self.best), [tail, 1 - tail], axis=0, method="inverted_cdf")
+        return list(zip(low.tolist(), high.tolist(), strict=True))
+
+    def most_lost(self, share: float = 0.95) -> float:
+        """What the design loses at most in this share of the resamples."""
+        return float(np.quantile(np.array(self.loss), share, method="inverted_cdf"))
+
+
+def advise(
+    space: DesignSpace,
+    setting: Setting,
+    objective: str,
+    design: Sequence[float],
+    draws: Sequence[Distribution],
+    advance: Callable[[float, float], None] = lambda done, total: None,
+) -> Advice | None:
+    """The best design of each resample by theory, and what a design loses there; None where theory has none.
+
+    Args:
+        space, setting, objective: the question; the setting's values are replaced.
+        design: the weights recommended, and what is chosen beside them.
+        draws: where values come from in each resample.
+        advance: is told how far it is.
+    """
+    best, loss = [], []
+    levels = setting.values.levels
+    drawn = draws[:MOST_DRAWS]
+    for done, draw in enumerate(drawn):
+        there = replace(setting, values=Private(draw, levels))
+        found = best_in_theory(space, there, objective)
+        if found is None:
+            return None
+        value = float(objective_at(space, there, objective)(space.points(np.array([design], float)))[0][0])
+        best.append(found.design)
+        loss.append(max(0.0, (found.value - value) / abs(found.value)) if found.value else 0.0)
+        advance(done + 1, len(drawn))
+    return Advice(tuple(map(float, design)), tuple(best), tuple(loss)) if best else None

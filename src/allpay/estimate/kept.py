@@ -1,0 +1,161 @@
+"""An estimate in a file, and back: numbers and names of distributions, no code, no bid of anybody."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from allpay.contest.preferences import PowerCost
+from allpay.contest.values import distribution, text_of
+from allpay.errors import AllpayError, shortened
+from allpay.estimate.conditions import Kind
+from allpay.estimate.values import EstimatedValues, Explained, Tried
+from allpay.files import read_text, write
+from allpay.versions import versions
+
+FILE = "estimate.json"
+"""Where a folder has it."""
+
+FORMAT = 1
+
+MOST_CHARACTERS = 50_000_000
+"""A longer file is none of these."""
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class _Tried(_Model):
+    family: str
+    held_out: Number | None
+    parameters: int
+
+
+class _Kind(_Model):
+    bidders: Annotated[int, Field(ge=1)]
+    prizes: list[Number]
+    contests: Annotated[int, Field(ge=1)]
+    bids: Annotated[int, Field(ge=1)]
+    observed: list[Number]
+    predicted: list[Number]
+
+
+class _Kept(_Model):
+    format: int
+    versions: dict[str, Any]
+    distribution: str
+    family: str
+    tried: list[_Tried]
+    levels: list[Number]
+    low: list[Number]
+    high: list[Number]
+    confidence: Number
+    draws: list[str]
+    presence: Annotated[float, Field(gt=0, le=1)]
+    purse: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    contests: int
+    bids: int
+    cost_power: Number
+    cost_scale: Number
+    payments: list[Number]
+    kinds: list[_Kind]
+    seed: int
+
+
+def values_of(estimate: EstimatedValues) -> dict[str, Any]:
+    """All of an estimate as plain JSON values.
+
+    Raises:
+        AllpayError: if bids have a cost of one's own, which no file can name.
+    """
+    if not isinstance(estimate.cost, PowerCost):
+        raise AllpayError("an estimate with a cost of one's own cannot be kept in a file: use it from Python")
+    plain = ("family", "confidence", "presence", "purse", "contests", "bids", "seed")
+    return {
+        "format": FORMAT,
+        "versions": versions(),
+        "distribution": text_of(estimate.distribution),
+        **{name: getattr(estimate, name) for name in plain},
+        **{name: list(getattr(estimate, name)) for name in ("levels", "low", "high", "payments")},
+        "tried": [
+            {
+                "family": t.family,
+                "held_out": t.held_out if t.held_out == t.held_out else None,
+                "parameters": t.parameters,
+            }
+            for t in estimate.tried
+        ],
+        "draws": [text_of(draw) for draw in estimate.draws],
+        "cost_power": estimate.cost.power,
+        "cost_scale": estimate.cost.scale,
+        "kinds": [
+            {
+                "bidders": found.kind.bidders,
+                "prizes": list(found.kind.prizes),
+                "contests": found.contests,
+                "bids": found.bids,
+                "observed": list(found.observed),
+                "predicted": list(found.predicted),
+            }
+            for found in estimate.kinds
+        ],
+    }
+
+
+def save(estimate: EstimatedValues, folder: Path) -> None:
+    """Write an estimate into a folder, which is there."""
+    text = json.dumps(values_of(estimate), indent=1)
+    write(folder / FILE, lambda file: file.write(text.encode()))
+
+
+def load(folder: Path) -> EstimatedValues:
+    """The estimate that a folder holds.
+
+    Raises:
+        AllpayError: if it holds none, or one that is damaged.
+    """
+    path = Path(folder) / FILE
+    if not path.is_file():
+        raise AllpayError(f"{folder} holds no estimate: make one with allpay estimate")
+    try:
+        kept = _Kept.model_validate_json(read_text(path, MOST_CHARACTERS))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise AllpayError(f"{path} holds no estimate, or is damaged: {shortened(where, 40)}: {first['msg']}") from None
+    if kept.format != FORMAT:
+        raise AllpayError(f"{path} is of format {kept.format}, this program reads {FORMAT}: estimate anew")
+    payments = tuple(kept.payments) or (1.0,)
+    return EstimatedValues(
+        distribution=distribution(kept.distribution),
+        family=kept.family,
+        tried=tuple(
+            Tried(t.family, float("nan") if t.held_out is None else t.held_out, t.parameters) for t in kept.tried
+        ),
+        levels=tuple(kept.levels),
+        low=tuple(kept.low),
+        high=tuple(kept.high),
+        confidence=kept.confidence,
+        draws=tuple(distribution(text) for text in kept.draws),
+        presence=kept.presence,
+        purse=kept.purse,
+        contests=kept.contests,
+        bids=kept.bids,
+        cost=PowerCost(kept.cost_power, kept.cost_scale),
+        payments=payments,
+        kinds=tuple(
+            Explained(
+                Kind(k.bidders, tuple(k.prizes), payments, payments[-1], kept.presence),
+                k.contests,
+                k.bids,
+                tuple(k.observed),
+                tuple(k.predicted),
+            )
+            for k in kept.kinds
+        ),
+        seed=kept.seed,
+    )

@@ -1,0 +1,243 @@
+"""Values estimated from bids of known origin."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from allpay import Beta, Lognormal, Mechanism, Power, Private, Setting, Uniform, equilibrium
+from allpay.contest.preferences import PowerCost
+from allpay.contest.values import Curve, bernstein, distribution, text_of
+from allpay.errors import AllpayError
+from allpay.estimate.advice import advise
+from allpay.estimate.conditions import Condition, Kind
+from allpay.estimate.families import loss_of
+from allpay.estimate.generate import past_contests
+from allpay.estimate.kept import FILE, load, save
+from allpay.estimate.past import Contests
+from allpay.estimate.values import LEVELS, estimate_values, kinds_of, targets_of
+from allpay.study import DesignSpace
+
+LEVEL = np.array(LEVELS)
+
+
+def game_of(values, bidders=5, prizes=(0.5, 0.3, 0.2), payments=None, power=2.0, presence=1.0):
+    won = (*prizes, *[0.0] * (bidders - len(prizes)))[:bidders]
+    paid = [1.0] * bidders if payments is None else [*payments, *[payments[-1]] * (bidders - len(payments))]
+    rules = Mechanism(tuple(won), tuple(paid))
+    return Setting(Private(values), cost_power=power, attendance=presence).game(rules)
+
+
+def without_chance(values, games, bids_each=3000):
+    """Contests whose bids are those of equally spaced quantiles: what infinitely many contests would show."""
+    contest, bid, prizes, first = [], [], [], 0
+    for game in games:
+        n = game.bidders
+        count = bids_each // n
+        q = (np.arange(count * n) + 0.5) / (count * n)
+        bid.append(np.random.default_rng(1).permutation(equilibrium(game).bid_at(q)))
+        contest.append(np.repeat(np.arange(first, first + count), n))
+        prizes += [game.mechanism.prizes] * count
+        first += count
+    most = max(map(len, prizes))
+    table = np.array([[*row, *[0.0] * (most - len(row))] for row in prizes])
+    return Contests(np.concatenate(contest), np.concatenate(bid), table)
+
+
+@pytest.mark.parametrize(
+    ("bidders", "prizes", "payments", "power", "presence"),
+    [
+        (5, (0.5, 0.3, 0.2), (1.0,), 2.0, 1.0),
+        (3, (0.8, 0.2), (1.0,), 1.0, 0.7),
+        (12, (1.0,), (1.0,), 3.0, 0.4),
+        (4, (0.6, 0.4), (1.0, 0.5, 0.25), 1.0, 1.0),
+        (3, (1.0,), (1.0, 0.0), 1.5, 1.0),
+    ],
+)
+def test_the_condition_is_that_of_the_equilibrium(bidders, prizes, payments, power, presence):
+    values = Beta(2, 3, 1.7)
+    condition = Condition(Kind(bidders, prizes, payments, payments[-1], presence), 40)
+    found = equilibrium(game_of(values, bidders, prizes, payments, power, presence))
+    spent = condition.spent(values.quantile(condition.nodes))
+    np.testing.assert_allclose((spent / condition.paid) ** (1 / power), found.bid_at(condition.quantiles), rtol=1e-5)
+    slopes = condition.slopes(values.quantile(condition.quantiles), spent)
+    step = 1e-5
+    ahead, behind = (found.bid_at(condition.quantiles + h) ** power for h in (step, -step))
+    steep = slopes > 2e-3 * slopes.max()
+    np.testing.assert_allclose(slopes[steep], (condition.paid * (ahead - behind) / (2 * step))[steep], rtol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("values", "family", "near"),
+    [
+        (Beta(2, 3), "beta", 0.003),
+        (Beta(2, 3), "curve", 0.02),
+        (Power(1.5, 20.0), "power", 0.003),
+        (Uniform(3.0, 10.0), "uniform", 0.003),
+        (Lognormal(0.0, 0.4, float(np.exp(1.2))), "lognormal", 0.003),
+        (Curve((0.0, 0.1, 0.1, 0.9, 1.0)), "curve", 0.02),
+    ],
+)
+def test_without_chance_the_values_are_found(values, family, near):
+    found = estimate_values(without_chance(values, [game_of(values)]), cost=PowerCost(2), family=family, resamples=0)
+    np.testing.assert_allclose(found.values, values.quantile(LEVEL), rtol=near)
+    assert found.draws == ()
+
+
+def test_contests_that_differ_tell_the_same_values():
+    values = Beta(2, 3)
+    games = [game_of(values, n, prizes) for n in (3, 5, 8) for prizes in ((0.7, 0.3), (1.0,))]
+    contests = without_chance(values, games)
+    found = estimate_values(contests, cost=PowerCost(2), family="beta", resamples=0)
+    np.testing.assert_allclose(found.values, values.quantile(LEVEL), rtol=0.004)
+    assert len(found.kinds) == 6
+    for kind in found.kinds:
+        np.testing.assert_allclose(kind.predicted, kind.observed, rtol=0.02, atol=1e-3)
+
+
+def test_of_those_registered_some_are_absent():
+    values = Beta(2, 3)
+    games = [game_of(values, n, presence=0.7) for n in range(3, 9)]
+    found = estimate_values(past_contests(games, 3000, seed=3), cost=PowerCost(2), family="beta", resamples=0)
+    assert abs(found.presence - 0.7) < 0.01
+    np.testing.assert_allclose(found.values[1:], values.quantile(LEVEL)[1:], rtol=0.06)
+
+
+def test_payments_by_rank():
+    values = Uniform(0, 1)
+    contests = without_chance(values, [game_of(values, 4, (0.6, 0.4), (1.0, 0.5, 0.25), 1.0)])
+    found = estimate_values(contests, payments=(1.0, 0.5, 0.25), family="power", resamples=0)
+    np.testing.assert_allclose(found.values, values.quantile(LEVEL), rtol=0.005)
+
+
+def test_the_purse_is_the_unit_of_prizes():
+    values = Beta(2, 3)
+    plain = past_contests(game_of(values), 50, seed=1)
+    money = Contests(plain.contest, plain.bid, plain.prizes * 20_000)
+    one, other = (estimate_values(c, cost=PowerCost(2), family="beta", resamples=0) for c in (plain, money))
+    np.testing.assert_allclose(one.values, other.values, rtol=1e-9)
+    assert other.purse == pytest.approx(20_000)
+
+
+def test_residuals_of_the_true_values_have_about_the_variance_one():
+    """Of 20 samples of 160 residuals each; quantiles of few bids at the ends are a little wider than a bridge."""
+    values, ratios = Beta(2, 3), []
+    for seed in range(20):
+        sample = kinds_of(past_contests(game_of(values), 130, seed=seed), PowerCost(2), 1.0, (1.0,))
+        targets = [_with_true_slopes(t, values) for t in targets_of(sample, np.ones(130))]
+        ratios.append(loss_of(values, targets) / sum(len(t.slopes) for t in targets))
+    assert 0.9 < np.mean(ratios) < 1.2
+
+
+def _with_true_slopes(target, values):
+    condition = target.bids.condition
+    spent = condition.spent(values.quantile(condition.nodes))
+    slopes = condition.slopes(values.quantile(condition.quantiles), spent)
+    return type(target)(target.bids, target.spent, target.count, slopes)
+
+
+def test_resamples_are_of_contests_and_depend_on_the_seed_alone():
+    contests = past_contests(game_of(Beta(2, 3)), 100, seed=5)
+    one, same, other = (
+        estimate_values(contests, cost=PowerCost(2), family="curve", resamples=8, seed=s) for s in (0, 0, 1)
+    )
+    assert one.draws == same.draws != other.draws
+    assert one.low == same.low
+    assert all(a <= b for a, b in zip(one.low, one.high, strict=True))
+
+
+def test_an_estimate_is_kept_as_it_is(tmp_path):
+    contests = past_contests(game_of(Beta(2, 3)), 60, seed=2)
+    found = estimate_values(contests, cost=PowerCost(2), resamples=3)
+    save(found, tmp_path)
+    again = load(tmp_path)
+    assert vars(again).keys() == vars(found).keys()
+    for name, value in vars(found).items():
+        assert getattr(again, name) == value, name
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: {**d, "distribution": "os.system(1)"}, "distribution"),
+        (lambda d: {**d, "draws": ["beta(2)"]}, "takes 2 or 3 numbers"),
+        (lambda d: {**d, "presence": 2.0}, "presence"),
+        (lambda d: {**d, "more": 1}, "more"),
+        (lambda d: {**d, "format": 99}, "format 99"),
+        (lambda d: [d], "damaged"),
+    ],
+)
+def test_a_damaged_estimate_is_one_line(tmp_path, change, message):
+    found = estimate_values(
+        past_contests(game_of(Beta(2, 3)), 20, seed=2), cost=PowerCost(2), family="beta", resamples=1
+    )
+    save(found, tmp_path)
+    data = json.loads((tmp_path / FILE).read_text())
+    (tmp_path / FILE).write_text(json.dumps(change(data)))
+    with pytest.raises(AllpayError, match=re.escape(message)) as told:
+        load(tmp_path)
+    assert len(str(told.value)) <= 300
+    assert "\n" not in str(told.value)
+
+
+def test_a_folder_without_an_estimate_says_how_to_make_one(tmp_path):
+    with pytest.raises(AllpayError, match="make one with allpay estimate"):
+        load(tmp_path)
+
+
+def test_a_curve_rises_ends_where_it_should_and_has_a_text():
+    rng = np.random.default_rng(1)
+    for degree in (1, 4, 12, 40):
+        given = Curve(tuple(np.cumsum(rng.exponential(size=degree + 1)).tolist()))
+        q = np.linspace(0, 1, 3001)
+        values = given.quantile(q)
+        assert np.all(np.diff(values) >= 0)
+        assert values[0] == pytest.approx(given.coefficients[0], abs=1e-12)
+        assert values[-1] == given.coefficients[-1]
+        assert distribution(text_of(given)) == given
+        np.testing.assert_allclose(bernstein(q, degree).sum(axis=-1), 1, atol=1e-12)
+    for known in (Beta(2, 3, 1.5), Power(2.5, 7.0), Uniform(0.1, 0.9), Lognormal(0.1, 0.3, 2.0)):
+        assert distribution(text_of(known)) == known
+    with pytest.raises(AllpayError, match="nondecreasing"):
+        Curve((0.0, 2.0, 1.0))
+
+
+def test_a_highest_value_is_a_scale():
+    q = np.linspace(0, 1, 11)
+    np.testing.assert_allclose(Beta(2, 5, 3.0).quantile(q), 3 * Beta(2, 5).quantile(q))
+    np.testing.assert_allclose(Power(2, 3.0).quantile(q), 3 * Power(2).quantile(q))
+
+
+def test_advice_loses_nothing_where_the_draws_agree_and_something_where_not():
+    space, setting = DesignSpace("prizes", 5, 3), Setting(Private(Beta(2, 3)), cost_power=2.0)
+    known = (0.7521, 0.1602, 0.0877, 0.0, 0.0)  # the best under Beta(2, 3)
+    same = advise(space, setting, "revenue", known, [Beta(2, 3)] * 2)
+    assert max(same.loss) < 1e-6
+    np.testing.assert_allclose(same.best[0], known, atol=2e-4)
+    other = advise(space, setting, "revenue", (1.0, 0.0, 0.0, 0.0, 0.0), [Beta(2, 3), Beta(2, 5)])
+    assert min(other.loss) > 0.005
+    assert other.within()[0][0] < other.within()[0][1] < 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"confidence": 1.0}, "confidence must lie between 0 and 1: got 1"),
+        ({"resamples": -1}, "resamples must be at least 0: got -1"),
+        ({"family": "bet"}, "beta"),
+        ({"seed": -1}, "seed"),
+    ],
+)
+def test_a_bound_that_is_not_kept_is_named(change, message):
+    contests = past_contests(game_of(Beta(2, 3)), 20, seed=2)
+    with pytest.raises(AllpayError, match=re.escape(message)):
+        estimate_values(contests, **change)
+
+
+def test_one_contest_or_equal_bids_tell_nothing():
+    plain = past_contests(game_of(Beta(2, 3)), 20, seed=2)
+    with pytest.raises(AllpayError, match="one contest cannot tell"):
+        estimate_values(Contests(plain.contest[:5], plain.bid[:5], plain.prizes[:1]))
+    with pytest.raises(AllpayError, match="all bids are equal"):
+        estimate_values(Contests(plain.contest, np.full_like(plain.bid, 0.3), plain.prizes))
