@@ -80,7 +80,7 @@ def test_simulate_takes_a_weight_for_every_rank_and_every_option_of_the_game():
         (["simulate", "--weights", "1", "--seed=x"], "Invalid value for '--seed': .*: got x; see "),
         (
             ["simulate", "--weights", "1", "--bidders=x"],
-            "--bidders must be a whole number or a field: .* from 'x': write ",
+            r"--bidders takes a number, as 3, or how many may turn up, as 2:4, poisson\(8\) or binomial\(10,0.8\): got 'x'",
         ),
         (["simulate", "--weigths", "1"], "No such option: --weigths .*--weights.*; see "),
         (

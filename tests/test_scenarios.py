@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -14,13 +15,18 @@ from allpay import Game, equilibrium
 from allpay.cli import app
 from allpay.cli.scenarios import FILES, THEORY
 from allpay.contest.game import Setting
-from allpay.contest.values import Power
+from allpay.contest.mechanism import Mechanism
+from allpay.contest.values import Power, Private, Uniform
 from allpay.errors import AllpayError
-from allpay.report.scenarios import draw_comparison
+from allpay.exact import best_in_theory
+from allpay.learners import FictitiousPlay
+from allpay.rehearsal import rehearse
+from allpay.report.scenarios import comparison_in_words, draw_comparison
 from allpay.scenarios import compare
 from allpay.study import DesignSpace, Study
 from allpay.study.file import read_file, scenarios_of
 from allpay.study.scenario import Scenario, ScenarioStudy
+from allpay.surrogate import fit_surrogate
 
 FIVE = DesignSpace(bidders=5)
 POWERS = {"cost_power": [1.0, 2.0, 3.0]}
@@ -336,10 +342,162 @@ def test_the_figure_names_every_scenario_once(tmp_path):
             assert each.name.split()[-1] in drawn
 
 
-def test_several_numbers_of_bidders_are_for_compare():
-    done = CliRunner().invoke(app, ["design", "--bidders", "40,80,120"])
+def test_a_number_beside_the_weights_is_chosen_in_scenarios():
+    """Efforts grow as the purse P to the power 1/p, so that of a profit 2·R·P^(1/p) − P the best purse is (2R/p)^(p/(p−1)), if
+    the best split brings R; the purses that are safe lie between."""
+    space = DesignSpace(bidders=4, choose={"purse": (0.2, 5.0)})
+    over = {"bidders": [4, 6], "cost_power": [2.0, 3.0]}
+    found = compare([(0.7, 0.3, 0, 0, 1.5)], over, space=space, objective="profit(2)")
+    purses = [found.chosen(d)["purse"] for d in range(7)]
+    assert purses[0] == 1.5
+    for d, world in enumerate(found.scenarios, start=1):
+        p = world.setting.cost_power
+        best = best_in_theory(DesignSpace(bidders=world.bidders, ranks=3), world.setting)
+        assert purses[d] == pytest.approx((2 * best.value / p) ** (p / (p - 1)), rel=1e-3)
+        assert found.losses[d, d - 1] == pytest.approx(0, abs=1e-9)
+    assert min(purses[1:5]) < purses[5] < max(purses[1:5])
+    assert min(purses[1:5]) < purses[6] < max(purses[1:5])
+    rng = np.random.default_rng(3)
+    near = [
+        found.designs[d] + t * (e - found.designs[d])
+        for d in (5, 6)
+        for e in found.designs[1:5]
+        for t in rng.random(9) ** 3
+    ]
+    others = compare([tuple(d) for d in near], over, space=space, objective="profit(2)").losses[: len(near)]
+    assert found.losses[5].mean() <= others.mean(axis=1).min() + 1e-5
+    assert found.losses[6].max() <= others.max(axis=1).min() + 1e-3
+    assert found.table.filter(pl.col("name") == "given")["purse"].to_list() == [1.5] * 4
+    assert found.to_json()["designs"][0]["chosen"] == {"purse": 1.5}
+    assert "(0.7, 0.3, 0, 0), purse 1.5" in comparison_in_words(found)
+
+
+@pytest.mark.parametrize(
+    ("designs", "over", "message"),
+    [
+        ([0.8], {"bidders": [3, 4]}, "do not say the reserve, which is to be chosen: leave one out, or give 3 weights"),
+        ([(1, 0, 0, 0.9)], {"bidders": [3, 4]}, "the reserve is chosen from 0 to 0.1: got 0.9"),
+        ([], {"bidders": [3, 4], "reserve": [0.0, 0.1]}, "for 3 bidders, reserve 0.1: the reserve is given as 0.1"),
+    ],
+)
+def test_what_does_not_say_the_number_to_be_chosen_is_refused(designs, over, message):
+    space = DesignSpace(bidders=3, choose={"reserve": (0.0, 0.1)})
+    with pytest.raises(AllpayError, match=message) as error:
+        compare(designs, over, Setting(), space)
+    assert len(str(error.value)) <= 300
+
+
+def test_a_number_beside_the_weights_is_chosen_by_learning(monkeypatch):
+    """All scenarios learn the same designs and purses, also with more bidders; what is kept is the same question; and theory's
+    values are those of the equilibrium of each purse."""
+    space = DesignSpace(bidders=3, choose={"purse": (0.5, 2.0)})
+    setting = Setting(values=Private(Uniform(), 8), bid_levels=21, cost_power=2.0)
+    study = Study(space, FictitiousPlay(iterations=80), setting, samples=6, rounds=1, objective="profit(2)")
+    worlds = (Scenario("steep", setting, 3), Scenario("steeper", replace(setting, cost_power=3.0), 3))
+    given = ((0.8, 0.2, 0.0, 1.1),)
+    more = ScenarioStudy(study, (worlds[0], Scenario("many", setting, 5)), given)
+    assert scenarios_of(json.loads(json.dumps(more.specification()))) == more
+    three, five = more.studies().values()
+    np.testing.assert_array_equal(np.delete(five.designs, [3, 4], axis=1), three.designs)
+    assert np.all(five.designs[:, 3:5] == 0)
+    monkeypatch.setattr("allpay.pipeline.fit_surrogate", partial(fit_surrogate, members=5, steps=50))  # in no time
+    found = rehearse(ScenarioStudy(study, worlds, given)).comparison
+    assert found.designs.shape == (5, 4)
+    for d in range(5):
+        purse = found.chosen(d)["purse"]
+        assert 0.5 <= purse <= 2
+        for w, world in enumerate(worlds):
+            theory = equilibrium(world.setting.game(Mechanism(tuple(purse * found.weights[d]), (1.0,) * 3)))
+            assert found.exact[d, w] == pytest.approx(2 * theory.revenue - purse, rel=1e-6)
+            assert found.values[d, w] == pytest.approx(found.exact[d, w], abs=0.3)
+
+
+DESIGN = ("design", "--bidders", "4,6", "--cost-power", "1,3", "--method", "theory", "--json")
+
+
+def test_design_asks_what_compare_and_a_study_file_ask(tmp_path):
+    """Several numbers of a parameter are scenarios, the same as those of the other two ways to give them."""
+    runner, plot, table = CliRunner(), tmp_path / "losses.svg", tmp_path / "losses.csv"
+    done = runner.invoke(app, [*DESIGN, "--plot", str(plot), "--out", str(table)])
+    assert done.exit_code == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert plot.stat().st_size > 10_000
+    assert pl.read_csv(table).height == 4 * len(told["designs"])
+    found = compare([], {"bidders": [4, 6], "cost_power": [1.0, 3.0]}, space=DesignSpace(bidders=4))
+    assert told["over"] == {"bidders": [4, 4, 6, 6], "cost_power": [1.0, 3.0, 1.0, 3.0]}
+    file = tmp_path / "worlds.toml"
+    worlds = [f"[[scenario]]\nbidders = {n}\ncost_power = {p}\n" for n in (4, 6) for p in (1.0, 3.0)]
+    file.write_text("[study]\nbidders = 4\n" + "".join(worlds))
+    compared = runner.invoke(app, ["compare", *DESIGN[1:5], "--json"])
+    written = runner.invoke(app, ["run", str(file), "--method", "theory", "--json"])
+    for other in (compared, written):
+        for design, same in zip(json.loads(other.stdout)["designs"], told["designs"], strict=True):
+            assert {**design, "name": ""} == {**same, "name": ""}
+    assert [design["weights"] for design in told["designs"]] == found.designs.tolist()
+
+
+def test_design_in_scenarios_by_learning_is_kept_in_a_folder(learned, tmp_path, monkeypatch):
+    """It is the same study as that of compare with no designs beside the best."""
+    monkeypatch.setattr("allpay.report.figures.draw_designs", lambda *_: [])
+    done = CliRunner().invoke(
+        app, ["design", *LEARNED[2:], "--first-at-most", "90%", "--out", str(tmp_path / "worlds")]
+    )
+    assert done.exit_code == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["method"] == "surrogate"
+    assert told["over"] == learned[1]["over"] == {"cost_power": [1.0, 3.0]}
+    assert [design["name"] for design in told["designs"]] == [design["name"] for design in learned[1]["designs"][1:]]
+    assert all(design["weights"][0] <= 0.9 + 1e-12 for design in told["designs"])
+    for name in ("summary.txt", "losses.csv", "figure.png", "scenario-2/rounds.parquet"):
+        assert (tmp_path / "worlds" / name).exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--strategy", "active"], "an active study chooses designs of its own"),
+        (["--method", "theory", "--within", "1%"], "--within has no effect on several scenarios"),
+        (["--objective", "revenue", "--objective", "top-2"], "compared by one objective"),
+        (["--money", "100"], "money has no effect on a comparison of scenarios"),
+        (["--method", "theory", "--rounds", "3"], "--rounds has no effect with --method theory"),
+        (["--out", "losses.txt"], "a table is written as .csv, .parquet, .json: got losses.txt"),
+        (["--plot", "bids.xyz"], "choose an ending"),
+        (["--group", "2: uniform(0,1)"], "2 bidders"),
+        (["--reserve", "0,0.1", "--fee", "0,0.1"], "one or two parameters vary: got 3"),
+        (["--prizes", "4"], "--prizes 4 needs --bidders 4 or more: got 3"),
+    ],
+)
+def test_what_design_cannot_do_in_scenarios_is_told_in_one_line(options, message):
+    done = CliRunner().invoke(app, ["design", "--bidders", "3,5", *options])
     assert done.exit_code == 2
-    assert "allpay compare --bidders" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("design --plot a.png", "--plot draws several scenarios, as --bidders 40,80,120"),
+        ("design --bidders 3,x", "--bidders"),
+        ("design --cost-power x", "--cost-power takes a number, several as 1,2,4, or a range as 1:3:0.25: got 'x'"),
+        ("simulate --weights 1 --bidders 3,4", "allpay design --bidders 3,4"),
+        ("compare 0.5 0.3 0.2 --bidders 3,4", "one split: write it as one word, 0.5,0.3,0.2"),
+        ("compare 50% 30% 20% --bidders 3,4", "one split: write it as one word, 50%,30%,20%"),
+        ("compare 7500 2500 --bidders 3,4", "one split: write it as one word, 7500,2500"),
+        ("compare 3/5 2/5 --bidders 3,4", "one split: write it as one word, 3/5,2/5"),
+    ],
+)
+def test_what_several_numbers_are_is_told_in_one_line(line, message):
+    done = CliRunner().invoke(app, line.split())
+    assert done.exit_code == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert message in done.stderr
+
+
+def test_designs_of_one_number_each_are_compared():
+    done = CliRunner().invoke(app, ["compare", "0.8", "0.6", "--cost-power", "1,2", "--json"])
+    assert done.exit_code == 0, done.stderr
+    assert [design["weights"][0] for design in json.loads(done.stdout)["designs"][:2]] == [0.8, 0.6]
 
 
 @pytest.mark.parametrize(

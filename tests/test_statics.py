@@ -77,12 +77,54 @@ def test_two_parameters_are_drawn(tmp_path):
     assert (tmp_path / "t.svg").exists()
 
 
+def test_more_prizes_bring_more_up_to_the_best_number():
+    """Values uniform, cost b², six bidders: three prizes of 2/3, 4/15 and 1/15 are best of any number (Cauchy and Schwarz); one
+    prize brings what its equilibrium does."""
+    found = comparative_statics({"most_prizes": range(1, 6)}, Setting(cost_power=2.0), DesignSpace(bidders=6))
+    table = found.table
+    assert table["most_prizes"].to_list() == [1, 2, 3, 4, 5]
+    assert table["prizes"].to_list() == [1, 2, 3, 3, 3]
+    alone = allpay.equilibrium(allpay.Game.from_weights("prizes", 1.0, 6, cost_power=2.0)).revenue
+    assert table["value"][0] == pytest.approx(alone, rel=1e-9)
+    assert np.all(np.diff(table["value"].to_numpy()) >= 0)
+    assert table["value"].to_numpy()[2:] == pytest.approx(np.sqrt(2), rel=1e-8)
+    assert table.row(2)[4:7] == pytest.approx([2 / 3, 4 / 15, 1 / 15], abs=1e-3)
+    told = statics_in_words(found)
+    assert "More than 3 prizes bring nothing more; the best with at most 2 loses less than 1%." in told
+
+
+def test_the_number_of_prizes_varies_with_floors_and_beside_another_parameter(tmp_path):
+    options = ("--prizes", "2:4", "--bidders", 5, "--cost-power", 2, "--at-least", "10%x2", "--json")
+    floors = json.loads(run(*options, "--plot", tmp_path / "prizes.png").stdout)
+    assert all(row["w1"] >= row["w2"] >= 0.1 - 1e-12 for row in floors["rows"])
+    assert [row["prizes"] for row in floors["rows"]] == [2, 2, 2]
+    both = json.loads(run("--prizes", "1,3", "--bidders", "3,5", "--json").stdout)
+    assert [(row["bidders"], row["most_prizes"]) for row in both["rows"]] == [(3, 1), (3, 3), (5, 1), (5, 3)]
+    equal = json.loads(run("--prizes", "2,3", "--bidders", 4, "--same", "1-2", "--json").stdout)
+    assert equal["rows"][0]["w2"] == 0.5  # the only design, which has no other beside it
+
+
+def test_the_best_design_says_how_many_prizes_it_pays():
+    for options, words in (
+        (("--bidders", "6", "--cost-power", "2"), "with 3 prizes;"),
+        (("--bidders", "6"), "with one prize;"),
+        (("--bidders", "6", "--cost-power", "2", "--rule", "payments"), "with one rank that pays;"),
+    ):
+        done = CliRunner().invoke(app, ["design", "--method", "theory", *options])
+        assert words in done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ([], "one or two parameters vary: got 0; give a range, as --bidders 3:20"),
         (["--bidders", "3:5", "--cost-power", "1:2", "--reserve", "0:0.1:0.1"], "one or two parameters vary: got 3"),
-        (["--bidders", "20:3"], "--bidders takes a number, several as 1,2,4, or a range as 3:20: got '20:3'"),
+        (["--bidders", "20:3"], "--bidders '20:3' falls from 20 to 3: write 3:20"),
+        (["--cost-power", "3:1:0.5"], "--cost-power '3:1:0.5' falls from 3 to 1: write 1:3:0.5"),
+        (["--prizes", "1:9", "--bidders", "5"], "--prizes 9 needs --bidders 9 or more: got 5"),
+        (["--prizes", "1:3", "--at-least", "5%x2"], "at_least names 2 ranks, and 1 may carry weight"),
+        (["--prizes", "1.5,3", "--bidders", "5"], "--prizes takes whole numbers"),
+        (["--prizes", "0:3", "--bidders", "5"], "carry weight: got 0"),
         (["--bidders", "3:4:0.5"], "--bidders takes whole numbers"),
         (["--cost-power", "1:2:0"], "or a range as 1:3:0.25"),
         (["--cost-power", "1:1e9"], "or a range as 1:3:0.25"),

@@ -151,7 +151,7 @@ def polish(
 
     start = np.asarray(start, float)
     whole = _polytope(len(start), ranks, polytope)
-    where = _thinned(whole, start) if whole.corners.shape[1] > MANY else whole
+    where = thinned(whole, start)
     coordinates = where.coordinates(start)
     blocks, corners = coordinates.shape
     best, most = start, float(np.asarray(value_and_gradient(start[None])[0])[0])
@@ -196,9 +196,9 @@ class _Hull:
         return np.asarray(coordinates, float)[..., 0, :] @ self.corners[0]
 
 
-def _thinned(where: Polytope, start: Array) -> "Polytope | _Hull":
-    """Where to look beside a design of many ranks, if that can be told."""
-    few = few_corners(where)
+def thinned(where: Polytope, start: Array) -> "Polytope | _Hull":
+    """Where to look beside a design: of many ranks between few corners and it, if that can be told."""
+    few = few_corners(where) if where.corners.shape[1] > MANY else None
     return where if few is None else _Hull(np.concatenate([few, start[None]])[None])
 
 

@@ -17,7 +17,7 @@ from allpay.errors import AllpayError, exactly
 from allpay.objectives import Objective
 from allpay.rounding import in_steps
 from allpay.scalars import real
-from allpay.simplex import every_corner, looked_at
+from allpay.simplex import Polytope, every_corner, looked_at
 from allpay.study import DesignSpace
 from allpay.study.identity import written
 from allpay.theory import design_objective
@@ -31,6 +31,9 @@ EXACT = 1e-11
 
 MOST_DIGITS = 4
 """Weights are told to so many decimals at most."""
+
+NOTHING = 1e-9
+"""A part of the objective that is nothing to lose for one prize fewer."""
 
 ASIDE = 0.5
 """How far from the best, on the way to the middle, a second search begins."""
@@ -121,8 +124,33 @@ def best_in_theory(space: DesignSpace, setting: Setting, objective: str = "reven
     except AllpayError:  # equilibria at the corners of the space only, with none beside them to ascend
         pass
     best, value = polish(exact, best, polytope=space.polytope)
+    best, value = with_fewest(exact, best, value, space.polytope)
     flat = value - float(np.nanmin(values)) <= 1e-6 * abs(value)
     return exact_best(space, best, value, flat, float(known.mean()))
+
+
+def with_fewest(
+    value_and_gradient: ValueAndGradient, best: Array, value: float, polytope: Polytope
+) -> tuple[Array, float]:
+    """The best design without the ranks that carry so little that nothing is lost without it, and what that brings.
+
+    A search ends a little off an edge of the polytope, which would be read as one more prize.
+    """
+    corners = polytope.corners  # [blocks, corners, n]
+    ranks = np.arange(1, polytope.ranks + 1)
+    last = np.where(corners[..., : polytope.ranks] > 0, ranks, 0).max(axis=2)  # that carries weight at each corner
+    parts = polytope.coordinates(best)
+    for most in range(int(last[parts > 0].max(initial=0)) - 1, 0, -1):
+        kept = np.where(last <= most, parts, 0.0)
+        sums = kept.sum(axis=1, keepdims=True)
+        if not np.all(sums > 0):
+            break
+        fewer = polytope.weights(kept / sums)
+        found = float(value_and_gradient(fewer[None])[0][0])
+        if not found >= value - NOTHING * abs(value):
+            break
+        best, value = fewer, found
+    return best, value
 
 
 def exact_best(space: DesignSpace, point: Array, value: float, flat: bool, fraction: float) -> ExactBest:

@@ -445,7 +445,7 @@ class Profit(Objective):
 
     @property
     def words(self) -> str:
-        return f"profit at a worth of {numeral(self.worth)} per unit of {self.quality.words}"
+        return f"profit ({numeral(self.worth)} × {self.quality.words} − prizes + fees)"
 
     @property
     def codes(self) -> tuple[str, ...]:

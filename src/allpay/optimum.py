@@ -19,7 +19,7 @@ from allpay.bounded import Beside, called
 from allpay.errors import AllpayError, exactly
 from allpay.evidence import Evidence
 from allpay.frozen import ByValue
-from allpay.scalars import numeral
+from allpay.scalars import numeral, valued
 from allpay.simplex import Box, OrderedSimplex, Polytope, looked_at, shown
 
 Array = NDArray[np.float64]
@@ -186,7 +186,7 @@ class Optimum(ByValue):
         """The answer in plain words."""
         best = self.named
         within = f"{self.confidence:.0%} interval {numeral(self.low, 4)} to {numeral(self.high, 4)}"
-        worth = f"{'measured' if self.measured else 'predicted'} {self.objective} {numeral(self.value, 4)} ({within})"
+        worth = f"{'measured' if self.measured else 'predicted'} {valued(self.objective, self.value, 4)} ({within})"
         if self.freedom == 0:
             return f"Only the weights {best} are possible: {worth}."
         ranges = self.ranges()

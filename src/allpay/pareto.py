@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from allpay.ascent import mirror_ascent
+from allpay.ascent import few_corners, mirror_ascent, polish, thinned
 from allpay.contest.game import Array, Setting
 from allpay.errors import AllpayError
-from allpay.exact import objective_at
+from allpay.exact import objective_at, with_fewest
 from allpay.frozen import ByValue
 from allpay.learners import run_seeds
 from allpay.learners.base import outcome_from
@@ -44,6 +44,12 @@ front stands for one that was looked at, and in which two are the same."""
 
 ITERATIONS = 60
 """Steps of ascent for each such sum."""
+
+TIE = 1e-6
+"""What other objectives count beside the one that an end of the front is best for: which of equally good designs it is."""
+
+ROUNDING = 1e-9
+"""By so little of its range an objective may be lower where others are higher."""
 
 _ValueAndGradient = Callable[[Array], tuple[Array, Array]]
 
@@ -133,8 +139,8 @@ def pareto_in_theory(space: DesignSpace, setting: Setting, texts: Sequence[str |
     """
     start, goals = time.perf_counter(), _several(texts, space.bidders)
     exact = [objective_at(space, setting, goal) for goal in goals]
-    points = search(exact, space.polytope, 0)
-    values = np.stack([of(points)[0] for of in exact], axis=-1)
+    points = polished(exact, search(exact, space.polytope, 0), space.polytope)
+    values = _values(exact, points)
     order = np.argsort(-values[:, 0], kind="stable")
     points, values = points[order], values[order]
     return Front(
@@ -166,8 +172,7 @@ def search(functions: Sequence[_ValueAndGradient], where: Polytope, seed: int) -
             "no design that was looked at has an equilibrium in closed form: simulate the designs instead"
         )
     designs, values = designs[known], values[known]
-    span = np.ptp(values, axis=0)
-    unit = np.where(span > 1e-12 * np.abs(values).max(axis=0), span, np.inf)  # one that is flat sets nothing apart
+    unit = _units(values)
     for shares in _mixes(len(functions)):
         designs, values = _joined(functions, shares / unit, designs, values, where)
     chosen = _spread_out(values, unit)
@@ -178,10 +183,87 @@ def search(functions: Sequence[_ValueAndGradient], where: Polytope, seed: int) -
         regret = (values @ fine.T).max(axis=0) - fine @ values[i]
         designs, values = _joined(functions, fine[np.argmin(regret)], designs, values, where, designs[i])
     # those that were ascended, unless one that was only looked at is far from them all
-    near = np.abs((values[:, None] - values[None, known.sum() :]) / unit).max(axis=2).min(axis=1, initial=np.inf) < NEAR
+    near = _near(values, values[known.sum() :], unit)
     kept = np.where(near & (np.arange(len(values)) < known.sum()), False, True)
     designs, values = designs[kept], values[kept]
     return designs[_spread_out(values, unit)]
+
+
+def polished(functions: Sequence[_ValueAndGradient], designs: Array, where: Polytope) -> Array:
+    """`[points, n]` the points of a front `[points, n]`, each to the last digits: the ends where the function that they are
+    best for is highest, next to themselves, other points and the corners; those between as far as all functions rise together.
+    """
+    values = _values(functions, designs)
+    unit = _units(values)
+    few = few_corners(where)
+    known = designs if few is None else np.concatenate([designs, few])
+    worth = np.nan_to_num(_values(functions, known), nan=-np.inf)
+    ends = []
+    for j in np.flatnonzero(
+        np.isfinite(unit)
+    ):  # of those that are equally good for it, one that is best for the others
+        sums = np.where(np.arange(len(functions)) == j, 1.0, TIE) / unit
+        starts = {int(np.argmax(values[:, j])), int(np.argmax(worth @ sums))}
+        ends += [_polished(_summed(functions, sums), known[start], where) for start in sorted(starts)]
+    every = np.stack([*ends, *(_raised(functions, design, unit, where) for design in designs)])
+    return every[_spread_out(_values(functions, every), unit)]
+
+
+def _polished(function: _ValueAndGradient, start: Array, where: Polytope) -> Array:
+    """Where a function is highest next to a design."""
+    found, value = polish(function, start, polytope=where)
+    return with_fewest(function, found, value, where)[0]
+
+
+def _raised(functions: Sequence[_ValueAndGradient], start: Array, unit: Array, where: Polytope) -> Array:
+    """The design next to one at which the sum of functions is highest of all at which none is lower, by sequential quadratic
+    programming; the design itself, if there is no better one."""
+    from scipy.optimize import minimize
+
+    among = thinned(where, start)
+    coordinates, least = among.coordinates(start), _values(functions, start[None])[0]
+    blocks, corners = coordinates.shape
+    kept = np.isfinite(unit)
+
+    def design(flat: Array) -> Array:
+        lam = np.maximum(flat.reshape(blocks, corners), 0.0)
+        return among.weights(lam / lam.sum(axis=1, keepdims=True))
+
+    def gained(flat: Array) -> Array:
+        found = (_values(functions, design(flat)[None])[0] - least)[kept] / unit[kept]
+        return np.where(np.isfinite(found), found, -1.0)
+
+    def slopes(flat: Array) -> Array:
+        at = design(flat)[None]
+        slope = np.stack([np.asarray(function(at)[1], float)[0] for function in functions])[kept] / unit[kept, None]
+        return np.nan_to_num(slope @ among.corners.reshape(blocks * corners, -1).T)
+
+    sums = np.kron(np.eye(blocks), np.ones(corners))
+    found = minimize(
+        lambda flat: -gained(flat).sum(),
+        coordinates.ravel(),
+        jac=lambda flat: -slopes(flat).sum(axis=0),
+        method="SLSQP",
+        bounds=[(0.0, 1.0)] * coordinates.size,
+        constraints=[
+            {"type": "eq", "fun": lambda flat: sums @ flat - 1, "jac": lambda flat: sums},
+            {"type": "ineq", "fun": gained, "jac": slopes},
+        ],
+        options={"ftol": 1e-12, "maxiter": 200},
+    )
+    gain = gained(found.x)
+    return design(found.x) if gain.min() >= -ROUNDING and gain.sum() > 0 else start
+
+
+def _units(values: Array) -> Array:
+    """`[objectives]` the range of each, in which differences are counted; of one that is flat, which sets nothing apart, ∞."""
+    span = np.ptp(values, axis=0)
+    return np.where(span > 1e-12 * np.abs(values).max(axis=0), span, np.inf)
+
+
+def _near(values: Array, others: Array, unit: Array) -> NDArray[np.bool_]:
+    """`[points]` whether one of the others `[others, objectives]` stands for each of the points `[points, objectives]`."""
+    return np.asarray(np.abs((values[:, None] - others) / unit).max(axis=2).min(axis=1, initial=np.inf) < NEAR)
 
 
 def _joined(
@@ -213,18 +295,23 @@ def _mixes(count: int) -> list[Array]:
 
 def _ascended(functions: Sequence[_ValueAndGradient], weights: Array, start: Array, where: Polytope) -> Array | None:
     """Where a sum is highest, from one design; None where it cannot be ascended."""
+    if not np.any(weights > 0) or where.freedom == 0:
+        return None
+    try:
+        return mirror_ascent(_summed(functions, weights), start[None], polytope=where, iterations=ITERATIONS).weights
+    except AllpayError:  # it is not defined beside its start
+        return None
+
+
+def _summed(functions: Sequence[_ValueAndGradient], weights: Array) -> _ValueAndGradient:
+    """The sum of functions with weights, of which some are not 0, and its gradient."""
 
     def summed(points: Array) -> tuple[Array, Array]:
         parts = [(w, *function(points)) for w, function in zip(weights, functions, strict=True) if w > 0]
         value = sum(w * np.asarray(v, float) for w, v, _ in parts)
         return np.asarray(value), np.asarray(sum(w * np.asarray(g, float) for w, _, g in parts))
 
-    if not np.any(weights > 0) or where.freedom == 0:
-        return None
-    try:
-        return mirror_ascent(summed, start[None], polytope=where, iterations=ITERATIONS).weights
-    except AllpayError:  # it is not defined beside its start
-        return None
+    return summed
 
 
 def undominated(values: Array) -> NDArray[np.bool_]:

@@ -24,7 +24,8 @@ from allpay.scenarios import Comparison, ValueAndGradient, compromises, for_more
 from allpay.simplex import looked_at
 from allpay.simulation import REFINED_ROUNDS, on_finer_grid
 from allpay.study.scenario import ScenarioStudy
-from allpay.study.study import WORLDS, Study
+from allpay.study.space import widened
+from allpay.study.study import WORLDS, DesignSpace, Study
 from allpay.theory import value_or_reason
 
 LOOKED = 64
@@ -78,15 +79,18 @@ def rehearse(
     )
     space = asked.study.space
     with reporter.stage("the best for all scenarios: ascending, checking"):
-        own = np.stack([np.array(result.optimum.weights[: space.bidders]) for result in results])
-        given = np.array(asked.given).reshape(-1, space.bidders)
-        found = _compromises(asked, results, np.concatenate([given, own]))
+        own = np.stack([_for_fewest(result, space) for result in results])
+        given = np.array(asked.given).reshape(-1, len(space.names))
+        found = space.designs(_compromises(asked, results, space.points(own)))
         every = np.concatenate([given, own, found])
         outcomes = []
         for k, study in enumerate(studies.values(), 1):
-            outcomes.append(_fresh(study, every, study.rounds))
+            outcomes.append(_fresh(study, _here(study, every), study.rounds))
             reporter.advance(k * len(every), len(studies) * len(every))
-    parts = [_in_one(*each, every, len(given) + k) for k, each in enumerate(zip(results, outcomes, strict=True))]
+    parts = [
+        _in_one(result, found_there, _here(result.sweep.study, every), len(given) + k)
+        for k, (result, found_there) in enumerate(zip(results, outcomes, strict=True))
+    ]
     values, best, errors, exact = (np.stack(part, axis=-1) for part in zip(*parts, strict=True))
     assert asked.study.setting is not None
     comparison = Comparison(
@@ -96,18 +100,27 @@ def rehearse(
     return Rehearsal(comparison, results)
 
 
-def _compromises(asked: ScenarioStudy, results: tuple[Result, ...], known: Array) -> Array:
-    """`[2, n]` the best on average and in the worst case by the networks, sought from known designs and others."""
+def _for_fewest(result: Result, space: DesignSpace) -> Array:
+    """`[n]` what a study recommends, without the ranks that only its scenario has."""
+    return np.delete(np.array(result.optimum.design), slice(space.bidders, result.sweep.study.bidders))
+
+
+def _compromises(asked: ScenarioStudy, results: tuple[Result, ...], own: Array) -> Array:
+    """`[2, n]` the best on average and in the worst case by the networks, sought from the best of each and other points."""
     values: list[ValueAndGradient] = []
     most = []
     for result in results:
         study, surrogate = result.sweep.study, result.surrogate
-        values.append(for_more_bidders(surrogate.value_and_gradient, study.bidders))
+        values.append(for_more_bidders(surrogate.value_and_gradient, len(study.space.choose), study.bidders))
         most.append(float(surrogate.predict(highest(surrogate, study.space.polytope, seed=study.seed)[None])[0][0]))
     polytope = asked.study.space.polytope
-    inside = known[-len(results) :]  # those given may lie outside
-    starts = np.concatenate([inside, *looked_at(polytope, LOOKED, asked.study.seed)])
+    starts = np.concatenate([own, *looked_at(polytope, LOOKED, asked.study.seed)])  # those given may lie outside
     return compromises(values, np.array(most), asked.chances, polytope, starts, cheap=True)
+
+
+def _here(study: Study, designs: Array) -> Array:
+    """`[designs, n]` the designs for the fewest bidders as those of a study."""
+    return widened(designs, len(study.space.choose), study.bidders)
 
 
 def _fresh(study: Study, designs: Array, rounds: int) -> list[Outcome]:
@@ -150,7 +163,7 @@ def _in_one(result: Result, outcomes: list[Outcome], designs: Array, own: int) -
     values = rounds.mean(axis=1)
     scale = abs(float(values[best])) or 1.0
     left = np.array([left_by_learning(study, outcome) for outcome in outcomes])
-    evidence = Evidence(result.sweep.weights, result.sweep.values(), result.surrogate.held_out)
+    evidence = Evidence(result.sweep.points, result.sweep.values(), result.surrogate.held_out)
     missed = expected_loss(result.surrogate, study.space.polytope, evidence, seed=study.seed)
     moved = _finer(study, designs, rounds)
     grid = 2.0 * SAFETY * np.abs(moved - moved[best])

@@ -192,3 +192,13 @@ def unboxed(given: object) -> object:
         return item() if callable(item) else given
     except Exception:  # somebody else's object, which is then no number
         return given
+
+
+def valued(what: str, number: float, digits: int = 6) -> str:
+    """What something is called, and its number: with a sign between, where the name has numbers of its own.
+
+    >>> valued("revenue", 1.25), valued("number of bids of at least 0.4", 2.3)
+    ('revenue 1.25', 'number of bids of at least 0.4 = 2.3')
+    """
+    between = " = " if any(c.isdigit() for c in what) else " "
+    return f"{what}{between}{numeral(number, digits)}"

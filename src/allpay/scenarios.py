@@ -23,6 +23,7 @@ from allpay.statics import CARRIES, at_point, ranges_of
 from allpay.study import DesignSpace, Study
 from allpay.study.identity import written
 from allpay.study.scenario import Scenario, chances, check_scenarios, common_space, scenario_in_words
+from allpay.study.space import widened
 
 if TYPE_CHECKING:
     from polars import DataFrame
@@ -50,11 +51,12 @@ class Comparison(ByValue):
     Attributes:
         scenarios: the worlds that may be true.
         names: `[designs]` what each design is: `given`, the best of one scenario, the best on average, in the worst case.
-        designs: `[designs, bidders]` their weights, for the fewest bidders of any scenario.
+        designs: `[designs, n]` their weights, for the fewest bidders of any scenario, and what is chosen beside them.
         ranks: how many of them may carry weight.
         values: `[designs, scenarios]` what each brings.
         best: `[scenarios]` what the best design of each scenario brings there.
-        space, setting, objective: the question at the other parameters.
+        space: the designs that are possible in every scenario.
+        setting, objective: the question at the other parameters.
         seconds: how long it took.
         study: the designs, learner and rounds by which values were learned; None where they are theory's.
         errors: `[designs, scenarios]` by how much a loss may be off, numerically: half the length of its interval; 0 by theory,
@@ -79,6 +81,16 @@ class Comparison(ByValue):
     def __post_init__(self) -> None:
         for name in ("errors", "exact"):
             object.__setattr__(self, name, np.array(np.broadcast_to(getattr(self, name), self.values.shape)))
+
+    @property
+    def weights(self) -> Array:
+        """`[designs, bidders]` the weights of the designs."""
+        return self.designs[:, : self.space.bidders]
+
+    def chosen(self, design: int) -> dict[str, float]:
+        """What a design has beside its weights, by name."""
+        n = self.space.bidders
+        return dict(zip(self.space.names[n:], self.designs[design, n:].tolist(), strict=True))
 
     @property
     def method(self) -> str:
@@ -116,11 +128,12 @@ class Comparison(ByValue):
     @property
     def table(self) -> "DataFrame":
         """A row per design and scenario: `design`, its number; `name`; `scenario`, what it is called; `chance`; the parameters
-        that scenarios change; `value`; `loss`; its numerical `error`; and the weights `w1` … of ranks that carry any."""
+        that scenarios change; `value`; `loss`; its numerical `error`; the weights `w1` … of ranks that carry any; and what is
+        chosen beside them."""
         import polars as pl
 
         count, worlds = self.values.shape
-        carrying = np.flatnonzero((self.designs > CARRIES).any(axis=0))
+        carrying = np.flatnonzero((self.weights > CARRIES).any(axis=0))
         columns: dict[str, Any] = {
             "design": np.repeat(np.arange(1, count + 1), worlds),
             "name": [name for name in self.names for _ in range(worlds)],
@@ -133,6 +146,8 @@ class Comparison(ByValue):
         }
         for k in range(int(carrying.max(initial=0)) + 1):
             columns[f"w{k + 1}"] = np.repeat(self.designs[:, k], worlds)
+        for k in range(self.space.bidders, self.designs.shape[1]):
+            columns[self.space.names[k]] = np.repeat(self.designs[:, k], worlds)
         return pl.DataFrame(columns, strict=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -160,7 +175,8 @@ class Comparison(ByValue):
             "designs": [
                 {
                     "name": name,
-                    "weights": self.designs[d].tolist(),
+                    "weights": self.weights[d].tolist(),
+                    **({"chosen": self.chosen(d)} if self.space.choose else {}),
                     **{part: [None if np.isnan(x) else float(x) for x in found[d]] for part, found in parts.items()},
                     "largest_loss": float(lost[d].max()),
                     "mean_loss": float(average[d]),
@@ -186,7 +202,7 @@ def compare(
     has the least largest loss (minimax regret; Savage 1951).
 
     Args:
-        designs: the weights of each; there may be none.
+        designs: the weights of each, and after them what is chosen beside them; there may be none.
         over: the scenarios; or the parameters that differ between them, and their values: `{"bidders": [40, 80, 120]}`; see
             `allpay.statics.PARAMETERS`.
         setting: who bids for what, at the other parameters; private values uniform on [0, 1], if not given.
@@ -207,12 +223,11 @@ def compare(
     scenarios = scenarios_over(over, setting, space)
     common = common_space(space, scenarios)
     fewest = common.bidders
-    given = [common.complete(weights) for weights in designs]
-    values: list[ValueAndGradient] = []
+    given = [common.whole(design) for design in designs]
+    values = [_in_theory(each, common, objective) for each in scenarios]
     best, own = [], []
     for i, each in enumerate(scenarios):
         where = replace(common, bidders=each.bidders)
-        values.append(_in_theory(each, where, objective))
         found = best_in_theory(where, each.setting, objective)
         if found is None or not found.value > 0:
             raise AllpayError(
@@ -220,12 +235,12 @@ def compare(
                 "method surrogate"
             )
         best.append(found.value)
-        own.append(np.array(found.weights[:fewest]))
+        own.append(np.array(found.design)[[*range(fewest), *range(each.bidders, len(found.design))]])
         if advance is not None:
             advance(i + 1, len(scenarios))
     most = np.array(best)
-    every = np.stack([*(np.array(weights, float) for weights in given), *own, *own[:1], *own[:1]])
-    every[-2:] = compromises(values, most, chances(scenarios), common.polytope, np.stack(own))
+    every = common.points(np.stack([*(np.array(design, float) for design in given), *own, *own[:1], *own[:1]]))
+    every[-2:] = compromises(values, most, chances(scenarios), common.polytope, common.points(np.stack(own)))
     brought = np.stack([value(every)[0] for value in values], axis=1)
     if not np.all(np.isfinite(brought)):
         bad, where_bad = (int(x) for x in np.argwhere(~np.isfinite(brought))[0])
@@ -234,8 +249,8 @@ def compare(
             "surrogate"
         )
     return Comparison(
-        *(scenarios, names_of(len(given), scenarios), every, common.dimension, brought),
-        *(np.maximum(most, brought.max(axis=0)), space, setting, objective, time.perf_counter() - start),
+        *(scenarios, names_of(len(given), scenarios), common.designs(every), common.dimension, brought),
+        *(np.maximum(most, brought.max(axis=0)), common, setting, objective, time.perf_counter() - start),
     )
 
 
@@ -263,26 +278,34 @@ def names_of(given: int, scenarios: Sequence[Scenario]) -> tuple[str, ...]:
     return (*["given"] * given, *(f"best for {each.name}" for each in scenarios), ON_AVERAGE, IN_THE_WORST_CASE)
 
 
-def _in_theory(scenario: Scenario, space: DesignSpace, objective: str) -> ValueAndGradient:
-    """What designs of the common ranks `[designs, ranks]` bring in a scenario by theory, and the gradient.
+def _in_theory(scenario: Scenario, common: DesignSpace, objective: str) -> ValueAndGradient:
+    """What points of the common space `[designs, n]` bring in a scenario by theory, and the gradient.
 
     Raises:
         AllpayError: if theory has no such function of designs.
     """
     try:
+        space = replace(common, bidders=scenario.bidders)
+        space.check_setting(scenario.setting)
         exact = objective_at(space, scenario.setting, objective)
     except AllpayError as error:
         raise AllpayError(f"for {scenario.name}: {error}") from None
-    return for_more_bidders(exact, space.bidders)
+    return for_more_bidders(exact, len(common.choose), scenario.bidders)
 
 
-def for_more_bidders(value_at: Callable[[Array], tuple[Any, Any]], bidders: int) -> ValueAndGradient:
-    """A function of designs for so many bidders, as one of designs for fewer: the ranks after these carry nothing."""
+def for_more_bidders(value_at: Callable[[Array], tuple[Any, Any]], beside: int, bidders: int) -> ValueAndGradient:
+    """A function of points for so many bidders, as one of points for fewer: the ranks after these carry nothing.
 
-    def shorter(weights: Array) -> tuple[Array, Array]:
-        ranks = weights.shape[1]
-        value, slope = value_at(np.pad(weights, ((0, 0), (0, bidders - ranks))))
-        return np.asarray(value), np.asarray(slope)[:, :ranks]
+    Args:
+        value_at: the function, with its gradient.
+        beside: how many numbers stand beside the weights.
+        bidders: for how many it is.
+    """
+
+    def shorter(points: Array) -> tuple[Array, Array]:
+        n = points.shape[1] - beside
+        value, slope = value_at(widened(points, beside, bidders))
+        return np.asarray(value), np.delete(np.asarray(slope), slice(n, bidders), axis=1)
 
     return shorter
 

@@ -2,7 +2,7 @@
 
 import io
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -12,6 +12,7 @@ from allpay.cli.console import in_one_line, plain, print_json, reporting
 from allpay.cli.options import (
     GAME,
     LEARNING,
+    STUDY,
     AsJson,
     AtLeast,
     Attendance,
@@ -66,7 +67,19 @@ from allpay.cli.options import (
 )
 from allpay.cli.results import labelled, without_empty
 from allpay.cli.running import design_again, design_by_theory, front_by_theory, run_studies, simulate_study
-from allpay.errors import AllpayError, one_of, short
+from allpay.cli.several import (
+    Attendances,
+    CostPowers,
+    Fees,
+    FieldOrSeveral,
+    MaxBids,
+    Reserves,
+    RiskAversions,
+    check_splits,
+    space_of,
+    varied,
+)
+from allpay.errors import AllpayError, one_of, short, shortened
 from allpay.files import in_shell
 
 if TYPE_CHECKING:
@@ -111,6 +124,7 @@ OF_THEORY = {
         "as_json",
         "within",
         "out",
+        "plot",
     ),
 }
 """The options of `design` that the exact optimum depends on, and what prints it."""
@@ -219,21 +233,21 @@ def design(
     ] = None,
     rule: Rule = "prizes",
     learner: LearnerName = "fictitious-play",
-    bidders: Bidders = None,
+    bidders: FieldOrSeveral = None,
     values: Values = "private",
     distribution: DistributionText = None,
     values_from: ValuesFrom = None,
     value_levels: ValueLevels = None,
     bid_levels: BidLevels = None,
-    max_bid: MaxBid = None,
+    max_bid: MaxBids = None,
     overbidding: Overbidding = None,
-    cost_power: CostPower = 1.0,
-    risk_aversion: RiskAversion = 0.0,
+    cost_power: CostPowers = "1",
+    risk_aversion: RiskAversions = "0",
     group: GroupTexts = None,
     luck: Luck = "none",
-    attendance: Attendance = 1.0,
-    reserve: Reserve = 0.0,
-    fee: Fee = 0.0,
+    attendance: Attendances = "1",
+    reserve: Reserves = "0",
+    fee: Fees = "0",
     ties: Ties = "random",
     prizes: Prizes = None,
     box: Box = False,
@@ -262,6 +276,13 @@ def design(
     out: Out = None,
     workers: Workers = None,
     scheduler: Scheduler = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            help="of several scenarios: draw what each design loses where into this file (.png, .pdf, .svg)",
+            rich_help_panel=STUDY,
+        ),
+    ] = None,
     trust: Trust = False,
     seed: Seed = 0,
     as_json: AsJson = False,
@@ -269,10 +290,10 @@ def design(
     """Find the best design: sample designs, let bidders learn, fit a network, ascend it, check the answer. Of a study that is
     in a folder, find the best by another objective, from the rounds that are there."""
     asked = dict(locals())
-    from allpay.contest.amounts import parts_in
+    from allpay.contest.amounts import part_in
     from allpay.learners import learner as named
     from allpay.objectives import objectives
-    from allpay.study import DesignSpace, Study
+    from allpay.study import Study
 
     goals = objectives(objective or ["revenue"])
     if folder is not None:
@@ -288,23 +309,10 @@ def design(
         raise AllpayError("--trust has no effect without a study's folder: what you name yourself is run")
     bidding = named(learner, **{name: asked[name] for name in OF_LEARNERS})
     estimated = None if values_from is None else estimated_in(values_from, asked, given_in(context))
-    setting, given = contest_of(asked, given_in(context), bidding.setting)
-    n = 3 if given is None else given
-    if prizes is not None and prizes > n >= 2:
-        raise AllpayError(f"--prizes {prizes} needs --bidders {prizes} or more: got {n}")
+    over, single = varied(asked, may_be_field=True)
+    setting, given = contest_of(single, given_in(context), bidding.setting)
     study = Study(
-        DesignSpace(
-            rule,
-            n,
-            prizes,
-            "box" if box else "simplex",
-            first_at_most,
-            first_at_least,
-            last_at_least,
-            None if at_least is None else parts_in(at_least, "--at-least", money),
-            ranges_in(same or ()),
-            bounds_in(choose or ()),
-        ),
+        space_of(single, 3 if given is None else given),
         bidding,
         setting,
         samples=samples,
@@ -313,7 +321,7 @@ def design(
         seed=seed,
         sampling=sampling,
         strategy=strategy,
-        precision=precision,
+        precision=None if precision is None else part_in(precision, "--precision"),
         money=money,
         round_to=None if round_to is None else step_in(round_to, money),
     )
@@ -325,6 +333,26 @@ def design(
         for name, option in given_in(context).items():
             if name not in OF_THEORY:
                 raise AllpayError(f"{option} has no effect with --method theory, which simulates nothing: leave it out")
+    elif within is not None:
+        raise AllpayError("--within says how much theory may lose: give --method theory, or leave it out")
+    if over:
+        if len(goals) > 1:
+            raise AllpayError(
+                "several scenarios are compared by one objective, and a front has several: give one of them"
+            )
+        if within is not None:
+            raise AllpayError("--within has no effect on several scenarios, whose losses are all told: leave it out")
+        from allpay.cli.scenarios import in_scenarios
+
+        if draws:
+            typer.echo("allpay: how sure the data make it is told of one scenario alone, not of several", err=True)
+        in_scenarios(study, over, (), method, out, plot, workers, scheduler, as_json)
+        return
+    if plot is not None:
+        raise AllpayError(
+            "--plot draws several scenarios, as --bidders 40,80,120: for the figure of one, give a folder by --out"
+        )
+    if method == "theory":
         if len(goals) > 1:
             if within is not None:
                 raise AllpayError("--within has no effect on a front of several objectives: leave it out")
@@ -332,8 +360,6 @@ def design(
             return
         design_by_theory(study, as_json, part_of(within or "0.5%"), out, draws)
         return
-    if within is not None:
-        raise AllpayError("--within says how much theory may lose: give --method theory, or leave it out")
     study.game(study.designs[0])  # what the options get wrong is said before anything is computed or written
     run_studies({"": study}, out, workers, scheduler, as_json, goals[1:], draws)
 
@@ -385,6 +411,7 @@ def run(
 
     study = read_file(file, trust)
     if isinstance(study, ScenarioStudy):
+        check_splits(designs or ())
         study = with_designs(study, designs or ())
     elif designs:
         raise AllpayError(
@@ -707,37 +734,6 @@ def part_of(text: str) -> float:
     return number
 
 
-def ranges_in(texts: Sequence[str]) -> list[tuple[int, int]]:
-    """Ranges of ranks, each as 4-10."""
-    found = []
-    for text in texts:
-        first, _, last = text.partition("-")
-        if not (first.strip().isdecimal() and last.strip().isdecimal() and len(text) < 20):
-            raise AllpayError(f"--same takes a range of ranks, as 4-10, several of them each: got {short(text, 40)}")
-        found.append((int(first), int(last)))
-    return found
-
-
-def bounds_in(texts: Sequence[str]) -> dict[str, tuple[float, float]]:
-    """Numbers to choose, by name, with their bounds, each as reserve=0:0.5."""
-    found = {}
-    for text in texts:
-        name, equals, bounds = text.partition("=")
-        low, colon, high = bounds.partition(":")
-        try:
-            if not (equals and colon):
-                raise ValueError
-            ends = (float(low), float(high))
-        except ValueError:
-            raise AllpayError(
-                f"--choose takes a name and two bounds, as reserve=0:0.5: got {short(text, 60)}"
-            ) from None
-        if name.strip().replace("-", "_") in found:
-            raise AllpayError(f"--choose {name.strip()} is given twice: leave one of them out")
-        found[name.strip().replace("-", "_")] = ends
-    return found
-
-
 def step_in(text: str, money: float | None) -> float:
     """The step of weights that can be announced: in money, if that is given, or a part of 1, as 5%."""
     from allpay.contest.amounts import parts_in
@@ -783,7 +779,8 @@ def contest_of(
     from allpay.study.file import group as group_of
 
     given = {name: asked[name] for name in GameSection.model_fields if name in asked}
-    if asked["group"]:
+    groups = asked.get("group") or ()
+    if groups:
         for name in OF_ALL:
             if name in written:
                 raise AllpayError(f"{written[name]} is said for each --group of bidders who differ: leave it out")
@@ -798,7 +795,7 @@ def contest_of(
             if "attendance" in written:
                 raise AllpayError("--attendance has no effect beside a random number of bidders: leave one of them out")
             given["attendance"] = _field_text(text)
-    setting = GameSection(**given).setting(usual, [group_of(text) for text in asked["group"] or ()])
+    setting = GameSection(**given).setting(usual, [group_of(text) for text in groups])
     found = bidders_in(setting, number, -1)
     return setting, None if found == -1 else found
 
@@ -838,11 +835,18 @@ def _field_text(text: str) -> str:
     from allpay.contest.attendance import field
 
     if "," in text and all(part.strip().isdecimal() for part in text.split(",")):
+        several = shortened(text.replace(" ", ""), 40)
         raise AllpayError(
-            f"--bidders is one number here: got {short(text, 40)}; compare several: allpay compare --bidders 3,4,5"
+            f"--bidders is one number here: got {short(text, 40)}; for several that may be true: "
+            f"allpay design --bidders {several}, or allpay compare"
+        )
+    if not any(mark in text for mark in ":("):
+        raise AllpayError(
+            "--bidders takes a number, as 3, or how many may turn up, as 2:4, poisson(8) or binomial(10,0.8): got "
+            f"{short(text, 40)}"
         )
     try:
         field(text)
     except AllpayError as error:
-        raise AllpayError(f"--bidders must be a whole number or a field: {error}") from None
+        raise AllpayError(f"--bidders: {error}") from None
     return text

@@ -203,7 +203,10 @@ Out = Annotated[
 Prizes = Annotated[
     int | None,
     typer.Option(
-        help="how many ranks may carry weight", show_default="all but the last; all in a box", rich_help_panel=SPACE
+        "--prizes",
+        help="how many ranks may carry weight",
+        show_default="all but the last; all in a box",
+        rich_help_panel=SPACE,
     ),
 ]
 Box = Annotated[
@@ -215,16 +218,23 @@ Box = Annotated[
     ),
 ]
 FirstAtMost = Annotated[
-    float | None, typer.Option(help="the most that the first weight can be", show_default="none", rich_help_panel=SPACE)
+    str | None,
+    typer.Option(
+        help="the most that the first weight can be, as 60% or 0.6", show_default="none", rich_help_panel=SPACE
+    ),
 ]
 FirstAtLeast = Annotated[
-    float | None,
-    typer.Option(help="the least that the first weight can be", show_default="none", rich_help_panel=SPACE),
+    str | None,
+    typer.Option(
+        help="the least that the first weight can be, as 60% or 0.6", show_default="none", rich_help_panel=SPACE
+    ),
 ]
 LastAtLeast = Annotated[
-    float | None,
+    str | None,
     typer.Option(
-        help="the least weight of the last rank that may carry any", show_default="none", rich_help_panel=SPACE
+        help="the least weight of the last rank that may carry any, as 5% or 0.05",
+        show_default="none",
+        rich_help_panel=SPACE,
     ),
 ]
 AtLeast = Annotated[
@@ -281,9 +291,10 @@ Strategy = Annotated[
     ),
 ]
 Precision = Annotated[
-    float | None,
+    str | None,
     typer.Option(
-        help="with --strategy active: stop when the design recommended is expected to lose less than this part of the best",
+        help="with --strategy active: stop when the design recommended is expected to lose less than this part of the best, as "
+        "1% or 0.01",
         show_default="use all samples",
         rich_help_panel=STUDY,
     ),

@@ -2,20 +2,19 @@
 
 import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from allpay.cli.commands import OF_LEARNERS, app, command, contest_of, given_in
-from allpay.cli.console import plain, print_json, reporting
+from allpay.cli.console import print_json, reporting
 from allpay.cli.options import (
-    GAME,
     LEARNING,
     SPACE,
     STUDY,
     AsJson,
+    AtLeast,
     Attendance,
     Bidders,
     BidLevels,
@@ -41,6 +40,7 @@ from allpay.cli.options import (
     RiskAversion,
     Rounds,
     Rule,
+    Same,
     Samples,
     Sampling,
     Scheduler,
@@ -51,15 +51,23 @@ from allpay.cli.options import (
     Values,
     Workers,
 )
-from allpay.errors import AllpayError, one_of, short, shortened
+from allpay.cli.several import (
+    Attendances,
+    CostPowers,
+    Fees,
+    MaxBids,
+    Reserves,
+    RiskAversions,
+    SeveralBidders,
+    SeveralPrizes,
+    numbers_in,
+    space_of,
+    varied,
+)
+from allpay.cli.tables import TABLES, check_table
+from allpay.errors import AllpayError, one_of, shortened
 
-if TYPE_CHECKING:
-    from allpay.contest.game import Setting
-    from allpay.scenarios import Comparison
-    from allpay.statics import Statics
-    from allpay.study import DesignSpace
-
-__all__ = ["app"]
+__all__ = ["TABLES", "app", "numbers_in"]
 
 OF_LEARNING = (
     *("learner", "value_levels", "bid_levels", "iterations", "noise", "level", "tolerance"),
@@ -72,9 +80,6 @@ OF_SCENARIOS_LEARNED = (
     *("noise", "level", "tolerance", "seed", "workers", "scheduler"),
 )
 """The options of `compare` that say something of learning."""
-
-MOST_STEPS = 1000
-"""A range has so many steps at most."""
 
 THREADS = "OPENBLAS_NUM_THREADS"
 """Where NumPy's linear algebra takes the number of its threads from. Theory has small matrices, for which threads that wait for
@@ -193,23 +198,10 @@ def judge(
         typer.echo(f"allpay: wrote {draw_judged(found, plot)}", err=True)
 
 
-def _several(words: str, example: str = "1:3:0.25") -> Any:
-    """An option that takes one number, several, or a range."""
-    return typer.Option(help=f"{words}; several as 1,2,4, or a range as {example}", rich_help_panel=GAME)
-
-
-SeveralBidders = Annotated[str, _several("how many bid", "3:20")]
-CostPowers = Annotated[str, _several("p of the cost b^p of a paid bid b")]
-RiskAversions = Annotated[str, _several("constant absolute risk aversion ρ of bidders")]
-Attendances = Annotated[str, _several("the chance of each bidder to turn up")]
-Reserves = Annotated[str, _several("a bid below it does not count")]
-Fees = Annotated[str, _several("what everybody pays whose bid counts")]
-MaxBids = Annotated[str | None, _several("the highest bid")]
-
-
 @command
 def sweep(
-    bidders: SeveralBidders = "3",
+    context: typer.Context,
+    bidders: SeveralBidders = None,
     cost_power: CostPowers = "1",
     risk_aversion: RiskAversions = "0",
     attendance: Attendances = "1",
@@ -219,10 +211,12 @@ def sweep(
     values: Values = "private",
     distribution: DistributionText = None,
     rule: Rule = "prizes",
-    prizes: Prizes = None,
+    prizes: SeveralPrizes = None,
     first_at_most: FirstAtMost = None,
     first_at_least: FirstAtLeast = None,
     last_at_least: LastAtLeast = None,
+    at_least: AtLeast = None,
+    same: Same = None,
     objective: Objective = "revenue",
     method: Annotated[
         str, typer.Option(help="theory: the best design by the closed form", rich_help_panel=STUDY)
@@ -235,9 +229,10 @@ def sweep(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """The best design along one or two parameters: --bidders 3:20, --cost-power 1:3:0.25."""
+    """The best design along one or two parameters: --bidders 3:20, --cost-power 1:3:0.25; how many prizes? --prizes 1:8."""
     one_thread()
     asked = dict(locals())
+    from allpay.contest.game import Setting
     from allpay.report.statics import draw_statics, statics_in_words
     from allpay.report.style import place
     from allpay.statics import comparative_statics
@@ -249,7 +244,12 @@ def sweep(
     if plot is not None:
         place(plot)
     check_table(out, TABLES)
-    over, setting, space = varied(asked)
+    over, single = varied(asked)
+    setting, n = contest_of(single, given_in(context), Setting())
+    space = space_of(single, 3 if n is None else n)
+    most, n = max(over.get("most_prizes", [0])), int(max(over.get("bidders", [space.bidders])))
+    if most > n:
+        raise AllpayError(f"--prizes {most:g} needs --bidders {most:g} or more: got {n}")
     with reporting() as reporter, reporter.stage("looking for the best designs by theory"):
         swept = comparative_statics(over, setting, space, objective, reporter.advance)
     if out is not None:
@@ -272,7 +272,7 @@ def compare(
             help="the designs, each one word: 0.6,0.3,0.1, 50%,30%,20%, 7500,5000,2500", show_default="none"
         ),
     ] = None,
-    bidders: SeveralBidders = "3",
+    bidders: SeveralBidders = None,
     cost_power: CostPowers = "1",
     risk_aversion: RiskAversions = "0",
     attendance: Attendances = "1",
@@ -292,6 +292,8 @@ def compare(
     first_at_most: FirstAtMost = None,
     first_at_least: FirstAtLeast = None,
     last_at_least: LastAtLeast = None,
+    at_least: AtLeast = None,
+    same: Same = None,
     objective: Objective = "revenue",
     method: Annotated[
         str | None,
@@ -329,16 +331,11 @@ def compare(
     """Which design is safe if one does not know the world: designs beside the best of each scenario."""
     one_thread()
     asked = dict(locals())
-    from allpay.cli.scenarios import compare_scenarios
-    from allpay.contest.amounts import weights_in
+    from allpay.cli.scenarios import in_scenarios
+    from allpay.contest.game import Setting
     from allpay.learners import learner as named
-    from allpay.report.style import place
-    from allpay.scenarios import scenarios_over
     from allpay.study import Study
-    from allpay.study.scenario import ScenarioStudy, common_space
 
-    if plot is not None:
-        place(plot)
     written = given_in(context)
     learning = [written[name] for name in OF_SCENARIOS_LEARNED if name in written]
     by = (
@@ -346,113 +343,14 @@ def compare(
     )
     if by == "theory" and learning:
         raise AllpayError(f"{learning[0]} has no effect with --method theory, which simulates nothing: leave it out")
-    if out is not None and (out.suffix or out.is_file()):
-        check_table(out, COMPARISONS)
     if group and "bidders" in written:
         raise AllpayError("--bidders has no effect beside --group, which says how many there are: leave it out")
     bidding = named(learner, **{name: asked[name] for name in OF_LEARNERS})
-    over, setting, space = varied(asked, bidding.setting if by == "surrogate" else None)
-    given = [weights_in(text, rule)[0] for text in designs or ()]
-    scenarios = scenarios_over(over, setting, space)
-    common = common_space(space, scenarios)
-    study = Study(common, bidding, setting, samples, rounds, objective, seed, sampling)
-    asking = ScenarioStudy(study, scenarios, tuple(common.complete(weights) for weights in given))
-    compare_scenarios(asking, by, out, COMPARISONS, plot, workers, scheduler, as_json)
-
-
-def varied(
-    asked: Mapping[str, Any], usual: "Setting | None" = None
-) -> "tuple[dict[str, list[float]], Setting, DesignSpace]":
-    """The parameters that vary, of those whose texts are among what was asked, and the setting and designs at the others.
-
-    Args:
-        asked: the options by name.
-        usual: the setting that they change.
-    """
-    from allpay.contest.game import Setting
-    from allpay.statics import PARAMETERS
-    from allpay.study import DesignSpace
-    from allpay.study.file import GameSection
-    from allpay.study.file import group as group_of
-
-    texts = {name: asked[name] for name in PARAMETERS if asked[name] is not None}
-    found = {name: numbers_in(f"--{name.replace('_', '-')}", text, name == "bidders") for name, text in texts.items()}
-    over = {name: numbers for name, numbers in found.items() if len(numbers) > 1}
-    fixed: dict[str, Any] = {name: numbers[0] for name, numbers in found.items() if len(numbers) == 1}
-    number = int(fixed.pop("bidders", max(found["bidders"])))
-    fixed |= {name: asked[name] for name in GameSection.model_fields if name in asked and name not in PARAMETERS}
-    groups = [group_of(text) for text in asked.get("group") or ()]
-    number = sum(kind.count for kind in groups) or number
-    setting = GameSection(**fixed).setting(usual or Setting(), groups)
-    fewest, prizes = min(int(min(found["bidders"])), number) if not groups else number, asked["prizes"]
-    if prizes is not None and prizes > fewest:
-        raise AllpayError(f"--prizes {prizes} needs --bidders {prizes} or more: got {fewest}")
-    bounds = {name: asked[name] for name in ("first_at_most", "first_at_least", "last_at_least")}
-    return over, setting, DesignSpace(asked["rule"], number, prizes, **bounds)
-
-
-def numbers_in(option: str, text: str, whole: bool = False) -> list[float]:
-    """The numbers that a text gives: one, several with commas between, or a range `first:last` or `first:last:step`.
-
-    Raises:
-        AllpayError: if it cannot be read, or is too long.
-    """
-    how = f"{option} takes a number, several as 1,2,4, or a range as {'3:20' if whole else '1:3:0.25'}"
-    try:
-        if ":" not in text:
-            numbers = [float(part) for part in text.split(",")]
-        else:
-            first, last, *steps = (float(part) for part in text.split(":"))
-            step = steps[0] if steps else 1.0
-            if len(steps) > 1 or not step > 0 or not first < last or not last - first <= MOST_STEPS * step:
-                raise ValueError
-            count = int((last - first) / step + 1e-9)
-            numbers = [round(first + k * step, 12) for k in range(count + 1)]
-    except (ValueError, OverflowError):
-        raise AllpayError(f"{how}: got {short(text, 40)}") from None
-    if whole and not all(x.is_integer() for x in numbers):
-        raise AllpayError(f"{option} takes whole numbers: got {short(text, 40)}")
-    return list(dict.fromkeys(numbers))
-
-
-def check_table(out: Path | None, kinds: Mapping[str, Any]) -> None:
-    """Raise AllpayError if a table is to be written in a way that is none of these."""
-    if out is not None and out.suffix not in kinds:
-        raise AllpayError(f"a table is written as {', '.join(kinds)}: got {shortened(str(out), 80)}")
-
-
-def _write_csv(swept: "Statics | Comparison", path: Path) -> None:
-    from allpay.files import write
-
-    write(path, swept.table.write_csv)
-
-
-def _write_parquet(swept: "Statics | Comparison", path: Path) -> None:
-    from allpay.files import write
-
-    write(path, swept.table.write_parquet)
-
-
-def _write_tex(swept: "Statics", path: Path) -> None:
-    from allpay.files import write
-    from allpay.report.statics import statics_in_latex
-
-    write(path, lambda file: file.write(statics_in_latex(swept).encode()))
-
-
-def _write_json(swept: "Statics | Comparison", path: Path) -> None:
-    import json
-
-    from allpay.files import write
-
-    write(path, lambda file: file.write(json.dumps(plain(swept.to_json()), indent=2).encode()))
-
-
-TABLES = {".csv": _write_csv, ".parquet": _write_parquet, ".tex": _write_tex, ".json": _write_json}
-"""How a table is written, by the ending of its file."""
-
-COMPARISONS = {".csv": _write_csv, ".parquet": _write_parquet, ".json": _write_json}
-"""The same for the table of `compare`."""
+    over, single = varied(asked)
+    setting, n = contest_of(single, written, bidding.setting if by == "surrogate" else Setting())
+    space = space_of(single, 3 if n is None else n)
+    study = Study(space, bidding, setting, samples, rounds, objective, seed, sampling)
+    in_scenarios(study, over, designs or (), by, out, plot, workers, scheduler, as_json)
 
 
 def _is_file(prizes: list[str]) -> bool:

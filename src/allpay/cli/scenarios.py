@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +14,15 @@ from allpay.cli.console import plain, print_json, reporting
 from allpay.cli.kept import COMPARED, tell_finished
 from allpay.cli.results import kept_values, write_results
 from allpay.cli.running import MOST_WORKERS, go_on, how_to_go_on
+from allpay.cli.several import check_splits
 from allpay.cli.stopping import Keeping
+from allpay.cli.tables import COMPARISONS, check_table
 from allpay.errors import AllpayError
 
 if TYPE_CHECKING:
     from allpay.objectives import Objective
     from allpay.scenarios import Comparison
+    from allpay.study import Study
     from allpay.study.scenario import ScenarioStudy
 
 FILES = (*COMPARED, "figure.pdf")
@@ -29,29 +32,41 @@ THEORY = "theory.json"
 """What machines read of a comparison by theory."""
 
 
-def compare_scenarios(
-    asked: "ScenarioStudy",
+def in_scenarios(
+    study: "Study",
+    over: "Mapping[str, Sequence[float]]",
+    designs: "Sequence[str]",
     method: str,
     out: Path | None,
-    tables: "Mapping[str, Callable[[Comparison, Path], None]]",
     plot: Path | None,
     workers: int | None,
     scheduler: str | None,
     as_json: bool,
 ) -> None:
-    """Designs in scenarios by a method, on stdout; as a table in a file, or in a folder; and as a figure in a file.
+    """A study's question in several scenarios, on stdout; as a table in a file, or in a folder; and as a figure in a file.
 
     Args:
-        asked: the scenarios.
+        study: what is asked in each.
+        over: the parameters in which scenarios differ, and their values.
+        designs: those that are to stand beside the best, as they were written.
         method: `theory` or `surrogate`.
-        out: a file, if it ends like one of the tables, or a folder.
-        tables: what writes a table, by the ending of its file.
+        out: a file, if it has an ending, or a folder.
         plot: where a figure goes.
         workers, scheduler: where bidders learn.
         as_json: whether JSON is wanted on stdout.
     """
-    table = None if out is None else tables.get(out.suffix)
+    from allpay.report.style import place
+    from allpay.scenarios import scenarios_over
+    from allpay.study.scenario import ScenarioStudy, with_designs
+
+    if plot is not None:
+        place(plot)  # before anything is computed
+    table = out if out is not None and (out.suffix or out.is_file()) else None
+    check_table(table, COMPARISONS)
     folder = out if table is None else None
+    assert study.setting is not None
+    check_splits(designs)
+    asked = with_designs(ScenarioStudy(study, scenarios_over(over, study.setting, study.space)), designs)
     if method == "theory":
         found = scenarios_by_theory(asked, folder, as_json)
     else:
@@ -59,9 +74,9 @@ def compare_scenarios(
         if learned is None:
             return
         found = learned
-    if table is not None and out is not None:
-        table(found, out)
-        typer.echo(f"allpay: wrote {out}", err=True)
+    if table is not None:
+        COMPARISONS[table.suffix](found, table)
+        typer.echo(f"allpay: wrote {table}", err=True)
     if plot is not None:
         from allpay.report.scenarios import draw_comparison
 

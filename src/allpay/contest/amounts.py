@@ -8,6 +8,7 @@ import io
 import math
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby, pairwise
@@ -399,6 +400,27 @@ def parts_in(text: str, what: str, money: float | None = None) -> tuple[float, .
             f"{what} takes parts of the whole, as 5%, 0.05 or 1/20, five of them as 5%x5: got {short(text, 60)}"
         )
     return tuple(_part(piece, money) for piece in pieces for _ in range(piece.count))
+
+
+def part_in(text: str, what: str, money: float | None = None) -> float:
+    """One part of a whole, see `parts_in`: `60%`, `0.6`, `3/5`. A number is taken as it is, whether it is a part or not, unless
+    the whole is money: one above 1 is then an amount of it.
+
+    Raises:
+        AllpayError: if it cannot be read.
+
+    >>> part_in("60%", "--first-at-most")
+    0.6
+    """
+    with suppress(ValueError):
+        number = float(text)
+        if money is None or not number > 1:
+            return number
+    try:
+        (part,) = parts_in(text, what, money)
+    except ValueError:  # an AllpayError is one
+        raise AllpayError(f"{what} takes one part of the whole, as 60%, 0.6 or 3/5: got {short(text, 60)}") from None
+    return part
 
 
 def _part(piece: _Piece, money: float | None) -> float:

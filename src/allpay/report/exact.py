@@ -9,7 +9,8 @@ from allpay.bounded import called
 from allpay.exact import Exact
 from allpay.objectives import objective
 from allpay.report.announced import in_money, share_lost, step_in_words
-from allpay.scalars import numeral
+from allpay.report.words import AS_WELL, prizes_in_words
+from allpay.scalars import valued
 from allpay.simplex import FEW_ZEROS
 
 NAMED = ("first", "second", "third", "fourth", "fifth")
@@ -41,11 +42,12 @@ def exact_in_words(found: Exact | None, money: float | None = None) -> str:
         else f" among the {found.fraction:.0%} of the designs looked at that have a closed form"
     )
     if found.flat:
-        lines = [f"Every design{among} has the {what} {numeral(found.value)}: none is best; {found.seconds:.2f} s."]
+        lines = [f"Every design{among} has the {valued(what, found.value)}: none is best; {found.seconds:.2f} s."]
     else:
-        weights = determined(found)
+        paid = prizes_in_words(sum(float(cell) > 0 for cell in _cells(found)), found.space.rule)
         lines = [
-            f"Best design in equilibrium{among}: {weights}, {what} {numeral(found.value)}; {found.seconds:.2f} s.",
+            f"Best design in equilibrium{among}: {determined(found)}, {valued(what, found.value)}, with {paid}; "
+            f"{found.seconds:.2f} s.",
             *([near(found)] if abs(found.value) > NOTHING else []),
         ]
     if money is not None and not found.flat:
@@ -53,7 +55,7 @@ def exact_in_words(found: Exact | None, money: float | None = None) -> str:
     if found.announced is not None and found.step is not None:
         split, value = found.announced
         lines.append(
-            f"In {step_in_words(found.step, money)}: {in_money(split, money)}, {what} {numeral(value)}; that loses "
+            f"In {step_in_words(found.step, money)}: {in_money(split, money)}, {valued(what, value)}; that loses "
             f"{share_lost((found.value - value) / abs(found.value) if found.value else 0.0)}."
         )
     if found.fraction < 1:
@@ -63,13 +65,17 @@ def exact_in_words(found: Exact | None, money: float | None = None) -> str:
 
 def determined(found: Exact) -> str:
     """The best design to the decimals that are determined; a long row of zeros is cut short."""
-    cells = [f"{x:.{found.decimals}f}" for x in found.weights]
-    cells = [(cell.rstrip("0").rstrip(".") or "0") for cell in cells]
+    cells = _cells(found)
     carrying = max((k + 1 for k, cell in enumerate(cells) if float(cell) > 0), default=0)
     if len(cells) - carrying > FEW_ZEROS:
         cells = [*cells[:carrying], "0", "…", "0"]
     beside = "".join(f", {called(name)} {_decided(found, name, x)}" for name, x, _, _ in found.chosen)
     return f"({', '.join(cells)}){beside}"
+
+
+def _cells(found: Exact) -> list[str]:
+    """Each weight of the best design, to the decimals that are determined."""
+    return [f"{x:.{found.decimals}f}".rstrip("0").rstrip(".") or "0" for x in found.weights]
 
 
 def _decided(found: Exact, name: str, number: float) -> str:
@@ -93,7 +99,7 @@ def near(found: Exact) -> str:
         if high - low > 0.005 * abs(number)
     ]
     if not wide and not chosen:
-        return f"Only designs next to it lose less than {loss}."
+        return f"Only designs next to it {AS_WELL}: others lose {loss} or more."
     ranges = [
         f"{NAMED[k]}{f' {what} anywhere' if i == 0 else ''} from {_from(found.low[k])} to {_to(found.high[k])}"
         for i, k in enumerate(wide)
@@ -101,8 +107,8 @@ def near(found: Exact) -> str:
     most = max(k + 1 for k, x in enumerate(found.high) if x >= COUNTS)
     carried = sum(x >= COUNTS for x in found.weights)
     more = f"; some of these designs pay {most} ranks" if most > carried else ""
-    many = "Many designs do" if widths.max() >= 0.1 or not wide else "Designs near it do"
-    return f"{many} practically as well: {', '.join([*ranges, *chosen])} can lose less than {loss}{more}."
+    many = "Many designs" if widths.max() >= 0.1 or not wide else "Designs near it"
+    return f"{many} {AS_WELL}: {', '.join([*ranges, *chosen])} can lose less than {loss}{more}."
 
 
 def _rounded(x: float, towards: Callable[[float], int]) -> str:

@@ -441,8 +441,8 @@ def _draw_fit(ax: "Axes", result: "Result", looks: Looks) -> None:
         ylabel="predicted by the network",
     )
     ax.locator_params(nbins=6)
-    held_out = f"held-out designs:\nr² = {result.surrogate.r2:.3f}\nrmse = {numeral(result.surrogate.rmse, 2)}"
-    ax.text(0.04, 0.96, held_out, transform=ax.transAxes, va="top", fontsize=7)
+    held_out = f"held-out designs: r² = {result.surrogate.r2:.3f}, rmse = {numeral(result.surrogate.rmse, 2)}"
+    ax.annotate(held_out, (0.5, -0.3), xycoords=ax.xaxis.label, ha="center", va="top", fontsize=7)  # over no design
     ax.set_title(_title([result], NARROW))
 
 
@@ -520,6 +520,8 @@ def _legend(
         "theory's": ("best by theory", sign(color="black", ls=_DASHED, lw=0.8)),
     }
     drawn = {label for ax in figure.axes for label in ax.get_legend_handles_labels()[1]}
+    if "best" in drawn:  # of two signs that look the same
+        drawn -= {"best against check"}
     entries: list[tuple[str, Any]] = []
     if len(looks) > 1:
         entries += [(name, sign(color=c, marker=m, ms=4, ls="-")) for name, (c, m) in looks.items()]

@@ -16,7 +16,7 @@ from allpay.judgement import Judgement, Quantity, Split
 from allpay.outcome import Verdict
 from allpay.report.style import draw
 from allpay.report.summary import bidders_in_words, contest_in_words
-from allpay.report.words import aligned, significant
+from allpay.report.words import AS_WELL, aligned, significant
 from allpay.scalars import numeral
 from allpay.study.identity import written
 
@@ -303,7 +303,7 @@ def _prizes(found: Judgement) -> str:
     if _smooth(found, found.best):
         text += (
             f"\nThe best table pays {found.best.prizes} ranks, with prizes that fall little by little. Single amounts hardly "
-            "matter, so they are told\nto two digits; many tables near it do practically as well."
+            f"matter, so they are told\nto two digits; many tables near it {AS_WELL}."
         )
     return text
 

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from allpay.contest.game import Array
 from allpay.objectives import objective
-from allpay.optimum import in_words
+from allpay.optimum import beside_in_words, in_words
 from allpay.report.style import colour_of, drawing, place, save
 from allpay.report.summary import bidders_in_words
-from allpay.report.words import aligned, significant
+from allpay.report.words import aligned, prizes_in_words, significant
 from allpay.scenarios import Comparison
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ def comparison_in_words(found: Comparison) -> str:
             "",
             *([*told, ""] if told else []),
             "the designs:",
-            *(f"{number + 1}  {in_words(found.designs[number].tolist())}" for number in kept),
+            *(f"{number + 1}  {named(found, number)}" for number in kept),
             "",
             _method(found),
             _numerical(found),
@@ -78,11 +77,17 @@ def comparison_in_words(found: Comparison) -> str:
 def different(found: Comparison) -> dict[int, str]:
     """The designs that differ, by number, and what they are: one that is the best of several scenarios is told once."""
     names: dict[int, list[str]] = {}
+    points = found.space.points(found.designs)
     for number, name in enumerate(found.names):
-        near = (d for d in names if np.abs(found.designs[d] - found.designs[number]).max() < SAME)
+        near = (d for d in names if np.abs(points[d] - points[number]).max() < SAME)
         same = number if name == "given" else next(near, number)
         names.setdefault(same, []).append(name)
     return {number: _together(told) for number, told in names.items()}
+
+
+def named(found: Comparison, design: int) -> str:
+    """A design in words: its weights, and what is chosen beside them."""
+    return in_words(found.weights[design].tolist()) + beside_in_words(found.chosen(design).items())
 
 
 def _together(names: list[str]) -> str:
@@ -108,7 +113,7 @@ def _answer(found: Comparison) -> str:
     what, count = objective(found.objective).words, len(found.scenarios)
     safest, lost = found.safest, found.losses
     worst = float(lost[safest].max())
-    text = f"Design {safest + 1}, {in_words(found.designs[safest].tolist())}, is the safest: "
+    text = f"Design {safest + 1}, {named(found, safest)}, is the safest: "
     if worst < NOTHING:
         return text + f"it is best for the {what} in every one of the {count} scenarios."
     text += f"whichever scenario is true, it loses at most {_percent(worst)} of the {what} that the best design there brings."
@@ -121,7 +126,7 @@ def _answer(found: Comparison) -> str:
 
 def _method(found: Comparison) -> str:
     """By which method the answer is, and of which designs."""
-    text = f"Designs of at most {found.ranks} {found.space.rule} are compared"
+    text = f"Designs of at most {prizes_in_words(found.ranks, found.space.rule)} are compared"
     if found.study is None:
         return f"{text}, by theory ({bidders_in_words(found.setting)} otherwise)."
     study = found.study
@@ -199,7 +204,7 @@ def _figure(found: Comparison) -> "Figure":
     told = worlds <= MOST_TOLD
     squares = max(0.78 * worlds, 1.9) if told else min(0.22 * worlds, 6.0)
     columns = [fill(each.name, 14 if told else 30) for each in found.scenarios]
-    labels = [fill(f"{d + 1}  {kept[d]}", 42) + chr(10) + _weights_in_short(found.designs[d]) for d in rows]
+    labels = [fill(f"{d + 1}  {kept[d]}", 42) + chr(10) + _in_short(found, d) for d in rows]
     tall = 0.12 * max(label.count(chr(10)) + 2 for label in labels)
     below = 0.12 * max(name.count(chr(10)) for name in columns) if told else 0.055 * max(map(len, columns))
     figure = Figure(figsize=(5.1 + squares, 1.25 + below + tall * len(rows)), layout="constrained")
@@ -258,12 +263,8 @@ def _figure(found: Comparison) -> "Figure":
 
 def _shown_as(found: Comparison, design: int) -> int:
     """The number of the design that stands for one where those that do not differ are told once."""
-    rows = list(different(found))
-    return (
-        design
-        if design in rows
-        else min(rows, key=lambda d: float(np.abs(found.designs[d] - found.designs[design]).max()))
-    )
+    rows, points = list(different(found)), found.space.points(found.designs)
+    return design if design in rows else min(rows, key=lambda d: float(np.abs(points[d] - points[design]).max()))
 
 
 def _cell(loss: float, error: float) -> str:
@@ -272,11 +273,15 @@ def _cell(loss: float, error: float) -> str:
     return text if not error > 0 else f"{text}{chr(10)}±{error:.2g}"
 
 
-def _weights_in_short(weights: Array) -> str:
-    """The first few weights that carry something; of one that carries all, the 0 after it too."""
+def _in_short(found: Comparison, design: int) -> str:
+    """The first few weights that carry something, of one alone the 0 after it too; and what is chosen beside them."""
+    weights = found.weights[design]
     carrying = [f"{x:.2g}" if x < 0.995 else f"{x:.3g}" for x in weights if x >= 0.005]
     shown = carrying[:MOST_WEIGHTS] if len(carrying) > 1 else [*carrying, "0"]
-    return f"({', '.join(shown)}{', …' if len(weights) > len(shown) and len(carrying) != len(shown) else ''})"
+    more = ", …" if len(weights) > len(shown) and len(carrying) != len(shown) else ""
+    return f"({', '.join(shown)}{more})" + beside_in_words(
+        (name, float(f"{x:.2g}")) for name, x in found.chosen(design).items()
+    )
 
 
 def _listed(words: list[str]) -> str:

@@ -9,16 +9,24 @@ from allpay.report.style import draw
 from allpay.report.summary import bidders_in_words
 from allpay.report.words import aligned, significant
 from allpay.scalars import numeral
-from allpay.statics import CARRIES, Statics
+from allpay.statics import CARRIES, COUNTS, Statics, paid
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-NAMES = {"max_bid": "highest bid allowed", "bidders": "number of bidders", "cost_power": "power of the cost"}
+NAMES = {
+    "max_bid": "highest bid allowed",
+    "bidders": "number of bidders",
+    "cost_power": "power of the cost",
+    "most_prizes": "most prizes allowed",
+}
 
 SHOWN = 6
 """The text and LaTeX tables have so many weights at most; files have all."""
+
+LITTLE, NOTHING = 0.01, 1e-6
+"""Parts of the value: what is little to lose, and what is nothing."""
 
 LINES = 5
 """So many weights a figure draws, and beside them the sum of all others."""
@@ -33,7 +41,27 @@ def statics_in_words(found: Statics) -> str:
     notes = [f"No best design where there is no formula: {reason}" for reason in missing[:3]]
     if any(best is not None and best.flat for best in found.best):
         notes.append("Where every design is worth the same, none is best.")
+    notes += _enough(found)
     return "\n".join([_heading(found), "", aligned(_cells(found)), *([""] if notes else []), *notes])
+
+
+def _enough(found: Statics) -> list[str]:
+    """Along the number of prizes alone: how many are enough."""
+    values = _values(found)
+    if [name for name, _ in found.over] != ["most_prizes"] or not np.all(np.isfinite(values)):
+        return []
+    numbers, lost = np.array(found.points)[:, 0], (values.max() - values) / max(abs(values.max()), 1e-300)
+    best = found.best[int(np.argmax(lost < NOTHING))]
+    if best is None or best.flat:
+        return []
+    count, enough = paid(best), numbers[lost < LITTLE].min()
+    one, several = ("rank that pays", "ranks that pay") if found.space.rule == "payments" else ("prize", "prizes")
+    text = (
+        f"More than one {one} brings nothing more" if count == 1 else f"More than {count} {several} bring nothing more"
+    )
+    return [
+        f"{text}." if enough >= count else f"{text}; the best with at most {enough:g} loses less than {LITTLE:.0%}."
+    ]
 
 
 def _heading(found: Statics) -> str:
@@ -67,7 +95,7 @@ def _cells(found: Statics) -> list[list[str]]:
             rows.append([*row, "any", *["–"] * (len(head) - len(row) - 1)])
             continue
         weights = np.array(best.weights)
-        row.append(str(int(np.sum(weights > CARRIES))))
+        row.append(str(paid(best)))
         row += [_weight(weights[k]) if k < len(weights) else "" for k in range(ranks)]
         rows.append([*row, *([_weight(float(weights[ranks:].sum()))] if more else [])])
     return rows
@@ -164,7 +192,7 @@ def _label(left: "Axes", right: "Axes", found: Statics, name: str) -> None:
     title = "The best design" if len(found.over) == 1 else f"Its {which}"
     left.set(xlabel=words, ylabel=what, title="What the best design brings")
     right.set(xlabel=words, ylabel=share, title=title, ylim=(-0.02, 1.05))
-    if name == "bidders":
+    if name in COUNTS:
         from matplotlib.ticker import MaxNLocator
 
         for ax in (left, right):

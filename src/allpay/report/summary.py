@@ -21,11 +21,11 @@ from allpay.contest.mechanism import Mechanism
 from allpay.contest.preferences import Cara, Cost, Crra, LossAverse, PowerCost, Utility
 from allpay.contest.values import Beta, Common, Curve, Discrete, Distribution, Lognormal, Power, Private, Uniform
 from allpay.errors import AllpayError
-from allpay.optimum import FLAT, beside_in_words, in_words, share_in_words
+from allpay.optimum import FLAT, NOTHING, beside_in_words, in_words, share_in_words
 from allpay.outcome import Verdict
 from allpay.report.announced import in_money, share_lost, step_in_words
-from allpay.report.words import significant, with_error
-from allpay.scalars import numeral
+from allpay.report.words import prizes_in_words, significant, with_error
+from allpay.scalars import numeral, valued
 from allpay.simplex import FEW_ZEROS, looked_at
 from allpay.study.study import DesignSpace, Study
 from allpay.theory import Equilibrium, InTheory, equilibrium_or_reason, value_or_reason
@@ -413,7 +413,8 @@ def _found(result: "Result") -> str:
             f"found is {best.named} is noise or grid error."
         )
     else:
-        text = f"Found: the best design is {best.named}. "
+        paid = sum(weight >= NOTHING for weight in best.weights)
+        text = f"Found: the best design is {best.named}, with {prizes_in_words(paid, study.space.rule)}. "
         apart = [*best.interval, *((chosen.low, chosen.high) for chosen in best.chosen)]
         if all(high - low < 5e-4 for low, high in apart):
             text += "All other designs looked at can be told apart from it."
@@ -430,11 +431,9 @@ def _worth(result: "Result") -> str:
     """What the design is worth: by fresh rounds, with one interval for their noise and the grid's error."""
     best, what = result.optimum, _objective(result)
     if not best.measured:
-        return f"Worth: predicted {what} {numeral(best.value, 4)}, {_interval(result)}."
+        return f"Worth: predicted {valued(what, best.value, 4)}, {_interval(result)}."
     rounds = _count(len(result.checked.rounds), "fresh round")
-    text = (
-        f"Worth: {what} {numeral(best.value, 4)}, {_interval(result)}, measured in {rounds} with seeds not used before"
-    )
+    text = f"Worth: {valued(what, best.value, 4)}, {_interval(result)}, measured in {rounds} with seeds not used before"
     named = ((result.grid, "the grid of bids leaves open"), (result.learning, "is left to learn"))
     half = max(best.high - best.value, best.value - best.low)
     left = [f"{_small(part)} of it on either side is what {what}" for part, what in named if part > SLIGHT * half]
@@ -726,7 +725,7 @@ def _headline(result: "Result") -> str:
             text += f" (differences below {_small(result.resolution)} are not resolved)"
     else:
         between = f"{numeral(best.low, 4)} to {numeral(best.high, 4)}"
-        text += f"best at {_named(result, best.weights)}, {what} {numeral(best.value, 4)} ({between})"
+        text += f"best at {_named(result, best.weights)}, {valued(what, best.value, 4)} ({between})"
     if theory is None:
         text += "; no closed form"
     else:

@@ -12,6 +12,10 @@ TINY = 1e-12
 """And so are columns of numbers that are all smaller than this."""
 
 
+AS_WELL = "do practically as well"
+"""What is said of designs that lose so little that nobody would care."""
+
+
 def significant(x: float, digits: int = 4) -> str:
     """A number with so many significant digits; zeros at its end are kept, so that columns line up. A large one has all
     digits before its point, thousands apart: it may be money.
@@ -28,6 +32,16 @@ def significant(x: float, digits: int = 4) -> str:
         return f"{x:.{digits - 1}e}"
     apart = "," if size >= LEAST_APART else ""
     return f"{x:{apart}.{max(0, digits - 1 - math.floor(math.log10(size)))}f}"
+
+
+def prizes_in_words(count: int, rule: str) -> str:
+    """So many prizes, or under the rule `payments` so many ranks that pay.
+
+    >>> prizes_in_words(1, "prizes"), prizes_in_words(3, "payments")
+    ('one prize', '3 ranks that pay')
+    """
+    one, several = ("rank that pays", "ranks that pay") if rule == "payments" else ("prize", "prizes")
+    return f"one {one}" if count == 1 else f"{count} {several}"
 
 
 def with_error(mean: float, error: float | None) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from allpay.contest.amounts import part_in, parts_in
 from allpay.contest.attendance import Field, field
 from allpay.contest.attitudes import ATTITUDES, Disappointment, Expected, Prelec, TverskyKahneman, attitude
 from allpay.contest.bidder import Bidder, groups_of, levels_of
@@ -44,10 +45,10 @@ rounds = 10                  # independent rounds of learning under each
 seed = 0
 # ranks = 2                  # how many ranks may carry weight; all but the last
 # region = "simplex"         # simplex: nonincreasing weights of sum 1; box: payments, each anywhere in [0, 1]
-# first_at_most = 0.8        # bounds on the weight of the first rank and of the last that may carry any
+# first_at_most = 0.8        # bounds on the weight of the first rank and of the last that may carry any; or "80%"
 # first_at_least = 0.6
 # last_at_least = 0.1
-# at_least = [0.2, 0.1]      # the least weight of each rank, from the first down
+# at_least = [0.2, 0.1]      # the least weight of each rank, from the first down; or "20%, 5%x4"
 # same = [[4, 10]]           # ranks that get the same
 # choose = { reserve = [0, 0.5] }   # numbers to choose with the weights, and their bounds: purse, reserve, fee, max_bid,
                              # "head_start:2" of the second kind of [[bidders]]
@@ -130,18 +131,23 @@ class StudySection(_Section):
     rounds: int = 10
     seed: int = 0
     region: str = "simplex"
-    first_at_most: float | None = None
-    first_at_least: float | None = None
-    last_at_least: float | None = None
+    first_at_most: float | str | None = None
+    first_at_least: float | str | None = None
+    last_at_least: float | str | None = None
     sampling: str | None = None
     strategy: str = "sample"
     precision: float | None = None
     designs: list[float | list[float] | str] | None = None
-    at_least: list[float] | None = None
+    at_least: list[float] | str | None = None
     same: list[list[int]] = []
     choose: dict[str, list[float]] = {}
     money: float | None = None
-    round_to: float | None = None
+    round_to: float | str | None = None
+
+    def part(self, name: str) -> float | None:
+        """A part of the whole, which may be written as percent; of the money, if that is given, it may be an amount."""
+        given = getattr(self, name)
+        return part_in(given, name, self.money) if isinstance(given, str) else given
 
     def space(self) -> DesignSpace:
         """The designs that are allowed.
@@ -149,15 +155,16 @@ class StudySection(_Section):
         Raises:
             AllpayError: if they are not well defined.
         """
+        floors = self.at_least
         return DesignSpace(
             self.rule,
             self.bidders,
             self.ranks,
             self.region,
-            self.first_at_most,
-            self.first_at_least,
-            self.last_at_least,
-            self.at_least,
+            self.part("first_at_most"),
+            self.part("first_at_least"),
+            self.part("last_at_least"),
+            parts_in(floors, "at_least", self.money) if isinstance(floors, str) else floors,
             [tuple(ranks) for ranks in self.same],  # type: ignore[misc]
             {name: tuple(bounds) for name, bounds in self.choose.items()},
         )
@@ -486,6 +493,9 @@ class StudyFile(_Section):
     def _study(
         self, bidding: Learner, setting: Setting, bidders: int, designs: list[float | list[float] | str] | None
     ) -> Study:
+        step = self.study.part("round_to")
+        if isinstance(self.study.round_to, str) and step is not None:
+            step *= self.study.money or 1.0  # of which it is a part
         return Study(
             self.study.model_copy(update={"bidders": bidders}).space(),
             bidding,
@@ -499,7 +509,7 @@ class StudyFile(_Section):
             self.study.precision,
             None if designs is None else tuple(designs),
             self.study.money,
-            self.study.round_to,
+            step,
         )
 
     def _scenarios(self, bidding: Learner) -> ScenarioStudy:
@@ -512,8 +522,8 @@ class StudyFile(_Section):
                 raise AllpayError(f"[[scenario]] {number}: {error}") from None
         setting = self.game.setting(bidding.setting, self.bidders)
         study = self._study(bidding, setting, min(each.bidders for each in found), None)
-        given = [study.space.complete(weights) for weights in self.study.designs or ()]
-        made = ScenarioStudy(study, tuple(found), tuple(given))
+        given = tuple(study.space.whole(design) for design in self.study.designs or ())
+        made = ScenarioStudy(study, tuple(found), given)
         made.studies()  # what does not fit together in one is said now
         return made
 

@@ -15,6 +15,7 @@ from allpay.contest.mechanism import check_bidders
 from allpay.errors import AllpayError, one_line, short, shortened
 from allpay.frozen import Stateful
 from allpay.scalars import above_zero
+from allpay.study.space import widened
 from allpay.study.study import DesignSpace, Study
 
 MOST_SCENARIOS = 1000
@@ -95,11 +96,6 @@ def common_space(space: DesignSpace, scenarios: Sequence[Scenario]) -> DesignSpa
     Raises:
         AllpayError: if the designs have more ranks than the fewest bidders.
     """
-    if space.choose:
-        raise AllpayError(
-            f"scenarios are compared by splits of the prize: leave {space.choose[0].words} out of what is chosen, or compare "
-            "fixed ones"
-        )
     common = replace(space, bidders=min(each.bidders for each in scenarios))
     return replace(common, ranks=int(common.dimension))
 
@@ -112,7 +108,8 @@ class ScenarioStudy(Stateful):
         study: the designs, the learner, how many samples and rounds, the objective and the seed; its space is the one that is
             common to all scenarios.
         scenarios: at least two.
-        given: `[designs]` the weights of designs that are to stand beside the best ones; there may be none.
+        given: `[designs]` designs that are to stand beside the best ones, their weights and what is chosen beside them; there
+            may be none.
 
     Raises:
         AllpayError: if one of these does not fit.
@@ -133,7 +130,7 @@ class ScenarioStudy(Stateful):
                 raise AllpayError(f"{name} has no effect on a comparison of scenarios: leave it out")
         space = common_space(self.study.space, self.scenarios)
         object.__setattr__(self, "study", replace(self.study, space=space))
-        object.__setattr__(self, "given", tuple(space.complete(weights) for weights in self.given))
+        object.__setattr__(self, "given", tuple(space.whole(design) for design in self.given))
 
     @property
     def chances(self) -> Array:
@@ -146,13 +143,13 @@ class ScenarioStudy(Stateful):
         Raises:
             AllpayError: if something does not fit together in one.
         """
-        designs = tuple(tuple(weights) for weights in self.study.designs.tolist())
-        return {folder_of(k): self._study(each, designs) for k, each in enumerate(self.scenarios, 1)}
+        return {folder_of(k): self._study(each, self.study.designs) for k, each in enumerate(self.scenarios, 1)}
 
-    def _study(self, scenario: Scenario, designs: tuple[tuple[float, ...], ...]) -> Study:
+    def _study(self, scenario: Scenario, designs: Array) -> Study:
         try:
             here = replace(self.study.space, bidders=scenario.bidders)
-            made = replace(self.study, space=here, setting=scenario.setting, sampling=None, given=designs)
+            given = tuple(tuple(design) for design in widened(designs, len(here.choose), here.bidders).tolist())
+            made = replace(self.study, space=here, setting=scenario.setting, sampling=None, given=given)
             made.game(made.designs[0])
         except AllpayError as error:
             raise AllpayError(f"scenario {short(scenario.name)}: {error}") from None
@@ -176,7 +173,7 @@ class ScenarioStudy(Stateful):
 def with_designs(asked: ScenarioStudy, designs: Sequence[float | Sequence[float] | str]) -> ScenarioStudy:
     """The same with more designs beside the best ones."""
     space = asked.study.space
-    return replace(asked, given=(*asked.given, *(space.complete(weights) for weights in designs)))
+    return replace(asked, given=(*asked.given, *(space.whole(design) for design in designs)))
 
 
 def folder_of(number: int) -> str:

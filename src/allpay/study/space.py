@@ -41,6 +41,18 @@ DESIGNS = 0
 """The stream of random numbers, under a study's seed, by which designs are drawn."""
 
 
+class OneDesignError(AllpayError):
+    """Raised where what is allowed is a single design, so that there is nothing to choose.
+
+    Attributes:
+        weights: `[bidders]` that design.
+    """
+
+    def __init__(self, text: str, polytope: Polytope) -> None:
+        super().__init__(text)
+        self.weights: Array = polytope.corners[:, 0].sum(axis=0)
+
+
 @dataclass(frozen=True)
 class Choice:
     """A number that is chosen with the weights.
@@ -139,7 +151,7 @@ class DesignSpace(Stateful):
             it, in units of the values. One rank may then carry all weight.
 
     Raises:
-        AllpayError: if one of these is out of its bounds, or they leave no design.
+        AllpayError: if one of these is out of its bounds, or they leave no design; OneDesignError, if only one.
     """
 
     rule: str = "prizes"
@@ -175,14 +187,17 @@ class DesignSpace(Stateful):
             usual = self.bidders if self.box else max(2, self.bidders - 1, min(named, self.bidders))
             object.__setattr__(self, "ranks", derived(usual))
         if not least <= self.dimension <= self.bidders:
-            raise AllpayError(too_many_ranks(self.dimension, self.bidders, least))
+            wrong = too_many_ranks(self.dimension, self.bidders, least)
+            raise OneDesignError(wrong, self.weights) if self.dimension == 1 else AllpayError(wrong)
         _ = self.polytope  # what is wrong with the bounds is said at once
         for name in ("first_at_most", "first_at_least", "last_at_least"):
             given = getattr(self, name)
             if given is not None and not 0 <= given <= 1:
                 raise AllpayError(f"{name} bounds a weight, which is from 0 to 1: got {short(given)}")
         if self.polytope.freedom == 0:
-            raise AllpayError("these bounds on the weights leave one design alone: loosen one of them, or leave it out")
+            raise OneDesignError(
+                "these bounds on the weights leave one design alone: loosen one of them, or leave it out", self.polytope
+            )
 
     def _check_ranks_alike(self) -> None:
         """Make plain tuples of the floors and the ties, which lengths and types are looked at."""
@@ -294,6 +309,29 @@ class DesignSpace(Stateful):
         alone = (1.0,) + (0.0,) * (self.bidders - 1)
         return Mechanism(alone, given + (0.0,) * (self.bidders - len(given))).payments
 
+    def whole(self, design: float | Sequence[float] | str) -> tuple[float, ...]:
+        """A design that is given: the weight of every rank, see `complete`, and after them each number that is to be chosen.
+
+        Raises:
+            AllpayError: if it is none, or does not say these numbers within their bounds.
+        """
+        if not self.choose:
+            return self.complete(design)
+        n = self.bidders
+        given = () if isinstance(design, (str, int, float, Real)) else tuple(design)
+        if len(given) != n + len(self.choose):
+            raise AllpayError(
+                f"designs that are given do not say {self.choose[0].words}, which is to be chosen: leave one out, or give "
+                f"{n} weights and {len(self.choose)} more in a row"
+            )
+        numbers = [real(choice.words, x) for choice, x in zip(self.choose, given[n:], strict=True)]
+        for choice, x in zip(self.choose, numbers, strict=True):
+            if not choice.low <= x <= choice.high:
+                raise AllpayError(
+                    f"{choice.words} is chosen from {choice.low:g} to {choice.high:g}: got {x:g} in a design that is given"
+                )
+        return (*self.complete(given[:n]), *numbers)
+
     def amounts(self, weights: float | Sequence[float] | str) -> Amounts | None:
         """What weights were given as, if as amounts of money, percent or fractions; None for plain weights."""
         if isinstance(weights, str):
@@ -386,6 +424,14 @@ class DesignSpace(Stateful):
         Unless they are a grid, a longer sample begins with the shorter one.
         """
         return self.designs(spread(self.polytope, whole("count", count), designs_rng(whole("seed", seed)), sampling))
+
+
+def widened(rows: Array, beside: int, bidders: int) -> Array:
+    """Designs `[..., n + beside]` for n bidders, or points of their polytope, as ones for more bidders: the ranks after the
+    first n carry nothing, and what is chosen beside the weights comes after them."""
+    n = rows.shape[-1] - beside
+    nothing = np.zeros((*rows.shape[:-1], bidders - n))
+    return np.concatenate([rows[..., :n], nothing, rows[..., n:]], axis=-1)
 
 
 def designs_rng(seed: int) -> np.random.Generator:

@@ -61,7 +61,7 @@ class Study(Stateful):
         strategy: `sample`, or `active`: after a first batch, designs are chosen by what an ensemble makes of those before.
         precision: an active study stops when the design that it would recommend is expected to lose less than this part of the
             best value; without it, when all samples are used.
-        given: designs instead of those drawn, as `complete` of the space takes them; in an active study, its first batch.
+        given: designs instead of those drawn, as `whole` of the space takes them; in an active study, its first batch.
         money: what all prizes come to in money, in which they are told.
         round_to: the step of weights that can be announced: of `money` if that is given, else a part of 1, as 0.05. The best
             such design is told beside the best, with what it costs.
@@ -131,17 +131,14 @@ class Study(Stateful):
             check_sobol(self.space.polytope)
         assert self.setting is not None
         self.space.check_setting(self.setting)
-        if self.given is not None and self.space.choose:
-            raise AllpayError(
-                f"designs that are given do not say {self.space.choose[0].words}, which is to be chosen: leave one out"
-            )
         if self.given is not None:
             given = tuple(self.given)
-            complete = tuple(self.space.complete(weights) for weights in given)
+            complete = tuple(self.space.whole(design) for design in given)
             object.__setattr__(self, "given", derived(complete, given))
             if not self.given:
                 raise AllpayError("no designs are given: give at least one, or leave them out")
-            carrying = max(np.flatnonzero(weights).max(initial=0) + 1 for weights in self.given)
+            n = self.space.bidders
+            carrying = max(np.flatnonzero(design[:n]).max(initial=0) + 1 for design in complete)
             if carrying > self.space.dimension:  # they say how many ranks may carry weight
                 object.__setattr__(self, "space", derived(replace(self.space, ranks=int(carrying)), self.space))
             if not self.active or self.samples < len(self.given):
@@ -212,6 +209,8 @@ class Study(Stateful):
     @property
     def amounts(self) -> tuple[Amounts, ...]:
         """What those of the given designs were given as that are amounts of money, percent or fractions."""
+        if self.space.choose:  # a row of weights and numbers
+            return ()
         return tuple(found for given in asked(self.given) or () if (found := self.space.amounts(given)) is not None)
 
     @cached_property
