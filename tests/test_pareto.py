@@ -79,6 +79,14 @@ def test_no_design_near_a_front_by_theory_is_better_in_all():
     assert (gains / np.ptp(front.values, axis=0)).min(axis=2).max() <= 2e-6
 
 
+def test_one_design_may_be_best_for_all_objectives():
+    """Four bidders at cost b²: all to the winner brings most revenue, and the highest bid."""
+    front = pareto_in_theory(DesignSpace("prizes", 4), Setting(cost_power=2.0), ("revenue", "highest-bid"))
+    assert front.weights.shape == (1, 4)
+    assert front.weights[0] == pytest.approx([1, 0, 0, 0], abs=1e-9)
+    assert front_in_words(front).startswith("One design is best for all")
+
+
 def test_the_front_by_theory_ends_at_the_best_designs_of_each():
     space, setting = DesignSpace("prizes", 5), Setting(Common(), 2)
     front = pareto_in_theory(space, setting, ["revenue", "highest-bid"])

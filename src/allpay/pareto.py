@@ -195,6 +195,9 @@ def polished(functions: Sequence[_ValueAndGradient], designs: Array, where: Poly
     """
     values = _values(functions, designs)
     unit = _units(values)
+    if not np.any(np.isfinite(unit)):  # one design is best for all
+        scale = np.abs(values).max(axis=0)
+        return _polished(_summed(functions, 1 / np.where(scale > 0, scale, 1.0)), designs[0], where)[None]
     few = few_corners(where)
     known = designs if few is None else np.concatenate([designs, few])
     worth = np.nan_to_num(_values(functions, known), nan=-np.inf)
