@@ -27,8 +27,11 @@ from allpay.theory.field import Rivals
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
-MOST_QUANTILES, BIDS_EACH = 80, 4
-"""Into so many quantiles the bids of one kind of contest are summed up at most; each stands for so many bids at least."""
+MOST_QUANTILES = 60
+"""Into so many quantiles the bids of one kind of contest are summed up at most."""
+
+BEYOND = 3.0
+"""So many bids are expected below the lowest of these quantiles, and above the highest: extremes are no bridge."""
 
 NODES = 4
 """Of Gauss–Legendre, between two quantiles."""
@@ -131,7 +134,8 @@ class Bids:
 
     @cached_property
     def condition(self) -> Condition:
-        return Condition(self.kind, int(np.clip(len(self.costs) // BIDS_EACH, 2, MOST_QUANTILES)))
+        count = np.pi / 2 * np.sqrt(len(self.costs) / BEYOND) - 1
+        return Condition(self.kind, int(np.clip(count, 2, MOST_QUANTILES)))
 
     def spent(self, weights: Array | None = None) -> tuple[Array, float]:
         """`[m]` the observed c(b(q))·S(q), and of how many bids; each contest counts `weights` `[contests]` times, or once."""
