@@ -132,6 +132,11 @@ class Bids:
         order = np.argsort(bids, kind="stable")
         return cls(kind, np.asarray(cost.cost(bids[order])), contest[order])
 
+    def among(self, chosen: NDArray[np.bool_]) -> "Bids":
+        """Those of the contests that are chosen `[contests]`; with fewer quantiles, as there are fewer bids."""
+        kept = chosen[self.contest]
+        return Bids(self.kind, self.costs[kept], self.contest[kept])
+
     @cached_property
     def condition(self) -> Condition:
         count = np.pi / 2 * np.sqrt(len(self.costs) / BEYOND) - 1

@@ -306,9 +306,14 @@ def targets_of(sample: Sequence[Bids], weights: Array) -> list[Target]:
     seen = [(bids, spent, count) for bids, spent, count in seen if count > 0 and spent[-1] > 0]
     targets = [Target(bids, spent, count, np.full(len(spent), spent[-1])) for bids, spent, count in seen]
     for _ in range(ROUNDS):
-        distribution = FIRST.fit(targets).distribution
-        targets = [Target(t.bids, t.spent, t.count, _slopes(t, distribution)) for t in targets]
+        targets = [judged(target.bids, FIRST.fit(targets).distribution, weights) for target in targets]
     return targets
+
+
+def judged(bids: Bids, distribution: Distribution, weights: Array | None = None) -> Target:
+    """What is to be explained of bids, with the slopes that values of a distribution give."""
+    target = Target(bids, *bids.spent(weights), np.ones(0))
+    return replace(target, slopes=_slopes(target, distribution))
 
 
 def _slopes(target: Target, distribution: Distribution) -> Array:
@@ -329,18 +334,15 @@ def _held_out(
     if len(tried) == 1:
         return [0], np.array([np.nan])
     fold = rng.permutation(contests) % min(FOLDS, contests)
-    losses = np.zeros(len(tried))
-    terms = 0
+    values = FIRST.fit(targets).distribution  # all families are judged by the same slopes
+    losses, terms = np.zeros(len(tried)), 0
     for k in range(int(fold.max()) + 1):
-        seen, unseen = (_judged(targets, (fold != k).astype(float)), _judged(targets, (fold == k).astype(float)))
+        seen, unseen = (
+            [judged(part, values) for bids in sample if len((part := bids.among(chosen)).costs) > 0]
+            for chosen in (fold != k, fold == k)
+        )
         terms += sum(len(target.slopes) + 1 for target in unseen)
         for i, family in enumerate(tried):
             losses[i] += loss_of(family.fit(seen, fits[i]).distribution, unseen)
     losses /= terms
     return np.argsort(losses, kind="stable").tolist(), losses
-
-
-def _judged(targets: Sequence[Target], weights: Array) -> list[Target]:
-    """The same with other contests and the same slopes."""
-    found = [Target(t.bids, *t.bids.spent(weights), t.slopes) for t in targets]
-    return [target for target in found if target.count > 0]

@@ -10,6 +10,7 @@ from allpay.contest.preferences import PowerCost
 from allpay.contest.values import text_of
 from allpay.estimate.advice import Advice
 from allpay.estimate.values import EstimatedValues
+from allpay.report.announced import share_lost
 from allpay.report.style import colour_of, save
 from allpay.scalars import numeral
 
@@ -119,8 +120,9 @@ def advice_in_words(advice: Advice, words: Sequence[str]) -> str:
     ]
     return (
         f"How sure the data make it: over 95% of {draws} resamples of your contests the best design has "
-        f"{', '.join(told[:5])} of the purse. The design recommended loses at most {advice.most_lost():.2%} of the best in "
-        f"95% of them, and {max(advice.loss):.2%} in the worst. This is by theory, whose assumptions the data cannot vouch for."
+        f"{', '.join(told[:5])} of the purse. The design recommended loses at most {share_lost(advice.most_lost())} of the "
+        f"best in 95% of them, and {share_lost(max(advice.loss))} in the worst. This is by theory, whose "
+        "assumptions the data cannot vouch for."
     )
 
 

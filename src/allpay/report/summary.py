@@ -567,8 +567,9 @@ def _where(result: "Result") -> str:
     if np.all(unsettled > 0.5):
         return "Under every design most runs did not converge: no part of the result is an equilibrium."
     if not np.any(unsettled > 0.5):
-        low, high = w[unsettled > 0][[0, -1]]
-        return f"Under every design most runs converged; the others lie at {name} from {low:.2f} to {high:.2f}."
+        low, high = (f"{end:.2f}" for end in w[unsettled > 0][[0, -1]])
+        where = f"at {name} = {low}" if low == high else f"at {name} from {low} to {high}"
+        return f"Under every design most runs converged; the others lie {where}."
     spans = _spans(w, unsettled > 0.5)
     doing = DOING[Verdict(_mode(verdicts[unsettled > 0.5]))]
     if len(spans) == 1 and spans[0][0] == w[0]:
