@@ -528,7 +528,7 @@ CONTESTS = (
 
 def learned(way):
     # what takes long is the exact engine at each checkpoint, for 300 bidders of whom each has bids of its own
-    options = {"epsilon-greedy": {"exploration": 50, "iterations": 52}, "interior-point": {}}
+    options = {"epsilon-greedy": {"exploration": 50, "iterations": 52}, "interior-point": {}, "level-k": {}}
     bidders = learner(way, **options.get(way, {"iterations": 100}))
     return [bidders.learn([game], run_seeds(0, 1, 1)).revenue.item() for game in CONTESTS]
 
