@@ -9,10 +9,8 @@ from allpay.contest.attitudes import Attitude, Expected
 from allpay.contest.preferences import Cost, Neutral, OwnCost, OwnUtility, PowerCost, Utility
 from allpay.contest.values import Common, Private
 from allpay.errors import AllpayError, exactly
+from allpay.frozen import LATER
 from allpay.scalars import MOST, above_zero, real, truth, whole
-
-LATER = {"later": True}
-"""What marks fields that folders of studies were written without: see `study.identity`."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +41,8 @@ class Bidder:
     head_start: float = 0.0
     handicap: float = 1.0
     presence: float = 1.0
-    joy: float = field(default=0.0, metadata=LATER)
-    attitude: Attitude = field(default=Expected(), metadata=LATER)
+    joy: float = field(default=0.0, metadata={LATER: True})
+    attitude: Attitude = field(default=Expected(), metadata={LATER: True})
 
     def __post_init__(self) -> None:
         if not isinstance(self.values, (Private, Common)):
