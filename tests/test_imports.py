@@ -53,6 +53,7 @@ FLOORS = [
         "verify",
     },
     {"report"},
+    {"app"},
     {"cli", "adapters"},
 ]
 """The rooms of each floor, the ground floor first."""
