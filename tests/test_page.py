@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from allpay.cli import app
 from allpay.errors import AllpayError
+from allpay.references import lies_in
 from allpay.report.page import REPORT, html_of, write_report
 from allpay.report.pages.common import split_in_words
 from allpay.report.pages.study import Named, _designs_charts
@@ -248,3 +249,17 @@ def test_splits_are_named_shortly():
     assert split_in_words([1.0, 0.0]) == "100%"
     assert split_in_words([0.25] * 4) == "4 × 25%"
     assert split_in_words([0.4, 0.2, 0.1, 0.09, 0.08, 0.07, 0.06]).endswith("7 prizes in all")
+
+
+@pytest.mark.parametrize(
+    ("space", "inside", "outside"),
+    [
+        (DesignSpace("prizes", 3), (0.5, 0.5, 0.0), (0.4, 0.3, 0.3)),
+        (DesignSpace("prizes", 3, first_at_most=0.9), (0.9, 0.1, 0.0), (1.0, 0.0, 0.0)),
+        (DesignSpace("prizes", 4, 3, at_least=(0.5, 0.2)), (0.5, 0.3, 0.2, 0.0), (1 / 3, 1 / 3, 1 / 3, 0.0)),
+        (DesignSpace("payments", 3, 2, region="box"), (1.0, 1.0, 0.0), (1.0, 0.0, 0.5)),
+    ],
+)
+def test_only_designs_that_a_space_allows_are_held_against_the_best(space, inside, outside):
+    assert lies_in(space.polytope, np.array(inside))
+    assert not lies_in(space.polytope, np.array(outside))

@@ -20,6 +20,7 @@ from allpay.study.study import CHECKING
 if TYPE_CHECKING:
     from allpay.contest.game import Array
     from allpay.pipeline import Result
+    from allpay.simplex import Polytope
 
 BEST, ALONE, ALIKE = "best", "alone", "alike"
 """The best design; all weight on the first rank; the same weight on every rank that may carry any."""
@@ -64,14 +65,16 @@ def _plain_designs(result: "Result") -> dict[str, tuple[float, ...]]:
     found = {}
     for name, row in rows.items():
         design = np.concatenate([row, np.zeros(space.bidders - ranks), beside])
-        if _is_allowed(space.points(design), result):
+        if lies_in(space.polytope, space.points(design)):
             found[name] = tuple(design.tolist())
     return found
 
 
-def _is_allowed(point: "Array", result: "Result") -> bool:
+def lies_in(polytope: "Polytope", point: "Array") -> bool:
+    """Whether a point is a design of a polytope."""
     try:
-        result.sweep.study.space.polytope.coordinates(point)
+        with np.errstate(divide="ignore", invalid="ignore"):  # outside of it a cut has no coordinates
+            again = polytope.weights(polytope.coordinates(point))
     except AllpayError:
         return False
-    return True
+    return bool(np.allclose(again, point, atol=1e-9))

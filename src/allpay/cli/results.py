@@ -113,7 +113,7 @@ def write_results(results: "list[Result]", out: Path, reporter: Any) -> list[str
         figures = draw_designs(results, out / "figure.png")
         # last, for it says that the study is finished
         write(out / RESULT, lambda file: file.write(json.dumps(plain(values), indent=2).encode()))
-    return [str(out / name) for name in ("summary.txt", *tables, "designs.csv", RESULT)] + [
+    return [str(out / name) for name in ("summary.txt", *tables, "designs.csv", beside.FILE, RESULT)] + [
         str(path) for path in figures
     ]
 

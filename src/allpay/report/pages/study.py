@@ -12,6 +12,7 @@ from pydantic import Field
 from allpay.contest.game import Array
 from allpay.errors import AllpayError, printable
 from allpay.objectives import BIDS, Objective, objective
+from allpay.references import lies_in
 from allpay.report import beside, charts
 from allpay.report.beside import Told
 from allpay.report.pages.common import FEWEST_ZEROS, Kept, Page, json_in, parsed, split_in_words, text_in, told, versus
@@ -597,7 +598,7 @@ def _many(space: DesignSpace, surrogate: Surrogate, best: Array, unit: str) -> d
             other = point.copy()
             other[i] -= MOVED
             other[j] += MOVED
-            if i != j and not space.box and _is_in(space, other):
+            if i != j and not space.box and lies_in(polytope, other):
                 pairs.append((i + 1, j + 1))
                 moved.append(other)
     corners = [] if space.box or space.choose else list(polytope.corners[0][:MOST_RANKS])
@@ -643,14 +644,6 @@ def _many(space: DesignSpace, surrogate: Surrogate, best: Array, unit: str) -> d
         made["ways"] = charts.lines(rows, labels, list(dict.fromkeys(kinds[k] for k in kept)), band=True)
     made["dependence"] = _dependence(space, drawn, rest[len(pairs) + len(ways) :], best, unit)
     return made
-
-
-def _is_in(space: DesignSpace, point: Array) -> bool:
-    try:
-        space.polytope.coordinates(point)
-    except AllpayError:
-        return False
-    return True
 
 
 def _dependence(space: DesignSpace, drawn: Array, values: Array, best: Array, unit: str) -> list[dict[str, Any]]:
