@@ -85,7 +85,7 @@ class Page:
         self.typed: dict[str, str] = {}  # what is wrong, as it was written
         self.answer: Answer | None = None
         self.best: Best | None = None
-        self.told_beside: list[tuple[str, ...]] = []
+        self.told_beside: list[tuple[str, str, str]] = []
         self.trace: list[Frame] = []
         self.learner: Worker | None = None
         self.boxes: dict[str, Any] = {}

@@ -66,4 +66,4 @@ def rounded(shares: Sequence[float]) -> tuple[float, ...]:
     """Shares of sum 1 to six digits, so that a link is short: the first takes what rounding leaves."""
     whole = sum(shares)
     rest = [round(w / whole, 6) for w in shares[1:]]
-    return (round(1 - sum(rest), 6), *rest)
+    return (round(1.0 - sum(rest), 6), *rest)

@@ -1,8 +1,8 @@
 """The command line: a thin layer over the library's calls. What a command computes is imported when it runs.
 
-`options` are the options that commands share, `several` those that take several numbers; `commands`, `questions`, `data` and
-`served` the commands, `running` and `scenarios` what several of them do, `results` what a folder and `--json` get of it,
-`tables` what is written into a file of its own; `console` how the program speaks: errors in one line, progress, JSON;
+`options` are the options that commands share, `several` those that take several numbers; `commands`, `questions`, `data`,
+`reports` and `served` the commands, `running` and `scenarios` what several of them do, `results` what a folder and `--json` get
+of it, `tables` what is written into a file of its own; `console` how the program speaks: errors in one line, progress, JSON;
 `stopping` how it ends when it is asked to. Results go to stdout, as text or with --json as one JSON object; progress and errors
 go to stderr.
 """

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from allpay.cli.console import in_one_line
-from allpay.cli.data import app
+from allpay.cli.reports import app
 from allpay.errors import AllpayError, shortened
 
 __all__ = ["app"]
