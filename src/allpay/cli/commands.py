@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from allpay.cli.again import write_command
 from allpay.cli.console import in_one_line, plain, print_json, reporting
 from allpay.cli.options import (
     GAME,
@@ -347,6 +348,8 @@ def design(
         if draws:
             typer.echo("allpay: how sure the data make it is told of one scenario alone, not of several", err=True)
         in_scenarios(study, over, (), method, out, plot, workers, scheduler, as_json)
+        if out is not None:
+            write_command(context, out)
         return
     if plot is not None:
         raise AllpayError(
@@ -357,8 +360,10 @@ def design(
             if within is not None:
                 raise AllpayError("--within has no effect on a front of several objectives: leave it out")
             front_by_theory(study, goals, out, as_json)
-            return
-        design_by_theory(study, as_json, part_of(within or "0.5%"), out, draws)
+        else:
+            design_by_theory(study, as_json, part_of(within or "0.5%"), out, draws)
+        if out is not None:
+            write_command(context, out)
         return
     study.game(study.designs[0])  # what the options get wrong is said before anything is computed or written
     run_studies({"": study}, out, workers, scheduler, as_json, goals[1:], draws)

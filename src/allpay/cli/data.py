@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from allpay.cli.again import BESIDE, write_command
 from allpay.cli.commands import command
 from allpay.cli.console import plain, print_json, reporting
 from allpay.cli.options import AsJson, CostPower, Seed
@@ -30,6 +31,7 @@ def _column(what: str, usual: str) -> Any:
 
 @command
 def estimate(
+    context: typer.Context,
     file: Annotated[
         Path,
         typer.Argument(
@@ -78,7 +80,7 @@ def estimate(
     from allpay.report.estimated import estimate_in_words, write_estimate
     from allpay.report.past import read_in_words
 
-    if out.exists() and (not out.is_dir() or set(os.listdir(out)) - set(FILES)):
+    if out.exists() and (not out.is_dir() or set(os.listdir(out)) - set(FILES) - BESIDE):
         raise AllpayError(f"{out} holds something else: choose a new folder with --out")
     with reporting("resamples") as reporter:
         with reporter.stage("reading contests"):
@@ -91,6 +93,7 @@ def estimate(
         out.mkdir(parents=True, exist_ok=True)
         save(found, out)
         files = [FILES[0], *write_estimate(found, out)]
+        write_command(context, out)
     if as_json:
         print_json({"read": plain(asdict(read)), "estimate": plain(values_of(found)), "files": files})
         return
