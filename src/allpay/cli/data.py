@@ -54,6 +54,11 @@ def estimate(
             rich_help_panel=COLUMNS,
         ),
     ] = None,
+    group: Annotated[str | None, _column("the kind of bidder, each estimated apart", "found by usual names")] = None,
+    alike: Annotated[
+        bool,
+        typer.Option("--alike", help="take all bidders as of one kind, whatever their group", rich_help_panel=MODEL),
+    ] = False,
     cost_power: CostPower = 1.0,
     family: Annotated[
         str | None,
@@ -74,8 +79,8 @@ def estimate(
     from allpay.contest.preferences import PowerCost
     from allpay.estimate.kept import save, values_of
     from allpay.estimate.past import read_contests
-    from allpay.estimate.values import estimate_values
-    from allpay.report.estimated import estimate_in_words, write_estimate
+    from allpay.estimate.values import EstimatedValues, estimate_groups, estimate_values
+    from allpay.report.estimated import estimate_in_words, identification, write_estimate
     from allpay.report.past import read_in_words
 
     if out.exists() and (not out.is_dir() or set(os.listdir(out)) - set(FILES)):
@@ -83,16 +88,30 @@ def estimate(
     with reporting("resamples") as reporter:
         with reporter.stage("reading contests"):
             contests, read = read_contests(
-                file, contest=contest, bidder=bidder, bid=bid or None, rank=rank, prize=prize or None, prizes=prizes
+                file,
+                contest=contest,
+                bidder=bidder,
+                bid=bid or None,
+                rank=rank,
+                group=group,
+                prize=prize or None,
+                prizes=prizes,
             )
-        found = estimate_values(
+        apart = len(contests.groups) > 1 and not alike
+        found = (estimate_groups if apart else estimate_values)(
             contests, cost=PowerCost(cost_power), family=family, resamples=resamples, seed=seed, reporter=reporter
         )
         out.mkdir(parents=True, exist_ok=True)
         save(found, out)
         files = [FILES[0], *write_estimate(found, out)]
     if as_json:
-        print_json({"read": plain(asdict(read)), "estimate": plain(values_of(found)), "files": files})
+        told = {
+            "read": plain(asdict(read)),
+            "estimate": plain(values_of(found)),
+            "identification": identification(found),
+        }
+        print_json({**told, "files": files})
         return
     typer.echo(f"{read_in_words(contests, read)}\n\n{estimate_in_words(found)}\n\nWritten to {out}: {', '.join(files)}")
-    typer.echo(f"Next: allpay design --values-from {out} --bidders {found.kinds[0].kind.bidders}")
+    who = f" --bidders {found.kinds[0].kind.bidders}" if isinstance(found, EstimatedValues) else ""
+    typer.echo(f"Next: allpay design --values-from {out}{who}")
