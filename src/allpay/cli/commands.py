@@ -815,7 +815,7 @@ def known_from(
     from allpay.contest.preferences import PowerCost
     from allpay.contest.values import text_of
     from allpay.estimate.kept import load
-    from allpay.estimate.values import EstimatedValues
+    from allpay.estimate.values import EstimatedGroups, EstimatedValues
     from allpay.report.estimated import group_texts
 
     if folder is None:
@@ -824,8 +824,14 @@ def known_from(
         found = load(folder)
     except AllpayError as error:
         raise AllpayError(f"--values-from: {error}") from None
+    except OSError as error:
+        raise AllpayError(
+            f"--values-from: cannot read {shortened(str(folder), 80)}: {error.strerror}; give the folder of an estimate"
+        ) from None
     alike = isinstance(found, EstimatedValues)
-    for name in ("values", "distribution", "cost_power", "group", *(() if alike else ("attendance",))):
+    lucky = isinstance(found, EstimatedGroups) and found.luck is not None
+    said = (*(() if alike else ("attendance",)), *(("luck",) if lucky else ()))
+    for name in ("values", "distribution", "cost_power", "group", *said):
         if name in written:
             raise AllpayError(f"{written[name]} is part of what --values-from {folder} says: leave one of them out")
     if not isinstance(found, EstimatedValues):
@@ -835,6 +841,8 @@ def known_from(
                 "take allpay design or allpay compare"
             )
         asked["group"] = group_texts(found)
+        if found.luck is not None:
+            asked["luck"] = found.luck.text
         return found
     assert isinstance(found.cost, PowerCost)
     asked["distribution"], asked["cost_power"] = text_of(found.distribution), found.cost.power

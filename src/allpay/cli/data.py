@@ -1,7 +1,7 @@
 """The commands that begin with data: what past contests say of their bidders."""
 
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -60,6 +60,15 @@ def estimate(
         typer.Option("--alike", help="take all bidders as of one kind, whatever their group", rich_help_panel=MODEL),
     ] = False,
     cost_power: CostPower = 1.0,
+    luck: Annotated[
+        str | None,
+        typer.Option(
+            help="luck that has a part in ranks: tullock, normal, …, how much of it ranks tell; or tullock(1), normal(0.2) if "
+            "you know",
+            show_default="none",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
     family: Annotated[
         str | None,
         typer.Option(
@@ -79,7 +88,8 @@ def estimate(
     from allpay.contest.preferences import PowerCost
     from allpay.estimate.kept import save, values_of
     from allpay.estimate.past import read_contests
-    from allpay.estimate.values import EstimatedValues, estimate_groups, estimate_values
+    from allpay.estimate.values import EstimatedGroups, EstimatedValues, estimate_groups, estimate_values
+    from allpay.estimate.with_luck import estimate_with_luck
     from allpay.report.estimated import estimate_in_words, identification, write_estimate
     from allpay.report.past import read_in_words
 
@@ -96,11 +106,23 @@ def estimate(
                 group=group,
                 prize=prize or None,
                 prizes=prizes,
+                luck=luck is not None,
+                estimable=luck is None,
             )
         apart = len(contests.groups) > 1 and not alike
-        found = (estimate_groups if apart else estimate_values)(
-            contests, cost=PowerCost(cost_power), family=family, resamples=resamples, seed=seed, reporter=reporter
-        )
+        asked: dict[str, Any] = {
+            "cost": PowerCost(cost_power),
+            "resamples": resamples,
+            "seed": seed,
+            "reporter": reporter,
+        }
+        found: EstimatedValues | EstimatedGroups
+        if luck is not None:
+            if family is not None:
+                raise AllpayError("--family has no effect with --luck, where no family is assumed: leave it out")
+            found = estimate_with_luck(contests if apart else replace(contests, group=None, groups=()), luck, **asked)
+        else:
+            found = (estimate_groups if apart else estimate_values)(contests, family=family, **asked)
         out.mkdir(parents=True, exist_ok=True)
         save(found, out)
         files = [FILES[0], *write_estimate(found, out)]

@@ -7,6 +7,7 @@ import numpy as np
 
 from allpay.contest.bidder import levels_of
 from allpay.contest.game import Setting
+from allpay.contest.success import success
 from allpay.contest.values import Common, Distribution, Private
 from allpay.estimate.families import constant
 from allpay.estimate.values import EstimatedGroups, EstimatedValues
@@ -78,7 +79,8 @@ def settings_of(found: EstimatedValues | EstimatedGroups, setting: Setting) -> l
         each = [(wants(part.draws[k], levels), part.presences[k] if part.presences else 1.0) for part in there]
         groups = zip(each, setting.values, strict=True)
         values = tuple((replace(bidder, values=v, presence=there), count) for (v, there), (bidder, count) in groups)
-        drawn.append(replace(setting, values=values))
+        luck = setting.luck if found.luck is None or not found.luck.draws else success(found.luck.at(k))
+        drawn.append(replace(setting, values=values, luck=luck))
     return drawn
 
 

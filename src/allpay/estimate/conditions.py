@@ -30,7 +30,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from allpay.contest.preferences import Cost
+from allpay.contest.preferences import Cost, PowerCost
 from allpay.contest.values import bernstein
 from allpay.theory.field import Rivals
 
@@ -152,9 +152,9 @@ class Against(Condition):
         self.nodes = _quantile((x[:-1] + x[1:]) / 2)[inside].reshape(count, NODES)
         amounts = np.array(kind.prizes)
         extra = np.array(kind.payments) - kind.rest
-        self.mass = np.diff(_expected(amounts, kind, below))[inside].reshape(count, NODES)
+        self.mass = np.diff(expected(amounts, kind, below))[inside].reshape(count, NODES)
         at = slice(NODES, -1, NODES)
-        self.paid = kind.rest + _expected(extra, kind, below[:, at])
+        self.paid = kind.rest + expected(extra, kind, below[:, at])
         self._curves: dict[int, Array] = {}
         self._prize_moves = np.array([_moved(amounts, kind, below[:, at], h) for h in range(len(seen))])
         self._pay_moves = np.array([_moved(extra, kind, below[:, at], h) for h in range(len(seen))])
@@ -195,7 +195,7 @@ def _above(chances: Array, counts: Sequence[int], ranks: int) -> Array:
     return found
 
 
-def _expected(amounts: Array, kind: Kind, below: Array) -> Array:
+def expected(amounts: Array, kind: Kind, below: Array) -> Array:
     """`[points]` what ranks bring to one who beats a rival of each group, if there, with chances `[groups, points]`."""
     chances = np.array(kind.presences)[:, None] * (1 - below)
     return np.asarray(_above(chances, kind.rivals, len(amounts)) @ amounts)
@@ -312,6 +312,12 @@ class Bids:
         if not self.groups:
             return Condition(self.kind, count)
         return Against(self.kind, count, [Seen(group.costs, group.each(self.weights)) for group in self.groups])
+
+    def bids(self, cost: Cost) -> Array:
+        """`[bids]` what was bid, from what it cost."""
+        if isinstance(cost, PowerCost):
+            return np.asarray(cost.bid(self.costs))
+        return np.array([cost.bid(float(x)) for x in self.costs])
 
     def each(self, weights: Array | None = None) -> Array:
         """`[bids]` how often each counts."""

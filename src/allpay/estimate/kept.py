@@ -7,9 +7,11 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from allpay.contest.preferences import PowerCost
+from allpay.contest.success import success
 from allpay.contest.values import distribution, text_of
 from allpay.errors import AllpayError, shortened
 from allpay.estimate.conditions import Kind
+from allpay.estimate.luck import FoundLuck
 from allpay.estimate.values import EstimatedGroups, EstimatedValues, Explained, Tried
 from allpay.files import read_text, write
 from allpay.versions import versions
@@ -77,12 +79,24 @@ class _Kept(_Part):
     versions: dict[str, Any]
 
 
+class _Luck(_Model):
+    text: str
+    number: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    given: bool
+    said: Number | None
+    band: Annotated[list[Number], Field(min_length=2, max_length=2)] | None
+    draws: list[Number]
+    orders: int
+    upsets: Number
+
+
 class _Groups(_Model):
     format: int
     versions: dict[str, Any]
     groups: Annotated[list[_Part], Field(min_length=1)]
     counts: list[Annotated[int, Field(ge=0)]]
     share: Number
+    luck: _Luck | None = None
 
 
 def values_of(estimate: EstimatedValues | EstimatedGroups) -> dict[str, Any]:
@@ -95,7 +109,14 @@ def values_of(estimate: EstimatedValues | EstimatedGroups) -> dict[str, Any]:
     if isinstance(estimate, EstimatedValues):
         return {**same, **_part_values(estimate)}
     groups = [_part_values(part) for part in estimate.parts]
-    return {**same, "groups": groups, "counts": list(estimate.counts), "share": estimate.share}
+    luck = None if estimate.luck is None else _luck_values(estimate.luck)
+    return {**same, "groups": groups, "counts": list(estimate.counts), "share": estimate.share, "luck": luck}
+
+
+def _luck_values(luck: FoundLuck) -> dict[str, Any]:
+    plain = {name: getattr(luck, name) for name in ("text", "number", "given", "said", "orders", "upsets")}
+    band = None if luck.band is None else list(luck.band)
+    return {**plain, "band": band, "draws": list(luck.draws)}
 
 
 def _part_values(estimate: EstimatedValues) -> dict[str, Any]:
@@ -150,7 +171,7 @@ def load(folder: Path) -> EstimatedValues | EstimatedGroups:
     """
     path = Path(folder) / FILE
     if not path.is_file():
-        raise AllpayError(f"{folder} holds no estimate: make one with allpay estimate")
+        raise AllpayError(f"{shortened(str(folder), 120)} holds no estimate: make one with allpay estimate")
     text = read_text(path, MOST_CHARACTERS)
     try:
         kept = (_Groups if _of_groups(text) else _Kept).model_validate_json(text)
@@ -164,7 +185,14 @@ def load(folder: Path) -> EstimatedValues | EstimatedGroups:
         return _part(kept)
     if len(kept.counts) != len(kept.groups) or not any(kept.counts):
         raise AllpayError(f"{path} holds no estimate, or is damaged: counts do not fit its groups")
-    return EstimatedGroups(tuple(_part(part) for part in kept.groups), tuple(kept.counts), kept.share)
+    parts = tuple(_part(part) for part in kept.groups)
+    return EstimatedGroups(parts, tuple(kept.counts), kept.share, None if kept.luck is None else _luck(kept.luck))
+
+
+def _luck(kept: _Luck) -> FoundLuck:
+    success(kept.text)  # which other commands read
+    band = None if kept.band is None else (kept.band[0], kept.band[1])
+    return FoundLuck(kept.text, kept.number, kept.given, kept.said, band, tuple(kept.draws), kept.orders, kept.upsets)
 
 
 def _of_groups(text: str) -> bool:

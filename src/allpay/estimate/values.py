@@ -11,6 +11,7 @@ from allpay.contest.values import Distribution
 from allpay.errors import AllpayError, one_of, short
 from allpay.estimate.conditions import Bids, Kind, Turnout
 from allpay.estimate.families import FAMILIES, Family, Fit, Smooth, Target, loss_of
+from allpay.estimate.luck import FoundLuck
 from allpay.estimate.past import Contests
 from allpay.learners.base import check_count, check_seed
 from allpay.progress import Reporter, Silent
@@ -126,11 +127,13 @@ class EstimatedGroups:
         parts: what was found of each group; resamples are the same ones for all.
         counts: `[groups]` how many of each the contests have, or most of them.
         share: the part of contests that do.
+        luck: that has a part in who wins; None where there is none. With luck there may be one part, of bidders alike.
     """
 
     parts: tuple[EstimatedValues, ...]
     counts: tuple[int, ...]
     share: float
+    luck: FoundLuck | None = None
 
 
 def estimate_values(
@@ -334,21 +337,21 @@ def kinds_of(contests: Contests, cost: Cost, purse: float, payments: tuple[float
 
 
 def kinds_of_groups(
-    contests: Contests, cost: Cost, purse: float, payments: tuple[float, ...]
+    contests: Contests, cost: Cost, purse: float, payments: tuple[float, ...], differ: bool = True
 ) -> tuple[list[list[Bids]], NDArray[np.int64]]:
     """The same of bidders of several groups, for each group; and `[contests, groups]` how many of each were registered.
 
     Kinds are contests with the same number of each group and the same prizes.
 
     Raises:
-        AllpayError: if there are fewer than two contests, or all bids of a group are equal.
+        AllpayError: if there are fewer than two contests, a group has no bid, or all its bids are equal and have to `differ`.
     """
     assert contests.group is not None
-    _check_some(contests)
+    _check_some(contests, differ)
     groups = len(contests.groups)
     for g, name in enumerate(contests.groups):
         bid = contests.bid[contests.there & (contests.group == g)]
-        if len(bid) == 0 or bid.max() == bid.min():
+        if len(bid) == 0 or (differ and bid.max() == bid.min()):
             what = "has no bid" if len(bid) == 0 else f"bids {numeral(float(bid[0]))} each time"
             raise AllpayError(
                 f"the group {short(name, 40)} {what}, which tells nothing of its values: give more contests, "
@@ -375,11 +378,11 @@ def kinds_of_groups(
     return [sorted(bids, key=lambda bids: -len(bids.costs)) for bids in found], counts
 
 
-def _check_some(contests: Contests) -> None:
+def _check_some(contests: Contests, differ: bool = True) -> None:
     if contests.contests < 2:
         raise AllpayError(f"one contest cannot tell values from chance: got {contests.contests}; give several")
     bid = contests.bid[contests.there]
-    if len(bid) == 0 or bid.max() == bid.min():
+    if len(bid) == 0 or (differ and bid.max() == bid.min()):
         raise AllpayError("all bids are equal, which tells nothing of values: give contests in which bids differ")
 
 
@@ -438,7 +441,7 @@ def answers_to_prizes(
             each = weights[sample[k].contest]
             bids = np.array([float(cost.bid(x)) for x in _foreseen(sample[k], values)])
             foretold = float(np.interp(MIDDLES, sample[k].condition.quantiles, bids).mean())
-            observed = float(each @ _bids(sample[k], cost)) / max(float(each.sum()), 1e-300)
+            observed = float(each @ sample[k].bids(cost)) / max(float(each.sum()), 1e-300)
             return observed / foretold - 1 if foretold > 0 else np.nan
 
         drawn = []
@@ -456,13 +459,6 @@ def _foreseen(bids: Bids, distribution: Distribution) -> Array:
     condition = bids.condition
     values = np.asarray(distribution.quantile(condition.nodes.ravel())).reshape(condition.nodes.shape)
     return np.asarray(condition.spent(values) / condition.paid)
-
-
-def _bids(bids: Bids, cost: Cost) -> Array:
-    """`[bids]` themselves, from their costs."""
-    if isinstance(cost, PowerCost):
-        return np.asarray(cost.bid(bids.costs))
-    return np.array([cost.bid(float(x)) for x in bids.costs])
 
 
 def targets_of(sample: Sequence[Bids], weights: Array) -> list[Target]:

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from allpay.contest.preferences import PowerCost
+from allpay.contest.success import success
 from allpay.errors import shortened
 from allpay.estimate.advice import Advice
-from allpay.estimate.families import words_of
+from allpay.estimate.families import constant, words_of
+from allpay.estimate.luck import FoundLuck
 from allpay.estimate.values import EstimatedGroups, EstimatedValues
+from allpay.estimate.with_luck import BY_CONDITION
 from allpay.report.announced import share_lost
 from allpay.report.style import colour_of, save
 from allpay.scalars import numeral
@@ -46,16 +49,31 @@ def estimate_in_words(found: EstimatedValues | EstimatedGroups) -> str:
     """What values are, how sure that is, how well it explains bids, what is known from what, and what to do with it."""
     if isinstance(found, EstimatedValues):
         return "\n\n".join([*_values(found), *_known(found)])
-    told = [f"Contests have {_who(found)}{_how_many_have(found)}."]
+    told = [] if len(found.parts) == 1 else [f"Contests have {_who(found)}{_how_many_have(found)}."]
+    told += [] if found.luck is None else [_luck(found.luck, found.parts[0].confidence)]
     for part in found.parts:
         first, *more = _values(part)
-        told += [f"Group {shortened(part.group, 40)}. {first}", *more]
+        told += [f"Group {shortened(part.group, 40)}. {first}" if part.group else first, *more]
     return "\n\n".join([*told, *_known(found)])
 
 
 def _who(found: EstimatedGroups) -> str:
     each = [f"{n} of group {shortened(p.group, 40)}" for p, n in zip(found.parts, found.counts, strict=True) if n]
     return " and ".join(each)
+
+
+def _luck(found: FoundLuck, confidence: float) -> str:
+    """How much luck there is, and what ranks say of it."""
+    ranks = "no ranks say anything of it"
+    if found.said is not None:
+        within = found.band is None or found.band[0] <= found.number <= found.band[1]
+        band = f" ({found.band[0]:.3g} to {found.band[1]:.3g} in {confidence:.0%})" if found.band else ""
+        ranks = (
+            f"the ranks of {found.orders:,} contests say {found.said:.3g}{band}: in {found.upsets:.0%} of neighbours by rank "
+            f"the lower one had bid more{'' if within else '; that contradicts what was given'}"
+        )
+    how = "as given" if found.given else "as ranks show"
+    return f"Luck: ranks are decided by {success(found.text).words}, {how}; {ranks}."
 
 
 def _how_many_have(found: EstimatedGroups) -> str:
@@ -67,16 +85,24 @@ def _values(found: EstimatedValues) -> list[str]:
     assert isinstance(found.cost, PowerCost)
     power = found.cost.power
     cost = "a bid costs its own amount" if power == 1 else f"a bid b costs b^{numeral(power)}"
+    one = constant(found.distribution)
     purse = "the whole purse" if found.purse == 1 else f"the whole purse ({numeral(found.purse)} on average)"
     at = [found.levels.index(q) for q in TOLD]
     told = "; ".join(
         f"{q:.0%} of bidders below {found.values[k]:.3g} ({found.low[k]:.3g} to {found.high[k]:.3g})"
         for q, k in zip(TOLD, at, strict=True)
     )
+    worth = (
+        f"half of the bidders work as if {purse} were worth more than {found.values[at[2]]:.3g} to them"
+        if one is None
+        else f"bidders work as if {purse} were worth {one:.3g} to each"
+    )
     lines = [
-        f"Found: half of the bidders work as if {purse} were worth more than {found.values[at[2]]:.3g} to them, "
+        f"Found: {worth}, "
         f"in units of what bids cost ({cost}). {found.contests:,} contests and {found.bids:,} bids tell this.",
-        f"Values, with ranges that are to hold the truth in {found.confidence:.0%}: {told}."
+        f"Their value is to lie between {found.low[0]:.3g} and {found.high[0]:.3g} in {found.confidence:.0%}."
+        if found.draws and one is not None
+        else f"Values, with ranges that are to hold the truth in {found.confidence:.0%}: {told}."
         if found.draws
         else "How sure it is was not asked: give --resamples.",
         _family(found),
@@ -98,15 +124,26 @@ def identification(found: EstimatedValues | EstimatedGroups) -> dict[str, list[s
         told.append("the chance to turn up, from who handed in nothing")
     if any(len(part.kinds) > 1 for part in parts):
         told.append("whether bids answer to prizes and rivals as assumed, from contests that differ")
-    alike = (
-        "bidders are alike but for their value, which each knows of itself alone"
-        if isinstance(found, EstimatedValues)
-        else "bidders of a group are alike but for their value, which each knows of itself alone; all know the group of each"
-    )
+    luck = found.luck if isinstance(found, EstimatedGroups) else None
+    if luck is not None and not luck.given:
+        told.insert(0, "how much luck there is, from ranks beside bids")
+    same = "bidders are alike" if len(parts) == 1 else "bidders of a group are alike"
+    group = "" if len(parts) == 1 else "; all know the group of each"
+    lone = all(constant(part.distribution) is not None for part in parts)
+    value = "" if lone else " but for their value, which each knows of itself alone"
     assert isinstance(parts[0].cost, PowerCost)
     cost = f"a bid b costs b^{numeral(parts[0].cost.power)} (--cost-power)"
-    assumed = [alike, "bidders bid as in equilibrium", "ranks are decided by bids, without luck (--luck)", cost]
-    unknown = ["the unit in which values are told, other than what bids cost", "luck, if what the table has are scores"]
+    decided = "ranks are decided by bids, without luck (--luck)"
+    if luck is not None:
+        kind = luck.text.partition("(")[0]
+        decided = f"luck is {luck.text}" if luck.given else f"luck is of the kind {kind}"
+        decided += ", and what the table has are bids, before luck"
+    assumed = [f"{same}{value}{group}", "bidders bid as in equilibrium", decided, cost]
+    unknown = ["the unit in which values are told, other than what bids cost"]
+    if luck is None:
+        unknown.append(
+            "luck, if what the table has are scores, which bids and luck make together: ability and luck look alike"
+        )
     if not any(len(part.kinds) > 1 for part in parts):
         unknown.append("whether bids answer to prizes as assumed, since all contests have the same")
     zero = [_unseen(part) for part in parts]
@@ -135,6 +172,11 @@ def _known(found: EstimatedValues | EstimatedGroups) -> list[str]:
 def _family(found: EstimatedValues) -> str:
     text = words_of(found.distribution)
     shown = text if len(text) <= 60 else found.family
+    if found.family == BY_CONDITION:
+        return (
+            f"Distribution: {words_of(found.distribution) if constant(found.distribution) is not None else 'a curve'}, of the "
+            "values that make each bid a best response; no family is assumed."
+        )
     if len(found.tried) == 1:
         return f"Distribution: {shown}, the family asked for."
     second = next(t for t in found.tried[1:])
@@ -216,13 +258,15 @@ def study_section(found: EstimatedValues | EstimatedGroups) -> str:
             drawn.setdefault(f'distribution = "{words_of(draw)}"{absent}', f"resample {k + 1}")
     else:
         lines += [f"bidders = {sum(found.counts)}", ""]
+        lines += [] if found.luck is None else ["[game]", f'luck = "{found.luck.text}"', ""]
         for part, count in zip(found.parts, found.counts, strict=True):
             if count:
                 lines += ["[[bidders]]", f"count = {count}", f'values = "{words_of(part.distribution)}"']
                 lines += [f"cost_power = {power!r}", *[f"presence = {part.presence!r}"] * (part.presence < 1), ""]
         for k in range(len(parts[0].draws)):
             texts = ", ".join(f'"{text}"' for text in group_texts(found, k))
-            drawn.setdefault(f"groups = [{texts}]", f"resample {k + 1}")
+            lucky = "" if found.luck is None else f'\nluck = "{found.luck.at(k)}"'
+            drawn.setdefault(f"groups = [{texts}]{lucky}", f"resample {k + 1}")
     some = list(drawn.items())[:SCENARIOS]
     if len(some) > 1:
         lines += [
@@ -253,9 +297,11 @@ def draw_estimate(found: EstimatedValues | EstimatedGroups) -> "Figure":
         left.legend(loc="upper left")
         for k, kind in enumerate(part.kinds[:DRAWN]):
             told = f", prizes {_prizes(kind.kind.prizes)}" if _tables(part) > 1 else ""
-            right.plot(q, kind.predicted, color=colour_of(k), label=f"{kind.kind.bidders} bidders{told}")
-            right.plot(q, kind.observed, "o", ms=2.5, color=colour_of(k))
-        title = f"(b) Bids{who}: observed (dots), foretold (lines)"
+            who_bid = f"{kind.kind.bidders} bidders{told}"
+            if kind.predicted:
+                right.plot(q, kind.predicted, color=colour_of(k))
+            right.plot(q, kind.observed, "o", ms=2.5, color=colour_of(k), label=who_bid)
+        title = f"(b) Bids{who}: observed (dots){', foretold (lines)' if part.kinds[0].predicted else ''}"
         right.set(xlabel="quantile of bids", ylabel="bid", title=title, xlim=(0, 1))
         right.set_ylim(0, None)
         right.legend(loc="upper left")
