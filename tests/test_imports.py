@@ -49,6 +49,7 @@ FLOORS = [
         "statics",
         "scenarios",
         "rehearsal",
+        "references",
         "rounding",
         "verify",
     },
