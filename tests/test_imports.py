@@ -54,6 +54,7 @@ FLOORS = [
         "verify",
     },
     {"report"},
+    {"app"},
     {"cli", "adapters"},
 ]
 """The rooms of each floor, the ground floor first."""
