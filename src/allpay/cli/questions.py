@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from allpay.cli.again import write_command
-from allpay.cli.commands import OF_LEARNERS, app, command, contest_of, given_in
+from allpay.cli.commands import OF_LEARNERS, app, command, contest_of, given_in, known_from
 from allpay.cli.console import print_json, reporting
 from allpay.cli.options import (
     LEARNING,
@@ -50,6 +50,7 @@ from allpay.cli.options import (
     Tolerance,
     ValueLevels,
     Values,
+    ValuesFrom,
     Workers,
 )
 from allpay.cli.several import (
@@ -107,6 +108,7 @@ def judge(
     bidders: Bidders = None,
     values: Values = "private",
     distribution: DistributionText = None,
+    values_from: ValuesFrom = None,
     max_bid: MaxBid = None,
     overbidding: Overbidding = None,
     cost_power: CostPower = 1.0,
@@ -173,6 +175,7 @@ def judge(
     check_folder(out, JUDGED)
     written = given_in(context)
     bidding = named(learner, **{name: asked[name] for name in ("iterations", "noise", "level", "tolerance")})
+    known_from(values_from, asked, written)
     setting, n = contest_of(asked, written, bidding.setting)
     with reporting() as reporter:
         found = judge_table(
@@ -219,6 +222,7 @@ def sweep(
     max_bid: MaxBids = None,
     values: Values = "private",
     distribution: DistributionText = None,
+    values_from: ValuesFrom = None,
     rule: Rule = "prizes",
     prizes: SeveralPrizes = None,
     first_at_most: FirstAtMost = None,
@@ -260,6 +264,7 @@ def sweep(
     table, folder = (None, None) if out is None else (out, None) if out.suffix or out.is_file() else (None, out)
     check_table(table, TABLES)
     check_folder(folder, SWEPT)
+    known_from(values_from, asked, given_in(context))
     over, single = varied(asked)
     setting, n = contest_of(single, given_in(context), Setting())
     space = space_of(single, 3 if n is None else n)
@@ -302,6 +307,7 @@ def compare(
     max_bid: MaxBids = None,
     values: Values = "private",
     distribution: DistributionText = None,
+    values_from: ValuesFrom = None,
     value_levels: ValueLevels = None,
     bid_levels: BidLevels = None,
     overbidding: Overbidding = None,
@@ -367,6 +373,7 @@ def compare(
     if group and "bidders" in written:
         raise AllpayError("--bidders has no effect beside --group, which says how many there are: leave it out")
     bidding = named(learner, **{name: asked[name] for name in OF_LEARNERS})
+    known_from(values_from, asked, written)
     over, single = varied(asked)
     setting, n = contest_of(single, written, bidding.setting if by == "surrogate" else Setting())
     space = space_of(single, 3 if n is None else n)
