@@ -16,6 +16,8 @@ from typer.testing import CliRunner
 
 from allpay.cli import app
 from allpay.errors import AllpayError
+from allpay.estimate.kept import load, save
+from allpay.estimate.values import EstimatedGroups
 from allpay.references import lies_in
 from allpay.report.page import REPORT, html_of, write_report
 from allpay.report.pages.common import split_in_words
@@ -347,3 +349,14 @@ def test_text_of_other_folders_is_data_too(file, change, answer, tmp_path):
     page = Page(html_of(tmp_path / "answer"))
     assert "img" not in page.tags
     assert len([1 for attributes, _ in page.scripts if "data-chart" not in attributes]) == 2
+
+
+def test_an_estimate_of_groups_has_a_page(tmp_path):
+    run("simulate", "--weights", 0.8, "--bidders", 3, "--contests", 20, "--out", tmp_path / "past.csv")
+    run("estimate", tmp_path / "past.csv", "--family", "uniform", "--resamples", 0, "--out", tmp_path / "one")
+    one = load(tmp_path / "one")
+    (tmp_path / "two").mkdir()
+    save(EstimatedGroups((one, one), (1, 2), 1.0), tmp_path / "two")
+    page = Page(html_of(tmp_path / "two"))
+    assert "Group 2: half of the bidders" in page.words
+    assert set(page.charts) == {"values"}

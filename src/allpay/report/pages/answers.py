@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from allpay.errors import AllpayError, printable
+from allpay.estimate.values import EstimatedValues
 from allpay.objectives import objective
 from allpay.report import charts
 from allpay.report.pages.common import (
@@ -26,6 +27,9 @@ from allpay.report.words import significant
 
 MOST_RANKS = 30
 """Of so many prizes, at most, a row each is shown."""
+
+MOST_KINDS = 4
+"""The bids of so many kinds of contests are drawn, those with most bids."""
 
 MOST_CELLS = 400
 """A map of more designs and scenarios than this would not be read."""
@@ -427,12 +431,16 @@ def estimated(folder: Path) -> Page | None:
 
     if not (folder / kept.FILE).is_file():
         return None
-    found = kept.load(folder)
+    whole = kept.load(folder)
+    parts = (whole,) if isinstance(whole, EstimatedValues) else whole.parts
+    who = ["all bidders"] if len(parts) == 1 else [f"group {g + 1}" for g in range(len(parts))]
     values = [
-        {"x": q, "y": v, "low": low, "high": high, "kind": "estimate"}
-        for q, v, low, high in zip(found.levels, found.values.tolist(), found.low, found.high, strict=True)
+        {"x": q, "y": v, "low": low, "high": high, "kind": name}
+        for name, part in zip(who, parts, strict=True)
+        for q, v, low, high in zip(part.levels, part.values.tolist(), part.low, part.high, strict=True)
     ]
-    few = found.kinds[:4]
+    found = parts[0]
+    few = found.kinds[:MOST_KINDS] if len(parts) == 1 else ()
     kinds = [
         f"{k + 1}: {kind.kind.bidders} bidders, prizes {split_in_words(kind.kind.prizes)}" for k, kind in enumerate(few)
     ]
@@ -443,24 +451,25 @@ def estimated(folder: Path) -> Page | None:
     ]
     seen = [{"x": q, "y": b} for kind in few for q, b in zip(found.levels, kind.observed, strict=True)]
     half = list(found.levels).index(0.5)
+    halves = [
+        {"who": name, "value": float(part.values[half]), "low": part.low[half], "high": part.high[half]}
+        for name, part in zip(who, parts, strict=True)
+    ]
+    labels = ("share of bidders with a lower value", "value of the whole purse")
     return Page(
         "estimate.html.j2",
         "What past contests say of how much bidders want to win",
         {
             **_again(folder, json_in(folder / kept.FILE), found.seed),
             "found": found,
-            "half": {"value": float(found.values[half]), "low": found.low[half], "high": found.high[half]},
-            "values": values,
-            "bidders": found.kinds[0].kind.bidders if found.kinds else 3,
+            "parts": list(zip(who, parts, strict=True)),
+            "halves": halves,
+            "bidders": found.kinds[0].kind.bidders if len(parts) == 1 and found.kinds else None,
             "charts": {
-                "values": charts.lines(
-                    values,
-                    ("share of bidders with a lower value", "value of the whole purse"),
-                    ["estimate"],
-                    band=bool(found.draws),
-                    zero=True,
-                ),
-                "bids": charts.lines(lines, ("share of bids below", "bid"), kinds, zero=True, marks=seen),
+                "values": charts.lines(values, labels, who, band=bool(found.draws), zero=True),
+                "bids": charts.lines(lines, ("share of bids below", "bid"), kinds, zero=True, marks=seen)
+                if few
+                else None,
             },
         },
     )
