@@ -414,10 +414,12 @@ def run(
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run a study file: sweep, fit, ascend, check; all of it kept in a folder. With scenarios: each, and the best for all.
-    An archive is repeated in a new folder, and held against what it says."""
+    """Run a study file: sweep, fit, ascend, check; all of it kept in a folder. With scenarios: each, and the best for all. With
+    experiments: their bids over those of the equilibrium. An archive is repeated in a new folder, and held against it."""
+    from allpay.cli.experiments import run_experiments
     from allpay.cli.scenarios import run_scenarios, scenarios_by_theory
     from allpay.study.bundle import is_archive
+    from allpay.study.experiment import ExperimentStudy
     from allpay.study.file import read_file
     from allpay.study.scenario import ScenarioStudy, with_designs
 
@@ -434,6 +436,11 @@ def run(
         raise AllpayError(
             f"{file} has no scenarios in which designs are compared: write them as designs = […] in [study]"
         )
+    if isinstance(study, ExperimentStudy):
+        if method != "surrogate":
+            raise AllpayError("experiments are learned, and theory stands beside them: leave --method out")
+        run_experiments(study, folder_of(file) if out is None else out, workers, scheduler, as_json)
+        return
     if one_of("method", method, ("surrogate", "theory")) == "theory":
         for option, given in (("--workers", workers), ("--scheduler", scheduler)):
             if given is not None:
@@ -476,14 +483,17 @@ def run_specification(
     as_json: bool,
 ) -> None:
     """Run what a folder's specification describes."""
+    from allpay.cli.experiments import run_experiments
     from allpay.cli.scenarios import run_scenarios
-    from allpay.study.file import scenarios_of, studies_of
+    from allpay.study.file import experiments_of, scenarios_of, studies_of
 
-    asked = scenarios_of(specification, trust)
-    if asked is None:
-        run_studies(studies_of(specification, trust), out, workers, scheduler, as_json)
-    else:
+    asked, experiments = scenarios_of(specification, trust), experiments_of(specification, trust)
+    if asked is not None:
         run_scenarios(asked, out, workers, scheduler, as_json)
+    elif experiments is not None:
+        run_experiments(experiments, out, workers, scheduler, as_json)
+    else:
+        run_studies(studies_of(specification, trust), out, workers, scheduler, as_json)
 
 
 def folder_of(file: Path) -> Path:
@@ -539,14 +549,15 @@ def export(
 
     one_of("format", file_format, ("csv", "parquet", "json"))
     specification = read_folder(folder).specification
-    studies, several, tables = outlines_of(specification), "scenarios" in specification, []
+    studies, tables = outlines_of(specification), []
+    several = next((one for one in ("scenario", "experiment") if f"{one}s" in specification), None)
     for name, study in studies.items():
         check_below(folder, name)
         found, store = found_in(study, folder / name)
         if found.computed:
             table = (read_bids if bids else read)(store, found.computed)
             table = labelled(table, study.rule, study.learner) if len(studies) > 1 else table
-            tables.append(table.select(pl.lit(name).alias("scenario"), pl.all()) if several else table)
+            tables.append(table.select(pl.lit(name).alias(several), pl.all()) if several else table)
     if not tables:
         raise AllpayError(f"{folder} has no finished rounds yet: allpay resume {in_shell(folder)}")
     table = pl.concat(tables, how="diagonal" if several else "vertical")  # scenarios may have more bidders or fewer

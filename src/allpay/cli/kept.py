@@ -138,7 +138,7 @@ def tell_state(folder: Path, as_json: bool) -> None:
     names = parted(specification)
     for name, s in zip(names, states, strict=True):
         of = f"of {'at most ' if s['active'] else ''}{s['samples']}"
-        which = f"{printable(name)}: " if "scenarios" in specification else ""
+        which = f"{printable(name)}: " if specification.keys() & {"scenarios", "experiments"} else ""
         typer.echo(
             f"{which}{printable(s['rule'])}, {printable(s['learner'])}: {s['designs']} {of} designs × {s['rounds']} rounds"
         )
