@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+import shlex
 import shutil
 from html import unescape
 from html.parser import HTMLParser
@@ -15,6 +16,8 @@ from typer.testing import CliRunner
 
 from allpay.cli import app
 from allpay.errors import AllpayError
+from allpay.estimate.kept import load, save
+from allpay.estimate.values import EstimatedGroups
 from allpay.references import lies_in
 from allpay.report.page import REPORT, html_of, write_report
 from allpay.report.pages.common import split_in_words
@@ -263,3 +266,97 @@ def test_splits_are_named_shortly():
 def test_only_designs_that_a_space_allows_are_held_against_the_best(space, inside, outside):
     assert lies_in(space.polytope, np.array(inside))
     assert not lies_in(space.polytope, np.array(outside))
+
+
+ANSWERS = {
+    "judge": (
+        ("judge", "60%", "30%", "10%", "--bidders", 5, "--cost-power", 2),
+        "Is this prize table good?",
+        {"bars", "prizes"},
+    ),
+    "sweep": (("sweep", "--bidders", "3:5", "--cost-power", 2), "As bidders", {"parts", "value"}),
+    "two": (("sweep", "--bidders", "3:4", "--cost-power", "1:2"), "cost power", {"first", "value"}),
+    "compare": (("compare", "0.5,0.3,0.2", "--bidders", "4,8"), "safest", {"bars", "heat"}),
+    "theory": (("design", "--bidders", 5, "--method", "theory", "--cost-power", 2), "80% / 20%", {"bars"}),
+}
+
+
+@pytest.fixture(scope="module")
+def answer(tmp_path_factory):
+    """The folder of each of these commands, which is run once."""
+    place = tmp_path_factory.mktemp("answers")
+
+    def made(kind):
+        if not (place / kind).exists():
+            run(*ANSWERS[kind][0], "--out", place / kind)
+        return place / kind
+
+    return made
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_every_folder_has_a_page(kind, answer):
+    _, words, charts = ANSWERS[kind]
+    folder = answer(kind)
+    run("report", folder)
+    html = (folder / REPORT).read_text(encoding="utf-8")
+    page = Page(html)
+    assert words.lower() in page.words.lower()
+    assert set(page.charts) == charts
+    for part in ("How sure is this?", "Five words", "numpy", "Is the model right?"):
+        assert part in page.words
+    # the command that it says repeats it
+    repeated = shlex.split((folder / "command.txt").read_text())
+    assert repeated[0] == "allpay"
+    assert " ".join(repeated) in page.words
+    if kind in ("theory", "compare", "two"):
+        run(*repeated[1:], "--out", folder)  # a folder with a report in it is still one's own
+        assert Page(html_of(folder)).charts == page.charts
+
+
+def test_a_page_of_a_front_of_one_simulation_and_of_an_estimate(tmp_path):
+    two = ("--objective", "revenue", "--objective", "highest-bid")
+    run("design", "--bidders", 4, "--cost-power", 2, "--method", "theory", *two, "--out", tmp_path / "front")
+    run("simulate", "--weights", 0.8, "--rounds", 2, "--iterations", 200, "--bid-levels", 21, "--out", tmp_path / "one")
+    run("simulate", "--weights", 0.8, "--bidders", 3, "--contests", 20, "--out", tmp_path / "past.csv")
+    more = ("--family", "uniform", "--resamples", 2)
+    run("estimate", tmp_path / "past.csv", *more, "--out", tmp_path / "known")
+    charts = {"front": {"front"}, "one": {"bars", "bids", "history"}, "known": {"values", "bids"}}
+    for name, wanted in charts.items():
+        page = Page(html_of(tmp_path / name))
+        assert set(page.charts) == wanted
+        assert "Five words" in page.words
+
+
+@pytest.mark.parametrize(
+    ("file", "change"),
+    [
+        ("judge.json", lambda held: held["splits"][0].update(name=HOSTILE, reason=HOSTILE)),
+        ("judge.json", lambda held: held.update(sentences=[HOSTILE] * 2, objective=HOSTILE)),
+        ("sweep.json", lambda held: held.update(reasons=[HOSTILE] * 3, question={HOSTILE: HOSTILE})),
+        ("theory.json", lambda held: held["designs"][0].update(name=HOSTILE)),
+        ("theory.json", lambda held: held["scenarios"][0].update(name=HOSTILE)),
+    ],
+)
+def test_text_of_other_folders_is_data_too(file, change, answer, tmp_path):
+    kind = {"judge.json": "judge", "sweep.json": "sweep", "theory.json": "compare"}[file]
+    shutil.copytree(answer(kind), tmp_path / "answer")
+    path = tmp_path / "answer" / file
+    held = json.loads(path.read_text())
+    change(held)
+    path.write_text(json.dumps(held))
+    (tmp_path / "answer" / "command.txt").write_text(HOSTILE)
+    page = Page(html_of(tmp_path / "answer"))
+    assert "img" not in page.tags
+    assert len([1 for attributes, _ in page.scripts if "data-chart" not in attributes]) == 2
+
+
+def test_an_estimate_of_groups_has_a_page(tmp_path):
+    run("simulate", "--weights", 0.8, "--bidders", 3, "--contests", 20, "--out", tmp_path / "past.csv")
+    run("estimate", tmp_path / "past.csv", "--family", "uniform", "--resamples", 0, "--out", tmp_path / "one")
+    one = load(tmp_path / "one")
+    (tmp_path / "two").mkdir()
+    save(EstimatedGroups((one, one), (1, 2), 1.0), tmp_path / "two")
+    page = Page(html_of(tmp_path / "two"))
+    assert "Group 2: half of the bidders" in page.words
+    assert set(page.charts) == {"values"}

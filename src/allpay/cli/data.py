@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from allpay.cli.again import BESIDE, write_command
 from allpay.cli.commands import command
 from allpay.cli.console import plain, print_json, reporting
 from allpay.cli.options import AsJson, CostPower, Seed
@@ -54,6 +55,7 @@ OneTable = Annotated[
 
 @command
 def estimate(
+    context: typer.Context,
     file: Table,
     contest: ContestColumn = None,
     bidder: BidderColumn = None,
@@ -100,7 +102,7 @@ def estimate(
     from allpay.report.estimated import estimate_in_words, identification, write_estimate
     from allpay.report.past import read_in_words
 
-    if out.exists() and (not out.is_dir() or set(os.listdir(out)) - set(FILES)):
+    if out.exists() and (not out.is_dir() or set(os.listdir(out)) - set(FILES) - BESIDE):
         raise AllpayError(f"{out} holds something else: choose a new folder with --out")
     with reporting("resamples") as reporter:
         with reporter.stage("reading contests"):
@@ -133,6 +135,7 @@ def estimate(
         out.mkdir(parents=True, exist_ok=True)
         save(found, out)
         files = [FILES[0], *write_estimate(found, out)]
+        write_command(context, out)
     if as_json:
         told = {
             "read": plain(asdict(read)),

@@ -56,15 +56,18 @@ MOST_POINTS = 1500
 """Of more designs than this only every second, third … is drawn, so that the page stays small."""
 
 
-def bars(rows: Sequence[Mapping[str, Any]], unit: str) -> Chart:
+def bars(rows: Sequence[Mapping[str, Any]], unit: str, number: str = "") -> Chart:
     """What a few designs bring, a bar each, with an interval and what theory says.
 
     Args:
         rows: each with `name`, `value`, and if known `low`, `high` and `theory`.
         unit: what is measured.
+        number: `%` if these are parts.
     """
     y = {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 260, "ticks": False}}
     x: Chart = {"field": "value", "type": "quantitative", "title": unit, "scale": {"zero": True, "nice": False}}
+    if number:
+        x["axis"] = {"format": number}
     furthest = max((row.get("end", row["value"]) for row in rows), default=0.0)
     if furthest > 0:  # room for the numbers beside the bars
         x["scale"]["domainMax"] = float(f"{ROOM * furthest:.3g}")
@@ -525,10 +528,13 @@ def _rows(line: Line, kind: str) -> list[dict[str, Any]]:
 def _kinds(kinds: Sequence[str]) -> Chart:
     colours = [KINDS[k % len(KINDS)] for k in range(len(kinds))]
     legend = {"orient": "top", "symbolOpacity": 1, "columns": 4} if len(kinds) > 1 else None
+    scale: Chart = {"domain": list(kinds), "range": colours}
+    if len(kinds) > len(KINDS):
+        scale = {"domain": list(kinds), "scheme": {"name": "viridis", "extent": [0.1, 0.9]}}
     return {
         "field": "kind",
         "type": "nominal",
-        "scale": {"domain": list(kinds), "range": colours},
+        "scale": scale,
         "title": None,
         "legend": legend,
     }

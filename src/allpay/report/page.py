@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from allpay.errors import AllpayError
 from allpay.files import in_shell, write
-from allpay.report.pages import study
+from allpay.report.pages import answers, study
 from allpay.report.pages.common import Page, share, told
 from allpay.report.style import COLOURS
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 REPORT = "report.html"
 """What the file is called in its folder, unless the user says otherwise."""
 
-KINDS: tuple[Callable[[Path], Page | None], ...] = (study.page,)
+KINDS: tuple[Callable[[Path], Page | None], ...] = (study.page, *answers.PAGES)
 """What makes a page of a folder, for each kind of folder; None if it is of another kind."""
 
 SCRIPTS = ("vega.js", "page.js")

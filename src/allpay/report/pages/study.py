@@ -174,7 +174,7 @@ def page(folder: Path) -> Page | None:
         "versions": found.get("versions", {}) if isinstance(found.get("versions"), dict) else {},
         "seeds": sorted({study["result"].seed for study in studies}),
     }
-    title = f"{first['headline']}" if len(studies) == 1 else f"{len(studies)} studies side by side"
+    title = f"Best design: {first['headline']}" if len(studies) == 1 else f"{len(studies)} studies side by side"
     return Page("study.html.j2", title, values)
 
 
