@@ -118,7 +118,9 @@ def test_from_a_table_to_a_comparison_of_models(tmp_path, monkeypatch):
     assert [fit["model"] for fit in found["models"]] == ["logit", "level-k"]
     assert found["kinds"][0]["theory"] == pytest.approx(1 / 3, rel=1e-3)
     assert found["models"][0]["held_out"] > found["models"][1]["held_out"]
-    assert {path.name for path in (tmp_path / "found").iterdir()} == {"fit.json", "models.csv", "summary.txt"}
+    assert {path.name for path in (tmp_path / "found").iterdir()} == {
+        *("fit.json", "models.csv", "summary.txt", "command.txt")
+    }
     words = (tmp_path / "found" / "summary.txt").read_text()
     assert "Best by contests left out, in 4 parts: logit" in words
     assert "standard errors" in words

@@ -151,6 +151,7 @@ def estimate(
 
 @command
 def fit(
+    context: typer.Context,
     file: Table,
     contest: ContestColumn = None,
     bidder: BidderColumn = None,
@@ -210,7 +211,7 @@ def fit(
     from allpay.report.fitted import fitted_in_words, fitted_values, write_fitted
     from allpay.report.past import read_in_words
 
-    if out is not None and out.exists() and (not out.is_dir() or set(os.listdir(out)) - set(OF_FIT)):
+    if out is not None and out.exists() and (not out.is_dir() or set(os.listdir(out)) - set(OF_FIT) - BESIDE):
         raise AllpayError(f"{out} holds something else: choose a new folder with --out")
     rule = success(luck)
     for name in model or ():
@@ -247,6 +248,7 @@ def fit(
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
             files = write_fitted(found, out)
+            write_command(context, out)
     if as_json:
         print_json({"read": plain(asdict(read)), **fitted_values(found), "files": files})
         return
