@@ -395,7 +395,10 @@ def init(
 @command
 @drawn
 def run(
-    file: Annotated[Path, typer.Argument(help="a study file, see `allpay init`", show_default=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(help="a study file, see `allpay init`; or an archive of `allpay bundle`", show_default=False),
+    ],
     designs: Annotated[
         list[str] | None,
         typer.Argument(
@@ -407,7 +410,7 @@ def run(
         Path | None,
         typer.Option(
             help="the study's folder",
-            show_default="the file's name without .toml",
+            show_default="the file's name without .toml or .zip",
         ),
     ] = None,
     method: Method = "surrogate",
@@ -416,11 +419,18 @@ def run(
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run a study file: sweep, fit, ascend, check; all of it kept in a folder. With scenarios: each, and the best for all."""
+    """Run a study file: sweep, fit, ascend, check; all of it kept in a folder. With scenarios: each, and the best for all.
+    An archive is repeated in a new folder, and held against what it says."""
     from allpay.cli.scenarios import run_scenarios, scenarios_by_theory
+    from allpay.study.bundle import is_archive
     from allpay.study.file import read_file
     from allpay.study.scenario import ScenarioStudy, with_designs
 
+    if is_archive(file):
+        if designs or method != "surrogate":
+            raise AllpayError(f"{file} is an archive, which is repeated as it is: leave designs and --method out")
+        repeat(file, out, workers, scheduler, trust, as_json)
+        return
     study = read_file(file, trust)
     if isinstance(study, ScenarioStudy):
         check_splits(designs or ())
@@ -447,6 +457,40 @@ def run(
         run_studies({"": study}, folder, workers, scheduler, as_json)
 
 
+def repeat(
+    file: Path, out: Path | None, workers: int | None, scheduler: str | None, trust: bool, as_json: bool
+) -> None:
+    """Repeat an archive in a new folder, and say on stderr whether the same bits came out; the status is 1 if not."""
+    from allpay.study.bundle import new_folder, unpacked, verdict
+
+    archive = unpacked(file)
+    folder = new_folder(file, out)
+    run_specification(archive.specification, folder, workers, scheduler, trust, as_json)
+    same, sentence = verdict(archive, folder)
+    typer.echo(f"allpay: {sentence}", err=True)
+    if not same:
+        raise typer.Exit(1)
+
+
+def run_specification(
+    specification: "dict[str, Any]",
+    out: Path,
+    workers: int | None,
+    scheduler: str | None,
+    trust: bool,
+    as_json: bool,
+) -> None:
+    """Run what a folder's specification describes."""
+    from allpay.cli.scenarios import run_scenarios
+    from allpay.study.file import scenarios_of, studies_of
+
+    asked = scenarios_of(specification, trust)
+    if asked is None:
+        run_studies(studies_of(specification, trust), out, workers, scheduler, as_json)
+    else:
+        run_scenarios(asked, out, workers, scheduler, as_json)
+
+
 def folder_of(file: Path) -> Path:
     """The folder of a study file that is run: its own name without .toml, or with -study."""
     return file.with_suffix("") if file.suffix.lower() == ".toml" else file.with_name(f"{file.name}-study")
@@ -464,18 +508,11 @@ def resume(
     """Go on with the study in a folder, to the same bits as if it had never been interrupted; show the answer of one that is
     finished."""
     from allpay.cli.kept import tell_finished
-    from allpay.cli.scenarios import run_scenarios
-    from allpay.study.file import scenarios_of, studies_of
     from allpay.study.store import read_folder
 
     if tell_finished(out, None, as_json):  # for which nothing that it names need be imported
         return
-    specification = read_folder(out).specification
-    asked = scenarios_of(specification, trust)
-    if asked is None:
-        run_studies(studies_of(specification, trust), out, workers, scheduler, as_json)
-    else:
-        run_scenarios(asked, out, workers, scheduler, as_json)
+    run_specification(read_folder(out).specification, out, workers, scheduler, trust, as_json)
 
 
 @command
