@@ -260,7 +260,7 @@ def test_many_who_bid_alike_are_sampled_from_one_table(bidders, payments):
         every, mean = getattr(sampled, what), getattr(exact, what)
         assert abs(every.mean() - mean) < 4 * every.std() / 200
     one_by_one = play(g, np.repeat(strategy, bidders, axis=0), 40_000, 4)  # a strategy for each, the same
-    assert stats.ks_2samp(one_by_one.revenue, sampled.revenue).pvalue > 1e-3
+    assert stats.ks_2samp(one_by_one.revenue.round(9), sampled.revenue.round(9)).pvalue > 1e-3
     assert set(sampled.highest_bid) <= set(np.delete(g.bid_grid, 3))
 
 
