@@ -141,37 +141,25 @@ def tie_averages(coefficients, cdf, nodes, weights, log_binomials, out):  # type
     if n <= EXACT_BIDDERS:
         _exact_averages(coefficients, cdf, nodes[0], weights[0], log_binomials, out)
         return
-    many = _places(cdf, n)
-    room = np.empty((4, len(many.low)))
+    q, share, first = _points(cdf, n, nodes, weights)
+    value, power = np.empty(len(q)), np.empty(len(q))
     for g in range(len(coefficients)):
-        out[g] = 0.0
         tail = coefficients[g, n - 1]
         used = _used(coefficients, g)
-        if used > 0:
-            falls = coefficients[g, :used] - tail
-            large = log_binomials[min(used - 1, n // 2)] > MOST_LOGARITHM
-            scaled = falls if large else np.exp(log_binomials[:used]) * falls
-            total = room[0]
-            total[:] = 0.0
-            for rule in range(len(NODES)):
-                start, end = many.first[rule], many.first[rule + 1]
-                if start == end:
-                    continue
-                value, q = room[1, start:end], room[2, start:end]
-                for m in range(NODES[rule]):
-                    for i in range(end - start):
-                        q[i] = many.low[start + i] + nodes[rule, m] * many.gap[start + i]
-                    if large:
-                        for i in range(end - start):
-                            value[i] = _bernstein(falls, 0.0, used, log_binomials, q[i])
-                    else:
-                        _polynomial(scaled, n, q, value, room[3, start:end])
-                    for i in range(end - start):
-                        total[start + i] += weights[rule, m] * value[i]
-            for i in range(len(total)):
-                out[g, many.bid[i]] += total[i] * many.share[i]
+        out[g] = tail
+        if used == 0:
+            continue
+        falls = coefficients[g, :used] - tail
+        if log_binomials[min(used - 1, n // 2)] > MOST_LOGARITHM:
+            for i in range(len(q)):
+                value[i] = _bernstein(falls, 0.0, used, log_binomials, q[i])
+        else:
+            _polynomial(np.exp(log_binomials[:used]) * falls, n, q, value, power)
         for b in range(out.shape[1]):
-            out[g, b] += tail
+            total = 0.0
+            for i in range(first[b], first[b + 1]):
+                total += share[i] * value[i]
+            out[g, b] = total + tail
 
 
 @compiled
@@ -221,44 +209,27 @@ def _exact_averages(coefficients, cdf, nodes, weights, log_binomials, out):  # t
             out[g, b] += tail
 
 
-class _Places(NamedTuple):
-    """Stretches of ties, in the order of the rules that integrate over them.
-
-    Attributes:
-        low, gap: `[places]` where each begins, and how wide it is.
-        bid: `[places]` whose tie it is a part of.
-        share: `[places]` which part.
-        first: `[rules + 1]` where those of a rule begin.
-    """
-
-    low: Array
-    gap: Array
-    bid: NDArray[np.int64]
-    share: Array
-    first: NDArray[np.int64]
-
-
 @compiled
-def _places(cdf, n):  # type: ignore[no-untyped-def]
-    """The stretches into which the ties of n bidders are parted, see `ranking.stretches`."""
+def _points(cdf, n, nodes, weights):  # type: ignore[no-untyped-def]
+    """Where the chances of n bidders are looked at to average them over each tie, `[points]`; the weight of each point; and
+    where those of each bid begin, `[bids + 1]`. How many there are follows from the tie's width, see `ranking.stretches`."""
     bids = len(cdf) - 1
     parts, rules = np.empty(bids, np.int64), np.empty(bids, np.int64)
-    first = np.zeros(len(NODES) + 1, np.int64)
+    first = np.zeros(bids + 1, np.int64)
     for b in range(bids):
         parts[b], rules[b] = stretches((cdf[b + 1] - cdf[b]) * n)
-        first[rules[b] + 1] += parts[b]
-    for rule in range(len(NODES)):
-        first[rule + 1] += first[rule]
-    low, gap, share = np.empty(first[-1]), np.empty(first[-1]), np.empty(first[-1])
-    bid = np.empty(first[-1], np.int64)
-    at = first.copy()
+        first[b + 1] = first[b] + parts[b] * NODES[rules[b]]
+    q, share = np.empty(first[-1]), np.empty(first[-1])
     for b in range(bids):
-        width = (cdf[b + 1] - cdf[b]) / parts[b]
+        part = 1.0 / parts[b]
+        width = (cdf[b + 1] - cdf[b]) * part
+        i = first[b]
         for j in range(parts[b]):
-            i = at[rules[b]] + j
-            low[i], gap[i], share[i], bid[i] = cdf[b] + j * width, width, 1.0 / parts[b], b
-        at[rules[b]] += parts[b]
-    return _Places(low, gap, bid, share, first)
+            for m in range(NODES[rules[b]]):
+                q[i] = cdf[b] + (j + nodes[rules[b], m]) * width
+                share[i] = weights[rules[b], m] * part
+                i += 1
+    return q, share, first
 
 
 @compiled
