@@ -274,6 +274,9 @@ def test_from_a_table_to_the_next_prizes(tmp_path, monkeypatch):
     assert len(found["resamples"]["loss"]) == 4
     assert "'cost_power': 2.0" in str(found)
     assert max(found["resamples"]["loss"]) < 0.02
+    several = run("run", "known/study.toml", "--method", "theory", "--json")  # each resample is a scenario
+    assert several.exit_code == 0, several.output
+    assert [s["name"] for s in json.loads(several.stdout)["scenarios"]] == [f"resample {k}" for k in (1, 2, 3, 4)]
     words = run("design", "--values-from", "known", "--bidders", 5, "--prizes", 2, "--method", "theory").stdout
     assert re.search(r"over 95% of 4 resamples of your contests the best design has the first prize ", words)
 

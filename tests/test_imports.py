@@ -49,10 +49,12 @@ FLOORS = [
         "statics",
         "scenarios",
         "rehearsal",
+        "references",
         "rounding",
         "verify",
     },
     {"report"},
+    {"app"},
     {"cli", "adapters"},
 ]
 """The rooms of each floor, the ground floor first."""

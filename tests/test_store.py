@@ -445,6 +445,7 @@ def test_results_are_whole_or_not_there(result, tmp_path, monkeypatch, error):
         "summary.txt",
         "designs.csv",
         "result.json",
+        "references.json",
         "rounds.csv",
         "rounds.parquet",
         "bids.csv",

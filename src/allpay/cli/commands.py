@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from allpay.cli.again import write_command
 from allpay.cli.console import in_one_line, plain, print_json, reporting
 from allpay.cli.options import (
     GAME,
@@ -86,7 +87,7 @@ if TYPE_CHECKING:
     from allpay.contest.amounts import Amounts
     from allpay.contest.game import Game, Setting
     from allpay.contest.mechanism import Mechanism
-    from allpay.estimate.values import EstimatedValues
+    from allpay.estimate.values import EstimatedGroups, EstimatedValues
     from allpay.theory import Equilibrium
 
 app = typer.Typer(
@@ -165,6 +166,7 @@ def simulate(
     bidders: Bidders = None,
     values: Values = "private",
     distribution: DistributionText = None,
+    values_from: ValuesFrom = None,
     value_levels: ValueLevels = None,
     bid_levels: BidLevels = None,
     max_bid: MaxBid = None,
@@ -195,6 +197,7 @@ def simulate(
 ) -> None:
     """Let bidders learn under one design, and say what it brings; or make up past contests under it."""
     asked, written = dict(locals()), given_in(context)
+    known_from(values_from, asked, written)
     from allpay.learners import learner as named
     from allpay.study import DesignSpace, Study
 
@@ -308,7 +311,7 @@ def design(
     if trust:
         raise AllpayError("--trust has no effect without a study's folder: what you name yourself is run")
     bidding = named(learner, **{name: asked[name] for name in OF_LEARNERS})
-    estimated = None if values_from is None else estimated_in(values_from, asked, given_in(context))
+    estimated = known_from(values_from, asked, given_in(context))
     over, single = varied(asked, may_be_field=True)
     setting, given = contest_of(single, given_in(context), bidding.setting)
     study = Study(
@@ -328,7 +331,7 @@ def design(
     for option, given_as in (("--money", money), ("--round-to", round_to)):
         if given_as is not None and len(goals) > 1:
             raise AllpayError(f"{option} has no effect on a front of several objectives: leave it out")
-    draws = () if estimated is None or len(goals) > 1 else estimated.draws
+    draws = [] if estimated is None or len(goals) > 1 else resamples_of(estimated, setting)
     if one_of("method", method, ("surrogate", "theory")) == "theory":
         for name, option in given_in(context).items():
             if name not in OF_THEORY:
@@ -347,6 +350,8 @@ def design(
         if draws:
             typer.echo("allpay: how sure the data make it is told of one scenario alone, not of several", err=True)
         in_scenarios(study, over, (), method, out, plot, workers, scheduler, as_json)
+        if out is not None:
+            write_command(context, out)
         return
     if plot is not None:
         raise AllpayError(
@@ -357,8 +362,10 @@ def design(
             if within is not None:
                 raise AllpayError("--within has no effect on a front of several objectives: leave it out")
             front_by_theory(study, goals, out, as_json)
-            return
-        design_by_theory(study, as_json, part_of(within or "0.5%"), out, draws)
+        else:
+            design_by_theory(study, as_json, part_of(within or "0.5%"), out, draws)
+        if out is not None:
+            write_command(context, out)
         return
     study.game(study.designs[0])  # what the options get wrong is said before anything is computed or written
     run_studies({"": study}, out, workers, scheduler, as_json, goals[1:], draws)
@@ -383,7 +390,10 @@ def init(
 
 @command
 def run(
-    file: Annotated[Path, typer.Argument(help="a study file, see `allpay init`", show_default=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(help="a study file, see `allpay init`; or an archive of `allpay bundle`", show_default=False),
+    ],
     designs: Annotated[
         list[str] | None,
         typer.Argument(
@@ -395,7 +405,7 @@ def run(
         Path | None,
         typer.Option(
             help="the study's folder",
-            show_default="the file's name without .toml",
+            show_default="the file's name without .toml or .zip",
         ),
     ] = None,
     method: Method = "surrogate",
@@ -404,11 +414,18 @@ def run(
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run a study file: sweep, fit, ascend, check; all of it kept in a folder. With scenarios: each, and the best for all."""
+    """Run a study file: sweep, fit, ascend, check; all of it kept in a folder. With scenarios: each, and the best for all.
+    An archive is repeated in a new folder, and held against what it says."""
     from allpay.cli.scenarios import run_scenarios, scenarios_by_theory
+    from allpay.study.bundle import is_archive
     from allpay.study.file import read_file
     from allpay.study.scenario import ScenarioStudy, with_designs
 
+    if is_archive(file):
+        if designs or method != "surrogate":
+            raise AllpayError(f"{file} is an archive, which is repeated as it is: leave designs and --method out")
+        repeat(file, out, workers, scheduler, trust, as_json)
+        return
     study = read_file(file, trust)
     if isinstance(study, ScenarioStudy):
         check_splits(designs or ())
@@ -435,6 +452,40 @@ def run(
         run_studies({"": study}, folder, workers, scheduler, as_json)
 
 
+def repeat(
+    file: Path, out: Path | None, workers: int | None, scheduler: str | None, trust: bool, as_json: bool
+) -> None:
+    """Repeat an archive in a new folder, and say on stderr whether the same bits came out; the status is 1 if not."""
+    from allpay.study.bundle import new_folder, unpacked, verdict
+
+    archive = unpacked(file)
+    folder = new_folder(file, out)
+    run_specification(archive.specification, folder, workers, scheduler, trust, as_json)
+    same, sentence = verdict(archive, folder)
+    typer.echo(f"allpay: {sentence}", err=True)
+    if not same:
+        raise typer.Exit(1)
+
+
+def run_specification(
+    specification: "dict[str, Any]",
+    out: Path,
+    workers: int | None,
+    scheduler: str | None,
+    trust: bool,
+    as_json: bool,
+) -> None:
+    """Run what a folder's specification describes."""
+    from allpay.cli.scenarios import run_scenarios
+    from allpay.study.file import scenarios_of, studies_of
+
+    asked = scenarios_of(specification, trust)
+    if asked is None:
+        run_studies(studies_of(specification, trust), out, workers, scheduler, as_json)
+    else:
+        run_scenarios(asked, out, workers, scheduler, as_json)
+
+
 def folder_of(file: Path) -> Path:
     """The folder of a study file that is run: its own name without .toml, or with -study."""
     return file.with_suffix("") if file.suffix.lower() == ".toml" else file.with_name(f"{file.name}-study")
@@ -451,18 +502,11 @@ def resume(
     """Go on with the study in a folder, to the same bits as if it had never been interrupted; show the answer of one that is
     finished."""
     from allpay.cli.kept import tell_finished
-    from allpay.cli.scenarios import run_scenarios
-    from allpay.study.file import scenarios_of, studies_of
     from allpay.study.store import read_folder
 
     if tell_finished(out, None, as_json):  # for which nothing that it names need be imported
         return
-    specification = read_folder(out).specification
-    asked = scenarios_of(specification, trust)
-    if asked is None:
-        run_studies(studies_of(specification, trust), out, workers, scheduler, as_json)
-    else:
-        run_scenarios(asked, out, workers, scheduler, as_json)
+    run_specification(read_folder(out).specification, out, workers, scheduler, trust, as_json)
 
 
 @command
@@ -534,6 +578,7 @@ def equilibrium(
     bidders: Bidders = None,
     values: Values = "private",
     distribution: DistributionText = None,
+    values_from: ValuesFrom = None,
     max_bid: MaxBid = None,
     overbidding: Annotated[
         bool | None,
@@ -567,6 +612,7 @@ def equilibrium(
 
     if plot is not None:
         place(plot)
+    known_from(values_from, asked, given_in(context))
     setting, n = contest_of(asked, given_in(context), Setting())
     rules, amounts = mechanism_of(rule, weights, n)
     game = setting.game(rules)
@@ -800,8 +846,10 @@ def contest_of(
     return setting, None if found == -1 else found
 
 
-def estimated_in(folder: Path, asked: "dict[str, Any]", written: "Mapping[str, str]") -> "EstimatedValues":
-    """The estimate of a folder; what is `asked` gets its values, their cost and attendance.
+def known_from(
+    folder: Path | None, asked: "dict[str, Any]", written: "Mapping[str, str]"
+) -> "EstimatedValues | EstimatedGroups | None":
+    """The estimate of a folder, if one is given; what is `asked` gets its values, their cost and attendance, or its groups.
 
     Raises:
         AllpayError: if there is none, or an option says otherwise.
@@ -809,19 +857,47 @@ def estimated_in(folder: Path, asked: "dict[str, Any]", written: "Mapping[str, s
     from allpay.contest.preferences import PowerCost
     from allpay.contest.values import text_of
     from allpay.estimate.kept import load
+    from allpay.estimate.values import EstimatedGroups, EstimatedValues
+    from allpay.report.estimated import group_texts
 
+    if folder is None:
+        return None
     try:
         found = load(folder)
     except AllpayError as error:
         raise AllpayError(f"--values-from: {error}") from None
-    for name in ("values", "distribution", "cost_power", "group"):
+    except OSError as error:
+        raise AllpayError(
+            f"--values-from: cannot read {shortened(str(folder), 80)}: {error.strerror}; give the folder of an estimate"
+        ) from None
+    alike = isinstance(found, EstimatedValues)
+    lucky = isinstance(found, EstimatedGroups) and found.luck is not None
+    said = (*(() if alike else ("attendance",)), *(("luck",) if lucky else ()))
+    for name in ("values", "distribution", "cost_power", "group", *said):
         if name in written:
             raise AllpayError(f"{written[name]} is part of what --values-from {folder} says: leave one of them out")
+    if not isinstance(found, EstimatedValues):
+        if "group" not in asked:
+            raise AllpayError(
+                f"--values-from {shortened(str(folder), 80)} is of bidders who differ, for which this command has no theory: "
+                "take allpay design or allpay compare"
+            )
+        asked["group"] = group_texts(found)
+        if found.luck is not None:
+            asked["luck"] = found.luck.text
+        return found
     assert isinstance(found.cost, PowerCost)
     asked["distribution"], asked["cost_power"] = text_of(found.distribution), found.cost.power
     if "attendance" not in written and found.presence < 1 and (asked["bidders"] or "0").isdecimal():
         asked["attendance"] = found.presence
     return found
+
+
+def resamples_of(found: "EstimatedValues | EstimatedGroups", setting: "Setting") -> "list[Setting]":
+    """A setting of an estimate with the values of each resample."""
+    from allpay.estimate.advice import settings_of
+
+    return settings_of(found, setting)
 
 
 def numbers_in(text: str | None) -> tuple[str | None, ...]:

@@ -1,12 +1,13 @@
 """The commands that begin with data: what past contests say of their bidders."""
 
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from allpay.cli.again import BESIDE, write_command
 from allpay.cli.commands import command
 from allpay.cli.console import plain, print_json, reporting
 from allpay.cli.options import AsJson, CostPower, Seed
@@ -30,6 +31,7 @@ def _column(what: str, usual: str) -> Any:
 
 @command
 def estimate(
+    context: typer.Context,
     file: Annotated[
         Path,
         typer.Argument(
@@ -54,7 +56,21 @@ def estimate(
             rich_help_panel=COLUMNS,
         ),
     ] = None,
+    group: Annotated[str | None, _column("the kind of bidder, each estimated apart", "found by usual names")] = None,
+    alike: Annotated[
+        bool,
+        typer.Option("--alike", help="take all bidders as of one kind, whatever their group", rich_help_panel=MODEL),
+    ] = False,
     cost_power: CostPower = 1.0,
+    luck: Annotated[
+        str | None,
+        typer.Option(
+            help="luck that has a part in ranks: tullock, normal, …, how much of it ranks tell; or tullock(1), normal(0.2) if "
+            "you know",
+            show_default="none",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
     family: Annotated[
         str | None,
         typer.Option(
@@ -74,25 +90,53 @@ def estimate(
     from allpay.contest.preferences import PowerCost
     from allpay.estimate.kept import save, values_of
     from allpay.estimate.past import read_contests
-    from allpay.estimate.values import estimate_values
-    from allpay.report.estimated import estimate_in_words, write_estimate
+    from allpay.estimate.values import EstimatedGroups, EstimatedValues, estimate_groups, estimate_values
+    from allpay.estimate.with_luck import estimate_with_luck
+    from allpay.report.estimated import estimate_in_words, identification, write_estimate
     from allpay.report.past import read_in_words
 
-    if out.exists() and (not out.is_dir() or set(os.listdir(out)) - set(FILES)):
+    if out.exists() and (not out.is_dir() or set(os.listdir(out)) - set(FILES) - BESIDE):
         raise AllpayError(f"{out} holds something else: choose a new folder with --out")
     with reporting("resamples") as reporter:
         with reporter.stage("reading contests"):
             contests, read = read_contests(
-                file, contest=contest, bidder=bidder, bid=bid or None, rank=rank, prize=prize or None, prizes=prizes
+                file,
+                contest=contest,
+                bidder=bidder,
+                bid=bid or None,
+                rank=rank,
+                group=group,
+                prize=prize or None,
+                prizes=prizes,
+                luck=luck is not None,
+                estimable=luck is None,
             )
-        found = estimate_values(
-            contests, cost=PowerCost(cost_power), family=family, resamples=resamples, seed=seed, reporter=reporter
-        )
+        apart = len(contests.groups) > 1 and not alike
+        asked: dict[str, Any] = {
+            "cost": PowerCost(cost_power),
+            "resamples": resamples,
+            "seed": seed,
+            "reporter": reporter,
+        }
+        found: EstimatedValues | EstimatedGroups
+        if luck is not None:
+            if family is not None:
+                raise AllpayError("--family has no effect with --luck, where no family is assumed: leave it out")
+            found = estimate_with_luck(contests if apart else replace(contests, group=None, groups=()), luck, **asked)
+        else:
+            found = (estimate_groups if apart else estimate_values)(contests, family=family, **asked)
         out.mkdir(parents=True, exist_ok=True)
         save(found, out)
         files = [FILES[0], *write_estimate(found, out)]
+        write_command(context, out)
     if as_json:
-        print_json({"read": plain(asdict(read)), "estimate": plain(values_of(found)), "files": files})
+        told = {
+            "read": plain(asdict(read)),
+            "estimate": plain(values_of(found)),
+            "identification": identification(found),
+        }
+        print_json({**told, "files": files})
         return
     typer.echo(f"{read_in_words(contests, read)}\n\n{estimate_in_words(found)}\n\nWritten to {out}: {', '.join(files)}")
-    typer.echo(f"Next: allpay design --values-from {out} --bidders {found.kinds[0].kind.bidders}")
+    who = f" --bidders {found.kinds[0].kind.bidders}" if isinstance(found, EstimatedValues) else ""
+    typer.echo(f"Next: allpay design --values-from {out}{who}")

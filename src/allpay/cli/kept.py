@@ -14,6 +14,9 @@ from allpay.files import in_shell, read_text
 COMPARED = ("summary.txt", "losses.csv", "losses.parquet", "figure.png")
 """What the folder of a comparison in scenarios has, beside the folders of its studies."""
 
+OPTIONAL = {"rounds.csv", "bids.parquet", "bids.csv", "references.json"}
+"""What a finished study may lack: rows too many for a text, bids that were not kept, what an older allpay had not."""
+
 MOST_TEXT = 100_000_000
 """Bytes that a stored answer may have."""
 
@@ -73,12 +76,11 @@ def tell_finished(folder: Path, specification: dict[str, Any] | None, as_json: b
         return False
     compared = "scenarios" in held.specification
     one = len(states) == 1 and states[0]["samples"] == 1
-    tables = ["rounds.parquet", "rounds.csv", "bids.parquet", "bids.csv", *([] if one else ["designs.csv"])]
+    tables = ["rounds.parquet", "rounds.csv", "bids.parquet", "bids.csv"]
+    tables += [] if one else ["designs.csv", "references.json"]
     files = [*(COMPARED if compared else ("summary.txt", *tables, "figure.png")), RESULT, "figure.pdf"]
     there = [name for name in files if (folder / name).is_file()]
-    if not set(files) - {"rounds.csv", "bids.parquet", "bids.csv"} <= set(
-        there
-    ):  # of few rows, and of bids that were kept
+    if not set(files) - OPTIONAL <= set(there):
         typer.echo(f"allpay: all rounds of {folder} have been learned: its answer is computed from them", err=True)
         return False
     try:

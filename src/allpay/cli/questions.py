@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from allpay.cli.commands import OF_LEARNERS, app, command, contest_of, given_in
+from allpay.cli.again import write_command
+from allpay.cli.commands import OF_LEARNERS, app, command, contest_of, given_in, known_from
 from allpay.cli.console import print_json, reporting
 from allpay.cli.options import (
     LEARNING,
@@ -49,6 +50,7 @@ from allpay.cli.options import (
     Tolerance,
     ValueLevels,
     Values,
+    ValuesFrom,
     Workers,
 )
 from allpay.cli.several import (
@@ -64,7 +66,7 @@ from allpay.cli.several import (
     space_of,
     varied,
 )
-from allpay.cli.tables import TABLES, check_table
+from allpay.cli.tables import JUDGED, SWEPT, TABLES, check_folder, check_table, write_answer
 from allpay.errors import AllpayError, one_of, shortened
 
 __all__ = ["TABLES", "app", "numbers_in"]
@@ -106,6 +108,7 @@ def judge(
     bidders: Bidders = None,
     values: Values = "private",
     distribution: DistributionText = None,
+    values_from: ValuesFrom = None,
     max_bid: MaxBid = None,
     overbidding: Overbidding = None,
     cost_power: CostPower = 1.0,
@@ -150,6 +153,9 @@ def judge(
     rounds: Annotated[
         int, typer.Option(help="by learning: how often each table is learned anew", rich_help_panel=LEARNING)
     ] = 5,
+    out: Annotated[
+        Path | None, typer.Option(help="a folder for all of it, which allpay report shows", show_default="none")
+    ] = None,
     plot: Annotated[
         Path | None, typer.Option(help="draw the tables and what they bring into this file (.png, .pdf, .svg)")
     ] = None,
@@ -166,8 +172,10 @@ def judge(
 
     if plot is not None:
         place(plot)
+    check_folder(out, JUDGED)
     written = given_in(context)
     bidding = named(learner, **{name: asked[name] for name in ("iterations", "noise", "level", "tolerance")})
+    known_from(values_from, asked, written)
     setting, n = contest_of(asked, written, bidding.setting)
     with reporting() as reporter:
         found = judge_table(
@@ -190,6 +198,10 @@ def judge(
                 raise AllpayError(
                     f"{written[name]} has no effect where theory has a formula: leave it out, or give --method learning"
                 )
+    if out is not None:
+        write_answer(out, JUDGED, judged_values(found), judged_in_words(found), lambda path: draw_judged(found, path))
+        write_command(context, out)
+        typer.echo(f"allpay: wrote {out}", err=True)
     if as_json:
         print_json(judged_values(found))
     else:
@@ -210,6 +222,7 @@ def sweep(
     max_bid: MaxBids = None,
     values: Values = "private",
     distribution: DistributionText = None,
+    values_from: ValuesFrom = None,
     rule: Rule = "prizes",
     prizes: SeveralPrizes = None,
     first_at_most: FirstAtMost = None,
@@ -222,7 +235,12 @@ def sweep(
         str, typer.Option(help="theory: the best design by the closed form", rich_help_panel=STUDY)
     ] = "theory",
     out: Annotated[
-        Path | None, typer.Option(help="write the table into this file: .csv, .parquet, .tex or .json")
+        Path | None,
+        typer.Option(
+            help="write the table into this file: .csv, .parquet, .tex or .json; or a folder for all of it, which allpay "
+            "report shows",
+            show_default="none",
+        ),
     ] = None,
     plot: Annotated[
         Path | None, typer.Option(help="draw the best design and what it brings into this file (.png, .pdf, .svg)")
@@ -243,7 +261,10 @@ def sweep(
         )
     if plot is not None:
         place(plot)
-    check_table(out, TABLES)
+    table, folder = (None, None) if out is None else (out, None) if out.suffix or out.is_file() else (None, out)
+    check_table(table, TABLES)
+    check_folder(folder, SWEPT)
+    known_from(values_from, asked, given_in(context))
     over, single = varied(asked)
     setting, n = contest_of(single, given_in(context), Setting())
     space = space_of(single, 3 if n is None else n)
@@ -252,9 +273,14 @@ def sweep(
         raise AllpayError(f"--prizes {most:g} needs --bidders {most:g} or more: got {n}")
     with reporting() as reporter, reporter.stage("looking for the best designs by theory"):
         swept = comparative_statics(over, setting, space, objective, reporter.advance)
-    if out is not None:
-        TABLES[out.suffix](swept, out)
-        typer.echo(f"allpay: wrote {out}", err=True)
+    if table is not None:
+        TABLES[table.suffix](swept, table)
+        typer.echo(f"allpay: wrote {table}", err=True)
+    if folder is not None:
+        write_answer(folder, SWEPT, swept.to_json(), statics_in_words(swept), lambda path: draw_statics(swept, path))
+        TABLES[".csv"](swept, folder / "table.csv")
+        write_command(context, folder)
+        typer.echo(f"allpay: wrote {folder}", err=True)
     if as_json:
         print_json(swept.to_json())
     else:
@@ -281,6 +307,7 @@ def compare(
     max_bid: MaxBids = None,
     values: Values = "private",
     distribution: DistributionText = None,
+    values_from: ValuesFrom = None,
     value_levels: ValueLevels = None,
     bid_levels: BidLevels = None,
     overbidding: Overbidding = None,
@@ -346,11 +373,14 @@ def compare(
     if group and "bidders" in written:
         raise AllpayError("--bidders has no effect beside --group, which says how many there are: leave it out")
     bidding = named(learner, **{name: asked[name] for name in OF_LEARNERS})
+    known_from(values_from, asked, written)
     over, single = varied(asked)
     setting, n = contest_of(single, written, bidding.setting if by == "surrogate" else Setting())
     space = space_of(single, 3 if n is None else n)
     study = Study(space, bidding, setting, samples, rounds, objective, seed, sampling)
     in_scenarios(study, over, designs or (), by, out, plot, workers, scheduler, as_json)
+    if out is not None:
+        write_command(context, out)
 
 
 def _is_file(prizes: list[str]) -> bool:

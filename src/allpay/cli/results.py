@@ -87,11 +87,15 @@ def write_results(results: "list[Result]", out: Path, reporter: Any) -> list[str
     import polars as pl
 
     from allpay.files import write
+    from allpay.references import references
+    from allpay.report import beside
     from allpay.report.figures import draw_designs
     from allpay.report.tables import by_design
     from allpay.study.store import RESULT
     from allpay.versions import versions
 
+    with reporter.stage("equal weights and one weight, to hold the best design against"):
+        told = [[beside.told(one, r.sweep.study.goal) for one in references(r)] for r in results]
     with reporter.stage("writing figure and tables"):
         table = pl.concat(
             [labelled(r.sweep.table, r.sweep.study.space.rule, r.sweep.study.learner.name) for r in results]
@@ -105,10 +109,11 @@ def write_results(results: "list[Result]", out: Path, reporter: Any) -> list[str
         tables += write_bids([r.sweep for r in results], out)
         write(out / "designs.csv", by_design(results).write_csv)
         write(out / "summary.txt", lambda file: file.write(f"{text}\n".encode()))
+        write(out / beside.FILE, lambda file: file.write(json.dumps(plain(beside.kept(told))).encode()))
         figures = draw_designs(results, out / "figure.png")
         # last, for it says that the study is finished
         write(out / RESULT, lambda file: file.write(json.dumps(plain(values), indent=2).encode()))
-    return [str(out / name) for name in ("summary.txt", *tables, "designs.csv", RESULT)] + [
+    return [str(out / name) for name in ("summary.txt", *tables, "designs.csv", beside.FILE, RESULT)] + [
         str(path) for path in figures
     ]
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
+from allpay.cli.again import BESIDE
 from allpay.cli.console import fail, plain, print_json, reporting
 from allpay.cli.kept import tell_finished
 from allpay.cli.results import (
@@ -42,7 +43,7 @@ MOST_SAID = 10
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from allpay.contest.values import Distribution
+    from allpay.contest.game import Setting
     from allpay.estimate.advice import Advice
     from allpay.objectives import Objective
     from allpay.outcome import Outcome
@@ -257,7 +258,7 @@ def run_studies(
     scheduler: str | None,
     as_json: bool,
     also: "tuple[Objective, ...]" = (),
-    draws: "Sequence[Distribution]" = (),
+    draws: "Sequence[Setting]" = (),
 ) -> None:
     """The whole pipeline for the studies of a folder, by their folders below it, and what they found on stdout.
 
@@ -381,7 +382,11 @@ def front_by_theory(study: "Study", goals: "tuple[Objective, ...]", out: Path | 
     from allpay.report.front import front_in_words, front_values
 
     assert study.setting is not None
-    if out is not None and out.exists() and (not out.is_dir() or {path.name for path in out.iterdir()} - FRONT_FILES):
+    if (
+        out is not None
+        and out.exists()
+        and (not out.is_dir() or {path.name for path in out.iterdir()} - FRONT_FILES - BESIDE)
+    ):
         raise AllpayError(f"{out} holds something else: choose a new folder for the answer of theory")
     with reporting() as reporter, reporter.stage("looking for the front by theory"):
         front = pareto_in_theory(study.space, study.setting, goals)
@@ -397,13 +402,12 @@ def front_by_theory(study: "Study", goals: "tuple[Objective, ...]", out: Path | 
         typer.echo(f"\nWritten to {out}: " + ", ".join(Path(f).name for f in files))
 
 
-def _resampled(study: "Study", design: "Sequence[float]", draws: "Sequence[Distribution]") -> "Advice | None":
+def _resampled(study: "Study", design: "Sequence[float]", draws: "Sequence[Setting]") -> "Advice | None":
     """The best design of each resample of the data, by theory, beside the one found."""
-    from allpay.estimate.advice import advise
+    from allpay.estimate.advice import advise_in
 
-    assert study.setting is not None
     with reporting("resamples") as reporter, reporter.stage("best designs of other draws of the data"):
-        return advise(study.space, study.setting, study.objective, design, draws, reporter.advance)
+        return advise_in(study.space, draws, study.objective, design, reporter.advance)
 
 
 def advice_words(study: "Study", advice: "Advice | None") -> str:
@@ -417,7 +421,7 @@ def advice_words(study: "Study", advice: "Advice | None") -> str:
 
 
 def design_by_theory(
-    study: "Study", as_json: bool, within: float, out: Path | None, draws: "Sequence[Distribution]" = ()
+    study: "Study", as_json: bool, within: float, out: Path | None, draws: "Sequence[Setting]" = ()
 ) -> None:
     """The best design by the closed form and those that lose little beside it, on stdout, and in a folder if one is given."""
     from allpay.exact import exact_design
@@ -425,7 +429,11 @@ def design_by_theory(
     from allpay.report.exact import exact_in_words
 
     assert study.setting is not None
-    if out is not None and out.exists() and (not out.is_dir() or {path.name for path in out.iterdir()} - THEORY_FILES):
+    if (
+        out is not None
+        and out.exists()
+        and (not out.is_dir() or {path.name for path in out.iterdir()} - THEORY_FILES - BESIDE)
+    ):
         raise AllpayError(f"{out} holds something else: choose a new folder for the answer of theory")
     with reporting() as reporter, reporter.stage("looking for the best design by theory"):
         found = exact_design(study.space, study.setting, study.objective, within, study.step)

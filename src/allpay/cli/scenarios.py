@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from allpay.cli.again import BESIDE
 from allpay.cli.console import plain, print_json, reporting
 from allpay.cli.kept import COMPARED, tell_finished
 from allpay.cli.results import kept_values, write_results
@@ -88,7 +89,7 @@ def scenarios_by_theory(asked: "ScenarioStudy", out: Path | None, as_json: bool)
     from allpay.files import write
     from allpay.scenarios import compare
 
-    if out is not None and out.exists() and (not out.is_dir() or set(os.listdir(out)) - {*FILES, THEORY}):
+    if out is not None and out.exists() and (not out.is_dir() or set(os.listdir(out)) - {*FILES, THEORY, *BESIDE}):
         raise AllpayError(f"{out} holds something else: choose a new folder for the answer of theory")
     study = asked.study
     with reporting("scenarios") as reporter, reporter.stage("looking for the best designs by theory"):

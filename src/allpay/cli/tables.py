@@ -1,9 +1,11 @@
-"""The tables that a command writes into a file, whose ending says how."""
+"""What a command writes beside its words: a table into a file, whose ending says how, or all of its answer into a folder."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from allpay.cli.again import BESIDE
 from allpay.cli.console import plain
 from allpay.errors import AllpayError, shortened
 
@@ -38,8 +40,6 @@ def _write_tex(swept: "Statics", path: Path) -> None:
 
 
 def _write_json(swept: "Statics | Comparison", path: Path) -> None:
-    import json
-
     from allpay.files import write
 
     write(path, lambda file: file.write(json.dumps(plain(swept.to_json()), indent=2).encode()))
@@ -50,3 +50,30 @@ TABLES = {".csv": _write_csv, ".parquet": _write_parquet, ".tex": _write_tex, ".
 
 COMPARISONS = {".csv": _write_csv, ".parquet": _write_parquet, ".json": _write_json}
 """The same for the table of `compare`."""
+
+JUDGED, SWEPT = "judge.json", "sweep.json"
+"""Where a folder has what machines read of a judgement, or of a sweep."""
+
+FILES = {"summary.txt", "table.csv", "figure.png", "figure.pdf", *BESIDE}
+"""What else it has."""
+
+
+def check_folder(out: Path | None, answer: str) -> None:
+    """Raise AllpayError if a folder holds something else than an answer of this kind."""
+    if out is None or not out.exists():
+        return
+    if not out.is_dir() or {path.name for path in out.iterdir()} - FILES - {answer}:
+        raise AllpayError(f"{shortened(str(out), 80)} holds something else: choose a new folder")
+
+
+def write_answer(out: Path, answer: str, values: Mapping[str, Any], words: str, draw: Callable[[Path], Any]) -> None:
+    """Write an answer into a folder: for machines, in words, and as a figure."""
+    from allpay.files import write
+    from allpay.versions import versions
+
+    out.mkdir(parents=True, exist_ok=True)
+    kept = {"versions": versions(), **values}
+    write(out / "summary.txt", lambda file: file.write(f"{words}\n".encode()))
+    for figure in ("figure.png", "figure.pdf"):
+        draw(out / figure)
+    write(out / answer, lambda file: file.write(json.dumps(plain(kept), indent=1).encode()))

@@ -292,6 +292,11 @@ class Noise:
         return _Pareto(self.power) if self.law == "pareto" else LAWS[self.law]()
 
 
+def law_of(rule: "Noise | Tullock") -> Law:
+    """The distribution of the random number of a rule, its scale being 1."""
+    return _Gumbel() if isinstance(rule, Tullock) else rule._law
+
+
 @dataclass(frozen=True)
 class Tullock:
     """The chance to win is proportional to bid^r, and each further rank is decided in the same way among those who are left.

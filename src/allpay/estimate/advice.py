@@ -5,8 +5,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from allpay.contest.bidder import levels_of
 from allpay.contest.game import Setting
-from allpay.contest.values import Distribution, Private
+from allpay.contest.success import success
+from allpay.contest.values import Common, Distribution, Private
+from allpay.estimate.families import constant
+from allpay.estimate.values import EstimatedGroups, EstimatedValues
 from allpay.exact import best_in_theory, objective_at
 from allpay.study import DesignSpace
 
@@ -55,11 +59,48 @@ def advise(
         draws: where values come from in each resample.
         advance: is told how far it is.
     """
-    best, loss = [], []
     levels = setting.values.levels
-    drawn = draws[:MOST_DRAWS]
-    for done, draw in enumerate(drawn):
-        there = replace(setting, values=Private(draw, levels))
+    drawn = [replace(setting, values=Private(draw, levels)) for draw in draws]
+    return advise_in(space, drawn, objective, design, advance)
+
+
+def settings_of(found: EstimatedValues | EstimatedGroups, setting: Setting) -> list[Setting]:
+    """A setting of an estimate with the values of each resample, and its presence where the setting has the estimate's."""
+    levels = levels_of(setting.values)
+    if isinstance(found, EstimatedValues):
+        absent = found.presences if setting.attendance == found.presence else ()
+        return [
+            replace(setting, values=Private(draw, levels), attendance=absent[k] if absent else setting.attendance)
+            for k, draw in enumerate(found.draws)
+        ]
+    there = [part for part, count in zip(found.parts, found.counts, strict=True) if count]
+    drawn = []
+    for k in range(len(there[0].draws)):
+        each = [(wants(part.draws[k], levels), part.presences[k] if part.presences else 1.0) for part in there]
+        groups = zip(each, setting.values, strict=True)
+        values = tuple((replace(bidder, values=v, presence=there), count) for (v, there), (bidder, count) in groups)
+        luck = setting.luck if found.luck is None or not found.luck.draws else success(found.luck.at(k))
+        drawn.append(replace(setting, values=values, luck=luck))
+    return drawn
+
+
+def wants(distribution: Distribution, levels: int) -> Private | Common:
+    """Values of a distribution: common where it has but one."""
+    value = constant(distribution)
+    return Private(distribution, levels) if value is None else Common(value)
+
+
+def advise_in(
+    space: DesignSpace,
+    settings: Sequence[Setting],
+    objective: str,
+    design: Sequence[float],
+    advance: Callable[[float, float], None] = lambda done, total: None,
+) -> Advice | None:
+    """The same in settings: as many as resamples are looked at."""
+    best, loss = [], []
+    drawn = settings[:MOST_DRAWS]
+    for done, there in enumerate(drawn):
         found = best_in_theory(space, there, objective)
         if found is None:
             return None

@@ -12,15 +12,25 @@ An observed quantile is off by a Brownian bridge over the square root of the num
 The steps of a bridge over a partition of [0, 1] are independent but for their sum, so that differences of neighbouring
 quantiles over that slope and the root of their distance are residuals of variance 1. Least squares of these are as precise as
 any estimate can be (a minimum distance with the best weights).
+
+Where bidders are of several groups, the prize that a bid b of group g wins follows from what the others were seen to bid: it
+beats one of group h with the share F_h(b) of its bids. With b = b_g(q) the same condition holds group by group,
+
+    c(b_g(q))·S_g(q) = ∫₀^q v_g dΠ_g,    Π_g from q for rivals of the own group, F_h(b_g(q)) for those of group h
+
+(the first-order condition against observed bids, again as an integral, so that no density is needed). To first order what
+observed bids are off by is now the bridge of each F_h, times v·∂Π_g/∂F_h: where a bid is off by itself, its cost and its prize
+move together, which is what makes it a best response.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from allpay.contest.preferences import Cost
+from allpay.contest.preferences import Cost, PowerCost
 from allpay.contest.values import bernstein
 from allpay.theory.field import Rivals
 
@@ -50,6 +60,9 @@ class Kind:
         payments: `[ranks]` the part of its bid that each rank pays.
         rest: what every further rank pays.
         presence: the chance that a registered bidder bids.
+        counts: `[groups]` how many bidders of each group; empty where all are alike.
+        group: which of them this is about.
+        presences: `[groups]` the chance of a bidder of each to bid.
     """
 
     bidders: int
@@ -57,6 +70,14 @@ class Kind:
     payments: tuple[float, ...] = (1.0,)
     rest: float = 1.0
     presence: float = 1.0
+    counts: tuple[int, ...] = ()
+    group: int = 0
+    presences: tuple[float, ...] = ()
+
+    @property
+    def rivals(self) -> tuple[int, ...]:
+        """`[groups]` how many rivals a bidder of the group has of each."""
+        return tuple(count - (h == self.group) for h, count in enumerate(self.counts))
 
 
 class Condition:
@@ -113,19 +134,155 @@ class Condition:
         return np.asarray(np.diff(np.concatenate([end, bridge, end]), axis=0) / self._root.reshape(shape))
 
 
+class Against(Condition):
+    """The condition of one group at fixed quantiles, against the bids that all groups were seen to make.
+
+    Attributes: as of `Condition`, of the group's own quantiles.
+    """
+
+    def __init__(self, kind: Kind, count: int, seen: "Sequence[Seen]") -> None:
+        parts = (count + 1) * NODES
+        x = np.arange(parts + 1) / (count + 1) / NODES  # ends of the parts that quantiles are cut into
+        q, own = _quantile(x), seen[kind.group]
+        costs = own.cost_at(q)
+        below = np.array([other.below(costs) for other in seen])  # [groups, parts + 1]
+        below[kind.group] = np.maximum(q, own.at_zero)
+        self.quantiles = q[NODES:-1:NODES]
+        inside = slice(None, count * NODES)
+        self.nodes = _quantile((x[:-1] + x[1:]) / 2)[inside].reshape(count, NODES)
+        amounts = np.array(kind.prizes)
+        extra = np.array(kind.payments) - kind.rest
+        self.mass = np.diff(expected(amounts, kind, below))[inside].reshape(count, NODES)
+        at = slice(NODES, -1, NODES)
+        self.paid = kind.rest + expected(extra, kind, below[:, at])
+        self._curves: dict[int, Array] = {}
+        self._prize_moves = np.array([_moved(amounts, kind, below[:, at], h) for h in range(len(seen))])
+        self._pay_moves = np.array([_moved(extra, kind, below[:, at], h) for h in range(len(seen))])
+        self._noise = np.array([own.count / max(other.count, 1e-300) for other in seen])[:, None]  # beside the own
+        weight = self._prize_moves**2 * self._noise
+        self._scale = np.sqrt(np.maximum(weight.sum(axis=0), 1e-300))
+        steps = np.sum(weight / self._scale**2 * np.diff(below[:, :-1:NODES]), axis=0)  # [m] between quantiles
+        curved = (steps / self.quantiles) ** 2 / max(
+            own.count, 1.0
+        )  # the lowest own bids are off by more than a little
+        self._root = np.sqrt(np.maximum(steps, 0.5 / max(own.count, 1.0)) + curved)
+
+    def slopes(self, values: Array, spent: Array) -> Array:
+        moves = values * self._prize_moves - spent / np.maximum(self.paid, 1e-12) * self._pay_moves
+        slopes = np.sqrt(np.sum(moves**2 * self._noise, axis=0))
+        return np.asarray(np.maximum(slopes, FLATTEST * slopes.max()))
+
+    def residuals(self, apart: Array, slopes: Array) -> Array:
+        """`[m + 1, …]` steps as of `Condition`, and the last difference itself: an integral over bridges, which begin and end
+        at 0, so that its variance is that of what they are multiplied with.
+        """
+        shape = (-1, *[1] * (apart.ndim - 1))
+        start = np.zeros((1, *apart.shape[1:]))
+        steps = np.diff(np.concatenate([start, apart / slopes.reshape(shape)]), axis=0) / self._root.reshape(shape)
+        parts = self._root**2 / np.sum(self._root**2)
+        spread = np.sqrt(max(float(parts @ slopes**2 - (parts @ slopes) ** 2), float((FLATTEST * slopes.max()) ** 2)))
+        return np.asarray(np.concatenate([steps, apart[-1:] / spread]))
+
+
+def _above(chances: Array, counts: Sequence[int], ranks: int) -> Array:
+    """`[points, ranks]` how likely 0, 1, … rivals are above, so many of each group with chances `[groups, points]`."""
+    found = np.zeros((chances.shape[1], ranks))
+    found[:, 0] = 1.0
+    for chance, count in zip(chances, counts, strict=True):
+        for _ in range(count):
+            found[:, 1:] = found[:, 1:] * (1 - chance[:, None]) + found[:, :-1] * chance[:, None]
+            found[:, 0] *= 1 - chance
+    return found
+
+
+def expected(amounts: Array, kind: Kind, below: Array) -> Array:
+    """`[points]` what ranks bring to one who beats a rival of each group, if there, with chances `[groups, points]`."""
+    chances = np.array(kind.presences)[:, None] * (1 - below)
+    return np.asarray(_above(chances, kind.rivals, len(amounts)) @ amounts)
+
+
+def _moved(amounts: Array, kind: Kind, below: Array, group: int) -> Array:
+    """`[points]` its derivative in the chances of one group."""
+    counts = list(kind.rivals)
+    if counts[group] == 0:
+        return np.zeros(below.shape[1])
+    counts[group] -= 1
+    chances = np.array(kind.presences)[:, None] * (1 - below)
+    steps = amounts - np.append(amounts[1:], 0.0)  # of one place lost
+    return np.asarray(kind.rivals[group] * kind.presences[group] * (_above(chances, counts, len(amounts)) @ steps))
+
+
+class Seen:
+    """What a group was seen to bid in contests of one kind.
+
+    Attributes:
+        count: of how many bids.
+        at_zero: the share of them that are 0.
+    """
+
+    def __init__(self, costs: Array, each: Array) -> None:
+        starts = np.flatnonzero(np.diff(costs, prepend=-1.0) > 0)  # bids that tie count as one another's halves
+        together = np.add.reduceat(each, starts) if len(starts) else np.zeros(0)
+        kept = together > 0
+        self._costs, together = costs[starts][kept], together[kept]
+        self.count = float(together.sum())
+        share = together / max(self.count, 1e-300)
+        self._middle = np.cumsum(share) - share / 2
+        self.at_zero = float(share[0]) if len(share) and self._costs[0] == 0 else 0.0
+        if self.at_zero:
+            self._middle[0] = self.at_zero
+
+    def below(self, costs: Array) -> Array:
+        """The share of its bids that bids of these costs beat, any shape; all that are 0 count as beaten."""
+        if not len(self._costs):
+            return np.zeros(np.shape(costs))
+        return np.where(costs > self._costs[-1], 1.0, np.interp(costs, self._costs, self._middle, left=0.0))
+
+    def cost_at(self, q: Array) -> Array:
+        """The cost at quantiles, any shape; nothing at quantile 0, the highest seen at 1."""
+        if not len(self._costs):
+            return np.zeros(np.shape(q))
+        found = np.interp(q, self._middle, self._costs)
+        return np.asarray(np.where((q == 0) | (q <= self.at_zero), 0.0, found))
+
+
+@dataclass(frozen=True, eq=False)
+class Turnout:
+    """Who came, by contest.
+
+    Attributes:
+        there, registered: `[groups, contests]` how many of each group; one group where bidders are alike.
+    """
+
+    there: Array
+    registered: Array
+
+    def presences(self, weights: Array | None = None) -> tuple[float, ...]:
+        """`[groups]` the share that came, each contest counting `weights` times, or once."""
+        counted = [array.sum(axis=1) if weights is None else array @ weights for array in (self.there, self.registered)]
+        share = counted[0] / np.maximum(counted[1], 1e-300)
+        return tuple(np.where(counted[0] > 0, share, 1.0).tolist())
+
+
 @dataclass(frozen=True, eq=False)
 class Bids:
-    """The bids of all contests of one kind.
+    """The bids of all contests of one kind, of one group if bidders are of several.
 
     Attributes:
         kind: of which.
         costs: `[bids]` what each cost where it was paid in full, increasing.
         contest: `[bids]` in which contest it was.
+        groups: the same of all groups in order, the own included; empty where bidders are alike.
+        turnout: who came, over all kinds; None where everybody did.
+        weights: `[contests]` how often each contest counts in the condition, or once.
     """
 
     kind: Kind
     costs: Array
     contest: Whole
+    groups: "tuple[Bids, ...]" = ()
+    turnout: Turnout | None = None
+    weights: Array | None = None
 
     @classmethod
     def of(cls, kind: Kind, bids: Array, contest: Whole, cost: Cost) -> "Bids":
@@ -135,16 +292,43 @@ class Bids:
     def among(self, chosen: NDArray[np.bool_]) -> "Bids":
         """Those of the contests that are chosen `[contests]`; with fewer quantiles, as there are fewer bids."""
         kept = chosen[self.contest]
-        return Bids(self.kind, self.costs[kept], self.contest[kept])
+        groups = tuple(group.among(chosen) for group in self.groups)
+        return replace(self, costs=self.costs[kept], contest=self.contest[kept], groups=groups)
+
+    def again(self, weights: Array) -> "Bids":
+        """The same with a condition of contests drawn anew: of who came, and of what the others bid."""
+        if not self.groups and self.turnout is None:
+            return self  # which hangs on neither
+        kind = self.kind
+        if self.turnout is not None:
+            presences = self.turnout.presences(weights)
+            own = presences[kind.group if self.groups else 0]
+            kind = replace(kind, presence=own, presences=presences if self.groups else ())
+        return replace(self, kind=kind, weights=weights)
 
     @cached_property
     def condition(self) -> Condition:
-        count = np.pi / 2 * np.sqrt(len(self.costs) / BEYOND) - 1
-        return Condition(self.kind, int(np.clip(count, 2, MOST_QUANTILES)))
+        count = int(np.clip(np.pi / 2 * np.sqrt(len(self.costs) / BEYOND) - 1, 2, MOST_QUANTILES))
+        if not self.groups:
+            return Condition(self.kind, count)
+        return Against(self.kind, count, [Seen(group.costs, group.each(self.weights)) for group in self.groups])
+
+    def bids(self, cost: Cost) -> Array:
+        """`[bids]` what was bid, from what it cost."""
+        if isinstance(cost, PowerCost):
+            return np.asarray(cost.bid(self.costs))
+        return np.array([cost.bid(float(x)) for x in self.costs])
+
+    def each(self, weights: Array | None = None) -> Array:
+        """`[bids]` how often each counts."""
+        return np.ones(len(self.costs)) if weights is None else weights[self.contest]
 
     def spent(self, weights: Array | None = None) -> tuple[Array, float]:
         """`[m]` the observed c(b(q))·S(q), and of how many bids; each contest counts `weights` `[contests]` times, or once."""
-        each = np.ones(len(self.costs)) if weights is None else weights[self.contest]
+        each = self.each(weights)
+        if self.groups:
+            own = Seen(self.costs, each)
+            return own.cost_at(self.condition.quantiles) * self.condition.paid, own.count
         below = np.cumsum(each)
         if below[-1] == 0:
             return np.zeros(len(self.condition.quantiles)), 0.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from allpay.contest.values import HIGH, Beta, Curve, Distribution, Lognormal, Power, Uniform
+from allpay.contest.values import HIGH, Beta, Curve, Distribution, Lognormal, Power, Uniform, text_of
 from allpay.estimate.conditions import Bids
 
 Array = NDArray[np.float64]
@@ -139,7 +139,7 @@ class Family:
                 values = np.asarray(unit.quantile(condition.nodes.ravel())).reshape(condition.nodes.shape)
                 parts.append(target.residuals(condition.spent(values)))
             column = np.concatenate(parts)
-            scale = max(float(column @ goal) / max(float(column @ column), 1e-300), 1e-300)
+            scale = max(float(column @ goal) / max(float(column @ column), 1e-300), 1e-60)
             return scale, goal - scale * column
 
         starts = self.begin if begin is None else (begin.shape,)
@@ -168,3 +168,16 @@ FAMILIES: tuple[Smooth | Family, ...] = (
     ),
     *(Smooth(degree) for degree in DEGREES),
 )
+
+
+def constant(distribution: Distribution) -> float | None:
+    """The value that all have, if it is one."""
+    if isinstance(distribution, Curve) and distribution.coefficients[0] == distribution.coefficients[-1]:
+        return distribution.coefficients[0]
+    return None
+
+
+def words_of(distribution: Distribution) -> str:
+    """What a group of bidders with these values is called by options and study files: `beta(2,3)`, or `common(0.5)`."""
+    value = constant(distribution)
+    return text_of(distribution) if value is None else f"common({value!r})"

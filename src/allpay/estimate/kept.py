@@ -7,10 +7,12 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from allpay.contest.preferences import PowerCost
+from allpay.contest.success import success
 from allpay.contest.values import distribution, text_of
 from allpay.errors import AllpayError, shortened
 from allpay.estimate.conditions import Kind
-from allpay.estimate.values import EstimatedValues, Explained, Tried
+from allpay.estimate.luck import FoundLuck
+from allpay.estimate.values import EstimatedGroups, EstimatedValues, Explained, Tried
 from allpay.files import read_text, write
 from allpay.versions import versions
 
@@ -44,11 +46,12 @@ class _Kind(_Model):
     predicted: list[Number]
     beyond: Number | None
     error: Number | None
+    counts: list[Annotated[int, Field(ge=0)]] = []
+    group: int = 0
+    presences: list[Annotated[float, Field(gt=0, le=1)]] = []
 
 
-class _Kept(_Model):
-    format: int
-    versions: dict[str, Any]
+class _Part(_Model):
     distribution: str
     family: str
     tried: list[_Tried]
@@ -58,31 +61,72 @@ class _Kept(_Model):
     confidence: Number
     draws: list[str]
     presence: Annotated[float, Field(gt=0, le=1)]
+    presences: list[Annotated[float, Field(gt=0, le=1)]] = []
     purse: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     contests: int
     bids: int
     cost_power: Number
     cost_scale: Number
     payments: list[Number]
-    kinds: list[_Kind]
+    kinds: Annotated[list[_Kind], Field(min_length=1)]
     seed: int
+    group: str = ""
+    zeros: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
-def values_of(estimate: EstimatedValues) -> dict[str, Any]:
+class _Kept(_Part):
+    format: int
+    versions: dict[str, Any]
+
+
+class _Luck(_Model):
+    text: str
+    number: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    given: bool
+    said: Number | None
+    band: Annotated[list[Number], Field(min_length=2, max_length=2)] | None
+    draws: list[Number]
+    orders: int
+    upsets: Number
+
+
+class _Groups(_Model):
+    format: int
+    versions: dict[str, Any]
+    groups: Annotated[list[_Part], Field(min_length=1)]
+    counts: list[Annotated[int, Field(ge=0)]]
+    share: Number
+    luck: _Luck | None = None
+
+
+def values_of(estimate: EstimatedValues | EstimatedGroups) -> dict[str, Any]:
     """All of an estimate as plain JSON values.
 
     Raises:
         AllpayError: if bids have a cost of one's own, which no file can name.
     """
+    same = {"format": FORMAT, "versions": versions()}
+    if isinstance(estimate, EstimatedValues):
+        return {**same, **_part_values(estimate)}
+    groups = [_part_values(part) for part in estimate.parts]
+    luck = None if estimate.luck is None else _luck_values(estimate.luck)
+    return {**same, "groups": groups, "counts": list(estimate.counts), "share": estimate.share, "luck": luck}
+
+
+def _luck_values(luck: FoundLuck) -> dict[str, Any]:
+    plain = {name: getattr(luck, name) for name in ("text", "number", "given", "said", "orders", "upsets")}
+    band = None if luck.band is None else list(luck.band)
+    return {**plain, "band": band, "draws": list(luck.draws)}
+
+
+def _part_values(estimate: EstimatedValues) -> dict[str, Any]:
     if not isinstance(estimate.cost, PowerCost):
         raise AllpayError("an estimate with a cost of one's own cannot be kept in a file: use it from Python")
-    plain = ("family", "confidence", "presence", "purse", "contests", "bids", "seed")
+    plain = ("family", "confidence", "presence", "purse", "contests", "bids", "seed", "group", "zeros")
     return {
-        "format": FORMAT,
-        "versions": versions(),
         "distribution": text_of(estimate.distribution),
         **{name: getattr(estimate, name) for name in plain},
-        **{name: list(getattr(estimate, name)) for name in ("levels", "low", "high", "payments")},
+        **{name: list(getattr(estimate, name)) for name in ("levels", "low", "high", "payments", "presences")},
         "tried": [
             {
                 "family": t.family,
@@ -104,35 +148,63 @@ def values_of(estimate: EstimatedValues) -> dict[str, Any]:
                 "predicted": list(found.predicted),
                 "beyond": found.beyond,
                 "error": found.error,
+                "counts": list(found.kind.counts),
+                "group": found.kind.group,
+                "presences": list(found.kind.presences),
             }
             for found in estimate.kinds
         ],
     }
 
 
-def save(estimate: EstimatedValues, folder: Path) -> None:
+def save(estimate: EstimatedValues | EstimatedGroups, folder: Path) -> None:
     """Write an estimate into a folder, which is there."""
     text = json.dumps(values_of(estimate), indent=1)
     write(folder / FILE, lambda file: file.write(text.encode()))
 
 
-def load(folder: Path) -> EstimatedValues:
-    """The estimate that a folder holds.
+def load(folder: Path) -> EstimatedValues | EstimatedGroups:
+    """The estimate that a folder holds: of bidders alike, or of groups.
 
     Raises:
         AllpayError: if it holds none, or one that is damaged.
     """
     path = Path(folder) / FILE
     if not path.is_file():
-        raise AllpayError(f"{folder} holds no estimate: make one with allpay estimate")
+        raise AllpayError(f"{shortened(str(folder), 120)} holds no estimate: make one with allpay estimate")
+    text = read_text(path, MOST_CHARACTERS)
     try:
-        kept = _Kept.model_validate_json(read_text(path, MOST_CHARACTERS))
+        kept = (_Groups if _of_groups(text) else _Kept).model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise AllpayError(f"{path} holds no estimate, or is damaged: {shortened(where, 40)}: {first['msg']}") from None
     if kept.format != FORMAT:
         raise AllpayError(f"{path} is of format {kept.format}, this program reads {FORMAT}: estimate anew")
+    if isinstance(kept, _Kept):
+        return _part(kept)
+    if len(kept.counts) != len(kept.groups) or not any(kept.counts):
+        raise AllpayError(f"{path} holds no estimate, or is damaged: counts do not fit its groups")
+    parts = tuple(_part(part) for part in kept.groups)
+    return EstimatedGroups(parts, tuple(kept.counts), kept.share, None if kept.luck is None else _luck(kept.luck))
+
+
+def _luck(kept: _Luck) -> FoundLuck:
+    success(kept.text)  # which other commands read
+    band = None if kept.band is None else (kept.band[0], kept.band[1])
+    return FoundLuck(kept.text, kept.number, kept.given, kept.said, band, tuple(kept.draws), kept.orders, kept.upsets)
+
+
+def _of_groups(text: str) -> bool:
+    """Whether a file is of groups; what cannot be read is for others to say."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and "groups" in found
+
+
+def _part(kept: _Part) -> EstimatedValues:
     payments = tuple(kept.payments) or (1.0,)
     return EstimatedValues(
         distribution=distribution(kept.distribution),
@@ -153,7 +225,10 @@ def load(folder: Path) -> EstimatedValues:
         payments=payments,
         kinds=tuple(
             Explained(
-                Kind(k.bidders, tuple(k.prizes), payments, payments[-1], kept.presence),
+                Kind(
+                    *(k.bidders, tuple(k.prizes), payments, payments[-1], kept.presence),
+                    *(tuple(k.counts), k.group, tuple(k.presences)),
+                ),
                 k.contests,
                 k.bids,
                 tuple(k.observed),
@@ -164,4 +239,7 @@ def load(folder: Path) -> EstimatedValues:
             for k in kept.kinds
         ),
         seed=kept.seed,
+        group=kept.group,
+        zeros=kept.zeros,
+        presences=tuple(kept.presences),
     )

@@ -565,6 +565,19 @@ def _filled(cells: "list[pl.Series]", lines: Lines) -> "tuple[list[pl.Series], L
     return [series.filter(kept) for series in cells], lines[~nothing]
 
 
+def _places(contest: Whole, won: Array) -> Whole:
+    """`[rows]` the place that a prize shows: from 1 on, where nobody else of the contest won as much; else 0."""
+    order = np.lexsort((-won, contest))
+    first = np.searchsorted(contest, np.arange(int(contest[-1]) + 1))
+    place = np.arange(len(won)) - first[contest] + 1
+    sorted_won, beside = won[order], np.diff(contest) == 0
+    same = beside & (np.diff(sorted_won) == 0)
+    alone = ~(np.append(same, False) | np.append(False, same)) & (sorted_won > 0)
+    found = np.zeros(len(won), np.int64)
+    found[order] = np.where(alone, place, 0)
+    return found
+
+
 @dataclass(eq=False)
 class _Joined:
     """All rows of a table, sorted by contest, and what they must keep to.
@@ -599,12 +612,15 @@ class _Joined:
             self.held = {name: array[kept] for name, array in self.held.items()}
             _, self.contest = np.unique(self.contest[kept], return_inverse=True)
         held, groups = self.held, tuple(self.rows.groups)
+        rank = held.get("rank")
+        if rank is None and "won" in held:
+            rank = _places(self.contest, held["won"])
         used = np.unique(held["group"]) if "group" in held else np.empty(0, np.int64)
         return Contests(
             contest=self.contest,
             bid=held["bid"],
             prizes=self._prizes(given),
-            rank=held.get("rank"),
+            rank=rank,
             value=held.get("value"),
             group=np.searchsorted(used, held["group"]) if "group" in held else None,
             groups=tuple(groups[k] for k in used),
@@ -666,7 +682,7 @@ class _Joined:
         if not overbidding and found.value is not None:
             over = there & (found.bid > found.value * (1 + SLACK))
             self._limit(over, name, found.bid, "above the bidder's value, which is not allowed", "allow overbidding")
-        won, rank = held.get("won"), found.rank
+        won, rank = held.get("won"), held.get("rank")
         if rank is not None:
             self._check_ranks(found, rank)
             sorted_by = np.where((rank > 0) & there, rank, UNTOLD)
@@ -731,7 +747,7 @@ class _Joined:
                 two,
                 name,
                 f"the bid {numeral(float(found.bid[two]))} is {text} the bid {numeral(float(found.bid[one]))} of "
-                f"{self._at(one)}: the highest bid comes first; correct it, or say that luck decides too",
+                f"{self._at(one)}: the highest bid comes first; correct it, or let luck have a part (--luck)",
             )
 
     def _limit(self, over: NDArray[np.bool_], name: str, bid: Array, what: str, remedy: str) -> None:
@@ -783,7 +799,7 @@ class _Joined:
             most=int(found.registered.max()),
             tables=len(found.tables),
             absent=int(np.sum(~there)),
-            unranked=None if found.rank is None else int(np.sum((found.rank == 0) & there)),
+            unranked=None if "rank" not in self.held else int(np.sum((self.held["rank"] == 0) & there)),
             ties=int(tied.sum()),
             zeros=int(np.sum(found.bid == 0)),
             at_cap=None if cap is None else int(np.sum(np.abs(found.bid - cap) <= SLACK * cap)),

@@ -1,6 +1,6 @@
-"""From past bids to the distribution of values: estimated, with its uncertainty, of alike bidders with private values."""
+"""From past bids to distributions of values: estimated, with their uncertainty, of private values, alike or of groups."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 
 from allpay.contest.preferences import Cost, PowerCost
 from allpay.contest.values import Distribution
-from allpay.errors import AllpayError, one_of
-from allpay.estimate.conditions import Bids, Kind
+from allpay.errors import AllpayError, one_of, short
+from allpay.estimate.conditions import Bids, Kind, Turnout
 from allpay.estimate.families import FAMILIES, Family, Fit, Smooth, Target, loss_of
+from allpay.estimate.luck import FoundLuck
 from allpay.estimate.past import Contests
 from allpay.learners.base import check_count, check_seed
 from allpay.progress import Reporter, Silent
-from allpay.scalars import real
+from allpay.scalars import numeral, real
 
 Array = NDArray[np.float64]
 
@@ -81,12 +82,15 @@ class EstimatedValues:
         confidence: how often these are to hold the truth.
         draws: the distribution that each resample of the contests gives.
         presence: the chance that a registered bidder bids.
+        presences: what it is in each resample; empty where everybody bid.
         purse: what all prizes of a contest come to on average, in the units of the file.
         contests, bids: how many were used.
         cost: of bids.
         payments: the part of its bid that each rank pays; the last holds for all further ranks.
         kinds: contests that differ in their bidders or prizes, those with most bids first.
         seed: of folds and resamples.
+        group: what these bidders are called, where they are one group of several.
+        zeros: the part of bids that are 0, which tell nothing of values but that they are low.
     """
 
     distribution: Distribution
@@ -105,11 +109,31 @@ class EstimatedValues:
     payments: tuple[float, ...]
     kinds: tuple[Explained, ...]
     seed: int
+    group: str = ""
+    presences: tuple[float, ...] = ()
+    zeros: float = 0.0
 
     @property
     def values(self) -> Array:
         """The value at each of the `levels`."""
         return np.asarray(self.distribution.quantile(np.array(self.levels)))
+
+
+@dataclass(frozen=True, eq=False)
+class EstimatedGroups:
+    """Where the values of past bidders of several groups came from.
+
+    Attributes:
+        parts: what was found of each group; resamples are the same ones for all.
+        counts: `[groups]` how many of each the contests have, or most of them.
+        share: the part of contests that do.
+        luck: that has a part in who wins; None where there is none. With luck there may be one part, of bidders alike.
+    """
+
+    parts: tuple[EstimatedValues, ...]
+    counts: tuple[int, ...]
+    share: float
+    luck: FoundLuck | None = None
 
 
 def estimate_values(
@@ -138,60 +162,145 @@ def estimate_values(
     Raises:
         AllpayError: if there are too few contests or bids, or a bound is not kept.
     """
-    confidence = real("confidence", confidence)
-    if not 0 < confidence < 1:
-        raise AllpayError(f"confidence must lie between 0 and 1: got {confidence:g}; 0.9 is usual")
-    check_count("resamples", resamples, least=0, most=100_000)
-    check_seed(seed)
-    reporter = reporter or Silent()
-    tried = chosen_families(family)
-    purse = float(contests.prizes.sum(axis=1).mean())
-    paying = PowerCost() if cost is None else cost
-    whole = (1.0,) if payments is None else tuple(real("payments", p) for p in payments)
-    sample = kinds_of(contests, paying, purse, whole)
-    rng = np.random.default_rng([seed, 11])
-    weights = np.ones(contests.contests)
-    targets = targets_of(sample, weights)
-    fits = [family.fit(targets) for family in tried]
-    order, losses = _held_out(tried, fits, sample, targets, rng, contests.contests)
-    best = fits[order[0]]
-    draws = []
-    with reporter.stage("drawing contests anew"):
-        for done in range(resamples):
-            again = rng.multinomial(contests.contests, weights / contests.contests).astype(float)
-            drawn = targets_of(sample, again)
-            found = [family.fit(drawn, fit) for family, fit in zip(tried, fits, strict=True)]
-            draws.append(min(found, key=lambda fit: fit.penalised).distribution)
-            reporter.advance(done + 1, resamples)
-    with reporter.stage("foretelling each kind of contest from the others"):
-        answers = answers_to_prizes(
-            sample, tried[order[0]], best, contests.contests, paying, rng, reporter, resamples > 0
-        )
-    at = np.array(LEVELS)
-    drawn_values = np.array([draw.quantile(at) for draw in draws or [best.distribution]])
-    tail = 0.5 * (1 - confidence)
-    low, high = np.quantile(drawn_values, [tail, 1 - tail], axis=0)
-    return EstimatedValues(
-        distribution=best.distribution,
-        family=best.family,
-        tried=tuple(Tried(tried[k].name, float(losses[k]), fits[k].parameters) for k in order),
-        levels=LEVELS,
-        low=tuple(low.tolist()),
-        high=tuple(high.tolist()),
-        confidence=confidence,
-        draws=tuple(draws),
-        presence=sample[0].kind.presence,
-        purse=purse,
-        contests=contests.contests,
-        bids=sum(len(bids.costs) for bids in sample),
-        cost=paying,
-        payments=whole,
-        kinds=tuple(
-            replace(explained(bids, best.distribution, paying), beyond=beyond, error=error)
-            for bids, (beyond, error) in zip(sample, answers, strict=True)
-        ),
-        seed=seed,
+    asked = _Asked.of(cost, payments, family, resamples, confidence, seed)
+    purse = _purse(contests)
+    sample = kinds_of(contests, asked.cost, purse, asked.payments)
+    return _estimated([sample], contests.contests, purse, asked, reporter or Silent())[0]
+
+
+def estimate_groups(
+    contests: Contests,
+    *,
+    cost: Cost | None = None,
+    payments: Sequence[float] | None = None,
+    family: str | None = None,
+    resamples: int = 200,
+    confidence: float = 0.9,
+    seed: int = 0,
+    reporter: Reporter | None = None,
+) -> EstimatedGroups:
+    """The distribution of values of each group that explains its bids best, against what all groups were seen to bid.
+
+    Bidders know of which groups their rivals are. Arguments as of `estimate_values`.
+
+    Raises:
+        AllpayError: if bidders are of no groups, or a group has too few bids; else as `estimate_values`.
+    """
+    if contests.group is None or len(contests.groups) < 2:
+        raise AllpayError("bidders are of one group: estimate their values as those of bidders alike")
+    asked = _Asked.of(cost, payments, family, resamples, confidence, seed)
+    purse = _purse(contests)
+    samples, counts = kinds_of_groups(contests, asked.cost, purse, asked.payments)
+    parts = _estimated(samples, contests.contests, purse, asked, reporter or Silent())
+    found, times = np.unique(counts, axis=0, return_counts=True)
+    most = int(np.argmax(times))
+    return EstimatedGroups(
+        tuple(replace(part, group=name) for part, name in zip(parts, contests.groups, strict=True)),
+        tuple(found[most].tolist()),
+        float(times[most] / contests.contests),
     )
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of an estimate, checked."""
+
+    cost: Cost
+    payments: tuple[float, ...]
+    families: "tuple[Smooth | Family, ...]"
+    resamples: int
+    confidence: float
+    seed: int
+
+    @classmethod
+    def of(
+        cls,
+        cost: Cost | None,
+        payments: Sequence[float] | None,
+        family: str | None,
+        resamples: int,
+        confidence: float,
+        seed: int,
+    ) -> "_Asked":
+        confidence = real("confidence", confidence)
+        if not 0 < confidence < 1:
+            raise AllpayError(f"confidence must lie between 0 and 1: got {confidence:g}; 0.9 is usual")
+        check_count("resamples", resamples, least=0, most=100_000)
+        check_seed(seed)
+        whole = (1.0,) if payments is None else tuple(real("payments", p) for p in payments)
+        paying = PowerCost() if cost is None else cost
+        return cls(paying, whole, chosen_families(family), resamples, confidence, seed)
+
+
+def _purse(contests: Contests) -> float:
+    """What all prizes of a contest come to on average."""
+    return float(contests.prizes.sum(axis=1).mean())
+
+
+def _estimated(
+    samples: "Sequence[list[Bids]]", contests: int, purse: float, asked: _Asked, reporter: Reporter
+) -> list[EstimatedValues]:
+    """The values of each group, from the bids of its kinds of contests; resamples are the same for all."""
+    rng = np.random.default_rng([asked.seed, 11])
+    once = np.ones(contests)
+    fits, orders, losses = [], [], []
+    for sample in samples:
+        targets = targets_of(sample, once)
+        fits.append([family.fit(targets) for family in asked.families])
+        order, loss = _held_out(asked.families, fits[-1], sample, targets, rng, contests)
+        orders.append(order)
+        losses.append(loss)
+    draws: list[list[Distribution]] = [[] for _ in samples]
+    presences: list[list[float]] = [[] for _ in samples]
+    with reporter.stage("drawing contests anew"):
+        for done in range(asked.resamples):
+            again = rng.multinomial(contests, once / contests).astype(float)
+            for k, sample in enumerate(samples):
+                drawn = targets_of(sample, again)
+                found = [family.fit(drawn, fit) for family, fit in zip(asked.families, fits[k], strict=True)]
+                draws[k].append(min(found, key=lambda fit: fit.penalised).distribution)
+                if sample[0].turnout is not None:
+                    presences[k].append(sample[0].again(again).kind.presence)
+            reporter.advance(done + 1, asked.resamples)
+    told = []
+    for k, sample in enumerate(samples):
+        first = orders[k][0]
+        best = fits[k][first]
+        with reporter.stage("foretelling each kind of contest from the others"):
+            answers = answers_to_prizes(
+                sample, asked.families[first], best, contests, asked.cost, rng, reporter, asked.resamples > 0
+            )
+        drawn_values = np.array([draw.quantile(np.array(LEVELS)) for draw in draws[k] or [best.distribution]])
+        tail = 0.5 * (1 - asked.confidence)
+        low, high = np.quantile(drawn_values, [tail, 1 - tail], axis=0)
+        told.append(
+            EstimatedValues(
+                distribution=best.distribution,
+                family=best.family,
+                tried=tuple(
+                    Tried(asked.families[i].name, float(losses[k][i]), fits[k][i].parameters) for i in orders[k]
+                ),
+                levels=LEVELS,
+                low=tuple(low.tolist()),
+                high=tuple(high.tolist()),
+                confidence=asked.confidence,
+                draws=tuple(draws[k]),
+                presence=sample[0].kind.presence,
+                presences=tuple(presences[k]),
+                purse=purse,
+                contests=contests,
+                bids=sum(len(bids.costs) for bids in sample),
+                zeros=sum(int(np.sum(bids.costs == 0)) for bids in sample) / sum(len(bids.costs) for bids in sample),
+                cost=asked.cost,
+                payments=asked.payments,
+                kinds=tuple(
+                    replace(explained(bids, best.distribution, asked.cost), beyond=beyond, error=error)
+                    for bids, (beyond, error) in zip(sample, answers, strict=True)
+                ),
+                seed=asked.seed,
+            )
+        )
+    return told
 
 
 def chosen_families(name: str | None) -> tuple[Smooth | Family, ...]:
@@ -215,24 +324,83 @@ def kinds_of(contests: Contests, cost: Cost, purse: float, payments: tuple[float
     Raises:
         AllpayError: if there are fewer than two contests, or all bids are equal.
     """
+    _check_some(contests)
+    turnout = _turnout(contests, np.zeros(len(contests.contest), np.int64), 1)
+    presence = turnout.presences()[0]
+    found = []
+    for first, rows in _alike(contests, contests.registered[:, None]):
+        prizes = np.trim_zeros(contests.prizes[first], "b") / purse
+        kind = Kind(int(contests.registered[first]), tuple(prizes.tolist()), payments, payments[-1], presence)
+        bids = Bids.of(kind, contests.bid[rows], contests.contest[rows], cost)
+        found.append(replace(bids, turnout=turnout if presence < 1 else None))
+    return sorted(found, key=lambda bids: -len(bids.costs))
+
+
+def kinds_of_groups(
+    contests: Contests, cost: Cost, purse: float, payments: tuple[float, ...], differ: bool = True
+) -> tuple[list[list[Bids]], NDArray[np.int64]]:
+    """The same of bidders of several groups, for each group; and `[contests, groups]` how many of each were registered.
+
+    Kinds are contests with the same number of each group and the same prizes.
+
+    Raises:
+        AllpayError: if there are fewer than two contests, a group has no bid, or all its bids are equal and have to `differ`.
+    """
+    assert contests.group is not None
+    _check_some(contests, differ)
+    groups = len(contests.groups)
+    for g, name in enumerate(contests.groups):
+        bid = contests.bid[contests.there & (contests.group == g)]
+        if len(bid) == 0 or (differ and bid.max() == bid.min()):
+            what = "has no bid" if len(bid) == 0 else f"bids {numeral(float(bid[0]))} each time"
+            raise AllpayError(
+                f"the group {short(name, 40)} {what}, which tells nothing of its values: give more contests, "
+                "or take all bidders as alike"
+            )
+    turnout = _turnout(contests, contests.group, groups)
+    presences = turnout.presences()
+    counts = turnout.registered.T.astype(np.int64)
+    found: list[list[Bids]] = [[] for _ in range(groups)]
+    for first, rows in _alike(contests, counts):
+        prizes = tuple((np.trim_zeros(contests.prizes[first], "b") / purse).tolist())
+        alike = Kind(
+            int(contests.registered[first]), prizes, payments, payments[-1], 1.0, tuple(counts[first].tolist())
+        )
+        each = []
+        for g in range(groups):
+            own = rows & (contests.group == g)
+            kind = replace(alike, presence=presences[g], group=g, presences=presences)
+            each.append(Bids.of(kind, contests.bid[own], contests.contest[own], cost))
+        for g, bids in enumerate(each):
+            if len(bids.costs):
+                absent = turnout if min(presences) < 1 else None
+                found[g].append(replace(bids, groups=tuple(each), turnout=absent))
+    return [sorted(bids, key=lambda bids: -len(bids.costs)) for bids in found], counts
+
+
+def _check_some(contests: Contests, differ: bool = True) -> None:
     if contests.contests < 2:
         raise AllpayError(f"one contest cannot tell values from chance: got {contests.contests}; give several")
     bid = contests.bid[contests.there]
-    if len(bid) == 0 or bid.max() == bid.min():
+    if len(bid) == 0 or (differ and bid.max() == bid.min()):
         raise AllpayError("all bids are equal, which tells nothing of values: give contests in which bids differ")
-    presence = float(contests.there.mean())
-    described = np.column_stack([contests.registered, contests.prizes])
-    _, kind_of = np.unique(described, axis=0, return_inverse=True)
-    found = []
+
+
+def _turnout(contests: Contests, group: NDArray[np.int64], groups: int) -> Turnout:
+    """Who came, by group."""
+    there, registered = np.zeros((2, groups, contests.contests))
+    np.add.at(registered, (group, contests.contest), 1.0)
+    np.add.at(there, (group, contests.contest), contests.there.astype(float))
+    return Turnout(there, registered)
+
+
+def _alike(contests: Contests, bidders: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.bool_]]]:
+    """Of contests with the same bidders `[contests, …]` and prizes: the first, and `[rows]` the bids of all."""
+    _, kind_of = np.unique(np.column_stack([bidders, contests.prizes]), axis=0, return_inverse=True)
     for k in range(int(kind_of.max()) + 1):
-        first = int(np.flatnonzero(kind_of == k)[0])
         rows = (kind_of[contests.contest] == k) & contests.there
-        if not rows.any():
-            continue
-        prizes = np.trim_zeros(contests.prizes[first], "b") / purse
-        kind = Kind(int(contests.registered[first]), tuple(prizes.tolist()), payments, payments[-1], presence)
-        found.append(Bids.of(kind, contests.bid[rows], contests.contest[rows], cost))
-    return sorted(found, key=lambda bids: -len(bids.costs))
+        if rows.any():
+            yield int(np.flatnonzero(kind_of == k)[0]), rows
 
 
 def explained(bids: Bids, distribution: Distribution, cost: Cost) -> Explained:
@@ -273,7 +441,7 @@ def answers_to_prizes(
             each = weights[sample[k].contest]
             bids = np.array([float(cost.bid(x)) for x in _foreseen(sample[k], values)])
             foretold = float(np.interp(MIDDLES, sample[k].condition.quantiles, bids).mean())
-            observed = float(each @ _bids(sample[k], cost)) / max(float(each.sum()), 1e-300)
+            observed = float(each @ sample[k].bids(cost)) / max(float(each.sum()), 1e-300)
             return observed / foretold - 1 if foretold > 0 else np.nan
 
         drawn = []
@@ -293,16 +461,10 @@ def _foreseen(bids: Bids, distribution: Distribution) -> Array:
     return np.asarray(condition.spent(values) / condition.paid)
 
 
-def _bids(bids: Bids, cost: Cost) -> Array:
-    """`[bids]` themselves, from their costs."""
-    if isinstance(cost, PowerCost):
-        return np.asarray(cost.bid(bids.costs))
-    return np.array([cost.bid(float(x)) for x in bids.costs])
-
-
 def targets_of(sample: Sequence[Bids], weights: Array) -> list[Target]:
     """What is to be explained where each contest counts so many times, with slopes from what a first curve makes of it."""
-    seen = [(bids, *bids.spent(weights)) for bids in sample]
+    again = [bids.again(weights) for bids in sample]
+    seen = [(bids, *bids.spent(weights)) for bids in again]
     seen = [(bids, spent, count) for bids, spent, count in seen if count > 0 and spent[-1] > 0]
     targets = [Target(bids, spent, count, np.full(len(spent), spent[-1])) for bids, spent, count in seen]
     for _ in range(ROUNDS):

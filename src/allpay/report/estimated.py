@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from allpay.contest.preferences import PowerCost
-from allpay.contest.values import text_of
+from allpay.contest.success import success
+from allpay.errors import shortened
 from allpay.estimate.advice import Advice
-from allpay.estimate.values import EstimatedValues
+from allpay.estimate.families import constant, words_of
+from allpay.estimate.luck import FoundLuck
+from allpay.estimate.values import EstimatedGroups, EstimatedValues
+from allpay.estimate.with_luck import BY_CONDITION
 from allpay.report.announced import share_lost
 from allpay.report.style import colour_of, save
 from allpay.scalars import numeral
@@ -20,50 +24,159 @@ if TYPE_CHECKING:
 TOLD = (0.1, 0.25, 0.5, 0.75, 0.9)
 """The quantiles of values that are told in words."""
 
+SCENARIOS = 10
+"""So many resamples are scenarios of the study file."""
+
 DRAWN = 4
 """The bids of so many kinds of contests are drawn, those with most bids."""
+
+ROWS = 8
+"""So many groups are drawn."""
+
+COUNTED = 0.02
+"""If fewer than this part bid 0, it is not told."""
 
 COUNTS = 0.0005
 """A smaller prize is not told."""
 
 KEPT = (
     "This folder keeps how many contests and bids there were, quantiles of bids for each kind of contest, and the estimate; "
-    "no single bid, contest or name."
+    "no single bid or contest, and no name but those of groups."
 )
 
 
-def estimate_in_words(found: EstimatedValues) -> str:
-    """What values are, how sure that is, how well it explains bids, and what to do with it."""
+def estimate_in_words(found: EstimatedValues | EstimatedGroups) -> str:
+    """What values are, how sure that is, how well it explains bids, what is known from what, and what to do with it."""
+    if isinstance(found, EstimatedValues):
+        return "\n\n".join([*_values(found), *_known(found)])
+    told = [] if len(found.parts) == 1 else [f"Contests have {_who(found)}{_how_many_have(found)}."]
+    told += [] if found.luck is None else [_luck(found.luck, found.parts[0].confidence)]
+    for part in found.parts:
+        first, *more = _values(part)
+        told += [f"Group {shortened(part.group, 40)}. {first}" if part.group else first, *more]
+    return "\n\n".join([*told, *_known(found)])
+
+
+def _who(found: EstimatedGroups) -> str:
+    each = [f"{n} of group {shortened(p.group, 40)}" for p, n in zip(found.parts, found.counts, strict=True) if n]
+    return " and ".join(each)
+
+
+def _luck(found: FoundLuck, confidence: float) -> str:
+    """How much luck there is, and what ranks say of it."""
+    ranks = "no ranks say anything of it"
+    if found.said is not None:
+        within = found.band is None or found.band[0] <= found.number <= found.band[1]
+        band = f" ({found.band[0]:.3g} to {found.band[1]:.3g} in {confidence:.0%})" if found.band else ""
+        ranks = (
+            f"the ranks of {found.orders:,} contests say {found.said:.3g}{band}: in {found.upsets:.0%} of neighbours by rank "
+            f"the lower one had bid more{'' if within else '; that contradicts what was given'}"
+        )
+    how = "as given" if found.given else "as ranks show"
+    return f"Luck: ranks are decided by {success(found.text).words}, {how}; {ranks}."
+
+
+def _how_many_have(found: EstimatedGroups) -> str:
+    return "" if found.share == 1 else f" in {found.share:.0%} of cases, the most frequent"
+
+
+def _values(found: EstimatedValues) -> list[str]:
+    """The values of one group, in paragraphs."""
     assert isinstance(found.cost, PowerCost)
     power = found.cost.power
     cost = "a bid costs its own amount" if power == 1 else f"a bid b costs b^{numeral(power)}"
+    one = constant(found.distribution)
     purse = "the whole purse" if found.purse == 1 else f"the whole purse ({numeral(found.purse)} on average)"
     at = [found.levels.index(q) for q in TOLD]
     told = "; ".join(
         f"{q:.0%} of bidders below {found.values[k]:.3g} ({found.low[k]:.3g} to {found.high[k]:.3g})"
         for q, k in zip(TOLD, at, strict=True)
     )
+    worth = (
+        f"half of the bidders work as if {purse} were worth more than {found.values[at[2]]:.3g} to them"
+        if one is None
+        else f"bidders work as if {purse} were worth {one:.3g} to each"
+    )
     lines = [
-        f"Found: half of the bidders work as if {purse} were worth more than {found.values[at[2]]:.3g} to them, "
+        f"Found: {worth}, "
         f"in units of what bids cost ({cost}). {found.contests:,} contests and {found.bids:,} bids tell this.",
-        f"Values, with ranges that are to hold the truth in {found.confidence:.0%}: {told}."
+        f"Their value is to lie between {found.low[0]:.3g} and {found.high[0]:.3g} in {found.confidence:.0%}."
+        if found.draws and one is not None
+        else f"Values, with ranges that are to hold the truth in {found.confidence:.0%}: {told}."
         if found.draws
         else "How sure it is was not asked: give --resamples.",
         _family(found),
         _explained(found),
-        "Assumed: bidders are alike but for their value, which each knows of itself alone; they bid as in equilibrium; and "
-        "ranks are decided by bids, without luck.",
     ]
     if found.presence < 1:
         lines.insert(
             1, f"Of those registered, {found.presence:.1%} handed in a bid; the others count as absent by chance."
         )
-    return "\n\n".join(lines)
+    return lines
+
+
+def identification(found: EstimatedValues | EstimatedGroups) -> dict[str, list[str]]:
+    """What is known from what: what data tell, what is assumed, and what no data of this kind can tell."""
+    parts = (found,) if isinstance(found, EstimatedValues) else found.parts
+    of = "the values of bidders" if len(parts) == 1 else "the values of each group"
+    told = [f"{of}, from bids, prizes and the number of bidders"]
+    if any(part.presence < 1 for part in parts):
+        told.append("the chance to turn up, from who handed in nothing")
+    if any(len(part.kinds) > 1 for part in parts):
+        told.append("whether bids answer to prizes and rivals as assumed, from contests that differ")
+    luck = found.luck if isinstance(found, EstimatedGroups) else None
+    if luck is not None and not luck.given:
+        told.insert(0, "how much luck there is, from ranks beside bids")
+    same = "bidders are alike" if len(parts) == 1 else "bidders of a group are alike"
+    group = "" if len(parts) == 1 else "; all know the group of each"
+    lone = all(constant(part.distribution) is not None for part in parts)
+    value = "" if lone else " but for their value, which each knows of itself alone"
+    assert isinstance(parts[0].cost, PowerCost)
+    cost = f"a bid b costs b^{numeral(parts[0].cost.power)} (--cost-power)"
+    decided = "ranks are decided by bids, without luck (--luck)"
+    if luck is not None:
+        kind = luck.text.partition("(")[0]
+        decided = f"luck is {luck.text}" if luck.given else f"luck is of the kind {kind}"
+        decided += ", and what the table has are bids, before luck"
+    assumed = [f"{same}{value}{group}", "bidders bid as in equilibrium", decided, cost]
+    unknown = ["the unit in which values are told, other than what bids cost"]
+    if luck is None:
+        unknown.append(
+            "luck, if what the table has are scores, which bids and luck make together: ability and luck look alike"
+        )
+    if not any(len(part.kinds) > 1 for part in parts):
+        unknown.append("whether bids answer to prizes as assumed, since all contests have the same")
+    zero = [_unseen(part) for part in parts]
+    unknown += [text for text in zero if text]
+    return {"identified": told, "assumed": assumed, "not_identified": unknown}
+
+
+def _unseen(part: EstimatedValues) -> str:
+    """Of those who bid 0 no value is known."""
+    if part.zeros < COUNTED:
+        return ""
+    who = f" of group {shortened(part.group, 40)}" if part.group else ""
+    most = float(part.distribution.quantile(np.array(part.zeros)))
+    return f"the values of the {part.zeros:.0%}{who} who bid 0, but that they are at most {most:.3g}"
+
+
+def _known(found: EstimatedValues | EstimatedGroups) -> list[str]:
+    known = identification(found)
+    return [
+        f"Identified: {'; '.join(known['identified'])}.",
+        f"Assumed: {'; '.join(known['assumed'])}.",
+        f"Not identified: {'; '.join(known['not_identified'])}.",
+    ]
 
 
 def _family(found: EstimatedValues) -> str:
-    text = text_of(found.distribution)
+    text = words_of(found.distribution)
     shown = text if len(text) <= 60 else found.family
+    if found.family == BY_CONDITION:
+        return (
+            f"Distribution: {words_of(found.distribution) if constant(found.distribution) is not None else 'a curve'}, of the "
+            "values that make each bid a best response; no family is assumed."
+        )
     if len(found.tried) == 1:
         return f"Distribution: {shown}, the family asked for."
     second = next(t for t in found.tried[1:])
@@ -130,39 +243,68 @@ def _range(low: float, high: float) -> str:
     return f"{low:.1%}" if f"{low:.1%}" == f"{high:.1%}" else f"from {low:.1%} to {high:.1%}"
 
 
-def study_section(found: EstimatedValues) -> str:
-    """A section for a study file."""
-    assert isinstance(found.cost, PowerCost)
-    attendance = f"attendance = {found.presence!r}\n" if found.presence < 1 else ""
-    return (
-        f"# values as estimated from {found.contests:,} contests\n[game]\nbidders = {found.kinds[0].kind.bidders}\n"
-        f'distribution = "{text_of(found.distribution)}"\ncost-power = {found.cost.power!r}\n{attendance}'
-    )
+def study_section(found: EstimatedValues | EstimatedGroups) -> str:
+    """A study file for such bidders, with resamples as scenarios: `allpay run` finds the best design of each and for all."""
+    parts = (found,) if isinstance(found, EstimatedValues) else found.parts
+    power = parts[0].cost.power if isinstance(parts[0].cost, PowerCost) else 1.0
+    lines = [f"# values as estimated from {parts[0].contests:,} contests", "[study]"]
+    drawn: dict[str, str] = {}
+    if isinstance(found, EstimatedValues):
+        lines += [f"bidders = {found.kinds[0].kind.bidders}", "", "[game]"]
+        lines += [f'distribution = "{words_of(found.distribution)}"', f"cost_power = {power!r}"]
+        lines += [f"attendance = {found.presence!r}"] if found.presence < 1 else []
+        for k, draw in enumerate(found.draws):
+            absent = f"\nattendance = {found.presences[k]!r}" if found.presences else ""
+            drawn.setdefault(f'distribution = "{words_of(draw)}"{absent}', f"resample {k + 1}")
+    else:
+        lines += [f"bidders = {sum(found.counts)}", ""]
+        lines += [] if found.luck is None else ["[game]", f'luck = "{found.luck.text}"', ""]
+        for part, count in zip(found.parts, found.counts, strict=True):
+            if count:
+                lines += ["[[bidders]]", f"count = {count}", f'values = "{words_of(part.distribution)}"']
+                lines += [f"cost_power = {power!r}", *[f"presence = {part.presence!r}"] * (part.presence < 1), ""]
+        for k in range(len(parts[0].draws)):
+            texts = ", ".join(f'"{text}"' for text in group_texts(found, k))
+            lucky = "" if found.luck is None else f'\nluck = "{found.luck.at(k)}"'
+            drawn.setdefault(f"groups = [{texts}]{lucky}", f"resample {k + 1}")
+    some = list(drawn.items())[:SCENARIOS]
+    if len(some) > 1:
+        lines += [
+            "",
+            "# resamples of the contests, each a world that may be the true one; leave them out for the estimate alone",
+        ]
+        lines += [f'[[scenario]]\nname = "{name}"\n{text}\n' for text, name in some]
+    return "\n".join(lines) + "\n"
 
 
-def draw_estimate(found: EstimatedValues) -> "Figure":
-    """Values by quantile with their band, and bids observed beside bids foretold."""
+def draw_estimate(found: EstimatedValues | EstimatedGroups) -> "Figure":
+    """Values by quantile with their band, and bids observed beside bids foretold; a row for each group."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.0, 2.8), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    q = np.array(found.levels)
-    if found.draws:
-        left.fill_between(
-            q, found.low, found.high, color=colour_of(0), alpha=0.2, lw=0, label=f"{found.confidence:.0%} band"
-        )
-    left.plot(q, found.values, color=colour_of(0), label="estimate")
-    left.set(
-        xlabel="quantile of bidders", ylabel="value of the whole purse", title="(a) Values", xlim=(0, 1), ylim=(0, None)
-    )
-    left.legend(loc="upper left")
-    for k, kind in enumerate(found.kinds[:DRAWN]):
-        who = f"{kind.kind.bidders} bidders" + (f", prizes {_prizes(kind.kind.prizes)}" if _tables(found) > 1 else "")
-        right.plot(q, kind.predicted, color=colour_of(k), label=who)
-        right.plot(q, kind.observed, "o", ms=2.5, color=colour_of(k))
-    right.set(xlabel="quantile of bids", ylabel="bid", title="(b) Bids: observed (dots), foretold (lines)", xlim=(0, 1))
-    right.set_ylim(0, None)
-    right.legend(loc="upper left")
+    parts = (found,) if isinstance(found, EstimatedValues) else found.parts[:ROWS]
+    figure = Figure(figsize=(7.0, 2.8 * len(parts)), layout="constrained")
+    axes = figure.subplots(len(parts), 2, squeeze=False)
+    for part, (left, right) in zip(parts, axes, strict=True):
+        who = f", group {shortened(part.group, 20)}" if part.group else ""
+        q = np.array(part.levels)
+        if part.draws:
+            left.fill_between(
+                q, part.low, part.high, color=colour_of(0), alpha=0.2, lw=0, label=f"{part.confidence:.0%} band"
+            )
+        left.plot(q, part.values, color=colour_of(0), label="estimate")
+        left.set(xlabel="quantile of bidders", ylabel="value of the whole purse", title=f"(a) Values{who}", xlim=(0, 1))
+        left.set_ylim(0, None)
+        left.legend(loc="upper left")
+        for k, kind in enumerate(part.kinds[:DRAWN]):
+            told = f", prizes {_prizes(kind.kind.prizes)}" if _tables(part) > 1 else ""
+            who_bid = f"{kind.kind.bidders} bidders{told}"
+            if kind.predicted:
+                right.plot(q, kind.predicted, color=colour_of(k))
+            right.plot(q, kind.observed, "o", ms=2.5, color=colour_of(k), label=who_bid)
+        title = f"(b) Bids{who}: observed (dots){', foretold (lines)' if part.kinds[0].predicted else ''}"
+        right.set(xlabel="quantile of bids", ylabel="bid", title=title, xlim=(0, 1))
+        right.set_ylim(0, None)
+        right.legend(loc="upper left")
     return figure
 
 
@@ -175,20 +317,46 @@ def _prizes(prizes: tuple[float, ...]) -> str:
     return f"{shown}, …" if len(prizes) > 3 else shown
 
 
-def write_estimate(found: EstimatedValues, folder: Path) -> list[str]:
+def group_texts(found: EstimatedGroups, draw: int | None = None) -> list[str]:
+    """Its groups as options and study files have them, `2: beta(2,3), cost 2`: of the estimate, or of one resample."""
+    texts = []
+    for part, count in zip(found.parts, found.counts, strict=True):
+        if not count:
+            continue
+        assert isinstance(part.cost, PowerCost)
+        values = part.distribution if draw is None else part.draws[draw]
+        presence = part.presence if draw is None or not part.presences else part.presences[draw]
+        absent = f", presence {presence!r}" if presence < 1 else ""
+        texts.append(f"{count}: {words_of(values)}, cost {part.cost.power!r}{absent}")
+    return texts
+
+
+def write_estimate(found: EstimatedValues | EstimatedGroups, folder: Path) -> list[str]:
     """Write what people read of an estimate into its folder; returns the names of the files."""
     from allpay.files import write
     from allpay.report.style import drawing
 
     text = f"{estimate_in_words(found)}\n\n{KEPT}\n"
-    rows = "\n".join(
-        ",".join(map(repr, row)) for row in zip(found.levels, found.values.tolist(), found.low, found.high, strict=True)
-    )
+    if isinstance(found, EstimatedValues):
+        table = ["quantile,value,low,high", *map(_row, _quantiles(found))]
+    else:
+        table = ["group,quantile,value,low,high"]
+        for part in found.parts:
+            name = '"' + part.group.replace('"', '""') + '"'
+            table += [f"{name},{_row(row)}" for row in _quantiles(part)]
     write(folder / "summary.txt", lambda file: file.write(text.encode()))
-    write(folder / "values.csv", lambda file: file.write(f"quantile,value,low,high\n{rows}\n".encode()))
+    write(folder / "values.csv", lambda file: file.write(("\n".join(table) + "\n").encode()))
     write(folder / "study.toml", lambda file: file.write(study_section(found).encode()))
     with drawing():
         figure = draw_estimate(found)
         for name in ("figure.png", "figure.pdf"):
             save(figure, folder / name)
     return ["summary.txt", "values.csv", "study.toml", "figure.png", "figure.pdf"]
+
+
+def _quantiles(found: EstimatedValues) -> list[tuple[float, ...]]:
+    return list(zip(found.levels, found.values.tolist(), found.low, found.high, strict=True))
+
+
+def _row(numbers: Sequence[float]) -> str:
+    return ",".join(map(repr, numbers))

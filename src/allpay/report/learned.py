@@ -61,7 +61,7 @@ def _by_value(ax: "Axes", outcome: Outcome, exact: Equilibrium | None, colours: 
         own = table.filter(table["group"] == i + 1)
         rounds = own["round"].n_unique()
         values, mean, low, high = (own[name].to_numpy().reshape(rounds, -1).mean(axis=0) for name in _SHOWN)
-        theory = None if exact is None else _mean_bids(exact, i, levels_of(bidder.values), len(values))
+        theory = None if exact is None else mean_bids(exact, i, levels_of(bidder.values), len(values))
         if len(values) == 1:
             spread = [[max(mean[0] - low[0], 0)], [max(high[0] - mean[0], 0)]]
             ax.errorbar(values, mean, spread, fmt="o", ms=4, color=colour, elinewidth=1.0, capsize=2, label=LEARNED)
@@ -80,7 +80,7 @@ def _by_value(ax: "Axes", outcome: Outcome, exact: Equilibrium | None, colours: 
 _SHOWN = ("value", "mean", "q10", "q90")
 
 
-def _mean_bids(exact: Equilibrium, group: int, levels: int, count: int) -> Array:
+def mean_bids(exact: Equilibrium, group: int, levels: int, count: int) -> Array:
     """`[values]` the mean bid of theory at so many values of the grid, of which a group has as many as it has levels."""
     index = ((np.arange(count) + 0.5) * levels / count).astype(int)
     return np.asarray(exact.groups[group].bid_at((index[:, None] + MIDDLES) / levels)).mean(axis=1)

@@ -694,6 +694,16 @@ def study_of(specification: dict[str, Any], trust: bool = True) -> Study:
     return _called(Study, "a study", given)
 
 
+def kept_part(specification: dict[str, Any], name: str) -> Any:
+    """One part of a folder's study, as its `space` or `setting`, without the others, which may name what is not allpay's own.
+
+    Raises:
+        AllpayError: if it is none, or itself holds what is not allpay's own.
+    """
+    outline_of(specification)
+    return _made(specification[name], trust=False)
+
+
 def together(studies: Mapping[str, Study]) -> dict[str, Any]:
     """The specification of a folder: of one study under the name "", or of several, each in the folder of its name below."""
     if "" in studies:

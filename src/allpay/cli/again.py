@@ -1,0 +1,45 @@
+"""The command that a folder was made by, as it is typed, so that its report can say how to do it again."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import typer
+
+COMMAND, REPORT = "command.txt", "report.html"
+
+BESIDE = {COMMAND, REPORT}
+"""What may lie in a folder beside the files of its command."""
+
+PLACES = ("out", "plot", "as_json")
+"""Options that change no answer."""
+
+
+def command_of(context: typer.Context) -> str:
+    """The command of a context as it is typed: what its user wrote, without where it goes."""
+    words = ["allpay", str(context.info_name)]
+    for parameter in context.command.params:
+        name, value = str(parameter.name), context.params.get(str(parameter.name))
+        source = context.get_parameter_source(name)
+        if source is None or source.name != "COMMANDLINE" or name in PLACES or value is None:
+            continue
+        if parameter.param_type_name == "argument":
+            words += map(str, value) if isinstance(value, (list, tuple)) else [str(value)]
+        elif isinstance(value, bool):
+            words.append(parameter.opts[0] if value else (parameter.secondary_opts or parameter.opts)[0])
+        else:
+            for one in value if isinstance(value, (list, tuple)) else [value]:
+                words += [parameter.opts[0], _typed(one)]
+    return shlex.join(words)
+
+
+def _typed(value: Any) -> str:
+    return f"{value:.17g}" if isinstance(value, float) and not value.is_integer() else str(value)
+
+
+def write_command(context: typer.Context, folder: Path) -> None:
+    """Keep the command in its folder, if that is there."""
+    from allpay.files import write
+
+    if folder.is_dir():
+        write(folder / COMMAND, lambda file: file.write(f"{command_of(context)}\n".encode()))

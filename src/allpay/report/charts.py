@@ -1,0 +1,568 @@
+"""Charts of the report, as Vega-Lite says them: numbers in, a dictionary out that the page's own Vega draws.
+
+Colours are the page's (`var(--…)` of its style sheet), so that one chart serves a light page, a dark one, and paper. Text from
+a folder is only ever a datum, never part of an expression.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from allpay.report.beside import Line, Told, rounded
+
+Chart = dict[str, Any]
+
+INK, FAINT, GRID = "var(--ink)", "var(--faint)", "var(--rule)"
+LEARNED, OTHER, THIRD, FOURTH = "var(--c1)", "var(--c2)", "var(--c3)", "var(--c4)"
+FONT = "system-ui, -apple-system, Segoe UI, Roboto, Helvetica Neue, Arial, sans-serif"
+"""As the style sheet's, by name: Vega measures text before it stands in the page."""
+
+KINDS = (LEARNED, OTHER, THIRD, FOURTH)
+
+THEORY_DASH = [5, 3]
+
+CONFIG: Chart = {
+    "background": None,
+    "autosize": {"type": "fit-x", "contains": "padding"},
+    "font": FONT,
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": INK,
+        "titleColor": INK,
+        "titleFontWeight": "normal",
+        "domainColor": FAINT,
+        "tickColor": FAINT,
+        "gridColor": GRID,
+        "labelFontSize": 12,
+        "titleFontSize": 12.5,
+        "titlePadding": 8,
+        "tickCount": 6,
+        "labelOverlap": "greedy",
+        "labelSeparation": 6,
+    },
+    "legend": {"labelColor": INK, "titleColor": INK, "titleFontWeight": "normal", "labelFontSize": 12},
+    "title": {"color": INK, "fontWeight": "normal", "anchor": "start", "fontSize": 13},
+    "text": {"color": INK, "fontSize": 12},
+}
+
+HISTORY: Chart = {"format": "~g", "tickCount": 4}
+
+ROOM = 1.24
+"""How much longer than the longest bar its axis is."""
+
+FIXED: Chart = {"autosize": {"type": "pad"}}
+"""Of charts whose width is not the page's."""
+
+MOST_POINTS = 1500
+"""Of more designs than this only every second, third … is drawn, so that the page stays small."""
+
+
+def bars(rows: Sequence[Mapping[str, Any]], unit: str, number: str = "") -> Chart:
+    """What a few designs bring, a bar each, with an interval and what theory says.
+
+    Args:
+        rows: each with `name`, `value`, and if known `low`, `high` and `theory`.
+        unit: what is measured.
+        number: `%` if these are parts.
+    """
+    y = {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 260, "ticks": False}}
+    x: Chart = {"field": "value", "type": "quantitative", "title": unit, "scale": {"zero": True, "nice": False}}
+    if number:
+        x["axis"] = {"format": number}
+    furthest = max((row.get("end", row["value"]) for row in rows), default=0.0)
+    if furthest > 0:  # room for the numbers beside the bars
+        x["scale"]["domainMax"] = float(f"{ROOM * furthest:.3g}")
+    layers: list[Chart] = [
+        {
+            "mark": {"type": "bar", "height": {"band": 0.62}},
+            "encoding": {
+                "x": x,
+                "y": y,
+                "color": {
+                    "field": "best",
+                    "type": "nominal",
+                    "scale": {"domain": [True, False], "range": [LEARNED, FAINT]},
+                    "legend": None,
+                },
+                "tooltip": _tooltip(rows, ("name", "value", "low", "high", "theory")),
+            },
+        },
+        {
+            "mark": {"type": "text", "align": "left", "dx": 6, "dy": -1, "fontSize": 13},
+            "encoding": {"x": _field(_furthest(rows)), "y": y, "text": {"field": "told", "type": "nominal"}},
+        },
+    ]
+    if any(row.get("low") is not None for row in rows):
+        layers.append(
+            {
+                "mark": {"type": "rule", "color": INK, "strokeWidth": 1.4},
+                "encoding": {"x": _field("low"), "x2": {"field": "high"}, "y": y},
+            }
+        )
+    if any(row.get("theory") is not None for row in rows):
+        layers.append(
+            {
+                "transform": [{"filter": {"field": "theory", "valid": True}}],
+                "mark": {"type": "tick", "color": INK, "thickness": 2.5, "height": {"band": 0.8}},
+                "encoding": {"x": _field("theory"), "y": y},
+            }
+        )
+    return _chart(rows, {"layer": layers, "height": {"step": 46}})
+
+
+def curve(
+    points: Sequence[Mapping[str, Any]],
+    band: Sequence[Mapping[str, Any]],
+    exact: Sequence[Mapping[str, Any]],
+    best: Mapping[str, Any],
+    intervals: Sequence[Sequence[float]],
+    labels: tuple[str, str],
+    low: float,
+) -> Chart:
+    """The objective along a line of designs: means of the simulated designs, the network with its band, the equilibrium, the
+    best design with its interval, and at the bottom the designs that cannot be told apart from it."""
+    x = {"field": "w", "type": "quantitative", "title": labels[0], "scale": {"nice": False, "zero": False}}
+    y = {"field": "value", "type": "quantitative", "title": labels[1], "scale": {"zero": False}}
+    kinds = ["simulated mean", "network", "equilibrium", "best design", "cannot be told apart"]
+    colour = {"scale": {"domain": kinds, "range": [LEARNED, LEARNED, INK, OTHER, THIRD]}, "title": None}
+    legend = {
+        "legend": {"orient": "top", "columns": 5, "symbolType": "circle", "symbolStrokeWidth": 0, "symbolOpacity": 1}
+    }
+
+    def named(kind: str) -> Chart:
+        return {"datum": kind, "type": "nominal", **colour, **legend}
+
+    dashed = {"type": "line", "strokeDash": THEORY_DASH, "strokeWidth": 1.6}
+    layers: list[Chart] = [
+        {
+            "data": {"values": rounded(band)},
+            "mark": {"type": "area", "opacity": 0.22, "color": LEARNED},
+            "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}},
+        },
+        {
+            "data": {"values": rounded(band)},
+            "mark": {"type": "line", "strokeWidth": 1.8},
+            "encoding": {"x": x, "y": y, "color": named("network")},
+        },
+        {
+            "data": {"values": rounded(exact)},
+            "mark": dashed,
+            "encoding": {"x": x, "y": y, "color": named("equilibrium")},
+        },
+        {
+            "data": {"values": rounded(points)},
+            "mark": {"type": "rule", "color": LEARNED},
+            "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}},
+        },
+        {
+            "data": {"values": rounded(points)},
+            "mark": {"type": "circle", "size": 34, "opacity": 0.85},
+            "encoding": {
+                "x": x,
+                "y": y,
+                "color": named("simulated mean"),
+                "tooltip": _tooltip(points, ("design", "value", "stderr", "equilibrium", "converged")),
+            },
+        },
+        {
+            "data": {"values": [{"from": a, "to": b, "at": low} for a, b in rounded(intervals)]},
+            "mark": {"type": "rule", "strokeWidth": 7},
+            "encoding": {
+                "x": {**x, "field": "from"},
+                "x2": {"field": "to"},
+                "y": {**y, "field": "at"},
+                "color": named("cannot be told apart"),
+            },
+        },
+        {
+            "data": {"values": rounded([best])},
+            "mark": {"type": "rule", "color": OTHER, "strokeWidth": 2},
+            "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}},
+        },
+        {
+            "data": {"values": rounded([best])},
+            "mark": {"type": "point", "shape": "diamond", "filled": True, "size": 150, "opacity": 1},
+            "encoding": {
+                "x": x,
+                "y": y,
+                "color": named("best design"),
+                "tooltip": _tooltip([best], ("design", "value", "low", "high")),
+            },
+        },
+    ]
+    layers = [layer for layer in layers if layer["data"]["values"]]
+    return _with_config({"width": "container", "height": 340, "layer": layers})
+
+
+def triangle(
+    cells: Sequence[Mapping[str, Any]],
+    designs: Sequence[Mapping[str, Any]],
+    best: Mapping[str, Any],
+    corners: Sequence[Mapping[str, Any]],
+    side: float,
+    unit: str,
+) -> Chart:
+    """A heat map of the objective over designs of three weights, with the simulated designs and the best one.
+
+    Args:
+        cells: `x`, `y` (in pixels), `up`, `value`, `near` and `design` of each small triangle.
+        designs: the simulated ones, `x`, `y`, `value`, `stderr` and `design`.
+        best: the best one.
+        corners: `x`, `y`, `name`, `dy` of the designs at the corners.
+        side: of a small triangle, in pixels.
+        unit: what is measured.
+    """
+    x = {"field": "x", "type": "quantitative", "axis": None, "scale": {"domain": [-70, 500], "nice": False}}
+    y = {"field": "y", "type": "quantitative", "axis": None, "scale": {"domain": [-34, 404], "nice": False}}
+    up, down = "M-1,0.5774L1,0.5774L0,-1.1547Z", "M-1,-0.5774L1,-0.5774L0,1.1547Z"
+    layers: list[Chart] = [
+        {
+            "data": {"values": rounded(cells, 5)},
+            "mark": {"type": "point", "filled": True, "size": (1.06 * side) ** 2, "strokeWidth": 0, "opacity": 1},
+            "encoding": {
+                "x": x,
+                "y": y,
+                "shape": {
+                    "field": "up",
+                    "type": "nominal",
+                    "scale": {"domain": [True, False], "range": [up, down]},
+                    "legend": None,
+                },
+                "color": {
+                    "field": "value",
+                    "type": "quantitative",
+                    "scale": {"scheme": "viridis", "zero": False},
+                    "legend": {"title": unit, "gradientLength": 200},
+                },
+                "tooltip": _tooltip(cells, ("design", "value")),
+            },
+        },
+        {
+            "data": {"values": [{"x": cell["x"], "y": cell["y"]} for cell in rounded(cells, 5) if cell["near"]]},
+            "mark": {"type": "circle", "size": 3, "color": "white", "opacity": 0.95},
+            "encoding": {"x": x, "y": y},
+        },
+        {
+            "data": {"values": rounded(designs, 5)},
+            "mark": {"type": "point", "size": 26, "stroke": "black", "strokeWidth": 0.9, "filled": False, "opacity": 1},
+            "encoding": {"x": x, "y": y, "tooltip": _tooltip(designs, ("design", "value", "stderr"))},
+        },
+        {
+            "data": {"values": rounded([best])},
+            "mark": {
+                "type": "point",
+                "shape": "diamond",
+                "filled": True,
+                "size": 190,
+                "color": OTHER,
+                "stroke": "white",
+                "strokeWidth": 1.5,
+                "opacity": 1,
+            },
+            "encoding": {"x": x, "y": y, "tooltip": _tooltip([best], ("design", "value", "low", "high"))},
+        },
+        {
+            "data": {"values": rounded(corners)},
+            "mark": {"type": "text", "fontSize": 12.5},
+            "encoding": {"x": x, "y": y, "text": {"field": "name"}},
+        },
+    ]
+    layers = [layer for layer in layers if layer["data"]["values"]]
+    return _with_config({**FIXED, "width": 570, "height": 438, "layer": layers})
+
+
+def moves(rows: Sequence[Mapping[str, Any]], ranks: int, title: str) -> Chart:
+    """What is lost by moving a part of the purse from one rank to another: `from`, `to`, and `loss` as a part of the best."""
+    order = list(range(1, ranks + 1))
+    most = max((abs(row["loss"]) for row in rows), default=1.0) or 1.0
+    x = {"field": "to", "type": "ordinal", "title": "to rank", "scale": {"domain": order}, "axis": {"labelAngle": 0}}
+    y = {"field": "from", "type": "ordinal", "title": "from rank", "scale": {"domain": order}}
+    return _chart(
+        rows,
+        {
+            "height": {"step": 38},
+            "layer": [
+                {
+                    "mark": {"type": "rect", "stroke": "var(--paper)", "strokeWidth": 2},
+                    "encoding": {
+                        "x": x,
+                        "y": y,
+                        "color": {
+                            "field": "loss",
+                            "type": "quantitative",
+                            "scale": {"domain": [-most, 0, most], "range": ["#3f8f6b", "#e9e7df", "#d55e00"]},
+                            "legend": None,
+                        },
+                        "tooltip": _tooltip(rows, ("from", "to", "told")),
+                    },
+                },
+                {
+                    "mark": {"type": "text", "color": "#1b1b1b", "fontSize": 12},
+                    "encoding": {"x": x, "y": y, "text": {"field": "told", "type": "nominal"}},
+                },
+            ],
+            "title": title,
+        },
+    )
+
+
+def lines(
+    rows: Sequence[Mapping[str, Any]],
+    labels: tuple[str, str],
+    kinds: Sequence[str],
+    *,
+    band: bool = False,
+    title: str = "",
+    height: int = 240,
+    zero: bool = False,
+    marks: Sequence[Mapping[str, Any]] = (),
+) -> Chart:
+    """Curves of several kinds: rows with `x`, `y`, `kind`, and with a band `low` and `high`; beside them, points of theory."""
+    x = {"field": "x", "type": "quantitative", "title": labels[0], "scale": {"zero": False, "nice": False}}
+    y = {"field": "y", "type": "quantitative", "title": labels[1], "scale": {"zero": zero}}
+    colour = _kinds(kinds)
+    layers: list[Chart] = []
+    if band:
+        layers.append(
+            {
+                "mark": {"type": "area", "opacity": 0.18},
+                "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": colour},
+            }
+        )
+    layers.append(
+        {
+            "mark": {"type": "line", "strokeWidth": 1.9, "point": len(rows) <= 60 and {"size": 30}},
+            "encoding": {"x": x, "y": y, "color": colour, "tooltip": _tooltip(rows, ("kind", "x", "y"))},
+        }
+    )
+    if marks:
+        layers.append(
+            {
+                "data": {"values": rounded(marks)},
+                "mark": {
+                    "type": "point",
+                    "shape": "diamond",
+                    "filled": True,
+                    "size": 120,
+                    "color": OTHER,
+                    "opacity": 1,
+                },
+                "encoding": {"x": x, "y": y},
+            }
+        )
+    return _chart(rows, {"height": height, "layer": layers, **({"title": title} if title else {})})
+
+
+def bids(one: Told, top: float) -> Chart:
+    """What bidders of each group bid under a design, beside theory."""
+    by_value, several = one.by_value, len(one.groups) > 1
+    labels = ("value", "bid") if by_value else ("bid", "share of bids up to it")
+    learned = [row for k, group in enumerate(one.groups) for row in _rows(group.learned, _group(k))]
+    exact = [row for k, group in enumerate(one.groups) if group.theory for row in _rows(group.theory, _group(k))]
+    scale = {"domain": [0, top], "nice": False} if by_value else {"domain": [0, 1]}
+    x = {"field": "x", "type": "quantitative", "title": labels[0], "scale": {"nice": False}}
+    if not by_value:
+        x["scale"] = {"domain": [0, top], "nice": False}
+    y = {"field": "y", "type": "quantitative", "title": labels[1], "scale": scale}
+    shape = {"interpolate": "monotone" if by_value else "step-after", "clip": True}
+    colour = _kinds([_group(k) for k in range(len(one.groups))])
+    colour = colour if several else {"value": LEARNED}
+    layers: list[Chart] = []
+    if by_value:
+        layers.append(
+            {
+                "data": {"values": learned},
+                "mark": {"type": "area", "opacity": 0.18, **shape},
+                "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": colour},
+            }
+        )
+    layers.append(
+        {
+            "data": {"values": learned},
+            "mark": {"type": "line", "strokeWidth": 2, **shape},
+            "encoding": {"x": x, "y": y, "color": colour, "tooltip": _tooltip(learned, ("kind", "x", "y"))},
+        }
+    )
+    if exact:
+        layers.append(
+            {
+                "data": {"values": exact},
+                "mark": {"type": "line", "strokeDash": THEORY_DASH, "strokeWidth": 1.5, "color": INK, **shape},
+                "encoding": {"x": x, "y": y, "detail": {"field": "kind", "type": "nominal"}},
+            }
+        )
+    return _with_config({"width": "container", "height": 230, "layer": layers})
+
+
+def history(rounds: Sequence[Sequence[float]], label: str) -> Chart:
+    """Exploitability along each round."""
+    rows = [
+        {"x": (k + 1) / len(line), "y": gap, "round": r + 1}
+        for r, line in enumerate(rounds)
+        for k, gap in enumerate(line)
+        if gap > 0
+    ]
+    return _chart(
+        rows,
+        {
+            "height": 200,
+            "mark": {"type": "line", "strokeWidth": 1.1, "opacity": 0.65, "color": LEARNED},
+            "encoding": {
+                "x": {
+                    "field": "x",
+                    "type": "quantitative",
+                    "title": "part of the round",
+                    "axis": {"format": ".0%"},
+                    "scale": {"domain": [0, 1]},
+                },
+                "y": {"field": "y", "type": "quantitative", "title": label, "scale": {"type": "log"}, "axis": HISTORY},
+                "detail": {"field": "round", "type": "nominal"},
+                "tooltip": _tooltip(rows, ("round", "y")),
+            },
+        },
+    )
+
+
+def fit(points: Sequence[Mapping[str, Any]], labels: tuple[str, str]) -> Chart:
+    """What the network says of designs that it has not seen, against what was simulated; on the line they are the same."""
+    ends = [value for row in points for value in (row["value"], row["predicted"])]
+    low, high = min(ends), max(ends)
+    scale = {"zero": False, "nice": False, "domain": [low - 0.03 * (high - low), high + 0.03 * (high - low)]}
+    return _with_config(
+        {
+            **FIXED,
+            "width": 330,
+            "height": 330,
+            "layer": [
+                {
+                    "data": {"values": rounded([{"value": low, "predicted": low}, {"value": high, "predicted": high}])},
+                    "mark": {"type": "line", "strokeDash": THEORY_DASH, "color": INK, "strokeWidth": 1},
+                    "encoding": {
+                        "x": {"field": "predicted", "type": "quantitative", "title": labels[0], "scale": scale},
+                        "y": {"field": "value", "type": "quantitative", "title": labels[1], "scale": scale},
+                    },
+                },
+                {
+                    "data": {"values": rounded(points)},
+                    "mark": {"type": "circle", "size": 36, "opacity": 0.6, "color": LEARNED},
+                    "encoding": {
+                        "x": {"field": "predicted", "type": "quantitative"},
+                        "y": {"field": "value", "type": "quantitative"},
+                        "tooltip": _tooltip(points, ("design", "predicted", "value")),
+                    },
+                },
+            ],
+        }
+    )
+
+
+def heat(rows: Sequence[Mapping[str, Any]], labels: tuple[str, str], colour: str, columns: Sequence[str]) -> Chart:
+    """A table whose cells are coloured by a loss: `row`, `column`, `loss` and `told`."""
+    x: Chart = {"field": "column", "type": "nominal", "sort": list(columns), "title": labels[0]}
+    x["axis"] = {"labelAngle": 0 if len(columns) <= 6 else -40, "orient": "top", "labelLimit": 160}
+    y = {"field": "row", "type": "nominal", "sort": None, "title": labels[1], "axis": {"labelLimit": 300}}
+    return _chart(
+        rows,
+        {
+            "height": {"step": 34},
+            "layer": [
+                {
+                    "mark": {"type": "rect", "stroke": "var(--paper)", "strokeWidth": 2},
+                    "encoding": {
+                        "x": x,
+                        "y": y,
+                        "color": {
+                            "field": "loss",
+                            "type": "quantitative",
+                            "title": colour,
+                            "scale": {"range": ["#e9e7df", "#d55e00"], "domainMin": 0},
+                            "legend": None,
+                        },
+                        "tooltip": _tooltip(rows, ("row", "column", "told")),
+                    },
+                },
+                {
+                    "mark": {"type": "text", "color": "#1b1b1b"},
+                    "encoding": {"x": x, "y": y, "text": {"field": "told", "type": "nominal"}},
+                },
+            ],
+        },
+    )
+
+
+def stacks(rows: Sequence[Mapping[str, Any]], labels: tuple[str, str], title: str) -> Chart:
+    """Parts of a whole at each place: rows with `x`, `part` and `kind`, which are ordered."""
+    return _chart(
+        rows,
+        {
+            "height": 260,
+            "title": title,
+            "mark": {"type": "bar"},
+            "encoding": {
+                "x": {"field": "x", "type": "ordinal", "title": labels[0], "axis": {"labelAngle": 0}},
+                "y": {"field": "part", "type": "quantitative", "title": labels[1], "axis": {"format": "%"}},
+                "color": {
+                    "field": "kind",
+                    "type": "ordinal",
+                    "scale": {"scheme": "viridis", "reverse": True},
+                    "title": "rank",
+                },
+                "order": {"field": "kind"},
+                "tooltip": _tooltip(rows, ("x", "kind", "part")),
+            },
+        },
+    )
+
+
+def _group(number: int) -> str:
+    return f"group {number + 1}"
+
+
+def _rows(line: Line, kind: str) -> list[dict[str, Any]]:
+    edges = {} if line.low is None or line.high is None else {"low": line.low, "high": line.high}
+    return [
+        rounded({"x": x, "y": y, "kind": kind, **{name: edge[k] for name, edge in edges.items()}})
+        for k, (x, y) in enumerate(zip(line.x, line.y, strict=True))
+    ]
+
+
+def _kinds(kinds: Sequence[str]) -> Chart:
+    colours = [KINDS[k % len(KINDS)] for k in range(len(kinds))]
+    legend = {"orient": "top", "symbolOpacity": 1, "columns": 4} if len(kinds) > 1 else None
+    scale: Chart = {"domain": list(kinds), "range": colours}
+    if len(kinds) > len(KINDS):
+        scale = {"domain": list(kinds), "scheme": {"name": "viridis", "extent": [0.1, 0.9]}}
+    return {
+        "field": "kind",
+        "type": "nominal",
+        "scale": scale,
+        "title": None,
+        "legend": legend,
+    }
+
+
+def _field(name: str) -> Chart:
+    return {"field": name, "type": "quantitative"}
+
+
+def _furthest(rows: Sequence[Mapping[str, Any]]) -> str:
+    return "end" if any("end" in row for row in rows) else "value"
+
+
+def _tooltip(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[Chart]:
+    there = [name for name in names if any(row.get(name) is not None for row in rows)]
+    first = {name: next(row[name] for row in rows if row.get(name) is not None) for name in there}
+    numbers = {name: isinstance(value, float) for name, value in first.items()}
+    return [
+        {"field": name, "type": "quantitative", "format": ".4~g"}
+        if numbers[name]
+        else {"field": name, "type": "nominal"}
+        for name in there
+    ]
+
+
+def _chart(rows: Sequence[Mapping[str, Any]], more: Chart) -> Chart:
+    return _with_config({"width": "container", "data": {"values": rounded(list(rows))}, **more})
+
+
+def _with_config(chart: Chart) -> Chart:
+    return {"config": CONFIG, **chart}
