@@ -262,7 +262,8 @@ def test_from_a_table_to_the_next_prizes(tmp_path, monkeypatch):
     assert "80 contests with 5 bidders each" in told.stdout
     assert "half of the bidders work as if the whole purse (1000 on average)" in told.stdout
     names = {path.name for path in (tmp_path / "known").iterdir()}
-    assert names == {"estimate.json", "summary.txt", "values.csv", "study.toml", "figure.png", "figure.pdf"}
+    pages = {"estimate.json", "summary.txt", "values.csv", "study.toml", "figure.png", "figure.pdf"}
+    assert names == {*pages, "command.txt"}
     # nothing of the table is kept but sums
     rows = (tmp_path / "past.csv").read_text().splitlines()[1:]
     kept = (tmp_path / "known" / "estimate.json").read_text()

@@ -13,10 +13,11 @@ from allpay.cli.console import plain, print_json, reporting
 from allpay.cli.drawing import drawn
 from allpay.cli.options import AsJson, CostPower, Seed
 from allpay.cli.questions import app
-from allpay.errors import AllpayError
+from allpay.errors import AllpayError, one_of
 
 if TYPE_CHECKING:
-    pass
+    from allpay.estimate.past import Contests, Read
+    from allpay.estimate.values import EstimatedValues
 
 __all__ = ["app"]
 
@@ -30,35 +31,41 @@ def _column(what: str, usual: str) -> Any:
     return typer.Option(help=what, show_default=usual, rich_help_panel=COLUMNS, metavar="NAME")
 
 
+Table = Annotated[
+    Path,
+    typer.Argument(
+        help="past contests: a row for each bidder, or for each contest; CSV with any separator, or Parquet",
+        show_default=False,
+    ),
+]
+USUAL = "found by usual names"
+ContestColumn = Annotated[str | None, _column("which contest", USUAL)]
+BidderColumn = Annotated[str | None, _column("who", USUAL)]
+BidColumns = Annotated[list[str] | None, _column("what was bid, or the score; several for one row a contest", USUAL)]
+RankColumn = Annotated[str | None, _column("the place, 1 the best", USUAL)]
+PrizeColumns = Annotated[list[str] | None, _column("what the bidder won, or several: what each rank wins", USUAL)]
+OneTable = Annotated[
+    str | None,
+    typer.Option(
+        help="one table for all contests, as 7500,5000,2500 or 50%,30%,20%",
+        show_default="from the file",
+        rich_help_panel=COLUMNS,
+    ),
+]
+
+
 @command
 @drawn
 def estimate(
     context: typer.Context,
-    file: Annotated[
-        Path,
-        typer.Argument(
-            help="past contests: a row for each bidder, or for each contest; CSV with any separator, or Parquet",
-            show_default=False,
-        ),
-    ],
-    contest: Annotated[str | None, _column("which contest", "found by usual names")] = None,
-    bidder: Annotated[str | None, _column("who", "found by usual names")] = None,
-    bid: Annotated[
-        list[str] | None, _column("what was bid, or the score; several for one row a contest", "found by usual names")
-    ] = None,
-    rank: Annotated[str | None, _column("the place, 1 the best", "found by usual names")] = None,
-    prize: Annotated[
-        list[str] | None, _column("what the bidder won, or several: what each rank wins", "found by usual names")
-    ] = None,
-    prizes: Annotated[
-        str | None,
-        typer.Option(
-            help="one table for all contests, as 7500,5000,2500 or 50%,30%,20%",
-            show_default="from the file",
-            rich_help_panel=COLUMNS,
-        ),
-    ] = None,
-    group: Annotated[str | None, _column("the kind of bidder, each estimated apart", "found by usual names")] = None,
+    file: Table,
+    contest: ContestColumn = None,
+    bidder: BidderColumn = None,
+    bid: BidColumns = None,
+    rank: RankColumn = None,
+    prize: PrizeColumns = None,
+    prizes: OneTable = None,
+    group: Annotated[str | None, _column("the kind of bidder, each estimated apart", USUAL)] = None,
     alike: Annotated[
         bool,
         typer.Option("--alike", help="take all bidders as of one kind, whatever their group", rich_help_panel=MODEL),
@@ -142,3 +149,133 @@ def estimate(
     typer.echo(f"{read_in_words(contests, read)}\n\n{estimate_in_words(found)}\n\nWritten to {out}: {', '.join(files)}")
     who = f" --bidders {found.kinds[0].kind.bidders}" if isinstance(found, EstimatedValues) else ""
     typer.echo(f"Next: allpay design --values-from {out}{who}")
+
+
+@command
+def fit(
+    context: typer.Context,
+    file: Table,
+    contest: ContestColumn = None,
+    bidder: BidderColumn = None,
+    bid: BidColumns = None,
+    rank: RankColumn = None,
+    prize: PrizeColumns = None,
+    prizes: OneTable = None,
+    value_column: Annotated[
+        str | None,
+        typer.Option(
+            "--value-column",
+            help="what the whole purse was worth to the bidder",
+            show_default=USUAL,
+            rich_help_panel=COLUMNS,
+            metavar="NAME",
+        ),
+    ] = None,
+    value: Annotated[
+        float | None,
+        typer.Option(
+            help="what the whole purse was worth to everybody, if no column says",
+            show_default="none",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    cost_power: CostPower = 1.0,
+    max_bid: Annotated[
+        float | None,
+        typer.Option(
+            help="the highest bid that was allowed", show_default="what anybody may want to bid", rich_help_panel=MODEL
+        ),
+    ] = None,
+    luck: Annotated[
+        str, typer.Option(help="how ranks were decided: none, tullock(1), normal(0.2), …", rich_help_panel=MODEL)
+    ] = "none",
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="of behaviour, one or several: logit, joy, averse, crra, losses, prelec, disappointment, level-k, hierarchy",
+            show_default="all",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="a folder for the result", show_default="nothing is kept", rich_help_panel=MODEL)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Do people bid as models say? Theory beside bids, and models of behaviour, fitted and compared by contests left out."""
+    from allpay.contest.preferences import PowerCost
+    from allpay.contest.success import success
+    from allpay.estimate.behaviour import MODELS
+    from allpay.estimate.fit import fit_models
+    from allpay.estimate.past import read_contests
+    from allpay.estimate.values import estimate_values
+    from allpay.report.fitted import FILES as OF_FIT
+    from allpay.report.fitted import fitted_in_words, fitted_values, write_fitted
+    from allpay.report.past import read_in_words
+
+    if out is not None and out.exists() and (not out.is_dir() or set(os.listdir(out)) - set(OF_FIT) - BESIDE):
+        raise AllpayError(f"{out} holds something else: choose a new folder with --out")
+    rule = success(luck)
+    for name in model or ():
+        one_of("model", name, MODELS)
+    with reporting("models") as reporter:
+        with reporter.stage("reading contests"):
+            contests, read = read_contests(
+                file,
+                contest=contest,
+                bidder=bidder,
+                bid=bid or None,
+                rank=rank,
+                prize=prize or None,
+                value=value_column,
+                prizes=prizes,
+                max_bid=max_bid,
+                luck=rule.lucky,
+            )
+        if contests.value is None and value is None:
+            test = estimate_values(contests, cost=PowerCost(cost_power), resamples=1, reporter=reporter)
+            tell_test(contests, read, test, as_json)
+            return
+        with reporter.stage("fitting models of behaviour"):
+            found = fit_models(
+                contests,
+                tuple(dict.fromkeys(model)) if model else tuple(MODELS),
+                value=value,
+                cost=PowerCost(cost_power),
+                max_bid=max_bid,
+                luck=rule if rule.lucky else None,
+                advance=reporter.advance,
+            )
+        files = []
+        if out is not None:
+            out.mkdir(parents=True, exist_ok=True)
+            files = write_fitted(found, out)
+            write_command(context, out)
+    if as_json:
+        print_json({"read": plain(asdict(read)), **fitted_values(found), "files": files})
+        return
+    typer.echo(f"{read_in_words(contests, read)}\n\n{fitted_in_words(found)}")
+    if out is not None:
+        typer.echo(f"\nWritten to {out}: {', '.join(files)}")
+
+
+NEEDS = (
+    "Models of behaviour are fitted where it is known what prizes were worth: give a column of values, or one value for all as "
+    "--value 1."
+)
+"""What is missing where values are not known."""
+
+
+def tell_test(contests: "Contests", read: "Read", test: "EstimatedValues", as_json: bool) -> None:
+    """Whether bids answer to prizes, where values are not known: that alone can be told."""
+    from allpay.report.estimated import answers_in_words
+    from allpay.report.past import read_in_words
+
+    if as_json:
+        kinds = [
+            {"bidders": k.kind.bidders, "prizes": list(k.kind.prizes), "beyond": k.beyond, "error": k.error}
+            for k in test.kinds
+        ]
+        print_json({"read": plain(asdict(read)), "models": None, "kinds": plain(kinds), "needs": NEEDS})
+        return
+    typer.echo(f"{read_in_words(contests, read)}\n\n{answers_in_words(test)}\n\n{NEEDS}")

@@ -1,5 +1,6 @@
 """Models of how people bid, held against bids that were seen: likelihood, fit, and how well a fit foretells other contests."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +13,7 @@ from allpay.contest.attitudes import Disappointment, Prelec
 from allpay.contest.bidder import Bidder
 from allpay.contest.game import Array, Game, check_game
 from allpay.contest.payoffs import as_strategy
-from allpay.contest.preferences import Cara
+from allpay.contest.preferences import Cara, Crra, LossAverse
 from allpay.errors import AllpayError, one_of, short
 from allpay.frozen import ByValue
 from allpay.learners.logit_equilibrium import LogitEquilibrium, cells
@@ -121,37 +122,109 @@ class Model:
         parameters: what they are called; the first is the noise, in units of payoff.
         first: where the search begins for the others.
         bounds: of the others.
-        bidder: from a bidder and the others to the bidder who is like that.
+        bidder: from a bidder, what it can lose at most, and the others to the bidder who is like that.
+        strategy: `[groups, values, bids]` of a game of such bidders, from the noise and the others.
+        words: what it is, for the user.
     """
 
     parameters: tuple[str, ...]
     first: tuple[float, ...]
     bounds: tuple[tuple[float, float], ...]
     bidder: Callable[..., Bidder]
+    strategy: Callable[..., Array]
+    words: str
 
     def game(self, game: Game, numbers: Sequence[float]) -> Game:
         """The game of people of this kind, with the same bids."""
         if not self.first:
             return game
-        groups = tuple((self.bidder(bidder, *numbers), count) for bidder, count in game.groups)
+        most = [float(np.asarray(bidder.cost.cost(np.array([game.top_bid])))[0]) for bidder, _ in game.groups]
+        groups = tuple(
+            (self.bidder(bidder, lost, *numbers), count)
+            for (bidder, count), lost in zip(game.groups, most, strict=True)
+        )
         usual: dict[str, Any] = {"cost_power": 1.0, "risk_aversion": 0.0, "overbidding": True}
         return replace(game, values=groups, max_bid=game.top_bid, **usual)
 
 
+def _logit(game: Game, discrete: bool, noise: float, *_: float) -> Array:
+    return LogitEquilibrium(noise, discrete).solve(game).strategy
+
+
+def _level_k(game: Game, discrete: bool, noise: float, level: float) -> Array:
+    """Those of level 0 bid at random, of level k answer to level k − 1 by logit; a mean level between two is some of each."""
+    below = math.floor(level)
+    answer, played = LogitEquilibrium(noise, discrete), _at_random(game)
+    for _ in range(below):
+        played = answer.response(game, played.mean(axis=1))
+    above = answer.response(game, played.mean(axis=1))
+    return (1 - (level - below)) * played + (level - below) * above
+
+
+def _hierarchy(game: Game, discrete: bool, noise: float, tau: float) -> Array:
+    """Levels in the proportions of a Poisson distribution of mean τ, each of which answers by logit to all lower ones."""
+    answer, believed = LogitEquilibrium(noise, discrete), _at_random(game)
+    share = total = math.exp(-tau)
+    for k in range(1, math.ceil(tau + 5 * math.sqrt(tau) + 3)):
+        share *= tau / k
+        total += share
+        believed = believed + share / total * (answer.response(game, believed.mean(axis=1)) - believed)
+    return believed
+
+
+def _at_random(game: Game) -> Array:
+    """`[groups, values, bids]` of those who do not think."""
+    weights, _ = cells(game)
+    return np.ascontiguousarray((weights / weights.sum(axis=1, keepdims=True)).transpose(0, 2, 1))
+
+
+def _same(bidder: Bidder, *_: float) -> Bidder:
+    return bidder
+
+
 MODELS: Mapping[str, Model] = {
-    "logit": Model(("noise",), (), (), lambda bidder: bidder),
-    "joy": Model(("noise", "joy"), (0.1,), ((0.0, 3.0),), lambda bidder, joy: replace(bidder, joy=joy)),
-    "averse": Model(
-        ("noise", "averse"), (0.5,), ((1e-3, 10.0),), lambda bidder, rho: replace(bidder, utility=Cara(rho))
+    "logit": Model(("noise",), (), (), _same, _logit, "logit equilibrium: better bids are made more often"),
+    "joy": Model(
+        *(("noise", "joy"), (0.1,), ((0.0, 3.0),)),
+        *(lambda bidder, _, joy: replace(bidder, joy=joy), _logit),
+        "logit, and winning is a joy beside the prize",
     ),
-    "prelec": Model(("noise", "prelec"), (0.8,), ((0.2, 2.0),), lambda bidder, a: replace(bidder, attitude=Prelec(a))),
+    "averse": Model(
+        *(("noise", "averse"), (0.5,), ((1e-3, 10.0),)),
+        *(lambda bidder, _, rho: replace(bidder, utility=Cara(rho)), _logit),
+        "logit, and constant absolute risk aversion",
+    ),
+    "crra": Model(
+        *(("noise", "relative"), (0.5,), ((1e-3, 10.0),)),
+        *(lambda bidder, most, gamma: replace(bidder, utility=Crra(gamma, 2 * most)), _logit),
+        "logit, and constant relative risk aversion, at a wealth of twice what the highest bid costs",
+    ),
+    "losses": Model(
+        *(("noise", "losses"), (1.5,), ((0.1, 10.0),)),
+        *(lambda bidder, _, times: replace(bidder, utility=LossAverse(times)), _logit),
+        "logit, and losses count so many times",
+    ),
+    "prelec": Model(
+        *(("noise", "prelec"), (0.8,), ((0.2, 2.0),)),
+        *(lambda bidder, _, a: replace(bidder, attitude=Prelec(a)), _logit),
+        "logit, and small chances count for more (Prelec)",
+    ),
     "disappointment": Model(
         *(("noise", "disappointment"), (0.3,), ((1e-3, 1.0),)),
-        lambda bidder, dread: replace(bidder, attitude=Disappointment(dread)),
+        *(lambda bidder, _, dread: replace(bidder, attitude=Disappointment(dread)), _logit),
+        "logit, and outcomes below the expected one hurt",
+    ),
+    "level-k": Model(
+        *(("noise", "level"), (1.2,), ((0.0, 4.0),), _same, _level_k),
+        "steps of thinking: each answers, with errors, to those who think one step less",
+    ),
+    "hierarchy": Model(
+        *(("noise", "mean level"), (1.2,), ((0.05, 8.0),), _same, _hierarchy),
+        "steps of thinking: each answers, with errors, to all who think less (cognitive hierarchy)",
     ),
 }
-"""Models by name: logit equilibria of bidders who care for money alone, or also for something else. Where the search for joy
-and aversion begins, and its bounds, are told in units of the highest value."""
+"""Models by name: logit equilibria of bidders who care for money alone, or also for something else, and steps of thinking.
+Where the search for joy and aversion begins, and its bounds, are told in units of the highest value."""
 
 _PER_VALUE = {"joy": 1.0, "averse": -1.0}
 """The power of the highest value that a parameter is in units of; the noise has the first."""
@@ -180,16 +253,22 @@ class Fit(ByValue):
 
 
 def fit_behaviour(
-    game: Game, bids: Bids, models: Sequence[str] = ("logit",), folds: int = FOLDS, discrete: bool = False
+    game: Game | Sequence[Game],
+    bids: Bids | Sequence[Bids],
+    models: Sequence[str] = ("logit",),
+    folds: int = FOLDS,
+    discrete: bool = False,
+    advance: Callable[[float, float], None] = lambda done, total: None,
 ) -> tuple[Fit, ...]:
     """Fit models of behaviour to bids by maximum likelihood, the one first that best foretells contests it has not seen.
 
     Args:
-        game: the rules, and what is known of bidders.
-        bids: what was seen.
+        game: the rules, and what is known of bidders; or several, in which people are the same.
+        bids: what was seen in it, or in each.
         models: names of `MODELS`.
         folds: into how many parts the contests go for `Fit.held_out`; 0 for no such parts. Without contests each bid is one.
         discrete: whether only the bids of the grid could be made, see `LogitEquilibrium`.
+        advance: is told how far it is.
 
     Raises:
         AllpayError: if there is no such model, or bids do not fit the game.
@@ -197,23 +276,65 @@ def fit_behaviour(
     folds = whole("folds", folds)
     for name in models:
         one_of("model of behaviour", name, MODELS)
-    contest = np.arange(len(bids.bid)) if bids.contest is None else bids.contest
-    _, number = np.unique(contest, return_inverse=True)
-    part = number % folds if folds >= 2 and number.max() >= 1 else None
+    games = [game] if isinstance(game, Game) else list(game)
+    seen = [bids] if isinstance(bids, Bids) else list(bids)
+    if len(games) != len(seen) or not games:
+        raise AllpayError(f"there must be bids for each of {len(games)} games: got {len(seen)}")
+    data = _Data(games, seen, discrete)
+    parts = data.parts(folds)
     found = []
-    for name in models:
-        point, best = _fitted(name, game, bids, discrete)
+    for number, name in enumerate(models):
+        point, best = _fitted(name, data)
         held_out = np.nan
-        if part is not None:
+        if parts:
             held_out = 0.0
-            for fold in range(min(folds, int(number.max()) + 1)):
-                near, _ = _fitted(name, game, bids.some(part != fold), discrete, point)
-                held_out -= _loss(near, name, game, bids.some(part == fold), discrete)
-        errors = _errors(point, name, game, bids, discrete)
-        told = dict(zip(MODELS[name].parameters, _in_money(point, name, game), strict=True))
+            for k, part in enumerate(parts):
+                near, _ = _fitted(name, data.some([~chosen for chosen in part]), point)
+                held_out -= _loss(near, name, data.some(part))
+                advance(number + (k + 1) / (len(parts) + 1), len(models))
+        errors = _errors(point, name, data)
+        told = dict(zip(MODELS[name].parameters, _in_money(point, name, games[0]), strict=True))
         scale = dict(zip(MODELS[name].parameters, errors, strict=True))
-        found.append(Fit(name, told, scale, -best, held_out, len(bids.bid)))
-    return tuple(sorted(found, key=lambda fit: -fit.held_out if part is not None else -fit.loglikelihood))
+        found.append(Fit(name, told, scale, -best, held_out, data.bids_in_all))
+        advance(number + 1, len(models))
+    return tuple(sorted(found, key=lambda fit: -fit.held_out if parts else -fit.loglikelihood))
+
+
+@dataclass(frozen=True, eq=False)
+class _Data:
+    """Games and the bids that were seen in each."""
+
+    games: Sequence[Game]
+    bids: Sequence[Bids]
+    discrete: bool
+
+    @property
+    def bids_in_all(self) -> int:
+        return sum(len(bids.bid) for bids in self.bids)
+
+    def parts(self, folds: int) -> list[list[NDArray[np.bool_]]]:
+        """Into which the contests go: for each part, which bids of each game are of it."""
+        if folds < 2:
+            return []
+        numbers = []
+        before = 0
+        for bids in self.bids:
+            contest = np.arange(len(bids.bid)) if bids.contest is None else bids.contest
+            _, number = np.unique(contest, return_inverse=True)
+            numbers.append(number + before)
+            before += int(number.max()) + 1
+        if before < 2:
+            return []
+        return [[number % folds == fold for number in numbers] for fold in range(min(folds, before))]
+
+    def some(self, which: Sequence[NDArray[np.bool_]]) -> "_Data":
+        """Those bids, and the games that have some."""
+        kept = [
+            (game, bids.some(chosen))
+            for game, bids, chosen in zip(self.games, self.bids, which, strict=True)
+            if chosen.any()
+        ]
+        return _Data([game for game, _ in kept], [bids for _, bids in kept], self.discrete)
 
 
 def _in_money(point: Array, name: str, game: Game) -> list[float]:
@@ -226,26 +347,33 @@ def _in_money(point: Array, name: str, game: Game) -> list[float]:
     ]
 
 
-def _loss(point: Array, name: str, game: Game, bids: Bids, discrete: bool) -> float:
+def _loss(point: Array, name: str, data: _Data) -> float:
     """Minus the log likelihood of bids at a point."""
-    noise, *others = _in_money(point, name, game)
-    played = MODELS[name].game(game, others)
-    strategy = LogitEquilibrium(noise, discrete).solve(played).strategy
-    return -float(loglikelihoods(game, strategy, bids, SLIPS).sum())
+    model = MODELS[name]
+    numbers = _in_money(point, name, data.games[0])
+    lost = 0.0
+    for game, bids in zip(data.games, data.bids, strict=True):
+        played = model.game(game, numbers[1:])
+        strategy = model.strategy(played, data.discrete, *numbers)
+        lost -= float(loglikelihoods(game, strategy, bids, SLIPS).sum())
+    return lost
 
 
-def _fitted(name: str, game: Game, bids: Bids, discrete: bool, near: Array | None = None) -> tuple[Array, float]:
+def _fitted(name: str, data: _Data, near: Array | None = None) -> tuple[Array, float]:
     """The point of the highest likelihood, and the loss there; from a near one, or the best of some amounts of noise."""
     model = MODELS[name]
     bounds = [(np.log(1e-3), np.log(1e2)), *model.bounds]
+    low, high = np.array(bounds).T
 
     def loss(point: Array) -> float:
-        low, high = np.array(bounds).T
-        return _loss(np.clip(point, low, high), name, game, bids, discrete)
+        return _loss(np.clip(point, low, high), name, data)
 
+    step = 0.2
     if near is None:
         tries = [np.array([log, *model.first]) for log in np.linspace(np.log(0.01), np.log(3.0), FIRST)]
         near = min(tries, key=loss)
+    else:
+        step = 0.05
     done = minimize(
         loss,
         near,
@@ -253,21 +381,21 @@ def _fitted(name: str, game: Game, bids: Bids, discrete: bool, near: Array | Non
         bounds=bounds,
         options={
             "xatol": 1e-3,
-            "fatol": 1e-4,
-            "initial_simplex": near + np.vstack([0 * near, np.diag(0.2 + 0 * near)]),
+            "fatol": 1e-4 if step == 0.2 else 1e-2,
+            "initial_simplex": near + np.vstack([0 * near, np.diag(step + 0 * near)]),
         },
     )
-    return done.x, float(done.fun)
+    return np.clip(done.x, low, high), float(done.fun)
 
 
-def _errors(point: Array, name: str, game: Game, bids: Bids, discrete: bool) -> list[float]:
+def _errors(point: Array, name: str, data: _Data) -> list[float]:
     """Standard errors of the numbers of a point, in the money of the game, from second differences of the loss."""
     size = len(point)
     step = np.full(size, 0.02)
     curvature = np.empty((size, size))
 
     def loss(moved: Array) -> float:
-        return _loss(point + moved, name, game, bids, discrete)
+        return _loss(point + moved, name, data)
 
     try:
         for i in range(size):
@@ -275,8 +403,9 @@ def _errors(point: Array, name: str, game: Game, bids: Bids, discrete: bool) -> 
                 a, b = np.eye(size)[i] * step[i], np.eye(size)[j] * step[j]
                 second = loss(a + b) - loss(a - b) - loss(b - a) + loss(-a - b)
                 curvature[i, j] = curvature[j, i] = second / (4 * step[i] * step[j])
-        spread = np.sqrt(np.diag(np.linalg.inv(curvature)))
-    except (AllpayError, np.linalg.LinAlgError):  # a step leads out of bounds, or the likelihood is flat
+        inverse = np.linalg.inv(curvature)
+    except (AllpayError, np.linalg.LinAlgError, ValueError):  # a step leads out of bounds, or the likelihood is flat
         return [np.nan] * size
-    unit = np.array(_in_money(np.array([point[0], *np.ones(size - 1)]), name, game))
+    spread = np.sqrt(np.where(np.diag(inverse) > 0, np.diag(inverse), np.nan))
+    unit = np.array(_in_money(np.array([point[0], *np.ones(size - 1)]), name, data.games[0]))
     return [float(s) for s in spread * unit]

@@ -60,7 +60,7 @@ class Contests(ByValue):
         bid: `[rows]` what was bid; NaN of a bidder who handed in nothing.
         prizes: `[contests, ranks]` what each rank wins, in the file's own units, nonincreasing, filled up with 0.
         rank: `[rows]` from 1, the best, on; 0 where it is not told; None where no ranks are.
-        value: `[rows]` what a prize of 1 was worth to the bidder, NaN where it is not told; None where no values are.
+        value: `[rows]` what the whole purse was worth to the bidder, NaN where it is not told; None where no values are.
         group: `[rows]` which of `groups`; None where bidders are not told apart.
         groups: what groups are called.
     """

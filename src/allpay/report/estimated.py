@@ -106,7 +106,7 @@ def _values(found: EstimatedValues) -> list[str]:
         if found.draws
         else "How sure it is was not asked: give --resamples.",
         _family(found),
-        _explained(found),
+        answers_in_words(found),
     ]
     if found.presence < 1:
         lines.insert(
@@ -187,7 +187,7 @@ def _family(found: EstimatedValues) -> str:
     )
 
 
-def _explained(found: EstimatedValues) -> str:
+def answers_in_words(found: EstimatedValues) -> str:
     """Whether bids answer to prizes and rivals as the model says, where contests differ."""
     if len(found.kinds) == 1:
         return (
