@@ -10,6 +10,7 @@ import typer
 
 from allpay.cli.again import write_command
 from allpay.cli.console import in_one_line, plain, print_json, reporting
+from allpay.cli.drawing import OPTIONS, drawn
 from allpay.cli.options import (
     GAME,
     LEARNING,
@@ -127,13 +128,14 @@ OF_THEORY = {
         "out",
         "plot",
     ),
+    *OPTIONS,
 }
 """The options of `design` that the exact optimum depends on, and what prints it."""
 
 OF_LEARNERS = ("iterations", "exploration", "bids", "noise", "level", "tolerance")
 """The options that are those of a learner."""
 
-OF_FOLDER = {"folder", "objective", "workers", "scheduler", "trust", "as_json"}
+OF_FOLDER = {"folder", "objective", "workers", "scheduler", "trust", "as_json", *OPTIONS}
 """The options of `design` that say something about a study that is in a folder already."""
 
 Command = TypeVar("Command", bound=Callable[..., None])
@@ -158,6 +160,7 @@ def program(
 
 
 @command
+@drawn
 def simulate(
     context: typer.Context,
     weights: Weights,
@@ -226,6 +229,7 @@ def simulate(
 
 
 @command
+@drawn
 def design(
     context: typer.Context,
     folder: Annotated[
@@ -389,6 +393,7 @@ def init(
 
 
 @command
+@drawn
 def run(
     file: Annotated[
         Path,
@@ -502,6 +507,7 @@ def folder_of(file: Path) -> Path:
 
 
 @command
+@drawn
 def resume(
     out: Annotated[Path, typer.Argument(metavar="DIR", help="a study's folder", show_default=False)],
     workers: Workers = None,
@@ -582,6 +588,7 @@ def export(
 
 
 @command
+@drawn
 def equilibrium(
     context: typer.Context,
     weights: Weights,
@@ -665,6 +672,7 @@ def print_equilibrium(game: "Game", found: "Equilibrium") -> None:
 
 
 @command
+@drawn
 def reproduce(
     out: Annotated[Path, typer.Option(help="folder for the rounds, the figure and the summary")] = Path(
         "allpay-reproduce"
