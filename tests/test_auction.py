@@ -12,6 +12,7 @@ from allpay.contest.auction import (
     MOST_AUCTIONS,
     PLAYING,
     TIE_BITS,
+    alias_table,
     bid_key,
     closed,
     high_index,
@@ -244,6 +245,34 @@ def test_sampled_auctions_agree_with_the_exact_engine(bidders, private, symmetri
         for found, expected in ((sampled.revenue, exact.revenue), (sampled.highest_bid, exact.highest_bid)):
             error = found.std() / np.sqrt(len(found))
             assert abs(found.mean() - expected) <= 4 * error + 1e-12
+
+
+@pytest.mark.parametrize("payments", [(1.0,), (1.0, 0.5), tuple(np.linspace(1, 0.1, 20))])
+@pytest.mark.parametrize("bidders", [17, 20, 21])
+def test_many_who_bid_alike_are_sampled_from_one_table(bidders, payments):
+    payments = (payments + payments[-1:] * bidders)[:bidders]
+    g = Game(Mechanism((1.0,) + (0.0,) * (bidders - 1), payments), Private(levels=5), bid_levels=7)
+    strategy = np.random.default_rng(1).dirichlet(np.full(7, 0.3), (1, 5))
+    strategy[:, :, 3] = 0
+    strategy /= strategy.sum(axis=-1, keepdims=True)
+    exact, sampled = evaluate(g, strategy), play(g, strategy, 40_000, 3)
+    for what in ("revenue", "highest_bid"):
+        every, mean = getattr(sampled, what), getattr(exact, what)
+        assert abs(every.mean() - mean) < 4 * every.std() / 200
+    one_by_one = play(g, np.repeat(strategy, bidders, axis=0), 40_000, 4)  # a strategy for each, the same
+    assert stats.ks_2samp(one_by_one.revenue.round(9), sampled.revenue.round(9)).pvalue > 1e-3
+    assert set(sampled.highest_bid) <= set(np.delete(g.bid_grid, 3))
+
+
+@pytest.mark.parametrize("levels", [1, 2, 7, 101])
+def test_the_table_of_a_distribution_has_its_probabilities(levels):
+    mass = np.random.default_rng(levels).dirichlet(np.full(levels, 0.2))
+    mass[levels // 2] = 0 if levels > 1 else 1
+    limit, other = alias_table(mass)
+    kept = limit / 2.0**32 / levels
+    found = kept + np.bincount(other, 1 / levels - kept, minlength=levels)
+    np.testing.assert_allclose(found, mass / mass.sum(), rtol=0, atol=2.0**-31)
+    assert found[levels // 2] == 0 or levels == 1
 
 
 def test_the_same_seed_gives_the_same_bits():

@@ -8,9 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from allpay.contest.bidder import Bidder
 from allpay.contest.game import Game
 from allpay.contest.mechanism import Mechanism
-from allpay.contest.payoffs import evaluate, expected_payoffs, quadrature, tie_averages
+from allpay.contest.payoffs import (
+    averages_of,
+    best_responses,
+    evaluate,
+    expected_payoffs,
+    payoffs_of,
+    quadrature,
+    tie_averages,
+)
 from allpay.contest.values import Common, Private
 from allpay.errors import AllpayError
 
@@ -188,3 +197,53 @@ def test_bad_mixtures_are_refused():
     strict = Game.from_weights("prizes", 0.8, 3, bid_levels=3, overbidding=False, max_bid=1.0)
     with pytest.raises(AllpayError, match="above the bidder's value"):
         evaluate(strict, np.ones((1, 64, 3)) / 3)
+
+
+@pytest.mark.parametrize("bids", [3, 16, 17, 40])
+@pytest.mark.parametrize("what", ["prizes", "payments", "joy", "fee and reserve", "flat"])
+def test_best_responses_are_the_lowest_of_the_best_bids(bids, what):
+    """Looking at stretches of bids finds what looking at each bid finds, to the last bit, where many are equally good too."""
+    rng = np.random.default_rng(bids)
+    mechanism = Mechanism((0.7, 0.3, 0), (1, 1, 1) if what != "payments" else (1, 0.5, 0.5))
+    if what == "fee and reserve":
+        mechanism = Mechanism((0.7, 0.3, 0), (1, 1, 1), fee=0.02, reserve=0.1)
+    bidder = Bidder(Private(levels=9), joy=0.1 if what == "joy" else 0.0)
+    g = Game(mechanism, [(bidder, 3)], bid_levels=bids)
+    parts = payoffs_of(g)
+    assert parts.lines.shape[1] == len(parts.coefficients)
+    for k in range(20):
+        mass = rng.dirichlet(np.full(bids, 0.1))[None]
+        averages = averages_of(parts, mass)
+        if what == "flat":
+            averages[:] = np.round(averages, 1)
+        worth = np.zeros((9, bids))
+        for term, average in zip(parts.table[0], averages[0], strict=True):
+            worth += term.T * average
+        best, payoff, u = np.empty(9, np.int64), np.empty(9), np.empty(9)
+        best_responses(parts, 0, averages[0], best, payoff, u)
+        if len(parts.coefficients) == 2:  # sums of two are the same in any order
+            np.testing.assert_array_equal(best, worth.argmax(axis=1), err_msg=str(k))
+            np.testing.assert_array_equal(payoff, worth.max(axis=1))
+        np.testing.assert_allclose(payoff, worth.max(axis=1), rtol=0, atol=1e-15)
+        np.testing.assert_allclose(worth[np.arange(9), best], payoff, rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("bidders", [17, 18, 60, 300, 3000])
+@pytest.mark.parametrize("used", [1, 4, 16])
+def test_many_bidders_need_few_nodes(bidders, used):
+    """Where ties are narrow, wide, or empty, against the polynomial through its logarithms at 200 nodes."""
+    rng = np.random.default_rng(bidders)
+    cdf = np.concatenate([[0.0], np.sort(1 - rng.random(30) ** 3), [1.0]])
+    cdf[5] = cdf[4]
+    coefficients = np.zeros((1, bidders))
+    coefficients[0, :used] = np.sort(rng.random(used))[::-1] + 0.1
+    rule = quadrature(bidders)
+    out = np.empty((1, len(cdf) - 1))
+    tie_averages(coefficients, cdf, rule.nodes, rule.weights, rule.log_binomials, out)
+    x, w = np.polynomial.legendre.leggauss(400)
+    q = cdf[:-1, None] + (x + 1) / 2 * np.diff(cdf)[:, None]
+    k = np.arange(used)[:, None, None]
+    with np.errstate(divide="ignore"):
+        logs = rule.log_binomials[:used, None, None] + (bidders - 1 - k) * np.log(q) + k * np.log1p(-q)
+    exact = np.einsum("k,kbm,m->b", coefficients[0, :used], np.exp(logs), w / 2)
+    np.testing.assert_allclose(out[0], exact, rtol=0, atol=1e-12)

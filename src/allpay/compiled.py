@@ -12,12 +12,13 @@ from allpay.progress import tell
 _told: set[str] = set()
 
 
-def compiled(function: Callable[..., Any]) -> Any:
+def compiled(function: Callable[..., Any], fastmath: bool | set[str] = False) -> Any:
     """The function, compiled when it is first called; the machine code is kept for the next process where that is possible.
 
-    It releases the interpreter lock, and divides by zero as NumPy does.
+    It releases the interpreter lock, and divides by zero as NumPy does. `fastmath` names what LLVM may take for granted, so
+    that it finds the largest of many numbers on vector registers: "nnan" that none is NaN, "nsz" that −0 is as good as 0.
     """
-    made: Any = njit(nogil=True, error_model="numpy")(function)
+    made: Any = njit(nogil=True, error_model="numpy", fastmath=fastmath)(function)
     if hasattr(made, "enable_caching"):  # NUMBA_DISABLE_JIT leaves the function as it is
         try:
             made._cache = _Cache(function)

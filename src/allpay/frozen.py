@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import math
+from importlib import import_module
 from typing import Any, TypeVar
 
 import numpy as np
@@ -77,6 +78,18 @@ class ByValue:
     def __hash__(self) -> int:
         names = [field.name for field in dataclasses.fields(self) if field.compare]  # type: ignore[arg-type]
         return hash((type(self), *(_key(getattr(self, name)) for name in names)))
+
+
+class Drawn:
+    """What can be drawn into axes of Matplotlib. How is said in `allpay.report`, which is loaded when something is drawn."""
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw it into axes, or into new ones if none are given; returns the axes.
+
+        Raises:
+            AllpayError: if `ax` is no axes.
+        """
+        return import_module("allpay.report.plots").plot(self, ax)
 
 
 def _same(one: Any, other: Any) -> bool:

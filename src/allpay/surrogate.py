@@ -271,7 +271,10 @@ def _trends(x: Array, y: Array, held: Array, drawn: Array, unseen: Array) -> Tre
     """The quadratic of each member, by ridge regression on the designs `[designs, n]` that it has drawn.
 
     Members that are held out of the same fold share the penalty at which they predict designs best that they have not drawn.
+    Of weights that are the same in all designs, as those of ranks that win nothing, nothing is learned: they are left out.
     """
+    every, varied = x.shape[1], np.flatnonzero(np.any(x != 0, axis=0))
+    x = x[:, varied]
     n = x.shape[1]
     i, j = np.triu_indices(n)
     square = np.where(i == j, 0.5**0.5, 1.0)  # so that the penalty is one of Σ H_ij²
@@ -288,10 +291,11 @@ def _trends(x: Array, y: Array, held: Array, drawn: Array, unseen: Array) -> Tre
     _, fold = np.unique(held, axis=0, return_inverse=True)
     best = np.array([errors[fold == own].sum(axis=0).argmin() for own in fold])
     chosen = coefficients[np.arange(len(held)), best]
-    bend = np.zeros((len(held), n, n))
-    bend[:, i, j] = QUADRATIC * square * chosen[:, 1 + n :]
+    slope, bend = np.zeros((len(held), every)), np.zeros((len(held), every, every))
+    slope[:, varied] = LINEAR * chosen[:, 1 : 1 + n]
+    bend[:, varied[i], varied[j]] = QUADRATIC * square * chosen[:, 1 + n :]
     bend += bend.transpose(0, 2, 1)
-    return Trend(CONSTANT * chosen[:, 0], LINEAR * chosen[:, 1 : 1 + n], bend)
+    return Trend(CONSTANT * chosen[:, 0], slope, bend)
 
 
 def _room(designs: int) -> int:

@@ -8,10 +8,10 @@ import typer
 
 COMMAND, REPORT = "command.txt", "report.html"
 
-BESIDE = {COMMAND, REPORT}
+BESIDE = {COMMAND, REPORT, *(f"{name}.{kind}" for name in ("figure", "front") for kind in ("svg", "eps"))}
 """What may lie in a folder beside the files of its command."""
 
-PLACES = ("out", "plot", "as_json")
+PLACES = ("out", "plot", "as_json", "figures", "look")
 """Options that change no answer."""
 
 

@@ -10,6 +10,7 @@ import typer
 
 from allpay.cli.again import write_command
 from allpay.cli.console import in_one_line, plain, print_json, reporting
+from allpay.cli.drawing import OPTIONS, drawn
 from allpay.cli.options import (
     GAME,
     LEARNING,
@@ -127,13 +128,14 @@ OF_THEORY = {
         "out",
         "plot",
     ),
+    *OPTIONS,
 }
 """The options of `design` that the exact optimum depends on, and what prints it."""
 
 OF_LEARNERS = ("iterations", "exploration", "bids", "noise", "level", "tolerance")
 """The options that are those of a learner."""
 
-OF_FOLDER = {"folder", "objective", "workers", "scheduler", "trust", "as_json"}
+OF_FOLDER = {"folder", "objective", "workers", "scheduler", "trust", "as_json", *OPTIONS}
 """The options of `design` that say something about a study that is in a folder already."""
 
 Command = TypeVar("Command", bound=Callable[..., None])
@@ -158,6 +160,7 @@ def program(
 
 
 @command
+@drawn
 def simulate(
     context: typer.Context,
     weights: Weights,
@@ -226,6 +229,7 @@ def simulate(
 
 
 @command
+@drawn
 def design(
     context: typer.Context,
     folder: Annotated[
@@ -389,6 +393,7 @@ def init(
 
 
 @command
+@drawn
 def run(
     file: Annotated[
         Path,
@@ -414,10 +419,12 @@ def run(
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run a study file: sweep, fit, ascend, check; all of it kept in a folder. With scenarios: each, and the best for all.
-    An archive is repeated in a new folder, and held against what it says."""
+    """Run a study file: sweep, fit, ascend, check; all of it kept in a folder. With scenarios: each, and the best for all. With
+    experiments: their bids over those of the equilibrium. An archive is repeated in a new folder, and held against it."""
+    from allpay.cli.experiments import run_experiments
     from allpay.cli.scenarios import run_scenarios, scenarios_by_theory
     from allpay.study.bundle import is_archive
+    from allpay.study.experiment import ExperimentStudy
     from allpay.study.file import read_file
     from allpay.study.scenario import ScenarioStudy, with_designs
 
@@ -434,6 +441,11 @@ def run(
         raise AllpayError(
             f"{file} has no scenarios in which designs are compared: write them as designs = […] in [study]"
         )
+    if isinstance(study, ExperimentStudy):
+        if method != "surrogate":
+            raise AllpayError("experiments are learned, and theory stands beside them: leave --method out")
+        run_experiments(study, folder_of(file) if out is None else out, workers, scheduler, as_json)
+        return
     if one_of("method", method, ("surrogate", "theory")) == "theory":
         for option, given in (("--workers", workers), ("--scheduler", scheduler)):
             if given is not None:
@@ -476,14 +488,17 @@ def run_specification(
     as_json: bool,
 ) -> None:
     """Run what a folder's specification describes."""
+    from allpay.cli.experiments import run_experiments
     from allpay.cli.scenarios import run_scenarios
-    from allpay.study.file import scenarios_of, studies_of
+    from allpay.study.file import experiments_of, scenarios_of, studies_of
 
-    asked = scenarios_of(specification, trust)
-    if asked is None:
-        run_studies(studies_of(specification, trust), out, workers, scheduler, as_json)
-    else:
+    asked, experiments = scenarios_of(specification, trust), experiments_of(specification, trust)
+    if asked is not None:
         run_scenarios(asked, out, workers, scheduler, as_json)
+    elif experiments is not None:
+        run_experiments(experiments, out, workers, scheduler, as_json)
+    else:
+        run_studies(studies_of(specification, trust), out, workers, scheduler, as_json)
 
 
 def folder_of(file: Path) -> Path:
@@ -492,6 +507,7 @@ def folder_of(file: Path) -> Path:
 
 
 @command
+@drawn
 def resume(
     out: Annotated[Path, typer.Argument(metavar="DIR", help="a study's folder", show_default=False)],
     workers: Workers = None,
@@ -539,14 +555,15 @@ def export(
 
     one_of("format", file_format, ("csv", "parquet", "json"))
     specification = read_folder(folder).specification
-    studies, several, tables = outlines_of(specification), "scenarios" in specification, []
+    studies, tables = outlines_of(specification), []
+    several = next((one for one in ("scenario", "experiment") if f"{one}s" in specification), None)
     for name, study in studies.items():
         check_below(folder, name)
         found, store = found_in(study, folder / name)
         if found.computed:
             table = (read_bids if bids else read)(store, found.computed)
             table = labelled(table, study.rule, study.learner) if len(studies) > 1 else table
-            tables.append(table.select(pl.lit(name).alias("scenario"), pl.all()) if several else table)
+            tables.append(table.select(pl.lit(name).alias(several), pl.all()) if several else table)
     if not tables:
         raise AllpayError(f"{folder} has no finished rounds yet: allpay resume {in_shell(folder)}")
     table = pl.concat(tables, how="diagonal" if several else "vertical")  # scenarios may have more bidders or fewer
@@ -571,6 +588,7 @@ def export(
 
 
 @command
+@drawn
 def equilibrium(
     context: typer.Context,
     weights: Weights,
@@ -654,6 +672,7 @@ def print_equilibrium(game: "Game", found: "Equilibrium") -> None:
 
 
 @command
+@drawn
 def reproduce(
     out: Annotated[Path, typer.Option(help="folder for the rounds, the figure and the summary")] = Path(
         "allpay-reproduce"

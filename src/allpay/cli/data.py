@@ -10,6 +10,7 @@ import typer
 from allpay.cli.again import BESIDE, write_command
 from allpay.cli.commands import command
 from allpay.cli.console import plain, print_json, reporting
+from allpay.cli.drawing import drawn
 from allpay.cli.options import AsJson, CostPower, Seed
 from allpay.cli.questions import app
 from allpay.errors import AllpayError, one_of
@@ -54,6 +55,7 @@ OneTable = Annotated[
 
 
 @command
+@drawn
 def estimate(
     context: typer.Context,
     file: Table,

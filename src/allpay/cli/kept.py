@@ -61,9 +61,12 @@ def tell_finished(folder: Path, specification: dict[str, Any] | None, as_json: b
     Raises:
         AllpayError: if something in the folder is a link, or no study can be read in it.
     """
+    from allpay.report.look import PLAIN, current
     from allpay.study.received import without_objective
     from allpay.study.store import RESULT, holds_study, in_use, is_whole, read_folder, result_is_there
 
+    if current() != PLAIN:  # figures are wanted that look otherwise
+        return False
     if not (holds_study(folder) and result_is_there(folder)) or in_use(folder):
         return False
     held = read_folder(folder)
@@ -138,7 +141,7 @@ def tell_state(folder: Path, as_json: bool) -> None:
     names = parted(specification)
     for name, s in zip(names, states, strict=True):
         of = f"of {'at most ' if s['active'] else ''}{s['samples']}"
-        which = f"{printable(name)}: " if "scenarios" in specification else ""
+        which = f"{printable(name)}: " if specification.keys() & {"scenarios", "experiments"} else ""
         typer.echo(
             f"{which}{printable(s['rule'])}, {printable(s['learner'])}: {s['designs']} {of} designs × {s['rounds']} rounds"
         )

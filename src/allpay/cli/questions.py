@@ -10,6 +10,7 @@ import typer
 from allpay.cli.again import write_command
 from allpay.cli.commands import OF_LEARNERS, app, command, contest_of, given_in, known_from
 from allpay.cli.console import print_json, reporting
+from allpay.cli.drawing import drawn
 from allpay.cli.options import (
     LEARNING,
     SPACE,
@@ -95,6 +96,7 @@ def one_thread() -> None:
 
 
 @command
+@drawn
 def judge(
     context: typer.Context,
     prizes: Annotated[
@@ -211,6 +213,7 @@ def judge(
 
 
 @command
+@drawn
 def sweep(
     context: typer.Context,
     bidders: SeveralBidders = None,
@@ -290,6 +293,7 @@ def sweep(
 
 
 @command
+@drawn
 def compare(
     context: typer.Context,
     designs: Annotated[

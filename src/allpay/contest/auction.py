@@ -86,11 +86,43 @@ def rank_of(i, keys, n):  # type: ignore[no-untyped-def]
     return rank
 
 
+FEW = 16
+"""Up to so many bidders are ranked by counting, and drawn one by one where all are alike."""
+
+GUIDE = 128
+"""In so many equal parts of [0, 1) a bid is looked up that belongs to a random number."""
+
+
+@compiled
+def guides_of(cumulative):  # type: ignore[no-untyped-def]
+    """`[kinds, values, GUIDE]` for each part of [0, 1), the bid that belongs to its beginning (Chen & Asau 1974)."""
+    kinds, values, levels = cumulative.shape
+    guides = np.empty((kinds, values, GUIDE), np.int32)
+    for i in range(kinds):
+        for v in range(values):
+            bid = 0
+            for j in range(GUIDE):
+                while bid < levels - 1 and cumulative[i, v, bid] <= j / GUIDE:
+                    bid += 1
+                guides[i, v, j] = bid
+    return guides
+
+
+@njit(inline="always")
+def guided(row, guide, u):  # type: ignore[no-untyped-def]
+    """The first bid whose running sum in `row` `[bids]` is above u in [0, 1), or the last."""
+    bid = guide[int64(u * GUIDE)]
+    while bid < len(row) - 1 and row[bid] <= u:
+        bid += 1
+    return bid
+
+
 @compiled
 def _play(cumulative, payments, bids, auctions, state, step, revenue, highest):  # type: ignore[no-untyped-def]
     """Fill revenue and highest `[auctions]`; cumulative is `[1 or bidders, values, bids]`."""
     n = len(payments)
-    kinds, values, levels = cumulative.shape
+    kinds, values, _ = cumulative.shape
+    guides = guides_of(cumulative)
     keys = np.empty(n, np.int64)
     played, ranked = np.empty(n, np.int64), np.empty(n, np.int64)
     for t in range(auctions):
@@ -100,11 +132,10 @@ def _play(cumulative, payments, bids, auctions, state, step, revenue, highest): 
             value = high_index(bits, values)
             state += step
             u = float(word(state) >> uint64(11)) * 2.0**-53
-            row = cumulative[i % kinds, value]
-            bid = min(np.searchsorted(row, u, side="right"), levels - 1)
+            bid = guided(cumulative[i % kinds, value], guides[i % kinds, value], u)
             played[i] = bid
             keys[i] = bid_key(bid, bits, i, n)
-        if n <= 16:  # counting is quicker than sorting while bidders are few
+        if n <= FEW:  # counting is quicker than sorting while bidders are few
             for i in range(n):
                 ranked[rank_of(i, keys, n)] = played[i]
         else:
@@ -112,6 +143,78 @@ def _play(cumulative, payments, bids, auctions, state, step, revenue, highest): 
         for k in range(n):
             revenue[t] += payments[k] * bids[ranked[k]]
         highest[t] = bids[ranked[0]]
+
+
+@compiled
+def alias_table(mass):  # type: ignore[no-untyped-def]
+    """Walker's (1977) table of a distribution `[bids]`: a bid drawn from all alike is kept where 32 random bits are below
+    limit `[bids]`, else it becomes other `[bids]`. It gives every probability to within 2⁻³², built as by Vose (1991)."""
+    levels = len(mass)
+    scaled = mass / mass.sum() * levels
+    limit, other = np.full(levels, uint64(1) << uint64(32)), np.arange(levels)
+    small, large = np.empty(levels, np.int64), np.empty(levels, np.int64)
+    few = many = 0
+    for b in range(levels):
+        if scaled[b] < 1.0:
+            small[few] = b
+            few += 1
+        else:
+            large[many] = b
+            many += 1
+    while few > 0 and many > 0:
+        few -= 1
+        low, high = small[few], large[many - 1]
+        limit[low], other[low] = uint64(scaled[low] * 2.0**32), high
+        scaled[high] -= 1.0 - scaled[low]
+        if scaled[high] < 1.0:
+            many -= 1
+            small[few] = high
+            few += 1
+    return limit, other
+
+
+@compiled
+def _play_alike(mass, payments, bids, auctions, state, step, revenue, highest):  # type: ignore[no-untyped-def]
+    """The same of many bidders who all bid with the probabilities `mass` `[bids]`: values do not matter then, nor who of
+    several equal bids is ahead, and a random word is enough for two bidders."""
+    n, levels = len(payments), len(mass)
+    limit, other = alias_table(mass)
+    becomes = np.empty((levels, 2), np.int64)
+    for b in range(levels):
+        becomes[b, 0], becomes[b, 1] = b, other[b]
+    last = payments[n - 1]
+    used = n
+    while used > 0 and payments[used - 1] == last:
+        used -= 1
+    counts = np.zeros(levels, np.int64)
+    half = uint64(0xFFFFFFFF)
+    for t in range(auctions):
+        total = 0.0
+        top = 0
+        bits = uint64(0)
+        for i in range(n):
+            if i % 2 == 0:
+                state += step
+                bits = word(state)
+            else:
+                bits >>= uint64(32)
+            scaled = (bits & half) * uint64(levels)
+            drawn = int64(scaled >> uint64(32))
+            bid = becomes[drawn, int64((scaled & half) >= limit[drawn])]  # no jump, which could not be foretold
+            total += bids[bid]
+            top = max(top, bid)
+            if used > 0:
+                counts[bid] += 1
+        revenue[t] = last * total
+        highest[t] = bids[top]
+        if used > 0:
+            rank = 0
+            for b in range(top, -1, -1):
+                for _ in range(counts[b]):
+                    if rank < used:
+                        revenue[t] += (payments[rank] - last) * bids[b]
+                    rank += 1
+                counts[b] = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -273,7 +376,11 @@ def play(game: Game, strategy: ArrayLike, auctions: int, seed: int) -> Played:
     if not game.simple:
         return _play_any(game, cumulative, auctions, seed)
     revenue, highest = np.zeros(auctions), np.zeros(auctions)
-    _play(cumulative, np.asarray(game.mechanism.payments), game.bid_grid, auctions, *stream(seed), revenue, highest)
+    rest = (np.asarray(game.mechanism.payments), game.bid_grid, auctions, *stream(seed), revenue, highest)
+    if len(cumulative) == 1 and game.bidders > FEW:
+        _play_alike(np.diff(cumulative[0], axis=1, prepend=0.0).mean(axis=0), *rest)
+    else:
+        _play(cumulative, *rest)
     return Played(revenue, highest)
 
 

@@ -18,16 +18,22 @@ from allpay.contest.attendance import effective, none_above
 from allpay.contest.attitudes import slopes_of, worth_of
 from allpay.contest.game import Array, Game, check_game
 from allpay.contest.preferences import Neutral
-from allpay.contest.ranking import Ranking, gauss_rules, rank_averages, rank_chances
+from allpay.contest.ranking import NODES, Ranking, gauss_rules, rank_averages, rank_chances, stretches
 from allpay.contest.success import Highest
 from allpay.errors import AllpayError
 from allpay.frozen import ByValue
 from allpay.scalars import whole
 
 EXACT_BIDDERS = 16
-"""Up to this many bidders ⌈n/2⌉ ≤ 8 nodes are exact. Above it 8 nodes a panel of width 2/n, over which the powers
-q^{n−1} change by a factor of at most e², leave less than 1e-15."""
+"""Up to this many bidders ⌈n/2⌉ ≤ 8 nodes are exact. Above it there are as many as a tie's width needs, see
+`ranking.stretches`."""
 
+MOST_LOGARITHM = 500.0
+"""Up to this logarithm binomial coefficients are taken as numbers; above it only through their logarithms."""
+
+
+STRETCH = 16
+"""So many bids are looked at together where the best is sought: a few vector registers."""
 
 SAME_SCORE = 1e-12
 """Scores that differ by less, relative to the highest, tie."""
@@ -49,12 +55,14 @@ class Terms(ByValue):
             registers.
         winnings: `[groups, terms, values]` what each term would be worth to a bidder who paid nothing.
         fractions: `[terms]` the fraction of its bid that a bidder pays under each term.
+        straight: whether the first term alone depends on the value, and the table of it is the value.
     """
 
     coefficients: Array
     table: Array
     winnings: Array
     fractions: Array
+    straight: bool
 
 
 def terms(game: Game) -> Terms:
@@ -63,7 +71,8 @@ def terms(game: Game) -> Terms:
     neutral = all(isinstance(bidder.utility, Neutral) for bidder, _ in game.groups) and not game.own_utility
     first = np.zeros(len(a))
     first[0] = float(game.joys.any())
-    if neutral and not game.attitudes.any():
+    straight = neutral and not game.attitudes.any()
+    if straight:
         rows = [a, p] + ([np.ones(len(a))] if game.mechanism.fee > 0 else []) + ([first] if first[0] else [])
         coefficients, worth = np.stack(rows), _neutral
         fractions = np.array([0.0, 1.0, 0.0, 0.0][: len(rows)])
@@ -74,7 +83,7 @@ def terms(game: Game) -> Terms:
     table, free = (np.stack(parts) for parts in zip(*(worth(game, i) for i in range(len(game.groups))), strict=True))
     if game.mechanism.may_stay_out:
         table[:, :, 0] = 0.0
-    return Terms(seen(game, coefficients), table, free, fractions)
+    return Terms(seen(game, coefficients), table, free, fractions, straight)
 
 
 def _neutral(game: Game, group: int) -> tuple[Array, Array]:
@@ -106,7 +115,8 @@ def seen(game: Game, coefficients: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Quadrature(ByValue):
-    """Gauss–Legendre nodes and weights on [0, 1], and ln C(n−1, k): what tie averages need to know of n."""
+    """What tie averages need to know of n: Gauss–Legendre nodes and weights on [0, 1] `[rules, nodes]`, a row for each rule,
+    filled up with zeros; and ln C(n−1, k)."""
 
     nodes: Array
     weights: Array
@@ -114,50 +124,138 @@ class Quadrature(ByValue):
 
 
 @cache
-def quadrature(bidders: int, exact: bool = False) -> Quadrature:
-    """Nodes that integrate rank probabilities of n bidders over a tie; as many as exactness needs, or at most 8."""
-    count = (bidders + 1) // 2
-    x, w = np.polynomial.legendre.leggauss(count if exact else min(count, EXACT_BIDDERS // 2))
-    return Quadrature((x + 1) / 2, w / 2, np.array([math.log(math.comb(bidders - 1, k)) for k in range(bidders)]))
+def quadrature(bidders: int) -> Quadrature:
+    """Nodes that integrate rank probabilities of n bidders over a tie: ⌈n/2⌉, which is exact, or those of `gauss_rules`."""
+    if bidders <= EXACT_BIDDERS:
+        x, w = np.polynomial.legendre.leggauss((bidders + 1) // 2)
+        nodes, weights = (x[None] + 1) / 2, w[None] / 2
+    else:
+        nodes, weights = gauss_rules()
+    return Quadrature(nodes, weights, np.array([math.log(math.comb(bidders - 1, k)) for k in range(bidders)]))
 
 
 @compiled
 def tie_averages(coefficients, cdf, nodes, weights, log_binomials, out):  # type: ignore[no-untyped-def]
     """Fill out `[terms, K]` with Σ_k coefficients[g, k] P_k(q) averaged over q in [cdf[b], cdf[b+1]]; cdf is `[K+1]`."""
     n = coefficients.shape[1]
-    bids = out.shape[1]
-    out[:] = 0.0
-    for g in range(coefficients.shape[0]):
-        # A constant tail of coefficients, as where every rank pays, needs no polynomial: probabilities sum to 1.
+    if n <= EXACT_BIDDERS:
+        _exact_averages(coefficients, cdf, nodes[0], weights[0], log_binomials, out)
+        return
+    q, share, first = _points(cdf, n, nodes, weights)
+    value, power = np.empty(len(q)), np.empty(len(q))
+    for g in range(len(coefficients)):
         tail = coefficients[g, n - 1]
-        used = n
-        while used > 0 and coefficients[g, used - 1] == tail:
-            used -= 1
-        if used > 0 and n <= EXACT_BIDDERS:
-            scaled = np.exp(log_binomials[:used]) * (coefficients[g, :used] - tail)
-            for m in range(len(nodes)):
-                for b in range(bids):  # innermost, so that it runs on vector registers
-                    q = cdf[b] + nodes[m] * (cdf[b + 1] - cdf[b])
-                    total = scaled[0]
-                    power = 1.0
-                    for k in range(1, used):
-                        power *= 1.0 - q
-                        total = total * q + scaled[k] * power
-                    for _ in range(used, n):
-                        total *= q
-                    out[g, b] += weights[m] * total
-        elif used > 0:
+        used = _used(coefficients, g)
+        out[g] = tail
+        if used == 0:
+            continue
+        falls = coefficients[g, :used] - tail
+        if log_binomials[min(used - 1, n // 2)] > MOST_LOGARITHM:
+            for i in range(len(q)):
+                value[i] = _bernstein(falls, 0.0, used, log_binomials, q[i])
+        else:
+            _polynomial(np.exp(log_binomials[:used]) * falls, n, q, value, power)
+        for b in range(out.shape[1]):
+            total = 0.0
+            for i in range(first[b], first[b + 1]):
+                total += share[i] * value[i]
+            out[g, b] = total + tail
+
+
+@compiled
+def _used(coefficients, g):  # type: ignore[no-untyped-def]
+    """How many coefficients of a row differ from the last: a constant tail, as where every rank pays, needs no polynomial,
+    since probabilities sum to 1."""
+    n = coefficients.shape[1]
+    used = n
+    while used > 0 and coefficients[g, used - 1] == coefficients[g, n - 1]:
+        used -= 1
+    return used
+
+
+@compiled
+def _exact_averages(coefficients, cdf, nodes, weights, log_binomials, out):  # type: ignore[no-untyped-def]
+    """`tie_averages` for few bidders. All inner loops run over bids, on vector registers."""
+    terms, n = coefficients.shape
+    bids = out.shape[1]
+    room = np.empty((3, bids))
+    q, total, power = room[0], room[1], room[2]
+    for g in range(terms):
+        tail = coefficients[g, n - 1]
+        used = _used(coefficients, g)
+        for b in range(bids):
+            out[g, b] = 0.0 if used > 0 else tail
+        if used == 0:
+            continue
+        scaled = np.exp(log_binomials[:used]) * (coefficients[g, :used] - tail)
+        for m in range(len(nodes)):
             for b in range(bids):
-                gap = cdf[b + 1] - cdf[b]
-                panels = math.ceil(gap * n / 2.0) if gap > 0 else 1
-                total = 0.0
-                for j in range(panels):
-                    for m in range(len(nodes)):
-                        q = cdf[b] + gap * (j + nodes[m]) / panels
-                        total += weights[m] * _bernstein(coefficients[g], tail, used, log_binomials, q)
-                out[g, b] = total / panels
+                q[b] = cdf[b] + nodes[m] * (cdf[b + 1] - cdf[b])
+                total[b] = scaled[0]
+            if used > 1:
+                for b in range(bids):
+                    power[b] = 1.0 - q[b]
+                    total[b] = total[b] * q[b] + scaled[1] * power[b]
+            for k in range(2, used):
+                for b in range(bids):
+                    power[b] *= 1.0 - q[b]
+                    total[b] = total[b] * q[b] + scaled[k] * power[b]
+            for _ in range(used, n):
+                for b in range(bids):
+                    total[b] *= q[b]
+            for b in range(bids):
+                out[g, b] += weights[m] * total[b]
         for b in range(bids):
             out[g, b] += tail
+
+
+@compiled
+def _points(cdf, n, nodes, weights):  # type: ignore[no-untyped-def]
+    """Where the chances of n bidders are looked at to average them over each tie, `[points]`; the weight of each point; and
+    where those of each bid begin, `[bids + 1]`. How many there are follows from the tie's width, see `ranking.stretches`."""
+    bids = len(cdf) - 1
+    parts, rules = np.empty(bids, np.int64), np.empty(bids, np.int64)
+    first = np.zeros(bids + 1, np.int64)
+    for b in range(bids):
+        parts[b], rules[b] = stretches((cdf[b + 1] - cdf[b]) * n)
+        first[b + 1] = first[b] + parts[b] * NODES[rules[b]]
+    q, share = np.empty(first[-1]), np.empty(first[-1])
+    for b in range(bids):
+        part = 1.0 / parts[b]
+        width = (cdf[b + 1] - cdf[b]) * part
+        i = first[b]
+        for j in range(parts[b]):
+            for m in range(NODES[rules[b]]):
+                q[i] = cdf[b] + (j + nodes[rules[b], m]) * width
+                share[i] = weights[rules[b], m] * part
+                i += 1
+    return q, share, first
+
+
+@compiled
+def _polynomial(scaled, n, q, out, power):  # type: ignore[no-untyped-def]
+    """Fill out `[places]` with Σ_k scaled[k] q^{n−1−k} (1−q)^k at q `[places]`; power `[places]` is scratch.
+
+    All inner loops run over places, on vector registers: Horner's rule in q and 1 − q, and one power of q, by squaring.
+    """
+    used, places = len(scaled), len(q)
+    for i in range(places):
+        out[i] = scaled[0]
+        power[i] = 1.0
+    for k in range(1, used):
+        for i in range(places):
+            power[i] *= 1.0 - q[i]
+            out[i] = out[i] * q[i] + scaled[k] * power[i]
+    for i in range(places):
+        power[i] = q[i]
+    left = n - used
+    while left > 0:
+        if left & 1:
+            for i in range(places):
+                out[i] *= power[i]
+        left >>= 1
+        for i in range(places):
+            power[i] *= power[i]
 
 
 @compiled
@@ -192,11 +290,12 @@ def tie_slopes(falls, cdf, nodes, weights, log_binomials, lower, upper):  # type
             if used == 0:
                 continue
             gap = cdf[b + 1] - cdf[b]
-            panels = math.ceil(gap * n / 2.0) if gap > 0 and n > EXACT_BIDDERS else 1
-            for j in range(panels):
-                for m in range(len(nodes)):
-                    u = (j + nodes[m]) / panels
-                    slope = weights[m] / panels * _bernstein(falls[g], 0.0, used, log_binomials, cdf[b] + gap * u)
+            parts, rule = (1, 0) if n <= EXACT_BIDDERS else stretches(gap * n)
+            rule = rule if n <= EXACT_BIDDERS else max(rule, 1)
+            for j in range(parts):
+                for m in range(nodes.shape[1] if n <= EXACT_BIDDERS else NODES[rule]):
+                    u = (j + nodes[rule, m]) / parts
+                    slope = weights[rule, m] / parts * _bernstein(falls[g], 0.0, used, log_binomials, cdf[b] + gap * u)
                     lower[g, b] += slope * (1.0 - u)
                     upper[g, b] += slope * u
 
@@ -220,7 +319,8 @@ class Payoffs(NamedTuple):
     Shapes: coefficients `[terms, bidders]`, table `[groups, terms, bids, values]`, allowed `[groups, values]`; nodes, weights
     and log_binomials of `Quadrature`, for `tie_averages`; plain is 1 where that is enough: all bidders alike, and the highest
     bid wins; ranking is for all other games; winnings `[groups, terms, values]` and fractions `[terms]` as in `Terms`; bids
-    `[bids]` the grid; attitudes `[groups, 3]` the codes of `attitudes.Attitude`.
+    `[bids]` the grid; attitudes `[groups, 3]` the codes of `attitudes.Attitude`; lines `[groups, terms, bids]` is the table at
+    a value of 1 where what a bid is worth is a line in the value, see `_best_of_lines`, else it has no terms.
     """
 
     coefficients: Array
@@ -235,6 +335,7 @@ class Payoffs(NamedTuple):
     fractions: Array
     bids: Array
     attitudes: Array
+    lines: Array
 
 
 def payoffs_of(game: Game, each: bool = False) -> Payoffs:
@@ -263,6 +364,7 @@ def _payoffs_of(key: _Itself, each: bool) -> Payoffs:
     parts, rule = terms(game), quadrature(game.bidders)
     which = np.repeat(np.arange(len(game.groups)), game.counts) if each else np.arange(len(game.groups))
     plain = game.plain and len(which) == 1
+    straight = parts.straight and bool(np.all(game.limits == game.bid_levels))
     return Payoffs(
         coefficients=parts.coefficients,
         table=parts.table[which] if each else parts.table,
@@ -276,7 +378,17 @@ def _payoffs_of(key: _Itself, each: bool) -> Payoffs:
         fractions=parts.fractions,
         bids=game.bid_grid,
         attitudes=game.attitudes[which],
+        lines=_lines(game, parts.table[which, :, :, 0]) if straight else np.empty((len(which), 0, game.bid_levels)),
     )
+
+
+def _lines(game: Game, table: Array) -> Array:
+    """The table `[groups, terms, bids]` of straight terms at a value of 1, of that at another."""
+    table = table.copy()
+    table[:, 0] = 1.0
+    if game.mechanism.may_stay_out:
+        table[:, :, 0] = 0.0
+    return table
 
 
 def _ranking(game: Game, which: NDArray[np.int64], counts: NDArray[np.int64]) -> Ranking:
@@ -333,17 +445,19 @@ def averages_against(payoffs, mass, cdf, averages):  # type: ignore[no-untyped-d
 def regret(averages, table, allowed, attitude, strategy):  # type: ignore[no-untyped-def]
     """Mean over values of best-response payoff minus the payoff of `strategy` `[V, K]` (rows of any positive sum)."""
     values = len(strategy)
+    room = np.zeros((4, values))
+    best, mean, weight, u = room[0], room[1], room[2], room[3]
+    best[:] = -np.inf
+    for b in range(allowed.max()):
+        worths(averages, table, attitude, b, u)
+        for v in range(values):  # innermost, since values stand side by side in the table
+            if b < allowed[v]:
+                best[v] = max(best[v], u[v])
+                mean[v] += strategy[v, b] * u[v]
+                weight[v] += strategy[v, b]
     total = 0.0
     for v in range(values):
-        best = -np.inf
-        mean = 0.0
-        weight = 0.0
-        for b in range(allowed[v]):
-            payoff = worth_of(table[:, b, v], averages[:, b], attitude)
-            best = max(best, payoff)
-            mean += strategy[v, b] * payoff
-            weight += strategy[v, b]
-        total += max(best - mean / weight, 0.0)
+        total += max(best[v] - mean[v] / weight[v], 0.0)
     return total / values
 
 
@@ -370,33 +484,39 @@ def appraise(averages, table, winnings, fractions, bids, allowed, attitude, stra
     payment's cost in utility that its bidder would gain by a best response.
     """
     values = len(strategy)
-    gain = worth = won = paid = excess = 0.0
-    payoff, free = np.empty(table.shape[1]), np.empty(table.shape[1])
-    for v in range(values):
-        best = -np.inf
-        for b in range(allowed[v]):
-            payoff[b] = worth_of(table[:, b, v], averages[:, b], attitude)
-            free[b] = worth_of(winnings[:, v], averages[:, b], attitude)
-            best = max(best, payoff[b])
-        weight = mean = mean_free = mean_paid = mean_excess = 0.0
-        for b in range(allowed[v]):
+    room = np.zeros((8, values))
+    best, u, weight, mean = room[0], room[1], room[2], room[3]
+    mean_free, mean_paid, mean_excess, free = room[4], room[5], room[6], room[7]
+    unpaid = winnings.copy().reshape(len(winnings), 1, values)  # a table of one bid, which costs nothing
+    best[:] = -np.inf
+    for b in range(allowed.max()):
+        worths(averages, table, attitude, b, u)
+        for v in range(values):
+            if b < allowed[v]:
+                best[v] = max(best[v], u[v])
+    for b in range(allowed.max()):
+        worths(averages, table, attitude, b, u)
+        worths(averages[:, b : b + 1], unpaid, attitude, 0, free)
+        fraction = 0.0
+        for g in range(averages.shape[0]):
+            fraction += fractions[g] * averages[g, b]
+        for v in range(values):
             x = strategy[v, b]
-            if x > 0.0:
-                fraction = 0.0
-                for g in range(averages.shape[0]):
-                    fraction += fractions[g] * averages[g, b]
-                cost = free[b] - payoff[b]
-                weight += x
-                mean += x * payoff[b]
-                mean_free += x * free[b]
-                mean_paid += x * fraction * bids[b]
+            if x > 0.0 and b < allowed[v]:
+                cost = free[v] - u[v]
+                weight[v] += x
+                mean[v] += x * u[v]
+                mean_free[v] += x * free[v]
+                mean_paid[v] += x * fraction * bids[b]
                 if cost > 0.0:
-                    mean_excess += x * fraction * bids[b] * min(1.0, (best - payoff[b]) / cost)
-        gain += max(best - mean / weight, 0.0)
-        worth += mean / weight
-        won += mean_free / weight
-        paid += mean_paid / weight
-        excess += mean_excess / weight
+                    mean_excess[v] += x * fraction * bids[b] * min(1.0, (best[v] - u[v]) / cost)
+    gain = worth = won = paid = excess = 0.0
+    for v in range(values):
+        gain += max(best[v] - mean[v] / weight[v], 0.0)
+        worth += mean[v] / weight[v]
+        won += mean_free[v] / weight[v]
+        paid += mean_paid[v] / weight[v]
+        excess += mean_excess[v] / weight[v]
     return gain / values, worth / values, won / values, paid / values, excess / values
 
 
@@ -415,16 +535,66 @@ def worths(averages, table, attitude, b, u):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def best_responses(averages, table, allowed, attitude, best, payoff, u):  # type: ignore[no-untyped-def]
-    """Fill best `[values]` with the lowest of each value's best bids, payoff `[values]` with their worth; u is scratch."""
+def best_responses(payoffs, i, averages, best, payoff, u):  # type: ignore[no-untyped-def]
+    """Fill best `[values]` with the lowest of the best bids of each value of group i, payoff `[values]` with their worth; u
+    `[values]` is scratch; averages are those of the group, `[terms, bids]`."""
+    if payoffs.lines.shape[1] > 0:
+        _best_of_lines(payoffs.winnings[i, 0], averages, payoffs.lines[i], best, payoff)
+        return
+    table, allowed = payoffs.table[i], payoffs.allowed[i]
     best[:] = 0
     payoff[:] = -np.inf
     for b in range(table.shape[1]):
-        worths(averages, table, attitude, b, u)
+        worths(averages, table, payoffs.attitudes[i], b, u)
         for v in range(len(u)):
             if u[v] > payoff[v] and b < allowed[v]:
                 payoff[v] = u[v]
                 best[v] = b
+
+
+@partial(compiled, fastmath={"nnan", "nsz"})
+def _best_of_lines(values, averages, lines, best, payoff):  # type: ignore[no-untyped-def]
+    """The same where the worth of a bid is a line in the value, value·lines[0]·averages[0] + Σ_{g≥1} lines[g]·averages[g].
+
+    Bids are looked at `STRETCH` at a time. No bid of a stretch is worth more than the line with its largest slope and its
+    largest intercept, which holds after rounding too; so most stretches need no further look. The first is where the value
+    before found its best.
+    """
+    terms, bids = lines.shape
+    stretches = (bids + STRETCH - 1) // STRETCH
+    room = np.empty((4, STRETCH * stretches))
+    slope, level, steepest, most = room[0], room[1], room[2], room[3]
+    for b in range(bids):
+        slope[b] = lines[0, b] * averages[0, b]
+        level[b] = lines[1, b] * averages[1, b]
+    for g in range(2, terms):
+        for b in range(bids):
+            level[b] += lines[g, b] * averages[g, b]
+    for b in range(bids, len(slope)):
+        slope[b], level[b] = 0.0, -np.inf
+    for j in range(stretches):
+        steepest[j] = most[j] = -np.inf
+        for b in range(STRETCH * j, STRETCH * (j + 1)):
+            steepest[j], most[j] = max(steepest[j], slope[b]), max(most[j], level[b])
+    at = 0
+    for v in range(len(values)):
+        x = values[v]
+        top = -np.inf
+        for b in range(STRETCH):
+            top = max(top, x * slope[STRETCH * at + b] + level[STRETCH * at + b])
+        found = at
+        for j in range(stretches):
+            if j != at and x * steepest[j] + most[j] >= top:
+                high = -np.inf
+                for b in range(STRETCH):
+                    high = max(high, x * slope[STRETCH * j + b] + level[STRETCH * j + b])
+                if high > top or (high == top and j < found):
+                    top, found = high, j
+        at = found
+        b = STRETCH * at
+        while x * slope[b] + level[b] != top:
+            b += 1
+        best[v], payoff[v] = b, top
 
 
 @dataclass(frozen=True, eq=False)

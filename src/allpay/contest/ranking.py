@@ -23,7 +23,7 @@ NODES = np.array([1, 2, 3, 4, 5, 6, 8])
 """How many Gauss–Legendre nodes each rule has on a stretch of a tie: few where the tie is small."""
 
 WIDEST = np.array([1e-6, 3e-3, 0.05, 0.22, 0.55, 1.05, 2.5])
-"""Up to which (rivals who tie) each rule is used, see `_stretches`."""
+"""Up to which (rivals who tie) each rule is used, see `stretches`."""
 
 UNDERFLOW = 1e-250
 """Where the chance that nobody is above is smaller than this, binomials go through logarithms."""
@@ -153,7 +153,7 @@ def _cdfs(mass, cdfs):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _stretches(size):  # type: ignore[no-untyped-def]
+def stretches(size):  # type: ignore[no-untyped-def]
     """How many stretches a tie is parted into, and which rule is used on each, where the number of rivals who tie is `size`.
 
     A rank chance is a polynomial of degree n − 1 in q, whose derivative of order 2m is n^{2m} times a number that depends on
@@ -170,14 +170,14 @@ def _stretches(size):  # type: ignore[no-untyped-def]
 @compiled
 def _tie(ranking, cdfs, g, b, low, high):  # type: ignore[no-untyped-def]
     """Fill low and high `[groups]` with the chances L and H that a rival of each group scores less than bid b of group g, and
-    at most as much; return how the tie is integrated over, see `_stretches`."""
+    at most as much; return how the tie is integrated over, see `stretches`."""
     widest = 0.0
     for h in range(len(cdfs)):
         low[h] = cdfs[h, ranking.lower[ranking.kinds[g], ranking.kinds[h], b]]
         high[h] = cdfs[h, ranking.upper[ranking.kinds[g], ranking.kinds[h], b]]
         if ranking.counts[h] - (h == g) > 0:
             widest = max(widest, high[h] - low[h])
-    return _stretches(widest * ranking.counts.sum())
+    return stretches(widest * ranking.counts.sum())
 
 
 @compiled

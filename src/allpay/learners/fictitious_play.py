@@ -82,9 +82,7 @@ def _fictitious_play(strategy, payoffs, iterations, weighting, goal, history):  
         weight = float(t) ** weighting
         total += weight
         for i in range(groups):
-            best_responses(
-                averages[i], payoffs.table[i], payoffs.allowed[i], payoffs.attitudes[i], best, payoff, scratch
-            )
+            best_responses(payoffs, i, averages[i], best, payoff, scratch)
             for v in range(values):
                 strategy[i, v, best[v]] += weight
                 mass[i, best[v]] += weight

@@ -81,8 +81,7 @@ class LevelK:
             answer = np.zeros(played.shape)
             best, payoff, scratch = np.empty(game.value_levels, np.int64), *np.empty((2, game.value_levels))
             for i in range(len(answer)):
-                rows = (averages[i], payoffs.table[i], payoffs.allowed[i], payoffs.attitudes[i])
-                best_responses(*rows, best, payoff, scratch)
+                best_responses(payoffs, i, averages[i], best, payoff, scratch)
                 answer[i, np.arange(game.value_levels), best] = 1.0
             share = 1.0 if self.hierarchy is None else weights[k] / weights[: k + 1].sum()
             believed = played = believed + share * (answer - believed)

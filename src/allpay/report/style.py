@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from allpay.errors import AllpayError
 from allpay.files import write
+from allpay.report.look import current
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,10 +39,16 @@ STYLE = {
     "legend.labelspacing": 0.35,
     "legend.columnspacing": 1.2,
     "legend.handlelength": 1.8,
-    "pdf.fonttype": 42,  # text stays text
+}
+
+FONTS = {
+    "pdf.fonttype": 42,  # text stays text, in every file, whatever a user's style says
     "ps.fonttype": 42,
     "svg.hashsalt": "allpay",  # the same figure has the same bytes
 }
+
+_LOOKED = "_allpay_looked"
+"""The mark of a figure that a user's look has been applied to."""
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 """Okabe and Ito's, safe for the colour-blind, in an order of different greys."""
@@ -80,7 +87,9 @@ def drawing() -> Iterator[None]:
     from matplotlib import style
 
     with mpl.rc_context():
-        style.use(["default", STYLE])
+        look = current()
+        given = [] if look.style is None else [look.style]
+        style.use(["default", STYLE, look.rc, *given, FONTS])
         try:
             yield
         except (AllpayError, OSError, MemoryError):
@@ -128,7 +137,15 @@ def save(figure: "Figure", path: Path) -> None:
     Raises:
         AllpayError: if the file cannot be written, see `place`.
     """
-    path = place(path)
+    look = current()
+    if not getattr(figure, _LOOKED, False):  # a figure may be saved more than once
+        look.apply(figure)
+        setattr(figure, _LOOKED, True)
+    for each in look.paths(place(path)):
+        _write(figure, each)
+
+
+def _write(figure: "Figure", path: Path) -> None:
     kind = path.suffix[1:].lower()
     write(path, lambda file: figure.savefig(file, format=kind, dpi=DPI, metadata=_NOTHING.get(kind)))
 

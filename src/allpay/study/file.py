@@ -24,6 +24,7 @@ from allpay.files import in_shell
 from allpay.learners import LEARNERS, Learner, kind_of, learner
 from allpay.learners.own import SEPARATOR
 from allpay.objectives import objective
+from allpay.study.experiment import Experiment, ExperimentStudy, kept_experiments
 from allpay.study.identity import FUNCTION, TYPE, made_of
 from allpay.study.received import outline_of, parted
 from allpay.study.scenario import Scenario, ScenarioStudy, kept_scenarios, scenario_in_words
@@ -96,6 +97,13 @@ name = "fictitious-play"
 #   name = "few teams"       # what it is called; else what it changes
 #   weight = 2.0             # how likely you hold it, beside the others; 1
 #   bidders = 40             # and any key of [game]; or groups = ["2: uniform(0,1)", "8: uniform(0,0.5), cost 2"]
+
+# Several experiments in one file: a table for each contest, with who learns it and what it changes of [game]. All learn under
+# the same `designs`, on one grid of bids; the answer is one table, and one figure of bids over those of the equilibrium.
+#   [[experiment]]
+#   name = "effort grows dear"
+#   learners = ["fictitious-play", "regret-matching"]   # the one of [learner]
+#   cost_power = 2.0         # and any key of [game], bidders, or groups
 """
 
 
@@ -388,22 +396,26 @@ def group(text: str) -> BidderSection:
     return BidderSection(**found)
 
 
-class ScenarioSection(GameSection):
-    """A table `[[scenario]]`: what it changes of the section `[game]`, and of who bids."""
+class WorldSection(GameSection):
+    """A table for one of several contests: what it changes of the section `[game]`, and of who bids."""
 
     name: str | None = None
-    weight: float = 1.0
     bidders: int | None = None
     groups: list[str] | None = None
 
     @property
     def changes(self) -> dict[str, Any]:
-        """What is written in it, but for its name and its weight."""
-        written = self.model_fields_set - {"name", "weight"}
+        """What is written in it of the contest."""
+        written = self.model_fields_set & {*GameSection.model_fields, "bidders", "groups"}
         return {key: getattr(self, key) for key in type(self).model_fields if key in written}
 
-    def scenario(self, study: "StudyFile", usual: Setting) -> Scenario:
-        """The scenario: the study's contest with these changes.
+    @property
+    def called(self) -> str:
+        """Its name; else what it changes."""
+        return scenario_in_words(self.changes) if self.name is None else self.name
+
+    def contest(self, study: "StudyFile", usual: Setting) -> tuple[Setting, int]:
+        """Who bids for what, and how many: the study's contest with these changes.
 
         Groups of bidders take the place of all that the study says of bidders, as do bidders who are alike of its groups; and
         the number of bidders is the scenario's, where it says one.
@@ -421,13 +433,36 @@ class ScenarioSection(GameSection):
         setting = study.game.model_copy(update=usually | ours).setting(usual, groups)
         says_how_many = bool(self.groups) or (isinstance(setting.attendance, Field) and "attendance" in ours)
         asked = study.asked_bidders if self.bidders is None and not says_how_many else self.bidders
-        return Scenario(
-            scenario_in_words(changes) if self.name is None else self.name,
-            setting,
-            bidders_in(setting, asked, 3),
-            self.weight,
-            tuple(changes.items()),
-        )
+        return setting, bidders_in(setting, asked, 3)
+
+
+class ScenarioSection(WorldSection):
+    """A table `[[scenario]]`: a world that may be the true one."""
+
+    weight: float = 1.0
+
+    def scenario(self, study: "StudyFile", usual: Setting) -> Scenario:
+        """The scenario.
+
+        Raises:
+            AllpayError: see `contest`.
+        """
+        return Scenario(self.called, *self.contest(study, usual), self.weight, tuple(self.changes.items()))
+
+
+class ExperimentSection(WorldSection):
+    """A table `[[experiment]]`: a contest, and who learns it."""
+
+    learners: list[str] | None = None
+
+    def experiments(self, study: "StudyFile", bidding: Sequence[Learner]) -> list[Experiment]:
+        """An experiment with each learner, on the grid of the section `[game]`, or the usual one whoever learns.
+
+        Raises:
+            AllpayError: see `contest`.
+        """
+        usual = {each.name: replace(Setting(), overbidding=each.setting.overbidding) for each in bidding}
+        return [Experiment(self.called, each, *self.contest(study, usual[each.name])) for each in bidding]
 
 
 class LearnerSection(BaseModel):
@@ -443,10 +478,15 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     "game": GameSection,
     "bidders": BidderSection,
     "scenario": ScenarioSection,
+    "experiment": ExperimentSection,
 }
 """The sections whose keys are known beforehand; those of `[learner]` depend on it."""
 
-TABLES = {"bidders": "a table for each kind of bidder", "scenario": "a table for each scenario"}
+TABLES = {
+    "bidders": "a table for each kind of bidder",
+    "scenario": "a table for each scenario",
+    "experiment": "a table for each experiment",
+}
 """The sections of which there may be several, written [[so]]."""
 
 
@@ -457,6 +497,7 @@ class StudyFile(_Section):
     game: GameSection = GameSection()
     bidders: list[BidderSection] = []
     scenario: list[ScenarioSection] = []
+    experiment: list[ExperimentSection] = []
     learner: LearnerSection = LearnerSection()
 
     @property
@@ -464,18 +505,19 @@ class StudyFile(_Section):
         """How many bidders there are, if the section `[study]` says it."""
         return self.study.bidders if "bidders" in self.study.model_fields_set else None
 
-    def build(self, trust: bool = True) -> Study | ScenarioStudy:
-        """The study that it describes, of scenarios if there are some; a learner that is not allpay's own is imported only if
-        it is trusted.
+    def build(self, trust: bool = True) -> Study | ScenarioStudy | ExperimentStudy:
+        """The study that it describes, of scenarios or experiments if there are some; a learner that is not allpay's own is
+        imported only if it is trusted.
 
         Raises:
             AllpayError: if something in it does not fit.
         """
-        if SEPARATOR in self.learner.name and not trust:
-            raise AllpayError(
-                f"learner.name = {short(self.learner.name)} is code that is not allpay's own: "
-                "give --trust if you know where the file is from"
-            )
+        named = {"learner.name": [self.learner.name], "experiment.learners": self._learners}
+        for key, name in ((key, name) for key, names in named.items() for name in names):
+            if SEPARATOR in name and not trust:
+                raise AllpayError(
+                    f"{key} = {short(name)} is code that is not allpay's own: give --trust if you know where the file is from"
+                )
         own = objective(self.study.objective).codes
         if own and not trust:
             raise AllpayError(
@@ -483,8 +525,12 @@ class StudyFile(_Section):
                 "file is from"
             )
         bidding = learner(self.learner.name, **(self.learner.model_extra or {}))
+        if self.scenario and self.experiment:
+            raise AllpayError("a file has scenarios or experiments: leave [[scenario]] or [[experiment]] out")
         if self.scenario:
             return self._scenarios(bidding)
+        if self.experiment:
+            return self._experiments(bidding)
         setting = self.game.setting(bidding.setting, self.bidders)
         study = self._study(bidding, setting, bidders_in(setting, self.asked_bidders, 3), self.study.designs)
         study.game(study.designs[0])  # what does not fit together in it is said now
@@ -527,6 +573,30 @@ class StudyFile(_Section):
         made.studies()  # what does not fit together in one is said now
         return made
 
+    @property
+    def _learners(self) -> list[str]:
+        return [name for each in self.experiment for name in each.learners or ()]
+
+    def _experiments(self, bidding: Learner) -> ExperimentStudy:
+        """The experiments; learners that tables name have their usual options, but those of the section `[learner]`."""
+        found = []
+        for number, section in enumerate(self.experiment, 1):
+            names = [self.learner.name] if section.learners is None else section.learners
+            try:
+                chosen = [bidding if name == self.learner.name else learner(name) for name in names]
+                found += section.experiments(self, chosen)
+            except AllpayError as error:
+                raise AllpayError(f"[[experiment]] {number}: {error}") from None
+        if not found:
+            raise AllpayError('experiments without learners: write learners = ["fictitious-play"], or leave it out')
+        fewest = min(each.bidders for each in found)
+        study = self._study(
+            bidding, replace(Setting(), bid_levels=found[0].setting.bid_levels), fewest, self.study.designs
+        )
+        made = ExperimentStudy(study, tuple(found))
+        made.studies()  # what does not fit together in one is said now
+        return made
+
 
 def bidders_in(setting: Setting, asked: int | None, usual: int) -> int:
     """How many bidders there are: as many as groups or the field say, else what is asked, else `usual`.
@@ -555,13 +625,13 @@ def read_study(path: Path, trust: bool = True) -> Study:
         AllpayError: naming file, key, value and remedy, if the file cannot be read or something in it does not fit.
     """
     found = read_file(path, trust)
-    if isinstance(found, ScenarioStudy):
-        raise AllpayError(f"{path} has scenarios: read it by allpay.study.file.read_file")
+    if not isinstance(found, Study):
+        raise AllpayError(f"{path} has scenarios or experiments: read it by allpay.study.file.read_file")
     return found
 
 
-def read_file(path: Path, trust: bool = True) -> Study | ScenarioStudy:
-    """The study of a TOML file, of scenarios if it has some.
+def read_file(path: Path, trust: bool = True) -> Study | ScenarioStudy | ExperimentStudy:
+    """The study of a TOML file, of scenarios or experiments if it has some.
 
     Raises:
         AllpayError: see `read_study`.
@@ -723,6 +793,20 @@ def scenarios_of(specification: dict[str, Any], trust: bool = True) -> ScenarioS
     if not isinstance(kept, dict) or not isinstance(kept.get("study"), dict):
         raise AllpayError(f"the folder holds no scenarios that can be read: got {short(kept)}")
     return kept_scenarios(study_of(kept["study"], trust), studies_of(specification, trust), kept)
+
+
+def experiments_of(specification: dict[str, Any], trust: bool = True) -> ExperimentStudy | None:
+    """The experiments that a folder's specification describes; None if it describes none.
+
+    Raises:
+        AllpayError: see `study_of`.
+    """
+    kept = specification.get("experiments")
+    if kept is None:
+        return None
+    if not isinstance(kept, dict) or not isinstance(kept.get("study"), dict):
+        raise AllpayError(f"the folder holds no experiments that can be read: got {short(kept)}")
+    return kept_experiments(study_of(kept["study"], trust), studies_of(specification, trust), kept)
 
 
 def studies_of(specification: dict[str, Any], trust: bool = True) -> dict[str, Study]:

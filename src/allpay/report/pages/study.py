@@ -150,6 +150,10 @@ def page(folder: Path) -> Page | None:
     specification = held.specification
     if "scenarios" in specification:
         return None
+    if "experiments" in specification:
+        raise AllpayError(
+            f"{folder} holds experiments, which have no page: see its summary.txt, designs.csv and figure.pdf"
+        )
     outlines = outlines_of(specification)
     if len(outlines) == 1 and next(iter(outlines.values())).samples == 1:
         return None
