@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test setup lint lowest check clean
+.PHONY: demo test setup lint lowest site check clean
 
 demo: setup  ## run the main experiment; leaves figure, table and summary in the folder demo
 	$(BIN)/allpay reproduce --out demo
@@ -20,6 +20,15 @@ setup: .venv/ready
 	$(BIN)/python -m pip install --quiet --no-compile --editable . --group dev
 	-$(BIN)/python -m compileall -qq -j 0 .venv
 	@touch .venv/ready
+
+site: .venv-site/ready  ## the documentation as a site, in the folder site; warnings are errors
+	NO_MKDOCS_2_WARNING=1 .venv-site/bin/mkdocs build --quiet
+
+.venv-site/ready: pyproject.toml
+	$(PYTHON) -m venv .venv-site
+	.venv-site/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	.venv-site/bin/python -m pip install --quiet --no-compile --editable . --group site
+	@touch .venv-site/ready
 
 lint: setup  ## style and types
 	$(BIN)/ruff check .
@@ -39,4 +48,4 @@ lowest: .venv-lowest/ready  ## a part of the tests with the oldest libraries tha
 check: lint test
 
 clean:
-	rm -rf .venv .venv-lowest demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-lowest .venv-site site demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
