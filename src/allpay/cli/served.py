@@ -26,7 +26,7 @@ def live(
 ) -> None:
     """A live page: a contest on sliders, what it brings, the best split, and bidders who learn. Ctrl-C ends it."""
     if find_spec("nicegui") is None:
-        raise AllpayError('the page needs NiceGUI: pip install "allpay[app]"')
+        raise AllpayError('the page needs NiceGUI, the extra allpay[app]: pip install "allpay-auctions[app]"')
     _check_free(host, port)
     shown = f"[{host}]" if ":" in host else host
     typer.echo(f"allpay: the page is at http://{shown}:{port}/; Ctrl-C ends it", err=True)
