@@ -9,6 +9,12 @@ A seed takes about 6 s of one core with 100 resamples. For each world: the media
 and the median of its size, at quantiles .1, .3, .5, .7, .9; the share of bands of 90 % that hold the truth at each, and at all
 quantiles from .05 to .95 together; and the share of seeds whose recommended split loses at most .5 % of the best revenue.
 
+    python benchmarks/estimates.py --groups [--seeds 20] [--resamples 50]
+    python benchmarks/estimates.py --luck [--seeds 20] [--resamples 50]
+
+do the same for two bidders of unlike groups, 500 contests, and for luck that ranks tell: Tullock contests of two groups whose
+values are commonly known, 500 contests, and private values with normal noise.
+
     python benchmarks/estimates.py --bound
 
 prints how precise any estimate from 400 contests of five can be at most (Cramér–Rao), for whoever knows that values are from a
@@ -21,13 +27,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from allpay import Beta, DesignSpace, Mechanism, Private, Setting, Uniform
+from allpay import (
+    Beta,
+    Bidder,
+    Common,
+    DesignSpace,
+    FictitiousPlay,
+    Mechanism,
+    Private,
+    Setting,
+    Tullock,
+    Uniform,
+    learn,
+)
 from allpay.contest.game import Game
 from allpay.contest.preferences import PowerCost
+from allpay.contest.success import Noise
 from allpay.contest.values import Curve, Distribution, Lognormal
 from allpay.estimate.conditions import Condition, Kind
 from allpay.estimate.generate import past_contests
-from allpay.estimate.values import LEVELS, EstimatedValues, estimate_values
+from allpay.estimate.values import LEVELS, EstimatedValues, estimate_groups, estimate_values
+from allpay.estimate.with_luck import estimate_with_luck
 from allpay.exact import best_in_theory, objective_at
 
 TOLD = [LEVELS.index(q) for q in (0.1, 0.3, 0.5, 0.7, 0.9)]
@@ -74,6 +94,89 @@ def studied(world: World, seeds: int, resamples: int) -> Iterator[tuple[np.ndarr
         yield found.values / truth - 1, held, lost(found, world), found.family
 
 
+UNLIKE = {"uniform(0,1)": Uniform(0.0, 1.0), "uniform(0,0.5)": Uniform(0.0, 0.5)}
+
+
+def groups(seeds: int, resamples: int) -> None:
+    """Two bidders whose values are from unlike distributions; the winner takes all."""
+    rules = Mechanism((1.0, 0.0), (1.0, 1.0))
+    game = Game(rules, [(Bidder(Private(values)), 1) for values in UNLIKE.values()])
+    at, rows = np.array([LEVELS[k] for k in TOLD]), []
+    for seed in range(seeds):
+        found = estimate_groups(past_contests(game, 500, seed=100 + seed), resamples=resamples, seed=seed)
+        rows.append(found.parts)
+    print("| group | seeds | median error at .1 .3 .5 .7 .9 | median size | bands hold |")
+    print("|---|--:|---|---|---|")
+    for k, (name, values) in enumerate(UNLIKE.items()):
+        truth = values.quantile(at)
+        errors = np.array([parts[k].values[TOLD] for parts in rows]) / truth - 1
+        ends = [(np.array(parts[k].low)[TOLD], np.array(parts[k].high)[TOLD]) for parts in rows]
+        held = np.mean([(low <= truth) & (truth <= high) for low, high in ends], axis=0)
+        cells = [
+            *(name, str(seeds), " ".join(f"{x:+.1%}" for x in np.median(errors, axis=0))),
+            *(" ".join(f"{x:.1%}" for x in np.median(abs(errors), axis=0)), " ".join(f"{x:.2f}" for x in held)),
+        ]
+        print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def luck(seeds: int, resamples: int) -> None:
+    """Tullock contests of two groups with commonly known values; r and values are found together, or values with r given."""
+    print(
+        "| groups | luck | seeds | r: median error | within .1 | band holds | values: median error | within 10 % | band holds |"
+    )
+    print("|---|---|--:|---|---|---|---|---|---|")
+    for given in (((1.0, 2), (0.7, 3)), ((1.0, 1), (0.8, 2))):
+        n = sum(count for _, count in given)
+        rules = Mechanism((1.0, *[0.0] * (n - 1)), (1.0,) * n, success=Tullock(1))
+        game = Game(rules, [(Bidder(Common(value)), count) for value, count in given])
+        truth = np.array([value for value, _ in given])
+        for asked in ("tullock", "tullock(1)"):
+            numbers, numbers_held, errors, held = [], [], [], []
+            for seed in range(seeds):
+                contests = past_contests(game, 500, seed=100 + seed)
+                found = estimate_with_luck(contests, asked, resamples=resamples, seed=seed)
+                assert found.luck is not None
+                assert found.luck.band is not None
+                numbers.append(found.luck.number - 1)
+                numbers_held.append(found.luck.band[0] <= 1 <= found.luck.band[1])
+                errors.append([part.values[0] for part in found.parts] / truth - 1)
+                held.append(
+                    [
+                        p.low[0] * (1 - 1e-3) <= v <= p.high[0] * (1 + 1e-3)
+                        for p, v in zip(found.parts, truth, strict=True)
+                    ]
+                )
+            sizes, values = np.abs(numbers), np.abs(errors)
+            cells = [
+                *(" and ".join(f"{count} of {value:g}" for value, count in given), asked, str(seeds)),
+                *(f"{np.median(sizes):.3f}", f"{np.mean(sizes <= 0.1):.2f}", f"{np.mean(numbers_held):.2f}"),
+                " ".join(f"{x:.1%}" for x in np.median(values, axis=0)),
+                " ".join(f"{x:.2f}" for x in np.mean(values <= 0.1, axis=0)),
+                " ".join(f"{x:.2f}" for x in np.mean(held, axis=0)),
+            ]
+            print(f"| {' | '.join(cells)} |", flush=True)
+    noisy(seeds, resamples)
+
+
+def noisy(seeds: int, resamples: int) -> None:
+    """Four bidders alike with values uniform on [0, 1], cost b², prizes (.7, .3) and normal noise, whose scale ranks tell; bids
+    are those that fictitious play learns."""
+    rules = Mechanism((0.7, 0.3, 0.0, 0.0), (1.0,) * 4, success=Noise("normal", 0.2))
+    game = Game(rules, Private(Uniform(0.0, 1.0)), cost_power=2.0, bid_levels=201)
+    strategy = learn(game, FictitiousPlay(), rounds=1).strategy[0, 0]
+    at, scales, errors = np.array([LEVELS[k] for k in TOLD]), [], []
+    for seed in range(seeds):
+        contests = past_contests(game, 500, seed=100 + seed, strategy=strategy)
+        found = estimate_with_luck(contests, "normal", cost=PowerCost(2), resamples=resamples, seed=seed)
+        assert found.luck is not None
+        scales.append(found.luck.number / 0.2 - 1)
+        errors.append(found.parts[0].values[TOLD] / at - 1)
+    print(
+        f"normal(0.2), {seeds} seeds: scale off by {np.median(np.abs(scales)):.1%} (median size); values at .1 .3 .5 .7 .9 by "
+        + " ".join(f"{x:.1%}" for x in np.median(np.abs(errors), axis=0))
+    )
+
+
 def bound() -> None:
     """The least standard errors of values at some quantiles, as parts of them: of 2,000 bids, if the family is known."""
     at, bids, true, step = np.array([LEVELS[k] for k in TOLD]), 2000, np.log([2.0, 3.0, 1.0]), 1e-4
@@ -100,10 +203,17 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=50)
     parser.add_argument("--resamples", type=int, default=100)
     parser.add_argument("--only", nargs="+", choices=WORLDS, default=list(WORLDS))
+    parser.add_argument("--groups", action="store_true", help="bidders of unlike groups, and nothing else")
+    parser.add_argument("--luck", action="store_true", help="luck that ranks tell, and nothing else")
     parser.add_argument("--bound", action="store_true", help="the best that can be, and nothing else")
     given = parser.parse_args()
     if given.bound:
         bound()
+        return
+    if given.groups or given.luck:
+        for asked, run in ((given.groups, groups), (given.luck, luck)):
+            if asked:
+                run(given.seeds, given.resamples)
         return
     print(
         "| world | seeds | median error at .1 .3 .5 .7 .9 | median size | bands hold | at all | loss ≤ .5 % | families |"

@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,16 +12,17 @@ from typer.testing import CliRunner
 from allpay import Beta, Lognormal, Mechanism, Power, Private, Setting, Uniform, equilibrium
 from allpay.cli import app
 from allpay.contest.preferences import PowerCost
+from allpay.contest.success import success
 from allpay.contest.values import Curve, bernstein, distribution, text_of
 from allpay.errors import AllpayError
-from allpay.estimate.advice import advise
+from allpay.estimate.advice import advise, last_year
 from allpay.estimate.conditions import Condition, Kind
 from allpay.estimate.families import loss_of
 from allpay.estimate.generate import past_contests
 from allpay.estimate.kept import FILE, load, save
 from allpay.estimate.past import Contests
 from allpay.estimate.values import LEVELS, estimate_values, kinds_of, targets_of
-from allpay.report.estimated import estimate_in_words
+from allpay.report.estimated import estimate_in_words, last_year_in_words
 from allpay.study import DesignSpace
 
 LEVEL = np.array(LEVELS)
@@ -280,6 +282,17 @@ def test_from_a_table_to_the_next_prizes(tmp_path, monkeypatch):
     assert [s["name"] for s in json.loads(several.stdout)["scenarios"]] == [f"resample {k}" for k in (1, 2, 3, 4)]
     words = run("design", "--values-from", "known", "--bidders", 5, "--prizes", 2, "--method", "theory").stdout
     assert re.search(r"over 95% of 4 resamples of your contests the best design has the first prize ", words)
+    assert re.search(
+        r"last year: in 80 contests with 5 bidders and prizes 0\.5, 0\.3, 0\.2, the total was [\d.]+ ± ", words
+    )
+    (year,) = found["last_year"]
+    rows = [row.split(",") for row in (tmp_path / "past.csv").read_text().splitlines()[1:]]
+    bids = np.array([float(row[2]) for row in rows]).reshape(80, 5)
+    assert year["seen"][0] == pytest.approx([bids.sum(axis=1).mean(), bids.sum(axis=1).std(ddof=1) / 80**0.5])
+    assert year["seen"][1][0] == pytest.approx(bids.max(axis=1).mean())
+    assert year["old"][0] == pytest.approx(year["seen"][0][0], rel=0.05)
+    assert year["new"][0] >= year["old"][0]
+    assert year["change"][0][0] <= year["new"][0] / year["old"][0] - 1 <= year["change"][0][1]
 
 
 @pytest.mark.parametrize(
@@ -324,3 +337,29 @@ def test_bids_that_do_not_answer_to_prizes_as_assumed_are_noticed():
     assert "cannot test whether bids answer" in estimate_in_words(
         estimate_values(past_contests(games[0], 30, seed=1), cost=PowerCost(2), family="beta", resamples=0)
     )
+
+
+def test_last_year_is_told_of_purses_as_they_were_and_of_contests_nobody_came_to():
+    values = Beta(2, 3)
+    plain = past_contests(game_of(values, 3, (0.6, 0.4), presence=0.6), 400, seed=3)
+    double = np.where(np.arange(400)[:, None] % 2 == 0, plain.prizes, 2 * plain.prizes)
+    found = estimate_values(Contests(plain.contest, plain.bid, double), cost=PowerCost(2), resamples=0, family="beta")
+    space, setting = (
+        DesignSpace("prizes", 3, 2),
+        Setting(Private(found.distribution), cost_power=2.0, attendance=found.presence),
+    )
+    told = last_year(found, space, setting, (0.6, 0.4, 0.0))
+    assert sorted(sum(kind.prizes) for kind in told) == pytest.approx([2 / 3, 4 / 3])
+    for kind in told:
+        assert kind.old == pytest.approx(kind.new)  # the same split of the same purse
+        own = np.isclose(double.sum(axis=1), sum(kind.prizes) * double.sum(axis=1).mean())
+        bids = np.nan_to_num(plain.bid).reshape(400, 3)[own]
+        assert kind.seen[0][0] == pytest.approx(bids.sum(axis=1).mean())
+        assert kind.seen[1][0] == pytest.approx(bids.max(axis=1).mean())
+        assert kind.within is None
+    assert np.any(~plain.there.reshape(400, 3).any(axis=1))
+    theirs = last_year(found, space, replace(setting, luck=success("normal(0.3)")), (0.6, 0.4, 0.0))
+    assert theirs is None
+    assert "no formula" in last_year_in_words(theirs, 3)
+    assert last_year(found, DesignSpace("prizes", 4, 2), setting, (0.6, 0.4, 0.0, 0.0)) == ()
+    assert "last year: no past contest of the data had 4 bidders" in last_year_in_words((), 4)

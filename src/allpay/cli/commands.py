@@ -335,7 +335,7 @@ def design(
     for option, given_as in (("--money", money), ("--round-to", round_to)):
         if given_as is not None and len(goals) > 1:
             raise AllpayError(f"{option} has no effect on a front of several objectives: leave it out")
-    draws = [] if estimated is None or len(goals) > 1 else resamples_of(estimated, setting)
+    known = None if len(goals) > 1 else estimated
     if one_of("method", method, ("surrogate", "theory")) == "theory":
         for name, option in given_in(context).items():
             if name not in OF_THEORY:
@@ -351,7 +351,7 @@ def design(
             raise AllpayError("--within has no effect on several scenarios, whose losses are all told: leave it out")
         from allpay.cli.scenarios import in_scenarios
 
-        if draws:
+        if known is not None:
             typer.echo("allpay: how sure the data make it is told of one scenario alone, not of several", err=True)
         in_scenarios(study, over, (), method, out, plot, workers, scheduler, as_json)
         if out is not None:
@@ -367,12 +367,12 @@ def design(
                 raise AllpayError("--within has no effect on a front of several objectives: leave it out")
             front_by_theory(study, goals, out, as_json)
         else:
-            design_by_theory(study, as_json, part_of(within or "0.5%"), out, draws)
+            design_by_theory(study, as_json, part_of(within or "0.5%"), out, known)
         if out is not None:
             write_command(context, out)
         return
     study.game(study.designs[0])  # what the options get wrong is said before anything is computed or written
-    run_studies({"": study}, out, workers, scheduler, as_json, goals[1:], draws)
+    run_studies({"": study}, out, workers, scheduler, as_json, goals[1:], known)
 
 
 @command
@@ -910,13 +910,6 @@ def known_from(
     if "attendance" not in written and found.presence < 1 and (asked["bidders"] or "0").isdecimal():
         asked["attendance"] = found.presence
     return found
-
-
-def resamples_of(found: "EstimatedValues | EstimatedGroups", setting: "Setting") -> "list[Setting]":
-    """A setting of an estimate with the values of each resample."""
-    from allpay.estimate.advice import settings_of
-
-    return settings_of(found, setting)
 
 
 def numbers_in(text: str | None) -> tuple[str | None, ...]:

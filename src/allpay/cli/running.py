@@ -43,8 +43,8 @@ MOST_SAID = 10
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from allpay.contest.game import Setting
-    from allpay.estimate.advice import Advice
+    from allpay.estimate.advice import Advice, LastYear
+    from allpay.estimate.values import EstimatedGroups, EstimatedValues
     from allpay.objectives import Objective
     from allpay.outcome import Outcome
     from allpay.simulation import Estimate
@@ -258,11 +258,11 @@ def run_studies(
     scheduler: str | None,
     as_json: bool,
     also: "tuple[Objective, ...]" = (),
-    draws: "Sequence[Setting]" = (),
+    known: "EstimatedValues | EstimatedGroups | None" = None,
 ) -> None:
     """The whole pipeline for the studies of a folder, by their folders below it, and what they found on stdout.
 
-    With objectives beside that of the only study, it is their Pareto front; with `draws` of where values come from, it is said
+    With objectives beside that of the only study, it is their Pareto front; where values are `known` from data, it is said
     how far the answer depends on them.
     """
     from allpay.learners.base import check_count
@@ -318,10 +318,10 @@ def run_studies(
     except (KeyboardInterrupt, AllpayError) as error:
         go_on(error, None if store is None else out)
     seconds, single = time.perf_counter() - start, len(results) == 1
-    advice = _resampled(only, results[0].optimum.design, draws) if single and draws else None
+    told = _resampled(only, results[0].optimum.design, known) if single and known is not None else None
     if as_json:
         values = [result_values(r) for r in results]
-        more = {} if advice is None else {"resamples": plain(asdict(advice))}
+        more = {} if told is None else _resampled_values(told)
         print_json(
             {**values[0], **more, "files": files} if single else {"results": values, "seconds": seconds, "files": files}
         )
@@ -329,8 +329,8 @@ def run_studies(
     for study in studies.values():
         say_amounts(study)
     typer.echo(summary_of(results))
-    if single and draws:
-        typer.echo(f"\n{advice_words(only, advice)}")
+    if told is not None and known is not None:
+        typer.echo(f"\n{_resampled_words(only, known, told)}")
     if files:
         took = "" if single else f"{seconds:.0f} s. "
         typer.echo(f"\n{took}Written to {out}: " + ", ".join(Path(f).name for f in files))
@@ -402,12 +402,44 @@ def front_by_theory(study: "Study", goals: "tuple[Objective, ...]", out: Path | 
         typer.echo(f"\nWritten to {out}: " + ", ".join(Path(f).name for f in files))
 
 
-def _resampled(study: "Study", design: "Sequence[float]", draws: "Sequence[Setting]") -> "Advice | None":
-    """The best design of each resample of the data, by theory, beside the one found."""
-    from allpay.estimate.advice import advise_in
+def _resampled(
+    study: "Study", design: "Sequence[float]", known: "EstimatedValues | EstimatedGroups"
+) -> "tuple[Advice | None, tuple[LastYear, ...] | None]":
+    """By theory: the best design of each resample of the data beside the one found, and what that would have brought before."""
+    from allpay.estimate.advice import advise_in, last_year, settings_of
 
-    with reporting("resamples") as reporter, reporter.stage("best designs of other draws of the data"):
-        return advise_in(study.space, draws, study.objective, design, reporter.advance)
+    assert study.setting is not None
+    with reporting("resamples") as reporter:
+        advice = None
+        if drawn := settings_of(known, study.setting):
+            with reporter.stage("best designs of other draws of the data"):
+                advice = advise_in(study.space, drawn, study.objective, design, reporter.advance)
+        with reporter.stage("what would have happened in past contests"):
+            return advice, last_year(known, study.space, study.setting, design, reporter.advance)
+
+
+def _resampled_values(found: "tuple[Advice | None, tuple[LastYear, ...] | None]") -> dict[str, Any]:
+    """The same for machines."""
+    advice, years = found
+    return {
+        "resamples": None if advice is None else plain(asdict(advice)),
+        "last_year": None if years is None else [plain(asdict(year)) for year in years],
+    }
+
+
+def _resampled_words(
+    study: "Study",
+    known: "EstimatedValues | EstimatedGroups",
+    found: "tuple[Advice | None, tuple[LastYear, ...] | None]",
+) -> str:
+    """The same for people."""
+    from allpay.estimate.values import EstimatedValues
+    from allpay.report.estimated import last_year_in_words
+
+    advice, years = found
+    drawn = known.draws if isinstance(known, EstimatedValues) else known.parts[0].draws
+    sure = [advice_words(study, advice)] if drawn else []
+    return "\n\n".join([*sure, last_year_in_words(years, study.space.bidders)])
 
 
 def advice_words(study: "Study", advice: "Advice | None") -> str:
@@ -421,7 +453,11 @@ def advice_words(study: "Study", advice: "Advice | None") -> str:
 
 
 def design_by_theory(
-    study: "Study", as_json: bool, within: float, out: Path | None, draws: "Sequence[Setting]" = ()
+    study: "Study",
+    as_json: bool,
+    within: float,
+    out: Path | None,
+    known: "EstimatedValues | EstimatedGroups | None" = None,
 ) -> None:
     """The best design by the closed form and those that lose little beside it, on stdout, and in a folder if one is given."""
     from allpay.exact import exact_design
@@ -443,10 +479,10 @@ def design_by_theory(
     else:
         values = found.values()
     words = exact_in_words(found, study.money)
-    if draws and found is not None:
-        advice = _resampled(study, (*found.weights, *(number for _, number, *_ in found.chosen)), draws)
-        values |= {"resamples": None if advice is None else asdict(advice)}
-        words += f"\n{advice_words(study, advice)}"
+    if known is not None and found is not None:
+        told = _resampled(study, (*found.weights, *(number for _, number, *_ in found.chosen)), known)
+        values |= _resampled_values(told)
+        words += f"\n{_resampled_words(study, known, told)}"
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         write(out / "summary.txt", lambda file: file.write(f"{words}\n".encode()))

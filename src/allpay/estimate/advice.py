@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from allpay.contest.bidder import levels_of
-from allpay.contest.game import Setting
+from allpay.contest.game import Game, Setting
 from allpay.contest.success import success
 from allpay.contest.values import Common, Distribution, Private
 from allpay.estimate.families import constant
-from allpay.estimate.values import EstimatedGroups, EstimatedValues
+from allpay.estimate.values import EstimatedGroups, EstimatedValues, Explained
 from allpay.exact import best_in_theory, objective_at
 from allpay.study import DesignSpace
+from allpay.theory import equilibrium
 
 MOST_DRAWS = 100
 """The best design is sought of so many resamples at most."""
@@ -109,3 +110,97 @@ def advise_in(
         loss.append(max(0.0, (found.value - value) / abs(found.value)) if found.value else 0.0)
         advance(done + 1, len(drawn))
     return Advice(tuple(map(float, design)), tuple(best), tuple(loss)) if best else None
+
+
+@dataclass(frozen=True)
+class LastYear:
+    """What a design would have brought in past contests of one kind, by theory, beside what was seen.
+
+    Attributes:
+        bidders, prizes: of the kind; prizes are parts of the purse.
+        contests: how many there were.
+        seen: the mean total, and the mean best entry, each with its standard error.
+        old: what theory expects of both with the prizes that there were.
+        new: with the design.
+        within: the range of each of `new` over 95 % of the resamples; None without resamples.
+        change: the range of new over old less 1, resample by resample; None without resamples.
+    """
+
+    bidders: int
+    prizes: tuple[float, ...]
+    contests: int
+    seen: tuple[tuple[float, float], tuple[float, float]]
+    old: tuple[float, float]
+    new: tuple[float, float]
+    within: tuple[tuple[float, float], tuple[float, float]] | None
+    change: tuple[tuple[float, float], tuple[float, float]] | None
+
+
+MOST_YEARS = 3
+"""Of so many kinds of past contests it is told what would have happened."""
+
+
+def last_year(
+    found: EstimatedValues | EstimatedGroups,
+    space: DesignSpace,
+    setting: Setting,
+    design: Sequence[float],
+    advance: Callable[[float, float], None] = lambda done, total: None,
+) -> tuple[LastYear, ...] | None:
+    """What a design would have brought in the past contests that had as many bidders; None where theory has no formula.
+
+    Args:
+        found: the estimate, which knows totals and best entries of past contests.
+        space, setting: the question.
+        design: the weights recommended, and what is chosen beside them.
+        advance: is told how far it is.
+    """
+    kinds = (found if isinstance(found, EstimatedValues) else found.parts[0]).kinds
+    same = [k for k in kinds if k.kind.bidders == space.bidders and k.total and k.best and _composed(found, k)][
+        :MOST_YEARS
+    ]
+    drawn = settings_of(found, setting)[:MOST_DRAWS]
+    told = []
+    for number, kind in enumerate(same):
+        prizes = kind.kind.prizes
+        rows = []
+        for done, there in enumerate([setting, *drawn]):
+            both = [_brings(game) for game in _games(space, there, design, prizes)]
+            if both[0] is None or both[1] is None:
+                return None
+            rows.append(both)
+            advance(number + (done + 1) / (1 + len(drawn)), len(same))
+        table = np.array(rows, float)  # [draws, old and new, total and best]
+        ends = (
+            [np.quantile(x, [0.025, 0.975], axis=0).T for x in (table[1:, 1], table[1:, 1] / table[1:, 0] - 1)]
+            if drawn
+            else []
+        )
+        within, change = (tuple((float(low), float(high)) for low, high in x) for x in ends) if ends else (None, None)
+        assert kind.total is not None
+        assert kind.best is not None
+        old, new = (tuple(map(float, table[0, k])) for k in (0, 1))
+        told.append(
+            LastYear(space.bidders, prizes, kind.contests, (kind.total, kind.best), old, new, within, change)  # type: ignore[arg-type]
+        )
+    return tuple(told)
+
+
+def _composed(found: EstimatedValues | EstimatedGroups, kind: Explained) -> bool:
+    """Whether contests of a kind have as many bidders of each group as those that are designed."""
+    return isinstance(found, EstimatedValues) or kind.kind.counts == found.counts
+
+
+def _games(space: DesignSpace, setting: Setting, design: Sequence[float], prizes: Sequence[float]) -> tuple[Game, Game]:
+    """The contest with the prizes that there were, and with the design, whose prizes are parts of the same purse."""
+    new = space.game(setting, tuple(design))
+    purse = sum(prizes)
+    won = (*prizes, *[0.0] * (space.bidders - len(prizes)))
+    old = setting.game(replace(new.mechanism, prizes=won))
+    return old, replace(new, mechanism=replace(new.mechanism, prizes=tuple(purse * x for x in new.mechanism.prizes)))
+
+
+def _brings(game: Game) -> tuple[float, float] | None:
+    """Total and best entry in equilibrium."""
+    exact = equilibrium(game)
+    return None if exact is None else (exact.revenue, exact.highest_bid)

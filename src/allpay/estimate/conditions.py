@@ -275,6 +275,7 @@ class Bids:
         groups: the same of all groups in order, the own included; empty where bidders are alike.
         turnout: who came, over all kinds; None where everybody did.
         weights: `[contests]` how often each contest counts in the condition, or once.
+        held: how many contests of the kind there were, those in which nobody bid included; 0 where that is not told.
     """
 
     kind: Kind
@@ -283,6 +284,7 @@ class Bids:
     groups: "tuple[Bids, ...]" = ()
     turnout: Turnout | None = None
     weights: Array | None = None
+    held: int = 0
 
     @classmethod
     def of(cls, kind: Kind, bids: Array, contest: Whole, cost: Cost) -> "Bids":

@@ -37,6 +37,9 @@ class _Tried(_Model):
     parameters: int
 
 
+_Mean = Annotated[list[Number], Field(min_length=2, max_length=2)] | None
+
+
 class _Kind(_Model):
     bidders: Annotated[int, Field(ge=1)]
     prizes: list[Number]
@@ -49,6 +52,8 @@ class _Kind(_Model):
     counts: list[Annotated[int, Field(ge=0)]] = []
     group: int = 0
     presences: list[Annotated[float, Field(gt=0, le=1)]] = []
+    total: _Mean = None
+    best: _Mean = None
 
 
 class _Part(_Model):
@@ -151,6 +156,8 @@ def _part_values(estimate: EstimatedValues) -> dict[str, Any]:
                 "counts": list(found.kind.counts),
                 "group": found.kind.group,
                 "presences": list(found.kind.presences),
+                "total": None if found.total is None else list(found.total),
+                "best": None if found.best is None else list(found.best),
             }
             for found in estimate.kinds
         ],
@@ -235,6 +242,8 @@ def _part(kept: _Part) -> EstimatedValues:
                 tuple(k.predicted),
                 k.beyond,
                 k.error,
+                None if k.total is None else (k.total[0], k.total[1]),
+                None if k.best is None else (k.best[0], k.best[1]),
             )
             for k in kept.kinds
         ),

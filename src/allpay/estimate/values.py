@@ -58,6 +58,7 @@ class Explained:
         beyond: the mean bid observed over the one that the contests of all other kinds foretell, less 1; None where there are
             no others, or this kind was not tested.
         error: its standard error, over contests drawn anew.
+        total, best: of a contest's bids, those of all groups together, the mean and its standard error; None if not told.
     """
 
     kind: Kind
@@ -67,6 +68,8 @@ class Explained:
     predicted: tuple[float, ...]
     beyond: float | None = None
     error: float | None = None
+    total: tuple[float, float] | None = None
+    best: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -328,11 +331,11 @@ def kinds_of(contests: Contests, cost: Cost, purse: float, payments: tuple[float
     turnout = _turnout(contests, np.zeros(len(contests.contest), np.int64), 1)
     presence = turnout.presences()[0]
     found = []
-    for first, rows in _alike(contests, contests.registered[:, None]):
+    for first, rows, held in _alike(contests, contests.registered[:, None]):
         prizes = np.trim_zeros(contests.prizes[first], "b") / purse
         kind = Kind(int(contests.registered[first]), tuple(prizes.tolist()), payments, payments[-1], presence)
         bids = Bids.of(kind, contests.bid[rows], contests.contest[rows], cost)
-        found.append(replace(bids, turnout=turnout if presence < 1 else None))
+        found.append(replace(bids, turnout=turnout if presence < 1 else None, held=held))
     return sorted(found, key=lambda bids: -len(bids.costs))
 
 
@@ -361,7 +364,7 @@ def kinds_of_groups(
     presences = turnout.presences()
     counts = turnout.registered.T.astype(np.int64)
     found: list[list[Bids]] = [[] for _ in range(groups)]
-    for first, rows in _alike(contests, counts):
+    for first, rows, held in _alike(contests, counts):
         prizes = tuple((np.trim_zeros(contests.prizes[first], "b") / purse).tolist())
         alike = Kind(
             int(contests.registered[first]), prizes, payments, payments[-1], 1.0, tuple(counts[first].tolist())
@@ -374,7 +377,7 @@ def kinds_of_groups(
         for g, bids in enumerate(each):
             if len(bids.costs):
                 absent = turnout if min(presences) < 1 else None
-                found[g].append(replace(bids, groups=tuple(each), turnout=absent))
+                found[g].append(replace(bids, groups=tuple(each), turnout=absent, held=held))
     return [sorted(bids, key=lambda bids: -len(bids.costs)) for bids in found], counts
 
 
@@ -394,13 +397,13 @@ def _turnout(contests: Contests, group: NDArray[np.int64], groups: int) -> Turno
     return Turnout(there, registered)
 
 
-def _alike(contests: Contests, bidders: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.bool_]]]:
-    """Of contests with the same bidders `[contests, …]` and prizes: the first, and `[rows]` the bids of all."""
+def _alike(contests: Contests, bidders: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.bool_], int]]:
+    """Of contests with the same bidders `[contests, …]` and prizes: the first, `[rows]` all bids, and how many there are."""
     _, kind_of = np.unique(np.column_stack([bidders, contests.prizes]), axis=0, return_inverse=True)
     for k in range(int(kind_of.max()) + 1):
         rows = (kind_of[contests.contest] == k) & contests.there
         if rows.any():
-            yield int(np.flatnonzero(kind_of == k)[0]), rows
+            yield int(np.flatnonzero(kind_of == k)[0]), rows, int(np.sum(kind_of == k))
 
 
 def explained(bids: Bids, distribution: Distribution, cost: Cost) -> Explained:
@@ -412,7 +415,20 @@ def explained(bids: Bids, distribution: Distribution, cost: Cost) -> Explained:
         len(bids.costs),
         tuple(float(cost.bid(x)) for x in np.interp(LEVELS, at, bids.costs)),
         tuple(float(cost.bid(x)) for x in np.interp(LEVELS, bids.condition.quantiles, _foreseen(bids, distribution))),
+        total=of_contests(bids, cost, np.add),
+        best=of_contests(bids, cost, np.maximum),
     )
+
+
+def of_contests(bids: Bids, cost: Cost, together: np.ufunc) -> tuple[float, float] | None:
+    """The mean over contests of all their bids together, and its standard error; None if their number is not known."""
+    if bids.held < 2:
+        return None
+    parts = bids.groups or (bids,)
+    number, which = np.unique(np.concatenate([part.contest for part in parts]), return_inverse=True)
+    each = np.zeros(max(bids.held, len(number)))
+    together.at(each, which, np.concatenate([part.bids(cost) for part in parts]))
+    return float(each.mean()), float(each.std(ddof=1) / np.sqrt(len(each)))
 
 
 def answers_to_prizes(

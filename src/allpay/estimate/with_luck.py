@@ -12,7 +12,15 @@ from allpay.errors import AllpayError, short
 from allpay.estimate.conditions import Bids
 from allpay.estimate.luck import Array, Asked, FoundLuck, Levels, Likelihood, Orders, summed_up, values_of
 from allpay.estimate.past import Contests
-from allpay.estimate.values import LEVELS, EstimatedGroups, EstimatedValues, Explained, Tried, kinds_of_groups
+from allpay.estimate.values import (
+    LEVELS,
+    EstimatedGroups,
+    EstimatedValues,
+    Explained,
+    Tried,
+    kinds_of_groups,
+    of_contests,
+)
 from allpay.learners.base import check_count, check_seed
 from allpay.progress import Reporter, Silent
 from allpay.scalars import real
@@ -169,4 +177,5 @@ def _seen(bids: Bids, cost: PowerCost) -> Explained:
     """The bids of one kind of contest; nothing is foretold, since each value is that which explains its bid."""
     at = (np.arange(len(bids.costs)) + 0.5) / len(bids.costs)
     observed = tuple(np.interp(LEVELS, at, bids.bids(cost)).tolist())
-    return Explained(bids.kind, len(np.unique(bids.contest)), len(bids.costs), observed, ())
+    total, best = (of_contests(bids, cost, together) for together in (np.add, np.maximum))
+    return Explained(bids.kind, len(np.unique(bids.contest)), len(bids.costs), observed, (), total=total, best=best)

@@ -9,7 +9,7 @@ import numpy as np
 from allpay.contest.preferences import PowerCost
 from allpay.contest.success import success
 from allpay.errors import shortened
-from allpay.estimate.advice import Advice
+from allpay.estimate.advice import Advice, LastYear
 from allpay.estimate.families import constant, words_of
 from allpay.estimate.luck import FoundLuck
 from allpay.estimate.values import EstimatedGroups, EstimatedValues
@@ -237,6 +237,32 @@ def advice_in_words(advice: Advice, words: Sequence[str]) -> str:
         f"best in 95% of them, and {share_lost(max(advice.loss))} in the worst. This is by theory, whose "
         "assumptions the data cannot vouch for."
     )
+
+
+def last_year_in_words(told: Sequence[LastYear] | None, bidders: int) -> str:
+    """What a design would have brought last year, beside what was seen."""
+    if told is None:
+        return "What would have happened last year cannot be told by theory, which has no formula here."
+    if not told:
+        return f"What would have happened last year: no past contest of the data had {bidders} bidders."
+    lines = []
+    for kind in told:
+        where = f"{kind.contests:,} contests with {kind.bidders} bidders and prizes {_prizes(kind.prizes)}"
+        each = []
+        for k, name in enumerate(("total", "best entry")):
+            (mean, error), old, new = kind.seen[k], kind.old[k], kind.new[k]
+            seen = f"the {name} was {mean:.4g} ± {error:.2g} on average (theory: {old:.4g})"
+            within = f" ({kind.within[k][0]:.4g} to {kind.within[k][1]:.4g})" if kind.within else ""
+            by = f"{new / old - 1:+.1%}" if old > 0 else "more"
+            change = f" ({kind.change[k][0]:+.1%} to {kind.change[k][1]:+.1%})" if kind.change else ""
+            each.append(f"{seen}; with this design theory expects {new:.4g}{within}, {by}{change}")
+        lines.append(f"in {where}, {'. And '.join(each)}.")
+    ranges = (
+        " Ranges hold 95% of the resamples; the change is theory against theory, with the same purse."
+        if told[0].within
+        else ""
+    )
+    return f"What would have happened last year: {' '.join(lines)}{ranges}"
 
 
 def _range(low: float, high: float) -> str:
