@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from allpay.cli.console import in_one_line
+from allpay.cli.questions import one_thread
 from allpay.cli.reports import app
 from allpay.errors import AllpayError, shortened
 
@@ -32,9 +33,14 @@ def live(
     typer.echo(f"allpay: the page is at http://{shown}:{port}/; Ctrl-C ends it", err=True)
     if host not in LOCAL:
         typer.echo("allpay: whoever reaches this address can use it; nothing asks for a password", err=True)
-    from allpay.app.page import serve
+    from allpay.app.worker import Desk
 
-    serve(host, port, browser)
+    one_thread()
+    desk = Desk()
+    desk.start()
+    from allpay.app.page import serve  # which takes as long as what the first process imports meanwhile
+
+    serve(desk, host, port, browser)
 
 
 def _check_free(host: str, port: int) -> None:
