@@ -873,14 +873,14 @@ def known_from(
     Raises:
         AllpayError: if there is none, or an option says otherwise.
     """
+    if folder is None:
+        return None
     from allpay.contest.preferences import PowerCost
     from allpay.contest.values import text_of
     from allpay.estimate.kept import load
     from allpay.estimate.values import EstimatedGroups, EstimatedValues
     from allpay.report.estimated import group_texts
 
-    if folder is None:
-        return None
     try:
         found = load(folder)
     except AllpayError as error:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from allpay.cli.console import plain
-from allpay.simplex import FEW_ZEROS
 
 if TYPE_CHECKING:
     from polars import DataFrame
@@ -174,6 +173,8 @@ def write_bids(sweeps: "list[Sweep]", out: Path) -> list[str]:
 def without_empty(table: "DataFrame", ranks: int) -> "DataFrame":
     """The rows of studies, without the weights of ranks that carry none in any of them: of all after so many, which may carry
     none, and of a long row of others at the end."""
+    from allpay.simplex import FEW_ZEROS
+
     weights = [name for name in table.columns if name[0] == "w" and name[1:].isdigit()]
     carrying = max((int(name[1:]) for name in weights if (table[name] != 0).any()), default=1)
     last = carrying if ranks - carrying > FEW_ZEROS else ranks

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import numpy as np
-from numba import njit, uint64
+from numba import int64, njit, uint64
 from numpy.typing import NDArray
 
 from allpay.compiled import compiled
@@ -281,8 +281,9 @@ def _explore(  # type: ignore[no-untyped-def]
     Estimate and count are `[bidders, values, bids]`; best, the index of the bid of highest estimate, and runner_up, which is
     at least the estimate of every other bid, are `[bidders, values]`.
     """
-    n, values = len(bidders), best.shape[1]
-    value, bid, key = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
+    n, (_, values, levels) = len(bidders), estimate.shape
+    total, times, worth = estimate.reshape(-1), count.reshape(-1), utilities.reshape(-1)
+    value, bid, key = np.zeros(n, np.uint64), np.zeros(n, np.uint64), np.zeros(n, np.int64)
     for _ in range(auctions):
         for i in range(n):
             state += step
@@ -290,11 +291,13 @@ def _explore(  # type: ignore[no-untyped-def]
             value[i] = high_index(bits, values)
             bid[i] = low_index(bits, allowed[value[i]])
             state += step
-            key[i] = bid_key(bid[i], word(state), i, n)
+            key[i] = bid_key(int64(bid[i]), word(state), i, n)
         for i in range(n):
             # While all bids are random nobody asks for the averages: sums will do.
-            estimate[i, value[i], bid[i]] += utilities[value[i], bid[i], rank_of(i, key, n)]
-            count[i, value[i], bid[i]] += 1.0
+            at = value[i] * uint64(levels) + bid[i]
+            cell = uint64(i * values * levels) + at
+            total[cell] += worth[at * uint64(n) + uint64(rank_of(i, key, n))]
+            times[cell] += 1.0
     for i in range(n):
         for v in range(values):
             for b in range(allowed[v]):
@@ -314,45 +317,54 @@ def _exploit(  # type: ignore[no-untyped-def]
 
     Returns the state of the random stream, and the sums of revenue and of the highest bids.
     """
-    n, values = len(bidders), best.shape[1]
-    value, bid, key = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
+    n, (_, values, levels) = len(bidders), estimate.shape
+    # Flat tables and unsigned places in them: a number that may be negative is looked at before it is used as an index.
+    average, times, worth = estimate.reshape(-1), count.reshape(-1), utilities.reshape(-1)
+    chosen, second = best.reshape(-1), runner_up.reshape(-1)
+    paid_at = np.outer(payments, bids).reshape(-1)
+    value, place, bid = np.zeros(n, np.uint64), np.zeros(n, np.uint64), np.zeros(n, np.uint64)
+    key = np.zeros(n, np.int64)
     paid = top = 0.0
     t = first
     while t < last:
         stop = min(last, (t // halving + 1) * halving)  # epsilon is the same up to there
         threshold = uint64(0.5 ** (1 + t // halving) * 2.0**32)
         for _ in range(t, stop):
-            highest = 0
+            highest = uint64(0)
             for i in range(n):
                 state += step
                 bits = word(state)
-                value[i] = high_index(bits, values)
-                bid[i] = best[i, value[i]]
-                key[i] = bid_key(bid[i], bits, i, n)
+                v = uint64(high_index(bits, values))
+                at = uint64(i * values) + v
+                b = uint64(chosen[at])
+                own = bid_key(int64(b), bits, i, n)
                 if threshold > 0:
                     state += step
                     bits = word(state)
                     if (bits >> uint64(32)) < threshold:
-                        bid[i] = low_index(bits, allowed[value[i]])
+                        b = uint64(low_index(bits, allowed[v]))
                         state += step
-                        key[i] = bid_key(bid[i], word(state), i, n)
-                highest = max(highest, bid[i])
+                        own = bid_key(int64(b), word(state), i, n)
+                highest = max(highest, b)
+                value[i], place[i], bid[i], key[i] = v, at, b, own
             top += bids[highest]
             for i in range(n):
-                r = rank_of(i, key, n)
-                v, b = value[i], bid[i]
-                paid += payments[r] * bids[b]
-                count[i, v, b] += 1.0
-                new = estimate[i, v, b] + (utilities[v, b, r] - estimate[i, v, b]) / count[i, v, b]
-                estimate[i, v, b] = new
-                if b == best[i, v]:
-                    if new < runner_up[i, v]:
-                        best[i, v], runner_up[i, v] = _two_best(estimate[i, v, : allowed[v]], best[i, v])
-                elif new > estimate[i, v, best[i, v]]:
-                    runner_up[i, v] = estimate[i, v, best[i, v]]
-                    best[i, v] = b
-                elif new > runner_up[i, v]:
-                    runner_up[i, v] = new
+                r = uint64(rank_of(i, key, n))
+                v, at, b = value[i], place[i], bid[i]
+                cell = at * uint64(levels) + b
+                paid += paid_at[r * uint64(levels) + b]
+                times[cell] += 1.0
+                new = average[cell] + (worth[(v * uint64(levels) + b) * uint64(n) + r] - average[cell]) / times[cell]
+                average[cell] = new
+                now = uint64(chosen[at])
+                if b == now:
+                    if new < second[at]:
+                        chosen[at], second[at] = _two_best(estimate[i, v, : allowed[v]], best[i, v])
+                elif new > average[at * uint64(levels) + now]:
+                    second[at] = average[at * uint64(levels) + now]
+                    chosen[at] = int64(b)
+                elif new > second[at]:
+                    second[at] = new
         t = stop
     return state, paid, top
 
