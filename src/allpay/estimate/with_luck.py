@@ -87,8 +87,8 @@ def estimate_with_luck(
     told = len(orders.known) >= LEAST_ORDERS
     if asked.number is None and not told:
         raise AllpayError(
-            f"ranks say how much luck there is, and {len(orders.known)} contests have some, fewer than {LEAST_ORDERS}: give ranks, or "
-            f"say how much there is, as --luck '{asked.text(1)}'"
+            f"ranks say how much luck there is, and {len(orders.known)} contests have some, fewer than {LEAST_ORDERS}: give "
+            f"ranks, or say how much there is, as --luck '{asked.text(1)}'"
         )
     with reporter.stage("how much luck ranks show"):
         likelihood = _likelihood(asked, orders) if told else None
