@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test setup lint lowest check clean
+.PHONY: demo test setup lint lowest wheel check clean
 
 demo: setup  ## run the main experiment; leaves figure, table and summary in the folder demo
 	$(BIN)/allpay reproduce --out demo
@@ -36,7 +36,10 @@ lowest: .venv-lowest/ready  ## a part of the tests with the oldest libraries tha
 	.venv-lowest/bin/python -m pip install --quiet --no-compile --constraint .venv-lowest/constraints.txt --editable ".[agents,cluster,optuna]" pytest pytest-xdist hypothesis
 	@touch .venv-lowest/ready
 
+wheel:  ## build the wheel, and try it in an empty environment
+	PYTHON=$(PYTHON) .ci/wheel
+
 check: lint test
 
 clean:
-	rm -rf .venv .venv-lowest demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-lowest dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -153,9 +153,9 @@ def program(
     version: Annotated[bool, typer.Option("--version", help="say which version this is")] = False,
 ) -> None:
     if version:
-        from importlib.metadata import version as version_of
+        from allpay.versions import VERSION
 
-        typer.echo(f"allpay {version_of('allpay')}")
+        typer.echo(f"allpay {VERSION}")
         raise typer.Exit
 
 
