@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test setup lint lowest site check clean
+.PHONY: demo test setup lint lowest site wheel check clean
 
 demo: setup  ## run the main experiment; leaves figure, table and summary in the folder demo
 	$(BIN)/allpay reproduce --out demo
@@ -21,14 +21,12 @@ setup: .venv/ready
 	-$(BIN)/python -m compileall -qq -j 0 .venv
 	@touch .venv/ready
 
-site: .venv-site/ready  ## the documentation as a site, in the folder site; warnings are errors
-	NO_MKDOCS_2_WARNING=1 .venv-site/bin/mkdocs build --quiet
+site: .venv/site  ## the documentation as a site, in the folder site; warnings are errors
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
-.venv-site/ready: pyproject.toml
-	$(PYTHON) -m venv .venv-site
-	.venv-site/bin/python -m pip install --quiet --upgrade "pip>=25.1"
-	.venv-site/bin/python -m pip install --quiet --no-compile --editable . --group site
-	@touch .venv-site/ready
+.venv/site: .venv/ready
+	$(BIN)/python -m pip install --quiet --group site
+	@touch .venv/site
 
 lint: setup  ## style and types
 	$(BIN)/ruff check .
@@ -45,7 +43,10 @@ lowest: .venv-lowest/ready  ## a part of the tests with the oldest libraries tha
 	.venv-lowest/bin/python -m pip install --quiet --no-compile --constraint .venv-lowest/constraints.txt --editable ".[agents,cluster,optuna]" pytest pytest-xdist hypothesis
 	@touch .venv-lowest/ready
 
+wheel:  ## build the wheel, and try it in an empty environment
+	PYTHON=$(PYTHON) .ci/wheel
+
 check: lint test
 
 clean:
-	rm -rf .venv .venv-lowest .venv-site site demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-lowest site dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -61,7 +61,8 @@ def commands() -> str:
 
     command = typer.main.get_command(app)
     with command.make_context("allpay", [], resilient_parsing=True) as context:
-        return get_docs_for_click(obj=command, ctx=context, name="allpay", title="Commands")
+        text = get_docs_for_click(obj=command, ctx=context, name="allpay", title="Commands")
+    return re.sub(r"\[b\](.*?)\[/b\]", r"**\1**", text)  # marks of the terminal
 
 
 def names() -> str:
@@ -69,10 +70,5 @@ def names() -> str:
     import allpay
 
     parts = ["# Python", "Names of the package `allpay`. Options of each are those that its docstring lists."]
-    parts += [
-        f"::: {home}.{name}"
-        for home, several in allpay._HOMES.items()
-        for name in several
-        if name.islower() or name[0].isupper()
-    ]
+    parts += [f"::: {home}.{name}" for home, several in allpay._HOMES.items() for name in several if name != "LEARNERS"]
     return "\n\n".join(parts)

@@ -1,6 +1,6 @@
 """OpenSpiel's solvers at work on auctions, and what allpay says of their solutions.
 
-python examples/openspiel_solve.py          (pip install 'allpay[openspiel]')
+python examples/openspiel_solve.py          (pip install 'allpay-auctions[openspiel]')
 """
 
 import pyspiel

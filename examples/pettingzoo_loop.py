@@ -1,6 +1,6 @@
 """Your own agents at an auction: three simple bidders in PettingZoo's loop.
 
-python examples/pettingzoo_loop.py          (pip install 'allpay[pettingzoo]')
+python examples/pettingzoo_loop.py          (pip install 'allpay-auctions[pettingzoo]')
 """
 
 import numpy as np

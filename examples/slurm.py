@@ -1,6 +1,6 @@
 """A study on a SLURM cluster: Dask starts its workers as SLURM jobs, and `allpay run` lets bidders learn there.
 
-    pip install 'allpay[cluster]' dask-jobqueue      # in an environment that the jobs see too, as on a shared file system
+    pip install 'allpay-auctions[cluster]' dask-jobqueue   # where the jobs see it too, as on a shared file system
     allpay init study.toml                           # and change it
     python examples/slurm.py study.toml --show       # look at the job script
     python examples/slurm.py study.toml --jobs 20    # on the login node, within tmux, or as a small job of its own

@@ -1,6 +1,6 @@
 """Somebody else's PPO, from Stable-Baselines3, as one bidder among rivals who play the equilibrium of theory.
 
-    python examples/stable_baselines3_ppo.py    (pip install 'allpay[gymnasium]' stable-baselines3; some ten seconds)
+    python examples/stable_baselines3_ppo.py    (pip install 'allpay-auctions[gymnasium]' stable-baselines3; some ten seconds)
 
 What the best possible bidder would earn against these rivals is known exactly, so we can say how good PPO has become.
 """

@@ -211,7 +211,9 @@ def test_what_needs_no_openspiel_does_without_it(monkeypatch):
         openspiel.extensive_form,
         lambda g: openspiel.policy_of_strategy(g, None, None),
     ):
-        with pytest.raises(ModuleNotFoundError, match=r"install OpenSpiel with pip install 'allpay\[openspiel\]'"):
+        with pytest.raises(
+            ModuleNotFoundError, match=r"install OpenSpiel .* with pip install 'allpay-auctions\[openspiel\]'"
+        ):
             needs_it(game)
 
 

@@ -8,7 +8,13 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("allpay", "numpy", "scipy", "numba", "jax", "jaxlib", "equinox", "optax", "polars")
+VERSION = "0.1.0"
+"""Of allpay; pyproject.toml takes it from here."""
+
+DISTRIBUTION = "allpay-auctions"
+"""What allpay is called on the package index."""
+
+PACKAGES = ("numpy", "scipy", "numba", "jax", "jaxlib", "equinox", "optax", "polars")
 
 WITHOUT_EFFECT = {"python", "polars"}
 """What is recorded, but computes no number."""
@@ -40,7 +46,7 @@ def precision() -> str:
 def _installed() -> dict[str, str]:
     from llvmlite.binding import get_host_cpu_name  # type: ignore[import-untyped]
 
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), "allpay": VERSION}
     for package in PACKAGES:
         try:
             found[package] = version(package)

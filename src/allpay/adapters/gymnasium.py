@@ -9,7 +9,9 @@ try:
     import gymnasium
     from gymnasium.spaces import Box, Discrete
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(f"{error}: install Gymnasium with pip install 'allpay[gymnasium]'") from None
+    raise ModuleNotFoundError(
+        f"{error}: install Gymnasium (the extra allpay[gymnasium]) with pip install 'allpay-auctions[gymnasium]'"
+    ) from None
 
 from allpay.adapters.seat import Seat, index_of, info_of
 from allpay.contest.game import Game

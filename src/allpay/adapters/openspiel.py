@@ -166,7 +166,9 @@ def _pyspiel() -> Any:
     try:
         import pyspiel
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(f"{error}: install OpenSpiel with pip install 'allpay[openspiel]'") from None
+        raise ModuleNotFoundError(
+            f"{error}: install OpenSpiel (the extra allpay[openspiel]) with pip install 'allpay-auctions[openspiel]'"
+        ) from None
     return pyspiel
 
 

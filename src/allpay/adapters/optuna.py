@@ -16,7 +16,9 @@ try:
     from optuna.study import Study, StudyDirection
     from optuna.trial import BaseTrial, FrozenTrial, TrialState
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(f"{error}: install Optuna with pip install 'allpay[optuna]'") from None
+    raise ModuleNotFoundError(
+        f"{error}: install Optuna (the extra allpay[optuna]) with pip install 'allpay-auctions[optuna]'"
+    ) from None
 
 from allpay.acquisition import next_designs
 from allpay.errors import AllpayError

@@ -19,7 +19,7 @@ from nicegui import Client, app, background_tasks, events, html, ui
 from allpay.app.labels import FORMS, LEARNERS, LUCK, NAMES, VALUES, told_prizes
 from allpay.app.split import dragged, equal, resized
 from allpay.app.state import BOUNDS, MOST_BYTES, MOST_PRIZES, Answer, Best, Contest, Frame, Line, Read, text_of
-from allpay.app.worker import Stopped, Worker
+from allpay.app.worker import Desk, Stopped, Worker
 
 PATIENCE = 90.0
 """Seconds after which an answer is given up: the first time code is compiled, which takes a while."""
@@ -37,22 +37,6 @@ OWN = "write it yourself …"
 TOO_LARGE = "This file is not a .toml, .csv, .tsv or .txt of 5 MB at most."
 
 LOOK = Path(__file__).with_name("look.css")
-
-
-class Desk:
-    """The processes that compute for all visitors."""
-
-    def __init__(self) -> None:
-        self.quick, self.second = Worker(), Worker()
-        self.learning: set[Worker] = set()
-
-    def start(self) -> None:
-        self.quick.start()
-        self.second.start()
-
-    def close(self) -> None:
-        for worker in (self.quick, self.second, *self.learning):
-            worker.close()
 
 
 class Latest:
@@ -717,9 +701,8 @@ def _line(line: Line, colour: str, name: str, dashes: str, width: int = 2) -> di
     }
 
 
-def serve(host: str, port: int, show: bool) -> None:
+def serve(desk: Desk, host: str, port: int, show: bool) -> None:
     """Serve the page until the program is ended."""
-    desk = Desk()
 
     @ui.page("/")
     async def page(client: Client) -> None:
@@ -728,7 +711,6 @@ def serve(host: str, port: int, show: bool) -> None:
         await client.connected()
         await made.first()
 
-    desk.start()
     app.on_shutdown(desk.close)
     ui.run(
         host=host,

@@ -99,6 +99,24 @@ class Worker:
         return found
 
 
+class Desk:
+    """The processes that compute for all visitors: one that answers at once, one for what takes longer, and one for each who
+    lets bidders learn."""
+
+    def __init__(self) -> None:
+        self.quick, self.second = Worker(), Worker()
+        self.learning: set[Worker] = set()
+
+    def start(self) -> None:
+        """Let the first process import what it needs, while the page is still built; the others follow when they are asked."""
+        self.quick.start()
+
+    def close(self) -> None:
+        """End all of them."""
+        for worker in (self.quick, self.second, *self.learning):
+            worker.close()
+
+
 def _serve(pipe: Connection) -> None:
     """The process: take tasks until the page is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the page, which ends this process

@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from allpay.cli.console import in_one_line
+from allpay.cli.examples import epilog_of
+from allpay.cli.questions import one_thread
 from allpay.cli.reports import app
 from allpay.errors import AllpayError, shortened
 
@@ -15,7 +17,7 @@ __all__ = ["app"]
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
-@app.command("app")
+@app.command("app", epilog=epilog_of("app"))
 @in_one_line
 def live(
     host: Annotated[
@@ -26,15 +28,20 @@ def live(
 ) -> None:
     """A live page: a contest on sliders, what it brings, the best split, and bidders who learn. Ctrl-C ends it."""
     if find_spec("nicegui") is None:
-        raise AllpayError('the page needs NiceGUI: pip install "allpay[app]"')
+        raise AllpayError('the page needs NiceGUI, the extra allpay[app]: pip install "allpay-auctions[app]"')
     _check_free(host, port)
     shown = f"[{host}]" if ":" in host else host
     typer.echo(f"allpay: the page is at http://{shown}:{port}/; Ctrl-C ends it", err=True)
     if host not in LOCAL:
         typer.echo("allpay: whoever reaches this address can use it; nothing asks for a password", err=True)
-    from allpay.app.page import serve
+    from allpay.app.worker import Desk
 
-    serve(host, port, browser)
+    one_thread()
+    desk = Desk()
+    desk.start()
+    from allpay.app.page import serve  # which takes as long as what the first process imports meanwhile
+
+    serve(desk, host, port, browser)
 
 
 def _check_free(host: str, port: int) -> None:

@@ -13,6 +13,7 @@ from allpay.estimate.conditions import Bids, Kind, Turnout
 from allpay.estimate.families import FAMILIES, Family, Fit, Smooth, Target, loss_of
 from allpay.estimate.luck import FoundLuck
 from allpay.estimate.past import Contests
+from allpay.frozen import Brief, Framed
 from allpay.learners.base import check_count, check_seed
 from allpay.progress import Reporter, Silent
 from allpay.scalars import numeral, real
@@ -73,7 +74,7 @@ class Explained:
 
 
 @dataclass(frozen=True, eq=False)
-class EstimatedValues:
+class EstimatedValues(Brief, Framed):
     """Where the values of past bidders came from.
 
     Attributes:
@@ -123,7 +124,7 @@ class EstimatedValues:
 
 
 @dataclass(frozen=True, eq=False)
-class EstimatedGroups:
+class EstimatedGroups(Brief):
     """Where the values of past bidders of several groups came from.
 
     Attributes:
@@ -260,7 +261,9 @@ def _estimated(
             again = rng.multinomial(contests, once / contests).astype(float)
             for k, sample in enumerate(samples):
                 drawn = targets_of(sample, again)
-                found = [family.fit(drawn, fit) for family, fit in zip(asked.families, fits[k], strict=True)]
+                found = fits[k]
+                if drawn:  # of few contests those of a group may all be left out
+                    found = [family.fit(drawn, fit) for family, fit in zip(asked.families, fits[k], strict=True)]
                 draws[k].append(min(found, key=lambda fit: fit.penalised).distribution)
                 if sample[0].turnout is not None:
                     presences[k].append(sample[0].again(again).kind.presence)
@@ -453,7 +456,10 @@ def answers_to_prizes(
         others = [bids for i, bids in enumerate(sample) if i != k]
 
         def apart(weights: Array, k: int = k, others: Sequence[Bids] = others) -> float:
-            values = family.fit(targets_of(others, weights), fit).distribution
+            targets = targets_of(others, weights)
+            if not targets:
+                return np.nan
+            values = family.fit(targets, fit).distribution
             each = weights[sample[k].contest]
             bids = np.array([float(cost.bid(x)) for x in _foreseen(sample[k], values)])
             foretold = float(np.interp(MIDDLES, sample[k].condition.quantiles, bids).mean())
@@ -483,7 +489,7 @@ def targets_of(sample: Sequence[Bids], weights: Array) -> list[Target]:
     seen = [(bids, *bids.spent(weights)) for bids in again]
     seen = [(bids, spent, count) for bids, spent, count in seen if count > 0 and spent[-1] > 0]
     targets = [Target(bids, spent, count, np.full(len(spent), spent[-1])) for bids, spent, count in seen]
-    for _ in range(ROUNDS):
+    for _ in range(ROUNDS if targets else 0):
         targets = [judged(target.bids, FIRST.fit(targets).distribution, weights) for target in targets]
     return targets
 
@@ -519,8 +525,10 @@ def _held_out(
             [judged(part, values) for bids in sample if len((part := bids.among(chosen)).costs) > 0]
             for chosen in (fold != k, fold == k)
         )
+        if not seen:
+            continue
         terms += sum(len(target.slopes) + 1 for target in unseen)
         for i, family in enumerate(tried):
             losses[i] += loss_of(family.fit(seen, fits[i]).distribution, unseen)
-    losses /= terms
+    losses /= max(terms, 1)
     return np.argsort(losses, kind="stable").tolist(), losses

@@ -28,7 +28,7 @@ from allpay.study.store import (
     result_is_there,
 )
 from allpay.study.sweep import found_in, read, read_bids
-from allpay.versions import PACKAGES, difference
+from allpay.versions import DISTRIBUTION, PACKAGES, difference
 
 MANIFEST = "bundle.json"
 """The file of an archive that says what is in it and what came out."""
@@ -102,12 +102,13 @@ def pack(folder: Path, path: Path, authors: Sequence[str] = (), title: str | Non
     if path.suffix.lower() != ".zip":
         raise AllpayError(f"an archive is a .zip file: got {shortened(str(path), 80)}")
     digests, answers = came_out(folder)
+    names = {"allpay": DISTRIBUTION, **{package: package for package in PACKAGES}}
     manifest = {"format": FORMAT, "versions": held.versions, "digests": digests, "answers": answers}
     files = {
         SPECIFICATION: held.text().encode(),
         MANIFEST: json.dumps(manifest, indent=1).encode(),
         CITATION: citation(authors, title or f"A study of contest designs: {folder.resolve().name}").encode(),
-        LOCK: "".join(f"{p}=={held.versions[p]}\n" for p in PACKAGES if p in held.versions).encode(),
+        LOCK: "".join(f"{names[p]}=={held.versions[p]}\n" for p in names if p in held.versions).encode(),
         NOTE: _note(path.name, held.versions).encode(),
     }
     for below in ("", *outlines_of(held.specification)):

@@ -186,7 +186,9 @@ def _dask(scheduler: str) -> Iterator[Pool]:
     try:
         from distributed import Client, Security
     except ModuleNotFoundError:
-        raise AllpayError("a scheduler needs Dask: install it with pip install 'allpay[cluster]'") from None
+        raise AllpayError(
+            "a scheduler needs Dask: install it (the extra allpay[cluster]) with pip install 'allpay-auctions[cluster]'"
+        ) from None
     from distributed.comm import get_address_host_port, parse_address
 
     try:  # a client of an address that is none would complain once more when it is deleted
