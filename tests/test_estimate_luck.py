@@ -114,6 +114,37 @@ def test_private_values_with_luck_are_had_from_what_others_bid():
     np.testing.assert_allclose(found.parts[0].values[[LEVELS.index(q) for q in (0.2, 0.5, 0.8)]], expected, rtol=0.02)
 
 
+@pytest.mark.parametrize("text", ["normal(0.15)", "normal(0.2,log)", "gumbel(0.1)"])
+def test_values_from_scores_are_those_from_bids(text):
+    """Whoever sees the bids themselves finds the same values as from scores and a known luck."""
+    rng, rule = np.random.default_rng(2), success(text)
+    bid = 0.7 + rng.beta(2, 3, size=(1500, 3))
+    total = rule.scores(bid) + rule.noise(rng, bid.shape)
+    score = np.exp(total) if rule.log else total
+    assert score.min() > 0
+    contest, prizes = np.repeat(np.arange(1500), 3), np.tile([0.7, 0.3], (1500, 1))
+    one, other = (
+        estimate_with_luck(Contests(contest, seen.ravel(), prizes), text, cost=PowerCost(2), resamples=0, scores=after)
+        for seen, after in ((bid, False), (score, True))
+    )
+    some = [LEVELS.index(q) for q in (0.2, 0.35, 0.5, 0.65, 0.8)]
+    np.testing.assert_allclose(other.parts[0].values[some], one.parts[0].values[some], rtol=0.1)
+    assert other.luck.scores
+    assert "how much of the scores is luck" in estimate_in_words(other)
+
+
+def test_scores_alone_do_not_tell_luck_from_ability():
+    plain = drawn("normal(0.2)", 60)
+    with pytest.raises(
+        AllpayError, match=r"say how much luck you believe in, from none to normal\(0\.\d+\), which is all"
+    ):
+        estimate_with_luck(plain, "normal", scores=True)
+    with pytest.raises(AllpayError, match=r"all of their spread: got normal\(3\.0\)"):
+        estimate_with_luck(plain, "normal(3)", scores=True)
+    with pytest.raises(AllpayError, match="scores are bids and noise together"):
+        estimate_with_luck(plain, "tullock(1)", scores=True)
+
+
 def test_what_ranks_cannot_tell_is_said():
     plain = drawn("tullock(1)", 60)
     follows = drawn("tullock(1)", 60)
@@ -122,7 +153,8 @@ def test_what_ranks_cannot_tell_is_said():
     with pytest.raises(AllpayError, match="the higher bid came first nearly always"):
         estimate_with_luck(sure, "tullock")
     with pytest.raises(
-        AllpayError, match=r"ranks say how much luck there is, and 0 contests have some: .*--luck 'tullock\(1.0\)'"
+        AllpayError,
+        match=r"ranks say how much luck there is, and 0 contests have some, fewer than 10: .*--luck 'tullock\(1.0\)'",
     ):
         estimate_with_luck(Contests(plain.contest, plain.bid, plain.prizes), "tullock")
     for text, message in (
@@ -193,4 +225,7 @@ def test_from_a_table_with_luck_to_a_design(tmp_path, monkeypatch):
     for line in (("--luck", "tullock(2)"), ("--group", "2: common(1)")):
         wrong = run("equilibrium", "--values-from", "known", "--weights", 1, *line)
         assert f"{line[0]} is part of what --values-from known says" in wrong.stderr
+    unsaid = run("estimate", "past.csv", "--scores", "--luck", "normal")
+    assert (unsaid.exit_code, unsaid.stderr.count("\n")) == (2, 1)
+    assert "scores alone do not tell luck from ability" in unsaid.stderr
     assert "--family has no effect" in run("estimate", "past.csv", "--luck", "tullock", "--family", "beta").stderr

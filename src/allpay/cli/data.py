@@ -80,6 +80,14 @@ def estimate(
             rich_help_panel=MODEL,
         ),
     ] = None,
+    scores: Annotated[
+        bool,
+        typer.Option(
+            "--scores",
+            help="what is told are scores, bids and luck together; --luck says how much",
+            rich_help_panel=MODEL,
+        ),
+    ] = False,
     family: Annotated[
         str | None,
         typer.Option(
@@ -118,7 +126,7 @@ def estimate(
                 prize=prize or None,
                 prizes=prizes,
                 luck=luck is not None,
-                estimable=luck is None,
+                estimable=luck is None or scores,
             )
         apart = len(contests.groups) > 1 and not alike
         asked: dict[str, Any] = {
@@ -128,10 +136,14 @@ def estimate(
             "reporter": reporter,
         }
         found: EstimatedValues | EstimatedGroups
+        if scores and luck is None:
+            luck = "normal"  # whose amount scores do not tell, which is said
         if luck is not None:
             if family is not None:
                 raise AllpayError("--family has no effect with --luck, where no family is assumed: leave it out")
-            found = estimate_with_luck(contests if apart else replace(contests, group=None, groups=()), luck, **asked)
+            found = estimate_with_luck(
+                contests if apart else replace(contests, group=None, groups=()), luck, scores=scores, **asked
+            )
         else:
             found = (estimate_groups if apart else estimate_values)(contests, family=family, **asked)
         out.mkdir(parents=True, exist_ok=True)

@@ -158,7 +158,7 @@ class Against(Condition):
         self._curves: dict[int, Array] = {}
         self._prize_moves = np.array([_moved(amounts, kind, below[:, at], h) for h in range(len(seen))])
         self._pay_moves = np.array([_moved(extra, kind, below[:, at], h) for h in range(len(seen))])
-        self._noise = np.array([own.count / max(other.count, 1e-300) for other in seen])[:, None]  # beside the own
+        self._noise = np.array([own.count / max(other.count, 1.0) for other in seen])[:, None]  # beside the own
         weight = self._prize_moves**2 * self._noise
         self._scale = np.sqrt(np.maximum(weight.sum(axis=0), 1e-300))
         steps = np.sum(weight / self._scale**2 * np.diff(below[:, :-1:NODES]), axis=0)  # [m] between quantiles

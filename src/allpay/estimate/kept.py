@@ -93,6 +93,7 @@ class _Luck(_Model):
     draws: list[Number]
     orders: int
     upsets: Number
+    scores: bool = False
 
 
 class _Groups(_Model):
@@ -119,7 +120,7 @@ def values_of(estimate: EstimatedValues | EstimatedGroups) -> dict[str, Any]:
 
 
 def _luck_values(luck: FoundLuck) -> dict[str, Any]:
-    plain = {name: getattr(luck, name) for name in ("text", "number", "given", "said", "orders", "upsets")}
+    plain = {name: getattr(luck, name) for name in ("text", "number", "given", "said", "orders", "upsets", "scores")}
     band = None if luck.band is None else list(luck.band)
     return {**plain, "band": band, "draws": list(luck.draws)}
 
@@ -199,7 +200,9 @@ def load(folder: Path) -> EstimatedValues | EstimatedGroups:
 def _luck(kept: _Luck) -> FoundLuck:
     success(kept.text)  # which other commands read
     band = None if kept.band is None else (kept.band[0], kept.band[1])
-    return FoundLuck(kept.text, kept.number, kept.given, kept.said, band, tuple(kept.draws), kept.orders, kept.upsets)
+    return FoundLuck(
+        kept.text, kept.number, kept.given, kept.said, band, tuple(kept.draws), kept.orders, kept.upsets, kept.scores
+    )
 
 
 def _of_groups(text: str) -> bool:

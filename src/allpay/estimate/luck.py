@@ -58,6 +58,9 @@ CELLS = 4_000_000
 LEVELS = 300
 """The bids of a group in one kind of contest are summed up by so many at most."""
 
+GRID, ITERATIONS = 60, 60
+"""So many bids may stand behind scores, and so many steps find how they are spread; more would follow chance."""
+
 DEGREE = 8
 """Of the curve that values are summed up by."""
 
@@ -75,6 +78,7 @@ class FoundLuck:
         draws: the number in each resample.
         orders: how many contests have ranks that say something.
         upsets: the part of neighbours by rank where the lower bid is ahead.
+        scores: whether what was seen are scores, bids and luck together.
     """
 
     text: str
@@ -85,6 +89,7 @@ class FoundLuck:
     draws: tuple[float, ...]
     orders: int
     upsets: float
+    scores: bool = False
 
     def at(self, draw: int) -> str:
         """The same as options name it, in a resample."""
@@ -373,6 +378,49 @@ def values_of(group: int, bids: Bids, levels: Sequence[Levels], rule: Success, c
         steep = cost.scale * cost.power * np.where(positive, b, 1.0) ** (cost.power - 1)
         spent = (steep * paid + np.asarray(cost.cost(b)) * paid_moves * slope) / (moves * slope)
     return np.asarray(np.where(positive & (moves > 0), spent, np.nan))
+
+
+def values_of_scores(
+    group: int, bids: Bids, levels: Sequence[Levels], rule: Noise, cost: PowerCost
+) -> tuple[Array, Array]:
+    """The same where what was seen are scores, bids and luck together, and how much luck there is is known.
+
+    What a score wins follows from the scores of others, so that a bid wins ∫ g(t − s(b)) W(t) dt with no more ado. How bids are
+    spread is what makes the scores likeliest, by some steps of expectation and maximisation (Laird 1978).
+
+    Returns:
+        `[bids]` the value of who makes each bid of a grid, and how likely each bid is.
+    """
+    law, scale = law_of(rule), rule.scale
+    seen = [np.asarray(rule.scores(one.bids)) / scale for one in levels]
+    known = [s[np.isfinite(s)] for s in seen]
+    low, high = min(s.min() for s in known if len(s)), max(s.max() for s in known if len(s))
+    t = np.linspace(low, high, int(np.clip((high - low) / STEP, 200, MOST_NODES)))
+    below = np.zeros((len(levels), len(t)))
+    for h, (one, score) in enumerate(zip(levels, seen, strict=True)):
+        if one.count:
+            middle = np.cumsum(one.chance) - one.chance / 2
+            finite = np.isfinite(score)
+            below[h] = np.interp(t, score[finite], middle[finite], left=float(one.chance[~finite].sum()), right=1.0)
+    kind, middle = bids.kind, (t[1:] + t[:-1]) / 2
+    least = known[group].min() if rule.log else 0.0
+    place = np.linspace(least, known[group].max(), GRID)
+    b = np.exp(scale * place) if rule.log else scale * place
+    density = law.density(middle - place[:, None])
+    moves = density @ np.diff(expected(np.array(kind.prizes), kind, below))
+    slope = (1 / b if rule.log else np.ones(len(b))) / scale
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = cost.slope(b) * kind.rest / (moves * slope)
+    finite = np.isfinite(seen[group])
+    likely, weight = law.density(seen[group][finite][:, None] - place), levels[group].chance[finite]
+    chance = np.full(GRID, 1 / GRID)
+    for _ in range(ITERATIONS):
+        both = likely * chance
+        total = both.sum(axis=1, keepdims=True)
+        chance = weight @ (both / np.maximum(total, 1e-300))
+        chance /= max(float(chance.sum()), 1e-300)
+    usable = (b > 0) & np.isfinite(values)
+    return np.where(usable, values, np.nan), chance
 
 
 def summed_up(values: Sequence[Array], weights: Sequence[Array]) -> Curve | None:

@@ -260,7 +260,9 @@ def _estimated(
             again = rng.multinomial(contests, once / contests).astype(float)
             for k, sample in enumerate(samples):
                 drawn = targets_of(sample, again)
-                found = [family.fit(drawn, fit) for family, fit in zip(asked.families, fits[k], strict=True)]
+                found = fits[k]
+                if drawn:  # of few contests those of a group may all be left out
+                    found = [family.fit(drawn, fit) for family, fit in zip(asked.families, fits[k], strict=True)]
                 draws[k].append(min(found, key=lambda fit: fit.penalised).distribution)
                 if sample[0].turnout is not None:
                     presences[k].append(sample[0].again(again).kind.presence)
@@ -453,7 +455,10 @@ def answers_to_prizes(
         others = [bids for i, bids in enumerate(sample) if i != k]
 
         def apart(weights: Array, k: int = k, others: Sequence[Bids] = others) -> float:
-            values = family.fit(targets_of(others, weights), fit).distribution
+            targets = targets_of(others, weights)
+            if not targets:
+                return np.nan
+            values = family.fit(targets, fit).distribution
             each = weights[sample[k].contest]
             bids = np.array([float(cost.bid(x)) for x in _foreseen(sample[k], values)])
             foretold = float(np.interp(MIDDLES, sample[k].condition.quantiles, bids).mean())
@@ -483,7 +488,7 @@ def targets_of(sample: Sequence[Bids], weights: Array) -> list[Target]:
     seen = [(bids, *bids.spent(weights)) for bids in again]
     seen = [(bids, spent, count) for bids, spent, count in seen if count > 0 and spent[-1] > 0]
     targets = [Target(bids, spent, count, np.full(len(spent), spent[-1])) for bids, spent, count in seen]
-    for _ in range(ROUNDS):
+    for _ in range(ROUNDS if targets else 0):
         targets = [judged(target.bids, FIRST.fit(targets).distribution, weights) for target in targets]
     return targets
 
@@ -519,8 +524,10 @@ def _held_out(
             [judged(part, values) for bids in sample if len((part := bids.among(chosen)).costs) > 0]
             for chosen in (fold != k, fold == k)
         )
+        if not seen:
+            continue
         terms += sum(len(target.slopes) + 1 for target in unseen)
         for i, family in enumerate(tried):
             losses[i] += loss_of(family.fit(seen, fits[i]).distribution, unseen)
-    losses /= terms
+    losses /= max(terms, 1)
     return np.argsort(losses, kind="stable").tolist(), losses

@@ -6,11 +6,21 @@ from dataclasses import replace
 import numpy as np
 
 from allpay.contest.preferences import Cost, PowerCost
-from allpay.contest.success import Success
+from allpay.contest.success import Noise, Success, law_of
 from allpay.contest.values import Curve, Distribution
 from allpay.errors import AllpayError, short
 from allpay.estimate.conditions import Bids
-from allpay.estimate.luck import Array, Asked, FoundLuck, Levels, Likelihood, Orders, summed_up, values_of
+from allpay.estimate.luck import (
+    Array,
+    Asked,
+    FoundLuck,
+    Levels,
+    Likelihood,
+    Orders,
+    summed_up,
+    values_of,
+    values_of_scores,
+)
 from allpay.estimate.past import Contests
 from allpay.estimate.values import (
     LEVELS,
@@ -38,6 +48,7 @@ def estimate_with_luck(
     *,
     cost: Cost | None = None,
     payments: Sequence[float] | None = None,
+    scores: bool = False,
     resamples: int = 200,
     confidence: float = 0.9,
     seed: int = 0,
@@ -48,6 +59,7 @@ def estimate_with_luck(
     Args:
         contests: what was bid, for which prizes; ranks say how much luck there is.
         luck: `tullock(1)` or `normal(0.2)`; of `tullock` and `normal(?)` the number is estimated.
+        scores: whether what is told as bids are scores, bids and luck together; all then pay all of their bids.
         cost, payments, resamples, confidence, seed, reporter: as of `estimate_values`.
 
     Raises:
@@ -63,6 +75,9 @@ def estimate_with_luck(
         raise AllpayError("with luck the cost of a bid is a power of it: give PowerCost(2)")
     whole = (1.0,) if payments is None else tuple(real("payments", p) for p in payments)
     asked, reporter = Asked.of(luck), reporter or Silent()
+    if scores:
+        _check_scores(contests, asked, whole)
+        contests = replace(contests, rank=None)  # which follow scores, and so say nothing more
     purse = float(contests.prizes.sum(axis=1).mean())
     alike = contests.group is None or len(contests.groups) < 2
     if alike:
@@ -72,8 +87,8 @@ def estimate_with_luck(
     told = len(orders.known) >= LEAST_ORDERS
     if asked.number is None and not told:
         raise AllpayError(
-            f"ranks say how much luck there is, and {len(orders.known)} contests have some: give a column of ranks, or say how "
-            f"much there is, as --luck '{asked.text(1)}'"
+            f"ranks say how much luck there is, and {len(orders.known)} contests have some, fewer than {LEAST_ORDERS}: give "
+            f"ranks, or say how much there is, as --luck '{asked.text(1)}'"
         )
     with reporter.stage("how much luck ranks show"):
         likelihood = _likelihood(asked, orders) if told else None
@@ -81,7 +96,7 @@ def estimate_with_luck(
     said = None if likelihood is None else likelihood.best(once)
     number = said if asked.number is None else asked.number
     assert number is not None
-    first = _values(samples, once, asked.rule(number), paying)
+    first = _values(samples, once, asked.rule(number), paying, scores)
     rng = np.random.default_rng([seed, 11])
     numbers, drawn = [], list[list[Distribution]]()
     presences: list[list[float]] = [[] for _ in samples]
@@ -90,7 +105,7 @@ def estimate_with_luck(
             again = rng.multinomial(contests.contests, once / contests.contests).astype(float)
             numbers.append(number if likelihood is None else likelihood.best(again))
             rule = asked.rule(numbers[-1] if asked.number is None else number)
-            found = _values(samples, again, rule, paying)
+            found = _values(samples, again, rule, paying, scores)
             drawn.append([one or other for one, other in zip(found, first, strict=True)])  # type: ignore[misc]
             for k, sample in enumerate(samples):
                 if sample[0].turnout is not None:
@@ -144,8 +159,32 @@ def estimate_with_luck(
             draws=tuple(numbers) if asked.number is None else (),
             orders=len(orders.known),
             upsets=orders.upsets,
+            scores=scores,
         ),
     )
+
+
+def _check_scores(contests: Contests, asked: Asked, payments: tuple[float, ...]) -> None:
+    """Raise AllpayError unless scores can tell values: scores alone do not tell luck from ability."""
+    seen = contests.bid[contests.there]
+    rule = asked.rule(asked.number or 1.0)
+    if not isinstance(rule, Noise):
+        raise AllpayError(
+            "scores are bids and noise together: give the noise that you believe in, as --luck 'normal(0.2)'"
+        )
+    if set(payments) != {1.0}:
+        raise AllpayError("where scores are seen all pay all of their bids: leave payments out")
+    told = rule.scores(seen[seen > 0])
+    spread = float(np.std(told)) if len(told) else 0.0
+    one = float(np.std(law_of(rule).quantile((np.arange(2000) + 0.5) / 2000)))
+    most = spread / one
+    if asked.number is None or asked.number > most:
+        got = "" if asked.number is None else f": got {asked.text(asked.number)}"
+        highest = asked.text(float(f"{most:.3g}"))
+        raise AllpayError(
+            f"scores alone do not tell luck from ability: say how much luck you believe in, from none to {highest}, which is "
+            f"all of their spread{got}"
+        )
 
 
 def _likelihood(asked: Asked, orders: Orders) -> Likelihood | None:
@@ -158,7 +197,9 @@ def _likelihood(asked: Asked, orders: Orders) -> Likelihood | None:
         return None
 
 
-def _values(samples: "Sequence[list[Bids]]", weights: Array, rule: Success, cost: PowerCost) -> list[Curve | None]:
+def _values(
+    samples: "Sequence[list[Bids]]", weights: Array, rule: Success, cost: PowerCost, scores: bool
+) -> list[Curve | None]:
     """The values of each group, where contests count so many times; None where nobody of it bids anything."""
     found = []
     for group, sample in enumerate(samples):
@@ -167,8 +208,13 @@ def _values(samples: "Sequence[list[Bids]]", weights: Array, rule: Success, cost
             again = bids.again(weights)
             each = [Levels.of(other.bids(cost), other.each(weights)) for other in again.groups]
             if each[group].count:
-                values.append(values_of(group, again, each, rule, cost))
-                counts.append(each[group].chance * each[group].count)
+                if scores:
+                    assert isinstance(rule, Noise)
+                    value, chance = values_of_scores(group, again, each, rule, cost)
+                else:
+                    value, chance = values_of(group, again, each, rule, cost), each[group].chance
+                values.append(value)
+                counts.append(chance * each[group].count)
         found.append(summed_up(values, counts) if values else None)
     return found
 

@@ -72,6 +72,8 @@ def _luck(found: FoundLuck, confidence: float) -> str:
             f"the ranks of {found.orders:,} contests say {found.said:.3g}{band}: in {found.upsets:.0%} of neighbours by rank "
             f"the lower one had bid more{'' if within else '; that contradicts what was given'}"
         )
+    if found.scores:
+        ranks = "what the table has are scores, bids and luck together, which do not tell how much of them is luck"
     how = "as given" if found.given else "as ranks show"
     return f"Luck: ranks are decided by {success(found.text).words}, {how}; {ranks}."
 
@@ -137,9 +139,11 @@ def identification(found: EstimatedValues | EstimatedGroups) -> dict[str, list[s
     if luck is not None:
         kind = luck.text.partition("(")[0]
         decided = f"luck is {luck.text}" if luck.given else f"luck is of the kind {kind}"
-        decided += ", and what the table has are bids, before luck"
+        decided += f", and what the table has are {'scores, after luck' if luck.scores else 'bids, before luck'}"
     assumed = [f"{same}{value}{group}", "bidders bid as in equilibrium", decided, cost]
     unknown = ["the unit in which values are told, other than what bids cost"]
+    if luck is not None and luck.scores:
+        unknown.append("how much of the scores is luck: with less of it bidders differ more in what they want")
     if luck is None:
         unknown.append(
             "luck, if what the table has are scores, which bids and luck make together: ability and luck look alike"
