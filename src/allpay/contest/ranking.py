@@ -267,14 +267,21 @@ def beaten_at(ranking, mass, cdfs, beaten):  # type: ignore[no-untyped-def]
     """Fill beaten `[groups, sums]` with the chance that a rival of each group ends below each sum: Σ_b m(b) G(t − s(b))."""
     groups, bids = mass.shape
     for h in range(groups):
-        beaten[h] = 0.0
+        row, below = beaten[h], ranking.below[ranking.kinds[h]]
+        row[:] = 0.0
         for b in range(bids):
             share = cdfs[h, b + 1] - cdfs[h, b]
             if share > 0.0:
-                for t in range(beaten.shape[1]):  # innermost, so that it runs on vector registers
-                    beaten[h, t] += share * ranking.below[ranking.kinds[h], b, t]
-        for t in range(beaten.shape[1]):
-            beaten[h, t] = min(beaten[h, t], 1.0)
+                add_multiple(share, below[b], row)
+        for t in range(len(row)):
+            row[t] = min(row[t], 1.0)
+
+
+@compiled
+def add_multiple(factor, x, out):  # type: ignore[no-untyped-def]
+    """Add factor·x to out, both of one length: on vector registers, for nothing else is looked at."""
+    for i in range(len(out)):
+        out[i] += factor * x[i]
 
 
 @compiled
@@ -298,12 +305,10 @@ def _by_sums(ranking, coefficients, used, mass, cdfs, room, out):  # type: ignor
                     total += (coefficients[r, k] - coefficients[r, n - 1]) * chances[k]
                 worth[r, t] = total
         for r in range(rows):
-            row = out[g, r]
+            row, density = out[g, r], ranking.density[ranking.kinds[g]]
             for t in range(sums):
-                w = worth[r, t]
-                if w != 0.0:
-                    for b in range(bids):  # innermost, as above
-                        row[b] += w * ranking.density[ranking.kinds[g], t, b]
+                if worth[r, t] != 0.0:
+                    add_multiple(worth[r, t], density[t], row)
         if ranking.floors[ranking.kinds[g]] >= 0:
             _in_tie(ranking, coefficients, used, cdfs, g, ranking.floors[ranking.kinds[g]], room, out)
 
@@ -401,5 +406,4 @@ def _slopes_by_sums(ranking, falls, used, mass, cdfs, room, out):  # type: ignor
                     for t in range(sums):
                         share = slope[r, t] * ranking.density[ranking.kinds[g], t, b]
                         if share != 0.0:
-                            for c in range(bids):  # innermost, so that it runs on vector registers
-                                row[c] += share * below[t, c]
+                            add_multiple(share, below[t], row)
