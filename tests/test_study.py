@@ -79,7 +79,7 @@ def test_the_table_has_a_row_per_design_and_round():
     ("options", "message"),
     [
         ({"rounds": 10**9}, r"^rounds must be at most 100,000: got 1,000,000,000; give fewer$"),
-        ({"learner": "fictitious-play"}, r"got the name 'fictitious-play'"),
+        ({"learner": "fictitious-plai"}, r"unknown learner 'fictitious-plai'"),
         ({"learner": FictitiousPlay}, r"^FictitiousPlay is a class: call it, as FictitiousPlay\(\)$"),
     ],
 )

@@ -104,4 +104,4 @@ def __getattr__(name: str) -> "Any":
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+    return sorted({*_HOME, "__doc__", "__name__", "__file__", "__path__", "__all__"})

@@ -14,6 +14,7 @@ import numpy as np
 from allpay.ascent import few_corners, mirror_ascent, polish
 from allpay.contest.game import Array, Setting
 from allpay.errors import AllpayError, exactly
+from allpay.frozen import Brief, Framed
 from allpay.objectives import Objective
 from allpay.rounding import in_steps
 from allpay.scalars import real
@@ -70,7 +71,7 @@ ITERATIONS = 20
 
 
 @dataclass(frozen=True)
-class ExactBest:
+class ExactBest(Brief):
     """The best design by the closed-form equilibrium.
 
     Attributes:
@@ -217,7 +218,7 @@ def objective_at(space: DesignSpace, setting: Setting, objective: str | Objectiv
 
 
 @dataclass(frozen=True)
-class Exact:
+class Exact(Brief, Framed):
     """The best design by theory.
 
     Attributes:

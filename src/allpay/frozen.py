@@ -10,6 +10,12 @@ import numpy as np
 
 Value = TypeVar("Value")
 
+LONGEST, WHOLE = 560, 400
+"""Characters of the `repr` of what is public, at most; one of fewer than the second number is told whole."""
+
+MOST_LISTED, MOST_OF_PART = 4, 90
+"""Of longer tuples the first parts are told, and of parts of more characters only what they are."""
+
 _ASKED = "_asked"
 
 LATER = "later"
@@ -58,7 +64,68 @@ def asked(value: Any) -> Any:
     return getattr(value, "__dict__", {}).get(_ASKED, value)
 
 
-class Stateful:
+def brief(made: Any) -> str:
+    """What a dataclass is, in at most `LONGEST` characters: all of it where that is short, else what its parts are.
+
+    >>> from allpay.contest.mechanism import Mechanism
+    >>> len(brief(Mechanism((0.5, *[0.01] * 50), (1.0,) * 51))) <= LONGEST
+    True
+    """
+    shown = [field.name for field in dataclasses.fields(made) if field.repr]
+    parts = [(name, getattr(made, name, None)) for name in shown]
+    few = all(not hasattr(value, "shape") for _, value in parts)
+    text = f"{type(made).__name__}({', '.join(f'{name}={value!r}' for name, value in parts)})" if few else ""
+    if 0 < len(text) <= WHOLE:
+        return text
+    kept: list[str] = []
+    for name, value in parts:
+        part = f"{name}={_in_brief(value)}"
+        if sum(map(len, kept)) + 2 * len(kept) + len(part) > LONGEST - 60:
+            kept.append("…")
+            break
+        kept.append(part)
+    return f"{type(made).__name__}({', '.join(kept)})"
+
+
+def _in_brief(value: Any) -> str:
+    """One part of a dataclass."""
+    if hasattr(value, "shape"):
+        kind = "table" if hasattr(value, "columns") else "array"
+        return f"{kind}[{', '.join(map(str, value.shape))}]"
+    if isinstance(value, (tuple, list)) and len(value) > MOST_LISTED:
+        first = ", ".join(_in_brief(part) for part in value[: MOST_LISTED - 1])
+        return f"({first}, … {len(value)} in all)"
+    text = " ".join(repr(value).split())
+    if len(text) <= MOST_OF_PART:
+        return text
+    if isinstance(value, str):
+        return f"{text[: MOST_OF_PART - 1]}…"
+    if isinstance(value, (tuple, list)):
+        return f"({', '.join(_in_brief(part) for part in value)})"
+    return f"{type(value).__name__}(…)"
+
+
+class Brief:
+    """A dataclass whose `repr` is short, whatever it holds; notebooks show it as a table, and Polars takes its numbers."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__repr__" not in cls.__dict__:  # the decorator leaves one that is there
+            cls.__repr__ = brief  # type: ignore[method-assign]
+
+    def _repr_html_(self) -> str:
+        return str(import_module("allpay.report.notebook").html(self))
+
+
+class Framed:
+    """What has numbers for a table."""
+
+    def to_frame(self) -> Any:
+        """Its numbers as a table of Polars."""
+        return import_module("allpay.report.notebook").frame(self)
+
+
+class Stateful(Brief):
     """A frozen dataclass whose cached properties are no part of it: pickled, copied or hashed by what its fields hold."""
 
     def __getstate__(self) -> dict[str, Any]:
@@ -66,7 +133,7 @@ class Stateful:
         return {name: value for name, value in vars(self).items() if name in held}
 
 
-class ByValue:
+class ByValue(Brief):
     """A frozen dataclass (`eq=False`) with arrays or tables among its fields: equal if they are, NaN to NaN."""
 
     def __eq__(self, other: object) -> bool:

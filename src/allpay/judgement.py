@@ -21,9 +21,9 @@ from allpay.contest.payoffs import averages_of, by_bidder, payoffs_of, seen
 from allpay.contest.values import Private
 from allpay.errors import AllpayError, exactly, one_of
 from allpay.exact import best_in_theory
-from allpay.frozen import ByValue
+from allpay.frozen import ByValue, Framed
 from allpay.learners import FictitiousPlay, Learner, run_seeds
-from allpay.learners.base import outcome_from
+from allpay.learners.base import as_learner, outcome_from
 from allpay.objectives import Objective
 from allpay.objectives import objective as read_objective
 from allpay.outcome import Outcome
@@ -142,7 +142,7 @@ class Split:
 
 
 @dataclass(frozen=True, eq=False)
-class Judgement(ByValue):
+class Judgement(ByValue, Framed):
     """What there is to say about a prize table.
 
     Attributes:
@@ -200,7 +200,7 @@ def judge(
     purse: float | None = None,
     most_prizes: int | None = None,
     method: str = "auto",
-    learner: Learner | None = None,
+    learner: Learner | str | None = None,
     samples: int = 40,
     rounds: int = 5,
     seed: int = 0,
@@ -248,7 +248,8 @@ def judge(
     if isinstance(found, str) and method == "theory":
         raise AllpayError(f"theory has no formula for this table: {found}; leave --method out to let bidders learn")
     if method == "learning" or isinstance(found, str):
-        study = Study(space, learner or FictitiousPlay(), setting, samples, rounds, objective=asked[0].text, seed=seed)
+        bidding = FictitiousPlay() if learner is None else as_learner(learner)
+        study = Study(space, bidding, setting, samples, rounds, objective=asked[0].text, seed=seed)
         judged = _by_learning(table, study, yours, asked, reporter or Silent())
         judged = replace(judged, reason=found if isinstance(found, str) else None)
     else:

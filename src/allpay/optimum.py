@@ -18,7 +18,7 @@ from allpay.ascent import mirror_ascent
 from allpay.bounded import Beside, called
 from allpay.errors import AllpayError, exactly
 from allpay.evidence import Evidence
-from allpay.frozen import ByValue
+from allpay.frozen import ByValue, Framed
 from allpay.scalars import numeral, valued
 from allpay.simplex import Box, OrderedSimplex, Polytope, looked_at, shown
 
@@ -101,7 +101,7 @@ class Chosen:
 
 
 @dataclass(frozen=True, eq=False)
-class Optimum(ByValue):
+class Optimum(ByValue, Framed):
     """The best weights found, with their uncertainty.
 
     Attributes:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from allpay.compiled import compiled
 from allpay.contest.game import Array, Game
 from allpay.contest.payoffs import Evaluation, appraise, evaluate, exploitability
-from allpay.frozen import ByValue, Drawn
+from allpay.frozen import ByValue, Drawn, Framed
 
 TOLERANCE = 0.01
 """The distance from equilibrium up to which a run counts as converged unless its learner says, see `distance`."""
@@ -77,7 +77,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome(ByValue, Drawn):
+class Outcome(ByValue, Drawn, Framed):
     """What one learner did in a batch of games.
 
     Attributes:

@@ -16,7 +16,7 @@ from allpay.devices import check_devices
 from allpay.errors import AllpayError
 from allpay.evidence import Evidence
 from allpay.exact import ExactBest, best_in_theory
-from allpay.frozen import ByValue, Drawn
+from allpay.frozen import ByValue, Drawn, Framed
 from allpay.learners import run_seeds
 from allpay.learners.base import outcome_from
 from allpay.optimum import Optimum, expected_loss, find_optimum, highest
@@ -63,7 +63,7 @@ class Announced:
 
 
 @dataclass(frozen=True, eq=False)
-class Result(ByValue, Drawn):
+class Result(ByValue, Drawn, Framed):
     """What a study says about the best design.
 
     Attributes:

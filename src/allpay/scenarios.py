@@ -16,7 +16,7 @@ from allpay.ascent import mirror_ascent, polish
 from allpay.contest.game import Array, Setting
 from allpay.errors import AllpayError, short
 from allpay.exact import best_in_theory, objective_at, question
-from allpay.frozen import ByValue
+from allpay.frozen import ByValue, Framed
 from allpay.objectives import objective as read_objective
 from allpay.simplex import Polytope
 from allpay.statics import CARRIES, at_point, ranges_of
@@ -45,7 +45,7 @@ ValueAndGradient = Callable[[Array], tuple[Array, Array]]
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison(ByValue):
+class Comparison(ByValue, Framed):
     """Designs beside each other in several scenarios.
 
     Attributes:

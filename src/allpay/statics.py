@@ -12,7 +12,7 @@ import numpy as np
 from allpay.contest.game import Array, Setting
 from allpay.errors import AllpayError, one_of, short
 from allpay.exact import ExactBest, best_in_theory, objective_at, question
-from allpay.frozen import ByValue
+from allpay.frozen import ByValue, Framed
 from allpay.objectives import objective as read_objective
 from allpay.scalars import real, whole
 from allpay.study import DesignSpace
@@ -42,7 +42,7 @@ SAME = 1e-8
 
 
 @dataclass(frozen=True, eq=False)
-class Statics(ByValue):
+class Statics(ByValue, Framed):
     """The best design at each point.
 
     Attributes:

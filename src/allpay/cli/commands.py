@@ -11,6 +11,7 @@ import typer
 from allpay.cli.again import write_command
 from allpay.cli.console import in_one_line, plain, print_json, reporting
 from allpay.cli.drawing import OPTIONS, drawn
+from allpay.cli.examples import epilog_of
 from allpay.cli.options import (
     GAME,
     LEARNING,
@@ -95,7 +96,6 @@ app = typer.Typer(
     name="allpay",
     no_args_is_help=True,
     invoke_without_command=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Design all-pay auctions and contests by simulation: bidders learn under many designs, a network learns what the "
     "designs bring, mirror ascent finds the best one, and fresh simulation and theory check it.",
@@ -143,7 +143,7 @@ Command = TypeVar("Command", bound=Callable[..., None])
 
 def command(function: Command) -> Command:
     """Register a command."""
-    app.command()(in_one_line(function))
+    app.command(epilog=epilog_of(function.__name__))(in_one_line(function))
     return function
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from allpay.cli.console import in_one_line
+from allpay.cli.examples import epilog_of
 from allpay.cli.questions import one_thread
 from allpay.cli.reports import app
 from allpay.errors import AllpayError, shortened
@@ -16,7 +17,7 @@ __all__ = ["app"]
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
-@app.command("app")
+@app.command("app", epilog=epilog_of("app"))
 @in_one_line
 def live(
     host: Annotated[

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from allpay.errors import AllpayError, exactly, one_of
+from allpay.frozen import Brief
 
 Array = NDArray[np.float64]
 
@@ -23,7 +24,7 @@ MOST_IN_FIELD = 10_000
 
 
 @dataclass(frozen=True)
-class Field:
+class Field(Brief):
     """How many bidders turn up: each set of so many is equally likely.
 
     Attributes:

@@ -9,12 +9,12 @@ from allpay.contest.attitudes import Attitude, Expected
 from allpay.contest.preferences import Cost, Neutral, OwnCost, OwnUtility, PowerCost, Utility
 from allpay.contest.values import Common, Private
 from allpay.errors import AllpayError, exactly
-from allpay.frozen import LATER
+from allpay.frozen import LATER, Brief
 from allpay.scalars import MOST, above_zero, real, truth, whole
 
 
 @dataclass(frozen=True)
-class Bidder:
+class Bidder(Brief):
     """One kind of bidder: what it wins for, what bids cost it, and what sets it apart from others.
 
     Attributes:
@@ -103,6 +103,8 @@ def groups_of(given: Sequence[Any]) -> Groups:
     """
     groups = []
     for pair in given:
+        if isinstance(pair, (tuple, list)) and len(pair) == 2 and _is_values(pair[0]):
+            pair = (Bidder(pair[0]), pair[1])  # noqa: PLW2901
         if not (isinstance(pair, (tuple, list)) and len(pair) == 2 and isinstance(pair[0], Bidder)):
             raise AllpayError(f"groups must be pairs of a Bidder and how many of it there are: got {str(pair)[:60]!r}")
         count = whole("the number of bidders of a group", pair[1])
@@ -112,3 +114,10 @@ def groups_of(given: Sequence[Any]) -> Groups:
     if not groups:
         raise AllpayError("there are no bidders: give at least one group")
     return tuple(groups)
+
+
+def _is_values(given: Any) -> bool:
+    """Whether something says how much bidders want to win, of which all else is plain."""
+    if isinstance(given, (Bidder, type)):
+        return False
+    return isinstance(given, (Private, Common)) or callable(getattr(given, "quantile", None))

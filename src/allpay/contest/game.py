@@ -19,7 +19,7 @@ from allpay.contest.preferences import Cara, Neutral, PowerCost
 from allpay.contest.success import Highest, Success
 from allpay.contest.values import MOST_CELLS, Common, Private, memory_of
 from allpay.errors import AllpayError, exactly, one_of, short
-from allpay.frozen import Stateful
+from allpay.frozen import Brief, Stateful
 from allpay.scalars import LEAST, MOST, Bound, above_zero, numeral, plain_fields
 
 Array = NDArray[np.float64]
@@ -59,6 +59,20 @@ _DERIVED = (
     *("efforts", "top_bid", "field", "presence", "turnout", "own_utility", "attitudes", "joys", "beside_money"),
 )
 """What follows from the fields of a game, in more than one way: no subclass may say otherwise."""
+
+
+def as_values(given: Any) -> Any:
+    """Values as they may be given: a distribution is that of private values, and groups are a list of bidders with how many
+    there are of each. What is none of these stays as it is.
+
+    >>> from allpay.contest.values import Beta
+    >>> as_values(Beta(2, 5)) == Private(Beta(2, 5))
+    True
+    """
+    if isinstance(given, (list, tuple)):
+        return groups_of(given)
+    alone = not isinstance(given, (type, Private, Common)) and callable(getattr(given, "quantile", None))
+    return Private(given) if alone else given
 
 
 @dataclass(frozen=True)
@@ -109,8 +123,8 @@ class Game(Stateful):
                 "Game.from_weights(rule, weights)"
             )
         plain_fields(self, **WORDS)
-        if isinstance(self.values, (list, tuple)):
-            object.__setattr__(self, "values", groups_of(self.values))
+        object.__setattr__(self, "values", as_values(self.values))
+        if isinstance(self.values, tuple):
             self._check_groups()
         elif not isinstance(self.values, (Private, Common)):
             raise AllpayError(
@@ -404,7 +418,7 @@ class Game(Stateful):
 
 
 @dataclass(frozen=True)
-class Setting:
+class Setting(Brief):
     """All of a game but its prizes and payments: what stays the same while designs vary. Fields are those of `Game`, and those
     of `Mechanism` that say who beats whom, reserve, fee, and ties."""
 
@@ -422,8 +436,7 @@ class Setting:
 
     def __post_init__(self) -> None:
         plain_fields(self, **WORDS)
-        if isinstance(self.values, (list, tuple)):
-            object.__setattr__(self, "values", groups_of(self.values))
+        object.__setattr__(self, "values", as_values(self.values))
         for name in ("reserve", "fee"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise AllpayError(f"the {name} must be at least 0 and finite: got {exactly(getattr(self, name))}")

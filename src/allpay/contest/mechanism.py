@@ -12,6 +12,7 @@ from typing import Any, Self
 from allpay.contest.amounts import check_falling, plainly_money
 from allpay.contest.success import Highest, Success
 from allpay.errors import AllpayError, exactly, one_of, short
+from allpay.frozen import Brief
 from allpay.scalars import MOST, real, unboxed, whole
 
 RULES = ("prizes", "payments")
@@ -32,7 +33,7 @@ MOST_BIDDERS = 100_000
 
 
 @dataclass(frozen=True)
-class Mechanism:
+class Mechanism(Brief):
     """Bids are sorted, ties broken uniformly at random; the bidder of rank k wins `prizes[k]` and pays `payments[k]`·bid.
 
     Attributes:

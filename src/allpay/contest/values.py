@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from allpay.errors import AllpayError, exactly, one_of, short
-from allpay.frozen import LATER, asked, derived
+from allpay.frozen import LATER, Brief, asked, derived
 from allpay.scalars import LEAST, MOST, Bound, plain_fields, real
 
 Array = NDArray[np.float64]
@@ -171,7 +171,7 @@ def curve(*coefficients: float) -> Curve:
 
 
 @dataclass(frozen=True)
-class Discrete:
+class Discrete(Brief):
     """Values that are each of `points` (nondecreasing, ≥ 0) with equal probability."""
 
     points: tuple[float, ...]

@@ -13,6 +13,7 @@ from allpay.estimate.conditions import Bids, Kind, Turnout
 from allpay.estimate.families import FAMILIES, Family, Fit, Smooth, Target, loss_of
 from allpay.estimate.luck import FoundLuck
 from allpay.estimate.past import Contests
+from allpay.frozen import Brief, Framed
 from allpay.learners.base import check_count, check_seed
 from allpay.progress import Reporter, Silent
 from allpay.scalars import numeral, real
@@ -73,7 +74,7 @@ class Explained:
 
 
 @dataclass(frozen=True, eq=False)
-class EstimatedValues:
+class EstimatedValues(Brief, Framed):
     """Where the values of past bidders came from.
 
     Attributes:
@@ -123,7 +124,7 @@ class EstimatedValues:
 
 
 @dataclass(frozen=True, eq=False)
-class EstimatedGroups:
+class EstimatedGroups(Brief):
     """Where the values of past bidders of several groups came from.
 
     Attributes:

@@ -187,10 +187,20 @@ def check_room(learner: Learner, bidders: int, values: int, bids: int, rounds: i
 
 
 @np.errstate(under="ignore")  # whatever the user has set: a probability of 1e-400 is 0
-def learn(game: Game, learner: Learner, rounds: int = 10, seed: int = 0) -> Outcome:
-    """Independent rounds of learning in one game; the outcome's first dimension has length 1."""
+def learn(game: Game, learner: Learner | str = "fictitious-play", rounds: int = 10, seed: int = 0) -> Outcome:
+    """Independent rounds of learning in one game; the outcome's first dimension has length 1.
+
+    Args:
+        game: what is played.
+        learner: who bids, or its name, as `"ppo"`.
+        rounds: how often it is learned anew.
+        seed: the same seed gives the same outcome.
+
+    Raises:
+        AllpayError: if there is no learner of that name, or one of these is out of its bounds.
+    """
     check_game(game)
-    check_learner(learner)
+    learner = as_learner(learner)
     rounds = check_rounds(rounds)
     check_room(learner, game.bidders, game.value_levels, game.bid_levels, rounds, len(game.groups))
     return outcome_from(learner, [game], run_seeds(seed, 1, rounds))
@@ -238,14 +248,24 @@ PROTOCOL = {
 """What a learner has beside its method: of which type, and what it is, in words."""
 
 
+def as_learner(given: Learner | str) -> Learner:
+    """A learner, which may be given by its name.
+
+    Raises:
+        AllpayError: if there is none of that name, or it does not follow the protocol.
+    """
+    if isinstance(given, str):
+        from allpay.learners import learner
+
+        return learner(given)
+    check_learner(given)
+    return given
+
+
 def check_learner(learner: object) -> None:
-    """Raise AllpayError unless it follows the protocol; a name and a class are told what to give instead."""
+    """Raise AllpayError unless it follows the protocol; a class is told what to give instead."""
     if isinstance(learner, type):
         raise AllpayError(f"{learner.__name__} is a class: call it, as {learner.__name__}()")
-    if isinstance(learner, str):
-        raise AllpayError(
-            f"a learner is needed: got the name {short(learner)}; give allpay.learners.learner({short(learner)})"
-        )
     if not callable(getattr(learner, "learn", None)):
         raise AllpayError(f"a learner is needed: got {short(learner)}; give one, as FictitiousPlay()")
     for attribute, (kind, words) in PROTOCOL.items():

@@ -14,7 +14,7 @@ from allpay.contest.game import Array, Game, Setting
 from allpay.errors import AllpayError, exactly, one_of, short
 from allpay.frozen import LATER, Stateful, asked, derived
 from allpay.learners import FictitiousPlay, Learner
-from allpay.learners.base import check_count, check_learner, check_room, check_rounds, check_seed
+from allpay.learners.base import as_learner, check_count, check_room, check_rounds, check_seed
 from allpay.memory import check_memory
 from allpay.objectives import Objective, objective
 from allpay.scalars import plain_fields
@@ -91,7 +91,7 @@ class Study(Stateful):
         goal.load()
         object.__setattr__(self, "objective", goal.text)
         one_of("strategy", self.strategy, STRATEGIES)
-        check_learner(self.learner)
+        object.__setattr__(self, "learner", as_learner(self.learner))
         if not isinstance(self.space, DesignSpace):
             raise AllpayError(
                 f"space must be a DesignSpace: got {short(self.space)}; give one, as DesignSpace('prizes')"

@@ -19,7 +19,7 @@ import polars as pl
 
 from allpay.contest.game import Array
 from allpay.errors import AllpayError, short
-from allpay.frozen import ByValue, Drawn
+from allpay.frozen import ByValue, Drawn, Framed
 from allpay.learners import run_seeds
 from allpay.objectives import objective, objectives
 from allpay.outcome import Outcome, Verdict
@@ -63,7 +63,7 @@ Progress = Callable[[float, int], None]
 
 
 @dataclass(frozen=True, eq=False)
-class Sweep(ByValue, Drawn):
+class Sweep(ByValue, Drawn, Framed):
     """What a study found, a row per design and round.
 
     Attributes:

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from allpay.contest.game import Array, Game
 from allpay.contest.values import Distribution
 from allpay.errors import AllpayError
-from allpay.frozen import ByValue, Drawn
+from allpay.frozen import ByValue, Drawn, Framed
 from allpay.scalars import numeral
 from allpay.theory.costs import common_value, costs, distribution_of
 from allpay.theory.pooling import CANDIDATE, FALLS, TOO_FAST, Pool, not_best_responses, pool_at_cap
@@ -82,7 +82,7 @@ class Play(ByValue):
 
 
 @dataclass(frozen=True, eq=False)
-class Equilibrium(ByValue, Drawn):
+class Equilibrium(ByValue, Drawn, Framed):
     """An equilibrium in which the bidders of a group bid alike, in bids that do not fall with the value.
 
     Attributes:
