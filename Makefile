@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test setup lint lowest wheel check clean
+.PHONY: demo test setup lint lowest site wheel check clean
 
 demo: setup  ## run the main experiment; leaves figure, table and summary in the folder demo
 	$(BIN)/allpay reproduce --out demo
@@ -20,6 +20,13 @@ setup: .venv/ready
 	$(BIN)/python -m pip install --quiet --no-compile --editable . --group dev
 	-$(BIN)/python -m compileall -qq -j 0 .venv
 	@touch .venv/ready
+
+site: .venv/site  ## the documentation as a site, in the folder site; warnings are errors
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+.venv/site: .venv/ready
+	$(BIN)/python -m pip install --quiet --group site
+	@touch .venv/site
 
 lint: setup  ## style and types
 	$(BIN)/ruff check .
@@ -42,4 +49,4 @@ wheel:  ## build the wheel, and try it in an empty environment
 check: lint test
 
 clean:
-	rm -rf .venv .venv-lowest dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-lowest site dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
