@@ -126,3 +126,28 @@ def test_what_was_found_is_drawn_into_axes_of_ones_own():
         with pytest.raises(AllpayError, match="axes of Matplotlib"):
             made.plot(ax="here")
     assert Result.plot is Sweep.plot
+
+
+@pytest.mark.parametrize(
+    ("line", "tables"),
+    [
+        (["judge", "60%", "40%", "--bidders", "4"], 3),
+        (["sweep", "--bidders", "3:4"], 1),
+        (["compare", "0.5,0.5", "--bidders", "3,4"], 1),
+        (["equilibrium", "--weights", "0.8"], 1),
+        (["equilibrium", "--weights", "1", "--distribution", "integers(0,3)"], 1),
+    ],
+)
+def test_every_table_is_told_for_a_paper_and_for_a_page(line, tables):
+    done = CliRunner().invoke(app, [*line, "--format", "latex"])
+    assert done.exit_code == 0, done.output
+    assert done.stdout.count(r"\begin{table}") == done.stdout.count(r"\caption{") == tables
+    assert done.stdout.startswith(r"\begin{table}")  # nothing but tables
+    assert " s." not in done.stdout  # no time that it took: the same question, the same table
+    done = CliRunner().invoke(app, [*line, "--format", "markdown"])
+    rows = [row for row in done.stdout.splitlines() if row.startswith("|")]
+    assert sum(row.startswith("|:---|") for row in rows) == tables
+    for format_given, more in (("html", []), ("latex", ["--json"])):
+        wrong = CliRunner().invoke(app, [*line, "--format", format_given, *more])
+        assert wrong.exit_code == 2
+        assert "format" in wrong.stderr

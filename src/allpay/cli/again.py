@@ -11,7 +11,7 @@ COMMAND, REPORT = "command.txt", "report.html"
 BESIDE = {COMMAND, REPORT, *(f"{name}.{kind}" for name in ("figure", "front") for kind in ("svg", "eps"))}
 """What may lie in a folder beside the files of its command."""
 
-PLACES = ("out", "plot", "as_json", "figures", "look")
+PLACES = ("out", "plot", "as_json", "figures", "look", "form")
 """Options that change no answer."""
 
 

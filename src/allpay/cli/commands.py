@@ -10,7 +10,7 @@ import typer
 
 from allpay.cli.again import write_command
 from allpay.cli.console import in_one_line, plain, print_json, reporting
-from allpay.cli.drawing import OPTIONS, drawn
+from allpay.cli.drawing import OPTIONS, Format, check_format, drawn, tell
 from allpay.cli.examples import epilog_of
 from allpay.cli.options import (
     GAME,
@@ -539,7 +539,9 @@ def status(
 @command
 def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="a study's folder", show_default=False)],
-    file_format: Annotated[str, typer.Option("--format", help="csv, parquet or json (a line per row)")] = "csv",
+    file_format: Annotated[
+        str, typer.Option("--format", help="csv, parquet, json (a line per row), latex or markdown")
+    ] = "csv",
     to: Annotated[Path | None, typer.Option(help="the file to write", show_default="stdout")] = None,
     bids: Annotated[
         bool, typer.Option("--bids", help="what was bid in each round, by group and value, instead of the rounds")
@@ -553,7 +555,7 @@ def export(
     from allpay.study.store import check_below, read_folder
     from allpay.study.sweep import found_in, read, read_bids
 
-    one_of("format", file_format, ("csv", "parquet", "json"))
+    one_of("format", file_format, ("csv", "parquet", "json", "latex", "markdown"))
     specification = read_folder(folder).specification
     studies, tables = outlines_of(specification), []
     several = next((one for one in ("scenario", "experiment") if f"{one}s" in specification), None)
@@ -578,6 +580,13 @@ def export(
         table.write_csv(content)
     elif file_format == "parquet":
         table.write_parquet(content)
+    elif file_format in ("latex", "markdown"):
+        from allpay.report.words import Table, as_latex, as_markdown, significant
+
+        cells = [[significant(x, 5) if isinstance(x, float) else str(x) for x in row] for row in table.iter_rows()]
+        caption = "What was bid, by round, group and value." if bids else "The rounds of every design."
+        made = (as_latex if file_format == "latex" else as_markdown)(Table([table.columns, *cells], caption))
+        content.write(f"{made}\n".encode())
     else:
         seeds = pl.selectors.by_name("seed", require_all=False)  # few readers of JSON take 64 bits
         table.with_columns(seeds.cast(pl.String)).write_ndjson(content)
@@ -618,10 +627,12 @@ def equilibrium(
     plot: Annotated[
         Path | None, typer.Option(help="draw bids and their density into this file (.png, .pdf, .svg)")
     ] = None,
+    form: Format = "text",
     as_json: AsJson = False,
 ) -> None:
     """The equilibrium of one design on continuous bids, by theory."""
     asked = dict(locals())
+    check_format(form, as_json)
     from allpay.contest.game import Setting
     from allpay.report.curves import draw_equilibrium
     from allpay.report.style import place
@@ -644,6 +655,10 @@ def equilibrium(
         print_json({**told, "groups": plain(groups), "reason": reason, "given": given})
     elif found is None:
         typer.echo(f"No closed form for this design: {reason}")
+    elif form != "text":
+        from allpay.report.curves import bids_in_words
+
+        tell(lambda: bids_in_words(game, found), form)
     else:
         if amounts is not None:
             typer.echo(f"{amounts.sentence}\n")

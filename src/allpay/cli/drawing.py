@@ -30,8 +30,43 @@ LookWords = Annotated[
     ),
 ]
 
+Format = Annotated[
+    str,
+    typer.Option(
+        "--format", help="text; or latex or markdown, for the tables alone, with captions", rich_help_panel=FIGURES
+    ),
+]
+
 OPTIONS = ("figures", "look")
 """Their names."""
+
+
+def tell(words: Callable[[], str], form: str) -> None:
+    """An answer on stdout: in words, or its tables alone.
+
+    Raises:
+        AllpayError: if there is no such form, or the answer has no table.
+    """
+    from allpay.errors import one_of
+    from allpay.report.words import FORMATS, as_latex, as_markdown, collected
+
+    if one_of("format", form, FORMATS) == "text":
+        typer.echo(words())
+        return
+    with collected() as tables:
+        words()
+    if not tables:
+        raise AllpayError(f"this answer has no table to be told as {form}: leave --format out")
+    typer.echo("\n\n".join((as_latex if form == "latex" else as_markdown)(table) for table in tables))
+
+
+def check_format(form: str, as_json: bool) -> None:
+    """Raise AllpayError if there is no such form, or it has no effect; to be asked before long work."""
+    from allpay.errors import one_of
+    from allpay.report.words import FORMATS
+
+    if one_of("format", form, FORMATS) != "text" and as_json:
+        raise AllpayError(f"--format {form} has no effect beside --json: leave one of them out")
 
 
 def drawn(function: Callable[..., None]) -> Callable[..., None]:

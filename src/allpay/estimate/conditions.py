@@ -43,6 +43,10 @@ MOST_QUANTILES = 60
 BEYOND = 3.0
 """So many bids are expected below the lowest of these quantiles, and above the highest: extremes are no bridge."""
 
+BEYOND_OF_GROUPS = 15.0
+"""The same where bids of several groups are matched: what a bid wins is read off the others' bids at one that is off itself,
+which with few bids below it makes the lowest values seem lower (measured: by 10 % at quantile .25 of 500 bids with 3)."""
+
 NODES = 4
 """Of Gauss–Legendre, between two quantiles."""
 
@@ -310,7 +314,8 @@ class Bids:
 
     @cached_property
     def condition(self) -> Condition:
-        count = int(np.clip(np.pi / 2 * np.sqrt(len(self.costs) / BEYOND) - 1, 2, MOST_QUANTILES))
+        beyond = BEYOND_OF_GROUPS if self.groups else BEYOND
+        count = int(np.clip(np.pi / 2 * np.sqrt(len(self.costs) / beyond) - 1, 2, MOST_QUANTILES))
         if not self.groups:
             return Condition(self.kind, count)
         return Against(self.kind, count, [Seen(group.costs, group.each(self.weights)) for group in self.groups])

@@ -67,12 +67,17 @@ def bids_in_words(game: Game, equilibrium: Equilibrium) -> str:
         values = values_at(game.values.distribution, pieces.mean(axis=1))
         rows = zip(values, equilibrium.bid_at(pieces), means, strict=True)
         numbers = in_a_column(x for _, (low, high), mean in rows for x in (low, high, mean))
+        cells = [[f"{v:g}", *numbers[3 * k : 3 * k + 3]] for k, v in enumerate(values)]
+        aligned([["value", "lowest bid", "highest bid", "mean"], *cells], "Bids of each value in equilibrium.")
         lines = [
             f"{value:8g}  {low:>11}  {high:>11}  {mean:>8}"
             for value, low, high, mean in zip(values, numbers[::3], numbers[1::3], numbers[2::3], strict=True)
         ]
         return "\n".join(["   value   lowest bid  highest bid      mean", *lines])
     bids = in_a_column(equilibrium.bid_at(PLACES))
+    aligned(
+        [["quantile", "bid"], *([f"{q:.2f}", b] for q, b in zip(PLACES, bids, strict=True))], "Bids in equilibrium."
+    )
     width = max(map(len, bids))
     return (
         "quantile     " + "  ".join(f"{q:{width}.2f}" for q in PLACES) + "\n"
@@ -104,7 +109,7 @@ def _groups_in_words(equilibrium: Equilibrium) -> str:
         **{f"bid at {q:.0%}": [float(play.bid_at(q)) for play in plays] for q in (0, 0.25, 0.5, 0.75, 1)},
     }
     cells = [[name, *in_a_column(numbers)] for name, numbers in columns.items()]
-    return aligned([["", *names], *cells])
+    return aligned([["", *names], *cells], "What each group bids in equilibrium, and what that brings it.")
 
 
 def _of_one_group(game: Game) -> Game:

@@ -61,7 +61,7 @@ def comparison_in_words(found: Comparison) -> str:
         [
             _answer(found),
             "",
-            aligned(rows),
+            aligned(rows, f"What each design loses of the {objective(found.objective).words} in each scenario."),
             "",
             *([*told, ""] if told else []),
             "the designs:",

@@ -42,7 +42,7 @@ def statics_in_words(found: Statics) -> str:
     if any(best is not None and best.flat for best in found.best):
         notes.append("Where every design is worth the same, none is best.")
     notes += _enough(found)
-    return "\n".join([_heading(found), "", aligned(_cells(found)), *([""] if notes else []), *notes])
+    return "\n".join([_heading(found), "", aligned(_cells(found), _asked(found)), *([""] if notes else []), *notes])
 
 
 def _enough(found: Statics) -> list[str]:
@@ -65,12 +65,14 @@ def _enough(found: Statics) -> list[str]:
 
 
 def _heading(found: Statics) -> str:
+    return f"{_asked(found).removesuffix('.')}; {len(found.points)} optima in {found.seconds:.1f} s."
+
+
+def _asked(found: Statics) -> str:
     what = found.objective.replace("-", " ")
     varied = " and ".join(name.replace("_", " ") for name, _ in found.over)
-    count = len(found.points)
     return (
-        f"Best {found.space.rule} for the {what} by theory, by {varied}; {bidders_in_words(found.setting)} otherwise; {count} "
-        f"optima in {found.seconds:.1f} s."
+        f"Best {found.space.rule} for the {what} by theory, by {varied}; {bidders_in_words(found.setting)} otherwise."
     )
 
 

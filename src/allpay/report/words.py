@@ -1,7 +1,10 @@
 """Numbers as people read them: with the digits that count, however small or large they are."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import NamedTuple
 
 from allpay.scalars import LEAST_APART, MOST_FIXED
 
@@ -58,12 +61,100 @@ def with_error(mean: float, error: float | None) -> str:
     return f"{mean:{',' if abs(mean) >= LEAST_APART else ''}.{decimals}f}{told}"
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """A table as text: the first column begins at the left, the others end at the right.
+FORMATS = ("text", "latex", "markdown")
+"""How the tables of an answer may be told: with its sentences, or alone, for a paper or a page."""
+
+
+class Table(NamedTuple):
+    """A table of cells as text, the first row its head, and what it is of."""
+
+    rows: list[list[str]]
+    caption: str
+
+
+_told: ContextVar[list[Table] | None] = ContextVar("told", default=None)
+
+
+@contextmanager
+def collected() -> Iterator[list[Table]]:
+    """The tables that are made within, in their order."""
+    found: list[Table] = []
+    token = _told.set(found)
+    try:
+        yield found
+    finally:
+        _told.reset(token)
+
+
+def as_latex(table: Table) -> str:
+    """A table for LaTeX, with the lines of the package booktabs.
+
+    >>> print(as_latex(Table([["", "loss"], ["a_1 & b", "5%"]], "What is lost.")))
+    \\begin{table}
+      \\centering
+      \\caption{What is lost.}
+      \\begin{tabular}{lr}
+        \\toprule
+         & loss \\\\
+        \\midrule
+        a\\_1 \\& b & 5\\% \\\\
+        \\bottomrule
+      \\end{tabular}
+    \\end{table}
+    """
+    head, *rows = [" & ".join(map(_in_latex, row)) + r" \\" for row in table.rows]
+    inside = [r"\toprule", head, r"\midrule", *rows, r"\bottomrule"]
+    columns = "l" + "r" * (len(table.rows[0]) - 1)
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"  \centering",
+            rf"  \caption{{{_in_latex(table.caption)}}}",
+            rf"  \begin{{tabular}}{{{columns}}}",
+            *(f"    {line}" for line in inside),
+            r"  \end{tabular}",
+            r"\end{table}",
+        ]
+    )
+
+
+def as_markdown(table: Table) -> str:
+    """A table for Markdown, its caption above it.
+
+    >>> print(as_markdown(Table([["", "loss"], ["a|b", "5%"]], "What is lost.")))
+    *What is lost.*
+    <BLANKLINE>
+    |  | loss |
+    |:---|---:|
+    | a\\|b | 5% |
+    """
+    head, *rows = ["| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in table.rows]
+    line = "|:---|" + "---:|" * (len(table.rows[0]) - 1)
+    return "\n".join([f"*{table.caption}*", "", head, line, *rows])
+
+
+def _in_latex(text: str) -> str:
+    """A text with the signs that LaTeX would take for its own."""
+    return "".join(_LATEX.get(sign, sign) for sign in text)
+
+
+_LATEX = {
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+    **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
+    **{"–": "--", "±": r"$\pm$", "<": "$<$", ">": "$>$", "×": r"$\times$", "²": "$^2$", "³": "$^3$", "…": r"\dots{}"},
+}
+
+
+def aligned(rows: Sequence[Sequence[str]], caption: str = "") -> str:
+    """A table as text: the first column begins at the left, the others end at the right. It is kept, with its caption, where
+    tables are `collected`.
 
     >>> aligned([["", "bid"], ["mean", "0.5"]]).splitlines()
     ['      bid', 'mean  0.5']
     """
+    kept = _told.get()
+    if kept is not None:
+        kept.append(Table([list(row) for row in rows], caption))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(
