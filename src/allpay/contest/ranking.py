@@ -265,11 +265,10 @@ def _with_seconds(ranking, coefficients, cdfs, g, b, room, out):  # type: ignore
 @compiled
 def beaten_at(ranking, mass, cdfs, beaten):  # type: ignore[no-untyped-def]
     """Fill beaten `[groups, sums]` with the chance that a rival of each group ends below each sum: Σ_b m(b) G(t − s(b))."""
-    groups, bids = mass.shape
-    for h in range(groups):
+    for h in range(len(mass)):
         row, below = beaten[h], ranking.below[ranking.kinds[h]]
         row[:] = 0.0
-        for b in range(bids):
+        for b in range(mass.shape[1]):
             share = cdfs[h, b + 1] - cdfs[h, b]
             if share > 0.0:
                 add_multiple(share, below[b], row)
