@@ -1,15 +1,21 @@
 """At least 500 strange values, made from the declared options, thrown at the command line: one line, or a result."""
 
+import importlib
 import itertools
 import random
+import re
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 import typer.main
 
+import allpay
 import strange
 from allpay.cli import app, main
+
+PACKAGE = Path(allpay.__file__).parent
 
 COMMANDS = typer.main.get_command(app).commands
 ENOUGH = {
@@ -49,6 +55,25 @@ NAMES = {
 """The words by which lines name an option, where that is not its own name."""
 
 
+WORK = [
+    ("allpay.study.sweep", "learn_one"),
+    ("allpay.pipeline", "design"),
+    ("allpay.exact", "best_in_theory"),
+    ("allpay.verify", "verify"),
+    ("allpay.theory", "equilibrium"),
+]
+"""Where work begins: by these functions, in whatever module they are."""
+
+HOLDERS = [
+    f"allpay.{path.relative_to(PACKAGE).with_suffix('').as_posix().replace('/', '.')}"
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if re.search(
+        rf"^from (?:{'|'.join(home for home, _ in WORK)}) import ", path.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    and "adapters" not in path.parts
+]
+
+
 class Reached(Exception):
     """The input was taken: here work would begin."""
 
@@ -61,10 +86,13 @@ def stop(*_, **__):
 def told(monkeypatch, capsys, tmp_path):
     """Run the program on a line, up to where bidders would learn: the status, or None if it got there, and what was said."""
     monkeypatch.chdir(tmp_path)
-    for place in ("allpay.study.sweep.learn_one", "allpay.pipeline.design", "allpay.exact.best_in_theory"):
-        monkeypatch.setattr(place, stop)
-    monkeypatch.setattr("allpay.verify.verify", stop)
-    monkeypatch.setattr("allpay.theory.equilibrium", stop)
+    for name in HOLDERS:  # before anything is replaced: what they import now they keep
+        importlib.import_module(name)
+    for home, name in WORK:
+        work = getattr(importlib.import_module(home), name)
+        for module in [module for title, module in sys.modules.items() if title.startswith("allpay.")]:
+            if vars(module).get(name) is work:
+                monkeypatch.setattr(module, name, stop)
 
     def run(*line):
         shutil.rmtree("allpay-reproduce", ignore_errors=True)  # of a line before, which got as far as to make it

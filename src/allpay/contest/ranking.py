@@ -287,7 +287,7 @@ def add_multiple(factor, x, out):  # type: ignore[no-untyped-def]
 def _by_sums(ranking, coefficients, used, mass, cdfs, room, out):  # type: ignore[no-untyped-def]
     """The averages of all bids over the sum of score and luck; where a score is −∞, over the place among such bids."""
     chances, scratch, q, _, _ = room
-    groups, bids = mass.shape
+    groups = len(mass)
     rows, n = coefficients.shape
     sums = ranking.below.shape[2]
     beaten = np.empty((groups, sums))
