@@ -363,3 +363,12 @@ def test_last_year_is_told_of_purses_as_they_were_and_of_contests_nobody_came_to
     assert "no formula" in last_year_in_words(theirs, 3)
     assert last_year(found, DesignSpace("prizes", 4, 2), setting, (0.6, 0.4, 0.0, 0.0)) == ()
     assert "last year: no past contest of the data had 4 bidders" in last_year_in_words((), 4)
+
+
+def test_bids_that_no_family_explains_are_told():
+    """Bids of people to whom effort costs its fourth power, taken as if it cost what it is."""
+    games = [game_of(Beta(2, 3), bidders=n, power=4.0) for n in (3, 8)]
+    found = estimate_values(past_contests(games, 60, seed=0), resamples=0)
+    assert "No family explains these bids: the error is " in estimate_in_words(found)
+    rightly = estimate_values(past_contests(games, 60, seed=0), cost=PowerCost(4), resamples=0)
+    assert "No family explains" not in estimate_in_words(rightly)

@@ -115,3 +115,12 @@ def test_prizes_that_rise_by_rounding_are_equal():
     found = exact_design(DesignSpace("prizes", 4), Setting(reserve=0.1))
     assert found.weights[0] == pytest.approx(1, abs=1e-6)
     assert found.low[0] < 1
+
+
+def test_the_ranges_told_hold_the_best_design():
+    """Three equal prizes are best of three: the first begins at a third, which no rounding may leave out."""
+    found = exact_design(DesignSpace("prizes", 12, 3), Setting(cost_power=2.0))
+    assert found.weights[:3] == pytest.approx([1 / 3] * 3, abs=1e-6)
+    told = exact_in_words(found)
+    assert "first prize anywhere from 33.33% to" in told
+    assert "to 33.33% can lose" in told

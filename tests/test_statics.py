@@ -93,6 +93,14 @@ def test_more_prizes_bring_more_up_to_the_best_number():
     assert "More than 3 prizes bring nothing more; the best with at most 2 loses less than 1%." in told
 
 
+def test_the_most_prizes_that_were_tried_are_no_end():
+    """Cost b², 12 bidders: nine prizes are best, so that of 1 to 6 the sixth still brings something."""
+    found = comparative_statics({"most_prizes": range(1, 7)}, Setting(cost_power=2.0), DesignSpace("prizes", 12))
+    told = statics_in_words(found)
+    assert "The most that were tried, 6, bring most; the best with at most 5 loses less than 1% of that." in told
+    assert "nothing more" not in told
+
+
 def test_the_number_of_prizes_varies_with_floors_and_beside_another_parameter(tmp_path):
     options = ("--prizes", "2:4", "--bidders", 5, "--cost-power", 2, "--at-least", "10%x2", "--json")
     floors = json.loads(run(*options, "--plot", tmp_path / "prizes.png").stdout)

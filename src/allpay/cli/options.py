@@ -44,9 +44,9 @@ GroupTexts = Annotated[
     list[str] | None,
     typer.Option(
         "--group",
-        help="bidders who differ, an option for each kind: '2: uniform(0,1)', '8: uniform(0,0.5), cost 2'; also common(0.5), "
-        "scale, averse, relative, wealth, losses, cap, head-start, handicap, presence, joy, no-overbidding; and of chances "
-        "prelec(0.65), tversky-kahneman(0.61), disappointment(0.5)",
+        help="bidders who differ, an option for each kind: '2: uniform(0,1)', '8: uniform(0,0.5), cost 2' (whose bid b costs "
+        "b²); also common(0.5), scale, averse, relative, wealth, losses, cap, head-start, handicap, presence, joy, "
+        "no-overbidding; and of chances prelec(0.65), tversky-kahneman(0.61), disappointment(0.5)",
         show_default=False,
         rich_help_panel=GAME,
     ),

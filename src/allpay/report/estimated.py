@@ -187,7 +187,21 @@ def _family(found: EstimatedValues) -> str:
     return (
         f"Distribution: {shown}. Of {len(found.tried)} families it foretells the bids of contests left out best: with a mean "
         f"squared error of {found.tried[0].held_out:.3f}, where chance alone leaves 1; next comes {second.family} with "
-        f"{second.held_out:.3f}. Each resample chooses anew."
+        f"{second.held_out:.3f}. Each resample chooses anew.{_misfit(found.tried[0].held_out)}"
+    )
+
+
+MISFIT = 3.0
+"""A family foretells no bids whose mean squared error is more than so many times what chance leaves."""
+
+
+def _misfit(error: float) -> str:
+    """A warning where no family explains the bids."""
+    if error <= MISFIT:
+        return ""
+    return (
+        f" No family explains these bids: the error is {error:.3g} times what chance leaves, so do not use these values. "
+        "Perhaps bids cost otherwise (--cost-power), ranks need luck (--luck), or bidders do not play an equilibrium."
     )
 
 

@@ -101,8 +101,9 @@ def near(found: Exact) -> str:
     if not wide and not chosen:
         return f"Only designs next to it {AS_WELL}: others lose {loss} or more."
     ranges = [
-        f"{NAMED[k]}{f' {what} anywhere' if i == 0 else ''} from {_from(found.low[k])} to {_to(found.high[k])}"
+        f"{NAMED[k]}{f' {what} anywhere' if i == 0 else ''} from {_from(found.low[k], best)} to {_to(found.high[k], best)}"
         for i, k in enumerate(wide)
+        for best in (found.weights[k],)
     ]
     most = max(k + 1 for k, x in enumerate(found.high) if x >= COUNTS)
     carried = sum(x >= COUNTS for x in found.weights)
@@ -119,11 +120,16 @@ def _rounded(x: float, towards: Callable[[float], int]) -> str:
     return f"{towards(x / unit - SLACK if towards is math.ceil else x / unit + SLACK) * unit:.3g}"
 
 
-def _from(x: float) -> str:
-    """The lower end of a range, rounded up, so that what is told loses no more than is said."""
-    return f"{math.ceil(1000 * x - SLACK) / 10:.3g}%"
+def _from(x: float, best: float) -> str:
+    """The lower end of a range, rounded up, so that what is told loses no more than is said; but not above the best design."""
+    return f"{min(math.ceil(1000 * x - SLACK) / 10, _percent(best)):.4g}%"
 
 
-def _to(x: float) -> str:
-    """The upper end, rounded down."""
-    return f"{math.floor(1000 * x + SLACK) / 10:.3g}%"
+def _to(x: float, best: float) -> str:
+    """The upper end, rounded down; but not below the best design."""
+    return f"{max(math.floor(1000 * x + SLACK) / 10, _percent(best)):.4g}%"
+
+
+def _percent(best: float) -> float:
+    """A weight of the best design in percent, to four digits, as it is told."""
+    return float(f"{100 * best:.4g}")

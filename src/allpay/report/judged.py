@@ -276,7 +276,14 @@ def _measures(found: Judgement) -> str:
         rows.append([label(text), *cells])
     if any(split.kinds for split in found.splits):
         rows.append(["what bids cost", *(_cost_cell(found, split) if split.kinds else "–" for split in found.splits)])
-    return aligned(rows, "What each prize table brings, and in percent of the most that any table brings.")
+    return aligned(
+        rows, f"What each prize table brings, and in percent of the most that any table brings. {_of(found)}"
+    )
+
+
+def _of(found: Judgement) -> str:
+    """Of which contest a table is, for a caption."""
+    return f"{found.bidders} bidders, {bidders_in_words(found.setting)}."
 
 
 def _cost_cell(found: Judgement, split: Split) -> str:
@@ -299,7 +306,7 @@ def _prizes(found: Judgement) -> str:
     for first, last in pairwise([0, *ends]):
         name = f"{first + 1}" if last == first + 1 else f"{first + 1}–{last}"
         rows.append([name, *(_amount(found, split, first, last) for split in found.splits)])
-    text = aligned(rows, "What each rank wins under each prize table.")
+    text = aligned(rows, f"What each rank wins under each prize table. {_of(found)}")
     if _smooth(found, found.best):
         text += (
             f"\nThe best table pays {found.best.prizes} ranks, with prizes that fall little by little. Single amounts hardly "
@@ -362,7 +369,7 @@ def _kinds(found: Judgement) -> str:
         many = f"{kind.bidders:.3g}"
         rows.append([f"{kind.name} ({many}): effort of each", *efforts])
         rows.append(["  win together", *wins])
-    return aligned(rows, "Who does and wins what under each prize table.")
+    return aligned(rows, f"Who does and wins what under each prize table. {_of(found)}")
 
 
 def _won(found: Judgement, share: float) -> str:

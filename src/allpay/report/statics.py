@@ -55,6 +55,10 @@ def _enough(found: Statics) -> list[str]:
     if best is None or best.flat:
         return []
     count, enough = paid(best), numbers[lost < LITTLE].min()
+    if count >= numbers.max():
+        little = f"; the best with at most {enough:g} loses less than {LITTLE:.0%} of that" if enough < count else ""
+        more = " More may bring more." if numbers.max() < found.space.bidders else ""
+        return [f"The most that were tried, {numbers.max():g}, bring most{little}.{more}"]
     one, several = ("rank that pays", "ranks that pay") if found.space.rule == "payments" else ("prize", "prizes")
     text = (
         f"More than one {one} brings nothing more" if count == 1 else f"More than {count} {several} bring nothing more"

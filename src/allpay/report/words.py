@@ -1,6 +1,7 @@
 """Numbers as people read them: with the digits that count, however small or large they are."""
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -102,7 +103,7 @@ def as_latex(table: Table) -> str:
       \\end{tabular}
     \\end{table}
     """
-    head, *rows = [" & ".join(map(_in_latex, row)) + r" \\" for row in table.rows]
+    head, *rows = [" & ".join(_in_latex(_one(cell)) for cell in row) + r" \\" for row in table.rows]
     inside = [r"\toprule", head, r"\midrule", *rows, r"\bottomrule"]
     columns = "l" + "r" * (len(table.rows[0]) - 1)
     return "\n".join(
@@ -118,6 +119,15 @@ def as_latex(table: Table) -> str:
     )
 
 
+def _one(cell: str) -> str:
+    """A cell in which two numbers stand apart by spaces, the second in brackets: spaces are lost in print.
+
+    >>> _one("0.6909   84.4%")
+    '0.6909 (84.4%)'
+    """
+    return re.sub(r"(\S) {2,}(\S.*)", r"\1 (\2)", cell)
+
+
 def as_markdown(table: Table) -> str:
     """A table for Markdown, its caption above it.
 
@@ -128,7 +138,7 @@ def as_markdown(table: Table) -> str:
     |:---|---:|
     | a\\|b | 5% |
     """
-    head, *rows = ["| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in table.rows]
+    head, *rows = ["| " + " | ".join(_one(cell).replace("|", r"\|") for cell in row) + " |" for row in table.rows]
     line = "|:---|" + "---:|" * (len(table.rows[0]) - 1)
     return "\n".join([f"*{table.caption}*", "", head, line, *rows])
 
