@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from string import ascii_lowercase
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -328,7 +329,8 @@ def draw_estimate(found: EstimatedValues | EstimatedGroups) -> "Figure":
     parts = (found,) if isinstance(found, EstimatedValues) else found.parts[:ROWS]
     figure = Figure(figsize=(7.0, 2.8 * len(parts)), layout="constrained")
     axes = figure.subplots(len(parts), 2, squeeze=False)
-    for part, (left, right) in zip(parts, axes, strict=True):
+    for row, (part, (left, right)) in enumerate(zip(parts, axes, strict=True)):
+        values, bids = (f"({letter})" for letter in ascii_lowercase[2 * row : 2 * row + 2])
         who = f", group {shortened(part.group, 20)}" if part.group else ""
         q = np.array(part.levels)
         if part.draws:
@@ -336,16 +338,18 @@ def draw_estimate(found: EstimatedValues | EstimatedGroups) -> "Figure":
                 q, part.low, part.high, color=colour_of(0), alpha=0.2, lw=0, label=f"{part.confidence:.0%} band"
             )
         left.plot(q, part.values, color=colour_of(0), label="estimate")
-        left.set(xlabel="quantile of bidders", ylabel="value of the whole purse", title=f"(a) Values{who}", xlim=(0, 1))
+        left.set(
+            xlabel="quantile of bidders", ylabel="value of the whole purse", title=f"{values} Values{who}", xlim=(0, 1)
+        )
         left.set_ylim(0, None)
-        left.legend(loc="upper left")
+        left.legend(loc="best")
         for k, kind in enumerate(part.kinds[:DRAWN]):
             told = f", prizes {_prizes(kind.kind.prizes)}" if _tables(part) > 1 else ""
             who_bid = f"{kind.kind.bidders} bidders{told}"
             if kind.predicted:
                 right.plot(q, kind.predicted, color=colour_of(k))
             right.plot(q, kind.observed, "o", ms=2.5, color=colour_of(k), label=who_bid)
-        title = f"(b) Bids{who}: observed (dots){', foretold (lines)' if part.kinds[0].predicted else ''}"
+        title = f"{bids} Bids{who}: observed (dots){', foretold (lines)' if part.kinds[0].predicted else ''}"
         right.set(xlabel="quantile of bids", ylabel="bid", title=title, xlim=(0, 1))
         right.set_ylim(0, None)
         right.legend(loc="upper left")

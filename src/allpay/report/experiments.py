@@ -188,7 +188,7 @@ def _figure(asked: ExperimentStudy, seen: Sequence[Seen]) -> "Figure":
         _theory(ax, inside[0], drawn)
         split = shown(asked.study.designs[design].tolist(), 2)
         called = name if len(name) <= LETTERS else f"{name[: LETTERS - 1]}…"
-        ax.set_title(f"{called}, {split}" if len(called) + len(split) < LETTERS else f"{called}\n{split}")
+        ax.set_title(f"{called}\n{split}")  # all of two lines, so that they stand at one height
         ax.set_xlim(left=0)
     top = max((float(np.max(line.get_ydata())) for ax in axes.ravel() for line in ax.lines), default=0.0) or asked.top
     axes[0, 0].set_ylim(-0.02 * top, 1.05 * top)  # shared; bids of 0 are seen
