@@ -202,7 +202,7 @@ def test_a_run_that_fails_stops_the_others_and_says_why():
     ("arguments", "message"),
     [
         ((all_pay(3), FictitiousPlay()), r"^a Game is needed: got Mechanism\(.*; give Game\(mechanism, values\)$"),
-        ((small(0.8), "fictitious-play"), r"give allpay\.learners\.learner\('fictitious-play'\)$"),
+        ((small(0.8), "fictitious-plan"), r"^unknown learner .fictitious-plan.: .*; did you mean .fictitious-play.\?$"),
         ((small(0.8), FictitiousPlay), r"^FictitiousPlay is a class: call it, as FictitiousPlay\(\)$"),
         ((small(0.8), 3), r"^a learner is needed: got 3; give one, as FictitiousPlay\(\)$"),
         ((small(0.8), FictitiousPlay(), 2.5), r"^rounds must be a whole number: got 2\.5$"),

@@ -156,7 +156,23 @@ class Curves(NamedTuple):
 
 
 def equilibrium_curves(result: "Result", designs: Array) -> Curves:
-    """What theory says of each design."""
+    """What theory says of each design; kept for a while, since words, tables and figures of one result all ask for it."""
+    key = (id(result), designs.tobytes())
+    if key not in _CURVES or _CURVES[key][0] is not result:
+        _CURVES[key] = (result, _curves(result, designs))
+        while len(_CURVES) > MOST_CURVES:
+            del _CURVES[next(iter(_CURVES))]
+    return _CURVES[key][1]
+
+
+MOST_CURVES = 8
+"""So many are kept."""
+
+_CURVES: "dict[tuple[int, bytes], tuple[Result, Curves]]" = {}
+"""The last few, and the result that each is of, by which another at the same place in memory is told from it."""
+
+
+def _curves(result: "Result", designs: Array) -> Curves:
     study, own, free = result.sweep.study, setting_of(result), without_limits(result)
 
     def found(setting: Setting) -> list[Equilibrium | str]:
