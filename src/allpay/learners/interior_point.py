@@ -185,7 +185,7 @@ def _follow(best, p, game, whole, falls, fewer_binomials, goal, trace):  # type:
     iterations = len(trace) - 1
     start = best.copy()
     found = np.inf
-    taken = attempt = 0
+    taken = attempt = np.int64(0)  # no literal, for which `_begin` would be compiled once more
     while True:
         way = attempt % WAYS
         careful, part = way == 4, BOLD if way in (0, 3) else MEASURED
