@@ -218,7 +218,7 @@ def test_without_nicegui_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "nicegui", None)
     done = CliRunner().invoke(app, ["app"])
     assert done.exit_code == 2
-    assert 'allpay[app]: pip install "allpay-auctions[app]"' in done.stderr
+    assert "(the extra allpay[app]) with pip install 'allpay-auctions[app]'" in done.stderr
     assert done.stderr.count("\n") == 1
 
 

@@ -211,9 +211,8 @@ def test_what_needs_no_openspiel_does_without_it(monkeypatch):
         openspiel.extensive_form,
         lambda g: openspiel.policy_of_strategy(g, None, None),
     ):
-        with pytest.raises(
-            ModuleNotFoundError, match=r"install OpenSpiel .* with pip install 'allpay-auctions\[openspiel\]'"
-        ):
+        how = r"install OpenSpiel \(the extra allpay\[openspiel\]\) with pip install 'allpay-auctions\[openspiel\]'"
+        with pytest.raises(ModuleNotFoundError, match=how):
             needs_it(game)
 
 

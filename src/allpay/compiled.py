@@ -18,7 +18,9 @@ def compiled(function: Callable[..., Any], fastmath: bool | set[str] = False) ->
     It releases the interpreter lock, and divides by zero as NumPy does. `fastmath` names what LLVM may take for granted, so
     that it finds the largest of many numbers on vector registers: "nnan" that none is NaN, "nsz" that −0 is as good as 0.
     """
-    made: Any = njit(nogil=True, error_model="numpy", fastmath=fastmath, no_cfunc_wrapper=True)(function)
+    # no wrapper for callers in C, of whom there are none: it would cost an eighth of the time that compiling takes
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": fastmath, "no_cfunc_wrapper": True}
+    made: Any = njit(**options)(function)
     if hasattr(made, "enable_caching"):  # NUMBA_DISABLE_JIT leaves the function as it is
         try:
             made._cache = _Cache(function)

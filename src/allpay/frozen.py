@@ -4,7 +4,7 @@ import copy
 import dataclasses
 import math
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -178,3 +178,19 @@ def _key(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.shape
     return value if isinstance(value, (str, int, type(None))) else None
+
+
+Thing = TypeVar("Thing")
+
+
+class Itself(Generic[Thing]):
+    """A thing as a key of a cache: it is equal to itself alone, which takes no time to find out."""
+
+    def __init__(self, thing: Thing) -> None:
+        self.thing = thing
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Itself) and other.thing is self.thing
+
+    def __hash__(self) -> int:
+        return id(self.thing)

@@ -36,6 +36,11 @@ def versions() -> dict[str, str]:
     return {**_installed(), **_flags()}
 
 
+def to_install(extra: str) -> str:
+    """How an optional part is installed, in words."""
+    return f"(the extra allpay[{extra}]) with pip install '{DISTRIBUTION}[{extra}]'"
+
+
 def precision() -> str:
     """In how many bits JAX computes where nobody pins it; "32 bits" where it has not been loaded."""
     jax = sys.modules.get("jax")

@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from allpay.versions import to_install
+
 try:
     import gymnasium
     from gymnasium.spaces import Box, Discrete
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(
-        f"{error}: install Gymnasium (the extra allpay[gymnasium]) with pip install 'allpay-auctions[gymnasium]'"
-    ) from None
+    raise ModuleNotFoundError(f"{error}: install Gymnasium {to_install('gymnasium')}") from None
 
 from allpay.adapters.seat import Seat, index_of, info_of
 from allpay.contest.game import Game

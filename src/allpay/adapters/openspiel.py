@@ -22,6 +22,7 @@ from allpay.contest.bidder import levels_of
 from allpay.contest.game import Array, Game, check_expected_utility, check_game
 from allpay.contest.payoffs import as_strategy, by_bidder, profile_payoffs
 from allpay.errors import AllpayError
+from allpay.versions import to_install
 
 if TYPE_CHECKING:
     import pyspiel
@@ -166,9 +167,7 @@ def _pyspiel() -> Any:
     try:
         import pyspiel
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"{error}: install OpenSpiel (the extra allpay[openspiel]) with pip install 'allpay-auctions[openspiel]'"
-        ) from None
+        raise ModuleNotFoundError(f"{error}: install OpenSpiel {to_install('openspiel')}") from None
     return pyspiel
 
 

@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from allpay.versions import to_install
+
 try:
     from optuna.distributions import BaseDistribution, FloatDistribution
     from optuna.samplers import BaseSampler, RandomSampler
     from optuna.study import Study, StudyDirection
     from optuna.trial import BaseTrial, FrozenTrial, TrialState
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(
-        f"{error}: install Optuna (the extra allpay[optuna]) with pip install 'allpay-auctions[optuna]'"
-    ) from None
+    raise ModuleNotFoundError(f"{error}: install Optuna {to_install('optuna')}") from None
 
 from allpay.acquisition import next_designs
 from allpay.errors import AllpayError

@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from allpay.versions import to_install
+
 try:
     from gymnasium.spaces import Box, Dict, Discrete, Space
     from pettingzoo import ParallelEnv
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(
-        f"{error}: install PettingZoo (the extra allpay[pettingzoo]) with pip install 'allpay-auctions[pettingzoo]'"
-    ) from None
+    raise ModuleNotFoundError(f"{error}: install PettingZoo {to_install('pettingzoo')}") from None
 
 from allpay.adapters.seat import bid_levels_of, groups_by_bidder, index_of, info_of, number_of, observed_values
 from allpay.contest.auction import settle, turn_up

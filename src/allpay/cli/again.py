@@ -1,10 +1,13 @@
 """The command that a folder was made by, as it is typed, so that its report can say how to do it again."""
 
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import typer
+
+from allpay.errors import AllpayError, shortened
 
 COMMAND, REPORT = "command.txt", "report.html"
 
@@ -13,6 +16,16 @@ BESIDE = {COMMAND, REPORT, *(f"{name}.{kind}" for name in ("figure", "front") fo
 
 PLACES = ("out", "plot", "as_json", "figures", "look", "form")
 """Options that change no answer."""
+
+
+def check_free(out: Path | None, files: Iterable[str]) -> None:
+    """Raise AllpayError if a folder holds anything but these files, which an earlier answer of the command has written."""
+    if (
+        out is not None
+        and out.exists()
+        and (not out.is_dir() or {path.name for path in out.iterdir()} - {*files} - BESIDE)
+    ):
+        raise AllpayError(f"{shortened(str(out), 80)} holds something else: choose a new folder with --out")
 
 
 def command_of(context: typer.Context) -> str:

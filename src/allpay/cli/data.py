@@ -1,13 +1,12 @@
 """The commands that begin with data: what past contests say of their bidders."""
 
-import os
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from allpay.cli.again import BESIDE, write_command
+from allpay.cli.again import check_free, write_command
 from allpay.cli.commands import command
 from allpay.cli.console import plain, print_json, reporting
 from allpay.cli.drawing import drawn
@@ -112,8 +111,7 @@ def estimate(
     from allpay.report.estimated import estimate_in_words, identification, write_estimate
     from allpay.report.past import read_in_words
 
-    if out.exists() and (not out.is_dir() or set(os.listdir(out)) - set(FILES) - BESIDE):
-        raise AllpayError(f"{out} holds something else: choose a new folder with --out")
+    check_free(out, FILES)
     with reporting("resamples") as reporter:
         with reporter.stage("reading contests"):
             contests, read = read_contests(
@@ -225,8 +223,7 @@ def fit(
     from allpay.report.fitted import fitted_in_words, fitted_values, write_fitted
     from allpay.report.past import read_in_words
 
-    if out is not None and out.exists() and (not out.is_dir() or set(os.listdir(out)) - set(OF_FIT) - BESIDE):
-        raise AllpayError(f"{out} holds something else: choose a new folder with --out")
+    check_free(out, OF_FIT)
     rule = success(luck)
     for name in model or ():
         one_of("model", name, MODELS)

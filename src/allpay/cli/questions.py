@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from allpay.cli.again import write_command
+from allpay.cli.again import check_free, write_command
 from allpay.cli.commands import OF_LEARNERS, app, command, contest_of, given_in, known_from
 from allpay.cli.console import print_json, reporting
 from allpay.cli.drawing import Format, check_format, drawn, tell
@@ -67,7 +67,7 @@ from allpay.cli.several import (
     space_of,
     varied,
 )
-from allpay.cli.tables import JUDGED, SWEPT, TABLES, check_folder, check_table, write_answer
+from allpay.cli.tables import FILES, JUDGED, SWEPT, TABLES, check_table, write_answer
 from allpay.errors import AllpayError, one_of, shortened
 
 __all__ = ["TABLES", "app", "numbers_in"]
@@ -176,7 +176,7 @@ def judge(
 
     if plot is not None:
         place(plot)
-    check_folder(out, JUDGED)
+    check_free(out, {*FILES, JUDGED})
     written = given_in(context)
     bidding = named(learner, **{name: asked[name] for name in ("iterations", "noise", "level", "tolerance")})
     known_from(values_from, asked, written)
@@ -270,7 +270,7 @@ def sweep(
         place(plot)
     table, folder = (None, None) if out is None else (out, None) if out.suffix or out.is_file() else (None, out)
     check_table(table, TABLES)
-    check_folder(folder, SWEPT)
+    check_free(folder, {*FILES, SWEPT})
     known_from(values_from, asked, given_in(context))
     over, single = varied(asked)
     setting, n = contest_of(single, given_in(context), Setting())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from allpay.cli.again import BESIDE
+from allpay.cli.again import check_free
 from allpay.cli.console import fail, plain, print_json, reporting
 from allpay.cli.kept import tell_finished
 from allpay.cli.results import (
@@ -382,12 +382,7 @@ def front_by_theory(study: "Study", goals: "tuple[Objective, ...]", out: Path | 
     from allpay.report.front import front_in_words, front_values
 
     assert study.setting is not None
-    if (
-        out is not None
-        and out.exists()
-        and (not out.is_dir() or {path.name for path in out.iterdir()} - FRONT_FILES - BESIDE)
-    ):
-        raise AllpayError(f"{out} holds something else: choose a new folder for the answer of theory")
+    check_free(out, FRONT_FILES)
     with reporting() as reporter, reporter.stage("looking for the front by theory"):
         front = pareto_in_theory(study.space, study.setting, goals)
     files = []
@@ -465,12 +460,7 @@ def design_by_theory(
     from allpay.report.exact import exact_in_words
 
     assert study.setting is not None
-    if (
-        out is not None
-        and out.exists()
-        and (not out.is_dir() or {path.name for path in out.iterdir()} - THEORY_FILES - BESIDE)
-    ):
-        raise AllpayError(f"{out} holds something else: choose a new folder for the answer of theory")
+    check_free(out, THEORY_FILES)
     with reporting() as reporter, reporter.stage("looking for the best design by theory"):
         found = exact_design(study.space, study.setting, study.objective, within, study.step)
     if found is None:

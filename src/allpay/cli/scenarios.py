@@ -1,7 +1,6 @@
 """What commands do with scenarios: compare designs in them, by theory or by learning, and say which loses what where."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from allpay.cli.again import BESIDE
+from allpay.cli.again import check_free
 from allpay.cli.console import plain, print_json, reporting
 from allpay.cli.drawing import tell
 from allpay.cli.kept import COMPARED, tell_finished
@@ -92,8 +91,7 @@ def scenarios_by_theory(asked: "ScenarioStudy", out: Path | None, as_json: bool,
     from allpay.files import write
     from allpay.scenarios import compare
 
-    if out is not None and out.exists() and (not out.is_dir() or set(os.listdir(out)) - {*FILES, THEORY, *BESIDE}):
-        raise AllpayError(f"{out} holds something else: choose a new folder for the answer of theory")
+    check_free(out, {*FILES, THEORY})
     study = asked.study
     with reporting("scenarios") as reporter, reporter.stage("looking for the best designs by theory"):
         found = compare(asked.given, asked.scenarios, study.setting, study.space, study.objective, reporter.advance)

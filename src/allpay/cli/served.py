@@ -11,6 +11,7 @@ from allpay.cli.examples import epilog_of
 from allpay.cli.questions import one_thread
 from allpay.cli.reports import app
 from allpay.errors import AllpayError, shortened
+from allpay.versions import to_install
 
 __all__ = ["app"]
 
@@ -28,7 +29,7 @@ def live(
 ) -> None:
     """A live page: a contest on sliders, what it brings, the best split, and bidders who learn. Ctrl-C ends it."""
     if find_spec("nicegui") is None:
-        raise AllpayError('the page needs NiceGUI, the extra allpay[app]: pip install "allpay-auctions[app]"')
+        raise AllpayError(f"the page needs NiceGUI: install it {to_install('app')}")
     _check_free(host, port)
     shown = f"[{host}]" if ":" in host else host
     typer.echo(f"allpay: the page is at http://{shown}:{port}/; Ctrl-C ends it", err=True)

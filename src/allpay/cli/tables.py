@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from allpay.cli.again import BESIDE
 from allpay.cli.console import plain
 from allpay.errors import AllpayError, shortened
 
@@ -54,16 +53,8 @@ COMPARISONS = {".csv": _write_csv, ".parquet": _write_parquet, ".json": _write_j
 JUDGED, SWEPT = "judge.json", "sweep.json"
 """Where a folder has what machines read of a judgement, or of a sweep."""
 
-FILES = {"summary.txt", "table.csv", "figure.png", "figure.pdf", *BESIDE}
+FILES = {"summary.txt", "table.csv", "figure.png", "figure.pdf"}
 """What else it has."""
-
-
-def check_folder(out: Path | None, answer: str) -> None:
-    """Raise AllpayError if a folder holds something else than an answer of this kind."""
-    if out is None or not out.exists():
-        return
-    if not out.is_dir() or {path.name for path in out.iterdir()} - FILES - {answer}:
-        raise AllpayError(f"{shortened(str(out), 80)} holds something else: choose a new folder")
 
 
 def write_answer(out: Path, answer: str, values: Mapping[str, Any], words: str, draw: Callable[[Path], Any]) -> None:

@@ -21,7 +21,7 @@ from allpay.contest.preferences import Neutral
 from allpay.contest.ranking import NODES, Ranking, gauss_rules, rank_averages, rank_chances, stretches
 from allpay.contest.success import Highest
 from allpay.errors import AllpayError
-from allpay.frozen import ByValue
+from allpay.frozen import ByValue, Itself
 from allpay.scalars import whole
 
 EXACT_BIDDERS = 16
@@ -290,10 +290,13 @@ def tie_slopes(falls, cdf, nodes, weights, log_binomials, lower, upper):  # type
             if used == 0:
                 continue
             gap = cdf[b + 1] - cdf[b]
-            parts, rule = (1, 0) if n <= EXACT_BIDDERS else stretches(gap * n)
-            rule = rule if n <= EXACT_BIDDERS else max(rule, 1)
+            parts, rule, count = 1, 0, nodes.shape[1]
+            if n > EXACT_BIDDERS:
+                parts, rule = stretches(gap * n)
+                rule = max(rule, 1)  # there is a factor of u more than in an average
+                count = NODES[rule]
             for j in range(parts):
-                for m in range(nodes.shape[1] if n <= EXACT_BIDDERS else NODES[rule]):
+                for m in range(count):
                     u = (j + nodes[rule, m]) / parts
                     slope = weights[rule, m] / parts * _bernstein(falls[g], 0.0, used, log_binomials, cdf[b] + gap * u)
                     lower[g, b] += slope * (1.0 - u)
@@ -341,26 +344,13 @@ class Payoffs(NamedTuple):
 def payoffs_of(game: Game, each: bool = False) -> Payoffs:
     """The payoffs of a game, for strategies by group, or, with `each`, for a strategy of each bidder: then every bidder is a
     group of one. Those of the last few games are kept, since a run asks for the same ones at each of its checkpoints."""
-    return _payoffs_of(_Itself(game), each)
-
-
-class _Itself:
-    """A game as a key: it is equal to itself alone, which takes no time to find out."""
-
-    def __init__(self, game: Game) -> None:
-        self.game = game
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Itself) and other.game is self.game
-
-    def __hash__(self) -> int:
-        return id(self.game)
+    return _payoffs_of(Itself(game), each)
 
 
 @lru_cache(maxsize=8)
 @np.errstate(under="ignore")  # whatever the user has set: a chance of 1e-400 is 0
-def _payoffs_of(key: _Itself, each: bool) -> Payoffs:
-    game = key.game
+def _payoffs_of(key: Itself[Game], each: bool) -> Payoffs:
+    game = key.thing
     parts, rule = terms(game), quadrature(game.bidders)
     which = np.repeat(np.arange(len(game.groups)), game.counts) if each else np.arange(len(game.groups))
     plain = game.plain and len(which) == 1

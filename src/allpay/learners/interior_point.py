@@ -189,7 +189,7 @@ def _follow(best, p, game, whole, falls, fewer_binomials, goal, trace):  # type:
     while True:
         way = attempt % WAYS
         careful, part = way == 4, BOLD if way in (0, 3) else MEASURED
-        give_up = taken + PATIENCE * 2 ** min(attempt, 2)
+        give_up = taken + PATIENCE * 2 ** min(int(attempt), 2)
         _begin(start, p, game, whole, goal.stake, attempt)
         short = 0
         while taken < give_up and short < 4:

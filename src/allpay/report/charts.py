@@ -274,35 +274,28 @@ def moves(rows: Sequence[Mapping[str, Any]], ranks: int, title: str) -> Chart:
     """What is lost by moving a part of the purse from one rank to another: `from`, `to`, and `loss` as a part of the best."""
     order = list(range(1, ranks + 1))
     most = max((abs(row["loss"]) for row in rows), default=1.0) or 1.0
-    x = {"field": "to", "type": "ordinal", "title": "to rank", "scale": {"domain": order}, "axis": {"labelAngle": 0}}
-    y = {"field": "from", "type": "ordinal", "title": "from rank", "scale": {"domain": order}}
-    return _chart(
-        rows,
-        {
-            "height": {"step": 38},
-            "layer": [
-                {
-                    "mark": {"type": "rect", "stroke": "var(--paper)", "strokeWidth": 2},
-                    "encoding": {
-                        "x": x,
-                        "y": y,
-                        "color": {
-                            "field": "loss",
-                            "type": "quantitative",
-                            "scale": {"domain": [-most, 0, most], "range": ["#3f8f6b", "#e9e7df", "#d55e00"]},
-                            "legend": None,
-                        },
-                        "tooltip": _tooltip(rows, ("from", "to", "told")),
-                    },
-                },
-                {
-                    "mark": {"type": "text", "color": "#1b1b1b", "fontSize": 12},
-                    "encoding": {"x": x, "y": y, "text": {"field": "told", "type": "nominal"}},
-                },
-            ],
-            "title": title,
-        },
-    )
+    x: Chart = {
+        "field": "to",
+        "type": "ordinal",
+        "title": "to rank",
+        "scale": {"domain": order},
+        "axis": {"labelAngle": 0},
+    }
+    y: Chart = {"field": "from", "type": "ordinal", "title": "from rank", "scale": {"domain": order}}
+    scale = {"domain": [-most, 0, most], "range": ["#3f8f6b", "#e9e7df", "#d55e00"]}
+    return {**_coloured(rows, x, y, {"scale": scale}, 38), "title": title}
+
+
+def _coloured(rows: Sequence[Mapping[str, Any]], x: Chart, y: Chart, colour: Chart, step: int) -> Chart:
+    """A table of cells at x and y that are coloured by `loss` and say what is `told`; each `step` pixels high."""
+    fill = {"field": "loss", "type": "quantitative", "legend": None, **colour}
+    cell = {
+        "mark": {"type": "rect", "stroke": "var(--paper)", "strokeWidth": 2},
+        "encoding": {"x": x, "y": y, "color": fill, "tooltip": _tooltip(rows, (y["field"], x["field"], "told"))},
+    }
+    said = {"x": x, "y": y, "text": {"field": "told", "type": "nominal"}}
+    words = {"mark": {"type": "text", "color": "#1b1b1b", "fontSize": 12}, "encoding": said}
+    return _chart(rows, {"height": {"step": step}, "layer": [cell, words]})
 
 
 def lines(
@@ -459,34 +452,9 @@ def heat(rows: Sequence[Mapping[str, Any]], labels: tuple[str, str], colour: str
     """A table whose cells are coloured by a loss: `row`, `column`, `loss` and `told`."""
     x: Chart = {"field": "column", "type": "nominal", "sort": list(columns), "title": labels[0]}
     x["axis"] = {"labelAngle": 0 if len(columns) <= 6 else -40, "orient": "top", "labelLimit": 160}
-    y = {"field": "row", "type": "nominal", "sort": None, "title": labels[1], "axis": {"labelLimit": 300}}
-    return _chart(
-        rows,
-        {
-            "height": {"step": 34},
-            "layer": [
-                {
-                    "mark": {"type": "rect", "stroke": "var(--paper)", "strokeWidth": 2},
-                    "encoding": {
-                        "x": x,
-                        "y": y,
-                        "color": {
-                            "field": "loss",
-                            "type": "quantitative",
-                            "title": colour,
-                            "scale": {"range": ["#e9e7df", "#d55e00"], "domainMin": 0},
-                            "legend": None,
-                        },
-                        "tooltip": _tooltip(rows, ("row", "column", "told")),
-                    },
-                },
-                {
-                    "mark": {"type": "text", "color": "#1b1b1b"},
-                    "encoding": {"x": x, "y": y, "text": {"field": "told", "type": "nominal"}},
-                },
-            ],
-        },
-    )
+    y: Chart = {"field": "row", "type": "nominal", "sort": None, "title": labels[1], "axis": {"labelLimit": 300}}
+    scale = {"range": ["#e9e7df", "#d55e00"], "domainMin": 0}
+    return _coloured(rows, x, y, {"title": colour, "scale": scale}, 34)
 
 
 def stacks(rows: Sequence[Mapping[str, Any]], labels: tuple[str, str], title: str) -> Chart:

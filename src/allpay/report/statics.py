@@ -7,7 +7,7 @@ import numpy as np
 
 from allpay.report.style import draw
 from allpay.report.summary import bidders_in_words
-from allpay.report.words import aligned, significant
+from allpay.report.words import Table, aligned, as_latex, significant
 from allpay.scalars import numeral
 from allpay.statics import CARRIES, COUNTS, Statics, paid
 
@@ -112,23 +112,8 @@ def _weight(x: float) -> str:
 
 
 def statics_in_latex(found: Statics) -> str:
-    """The same table for LaTeX, with the lines of the package booktabs."""
-    head, *rows = _cells(found)
-    names = [f"$w_{{{name[1:]}}}$" if name[0] == "w" and name[1:].isdigit() else name for name in head]
-    lines = [" & ".join(cell.replace("–", "--").replace("<0.001", "$<$0.001") for cell in row) + r" \\" for row in rows]
-    return "\n".join(
-        [
-            f"% {_heading(found)}",
-            rf"\begin{{tabular}}{{{'r' * len(head)}}}",
-            r"\toprule",
-            " & ".join(names) + r" \\",
-            r"\midrule",
-            *lines,
-            r"\bottomrule",
-            r"\end{tabular}",
-            "",
-        ]
-    )
+    """The same table for LaTeX."""
+    return as_latex(Table(_cells(found), _asked(found))) + "\n"
 
 
 def draw_statics(found: Statics, path: Path) -> Path:

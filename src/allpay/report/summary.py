@@ -6,6 +6,7 @@ Plain text of at most 100 columns. Everything said is computed from a `Result`; 
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +22,7 @@ from allpay.contest.mechanism import Mechanism
 from allpay.contest.preferences import Cara, Cost, Crra, LossAverse, PowerCost, Utility
 from allpay.contest.values import Beta, Common, Curve, Discrete, Distribution, Lognormal, Power, Private, Uniform
 from allpay.errors import AllpayError
+from allpay.frozen import Itself
 from allpay.optimum import FLAT, NOTHING, beside_in_words, in_words, share_in_words
 from allpay.outcome import Verdict
 from allpay.report.announced import in_money, share_lost, step_in_words
@@ -157,22 +159,12 @@ class Curves(NamedTuple):
 
 def equilibrium_curves(result: "Result", designs: Array) -> Curves:
     """What theory says of each design; kept for a while, since words, tables and figures of one result all ask for it."""
-    key = (id(result), designs.tobytes())
-    if key not in _CURVES or _CURVES[key][0] is not result:
-        _CURVES[key] = (result, _curves(result, designs))
-        while len(_CURVES) > MOST_CURVES:
-            del _CURVES[next(iter(_CURVES))]
-    return _CURVES[key][1]
+    return _curves(Itself(result), designs.shape, designs.tobytes())
 
 
-MOST_CURVES = 8
-"""So many are kept."""
-
-_CURVES: "dict[tuple[int, bytes], tuple[Result, Curves]]" = {}
-"""The last few, and the result that each is of, by which another at the same place in memory is told from it."""
-
-
-def _curves(result: "Result", designs: Array) -> Curves:
+@lru_cache(maxsize=8)
+def _curves(key: "Itself[Result]", shape: tuple[int, ...], numbers: bytes) -> Curves:
+    result, designs = key.thing, np.frombuffer(numbers).reshape(shape)
     study, own, free = result.sweep.study, setting_of(result), without_limits(result)
 
     def found(setting: Setting) -> list[Equilibrium | str]:

@@ -21,6 +21,7 @@ from allpay.errors import AllpayError
 from allpay.learners import DEEP
 from allpay.study.batches import designs_per_batch
 from allpay.study.study import Study
+from allpay.versions import to_install
 
 AHEAD = 2
 """How many batches wait for each that is being learned: fewer would leave workers idle, more would only fill memories."""
@@ -186,9 +187,7 @@ def _dask(scheduler: str) -> Iterator[Pool]:
     try:
         from distributed import Client, Security
     except ModuleNotFoundError:
-        raise AllpayError(
-            "a scheduler needs Dask: install it (the extra allpay[cluster]) with pip install 'allpay-auctions[cluster]'"
-        ) from None
+        raise AllpayError(f"a scheduler needs Dask: install it {to_install('cluster')}") from None
     from distributed.comm import get_address_host_port, parse_address
 
     try:  # a client of an address that is none would complain once more when it is deleted

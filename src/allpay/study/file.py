@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -781,18 +781,16 @@ def together(studies: Mapping[str, Study]) -> dict[str, Any]:
     return {"studies": {name: study.specification() for name, study in studies.items()}}
 
 
+Several = TypeVar("Several")
+
+
 def scenarios_of(specification: dict[str, Any], trust: bool = True) -> ScenarioStudy | None:
     """The study of scenarios that a folder's specification describes; None if it describes no such one.
 
     Raises:
         AllpayError: see `study_of`.
     """
-    kept = specification.get("scenarios")
-    if kept is None:
-        return None
-    if not isinstance(kept, dict) or not isinstance(kept.get("study"), dict):
-        raise AllpayError(f"the folder holds no scenarios that can be read: got {short(kept)}")
-    return kept_scenarios(study_of(kept["study"], trust), studies_of(specification, trust), kept)
+    return _of_several(specification, "scenarios", kept_scenarios, trust)
 
 
 def experiments_of(specification: dict[str, Any], trust: bool = True) -> ExperimentStudy | None:
@@ -801,12 +799,22 @@ def experiments_of(specification: dict[str, Any], trust: bool = True) -> Experim
     Raises:
         AllpayError: see `study_of`.
     """
-    kept = specification.get("experiments")
+    return _of_several(specification, "experiments", kept_experiments, trust)
+
+
+def _of_several(
+    specification: dict[str, Any],
+    what: str,
+    made_of: Callable[[Study, Mapping[str, Study], dict[str, Any]], Several],
+    trust: bool,
+) -> Several | None:
+    """What a specification says of several studies together under a name; None if it says nothing there."""
+    kept = specification.get(what)
     if kept is None:
         return None
     if not isinstance(kept, dict) or not isinstance(kept.get("study"), dict):
-        raise AllpayError(f"the folder holds no experiments that can be read: got {short(kept)}")
-    return kept_experiments(study_of(kept["study"], trust), studies_of(specification, trust), kept)
+        raise AllpayError(f"the folder holds no {what} that can be read: got {short(kept)}")
+    return made_of(study_of(kept["study"], trust), studies_of(specification, trust), kept)
 
 
 def studies_of(specification: dict[str, Any], trust: bool = True) -> dict[str, Study]:
