@@ -105,7 +105,8 @@ def test_the_page_of_a_study_says_the_answer_first_and_holds_all_its_parts(line)
         *(f"history{k}" for k in (1, 2)),
     }
     names = [row["name"].split(":")[0] for row in page.charts["bars1"]["data"]["values"]]
-    assert names == ["Equal prizes", "Recommended", "Winner takes all"]
+    known = "cannot tell which" not in answer.group()
+    assert names == sorted(["Equal prizes", "Recommended" if known else "Highest prediction", "Winner takes all"])
     assert not [link for link in page.links if not link.startswith(("#", "data:"))]  # nothing from elsewhere
     assert html_of(line) == html  # the same folder, the same page
 
@@ -175,6 +176,9 @@ def test_text_of_a_folder_is_data(line, tmp_path):
     page = Page(html_of(folder))
     assert "img" not in page.tags
     assert page.words.count("alert(1)") >= 6  # it is told, as text
+    names = {row["name"].split(":")[0] for row in page.charts["bars1"]["data"]["values"]}
+    assert "Highest prediction" in names  # what cannot be told from others is not recommended
+    assert "Recommended" not in names
     own = [held for attributes, held in page.scripts if "data-chart" not in attributes]
     assert len(own) == 2
     assert not any("alert(" in held for held in own)

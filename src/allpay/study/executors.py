@@ -35,6 +35,9 @@ PER_PROCESS = 2
 PATIENCE = 10
 """Seconds in which a scheduler must answer."""
 
+SECONDS_TO_END = 2
+"""So long the thread that looks after processes may take to end when they have been ended."""
+
 
 CERTIFICATES = tuple(f"DASK_DISTRIBUTED__COMM__TLS__{name}" for name in ("CA_FILE", "CLIENT__CERT", "CLIENT__KEY"))
 """Dask's names for the files that a client of an encrypted scheduler needs."""
@@ -143,6 +146,7 @@ class _Spawned(ProcessPoolExecutor):
     def kill(self) -> None:
         """End all processes at once."""
         processes = list((self._processes or {}).values())
+        manager = self._executor_manager_thread  # type: ignore[attr-defined]
         self.shutdown(wait=False, cancel_futures=True)
         for process in processes:
             with suppress(ValueError):  # it has ended
@@ -150,6 +154,8 @@ class _Spawned(ProcessPoolExecutor):
         for process in processes:
             with suppress(ValueError):
                 process.join()
+        if manager is not None:  # it gives back the semaphores; a program that ended meanwhile would leak one
+            manager.join(SECONDS_TO_END)
 
 
 @contextmanager

@@ -201,7 +201,8 @@ def _study(folder: Path, name: str, outline: Outline, result: Result, near: list
     goal = objective(result.objective)
     money = outline.specification.get("money")
     money = float(money) if isinstance(money, (int, float)) and result.rule == "prizes" else None
-    names = Named(result.rule, money, space)
+    head = "Highest prediction" if result.unknown else "Recommended"
+    names = Named(result.rule, money, space, head)
     weights = _weights(outline, folder / name)
     means = _means(folder, outline, result, len(weights))
     surrogate = _surrogate(folder / name / SURROGATE)
@@ -247,8 +248,8 @@ def _study(folder: Path, name: str, outline: Outline, result: Result, near: list
 class Named:
     """What designs are called."""
 
-    def __init__(self, rule: str, money: float | None, space: DesignSpace) -> None:
-        self.rule, self.money, self.space = rule, money, space
+    def __init__(self, rule: str, money: float | None, space: DesignSpace, head: str = "Recommended") -> None:
+        self.rule, self.money, self.space, self.head = rule, money, space, head
 
     def of(self, design: Sequence[float] | Array) -> str:
         """A design in few words."""
@@ -261,7 +262,7 @@ class Named:
     def reference(self, one: Told) -> str:
         """One of the designs that the best is held against."""
         return (
-            f"Recommended: {self.of(one.design)}"
+            f"{self.head}: {self.of(one.design)}"
             if one.name == "best"
             else f"{self.plain(one.name)}: {self.of(one.design)}"
         )
@@ -284,7 +285,7 @@ def bars_of(result: Result, near: Sequence[Told], names: Named) -> list[dict[str
     design = [*best.weights, *best.chosen.values()]
     rows: list[dict[str, Any]] = [
         {
-            "name": f"Recommended: {names.of(design)}",
+            "name": f"{names.head}: {names.of(design)}",
             "value": best.value,
             "low": best.low,
             "high": best.high,
@@ -311,7 +312,7 @@ def bars_of(result: Result, near: Sequence[Told], names: Named) -> list[dict[str
             )
     plain = names.is_plain(design)
     if near and plain is not None and not any(one.name == plain for one in near):
-        same = f"{names.plain(plain)}: the recommended design"
+        same = f"{names.plain(plain)}: the same design"
         rows.append({**rows[0], "name": same, "best": False, "less": None, "kind": plain})
     for row in rows:
         less = row.get("less")
