@@ -119,9 +119,9 @@ def test_the_furthest_designs_lose_what_they_may_and_no_other_goes_further(name)
     assert np.all(high >= good.max(axis=0) - 1e-9)
     corners = np.concatenate([space.polytope.corners[0], np.array([found.weights])])
     level = found.value * (1 - found.within)
-    end = furthest(exact, corners, np.eye(7)[-1], corners[:, 0], level) @ corners
+    end = furthest(exact, corners, np.eye(7)[-1], -corners[:, 0], level) @ corners
     assert exact(end)[0] == pytest.approx(level, rel=1e-7)
-    assert end[0] == pytest.approx(high[0], abs=1e-9)
+    assert end[0] == pytest.approx(low[0], abs=1e-7)
 
 
 COSTS = {
@@ -170,6 +170,14 @@ def test_what_is_not_concave_is_sought_as_before(power, goal):
     best = best_in_theory(space, setting, goal)
     seen = np.concatenate(looked_at(space.polytope, 101))
     assert best.value >= np.max(objective_at(space, setting, goal)(seen)[0]) - 1e-9
+
+
+def test_bids_next_to_nothing_overflow_nothing():
+    """Of 50 bidders the lowest bids cost less than 1e-200, and a hundredth power of the bid makes bids of that."""
+    for power in (2, 100):
+        best = best_in_theory(DesignSpace("prizes", 50, 2), Setting(cost_power=power))
+        assert best.weights[:2] == pytest.approx((0.5, 0.5), abs=0.3)
+        assert best.value > 0
 
 
 def test_weights_are_checked():

@@ -61,12 +61,17 @@ class Concave:
 
     def __call__(self, weights: ArrayLike) -> tuple[Array, Array]:
         w = checked(weights, len(self.linear))
-        c = drops(w) @ self.rows.T
-        fallen = np.min(np.diff(c, axis=-1, prepend=0.0), axis=-1) < -self.falls * np.max(c, axis=-1)
+        found = [self._at(row) for row in w.reshape(-1, w.shape[-1])]  # one by one, so that others change no bit of it
+        return np.array([value for value, _ in found]).reshape(w.shape[:-1]), np.array(
+            [slope for _, slope in found]
+        ).reshape(w.shape)
+
+    def _at(self, w: Array) -> tuple[float, Array]:
+        c = self.rows @ drops(w)
+        if np.min(np.diff(c, prepend=0.0)) < -self.falls * np.max(c):
+            return np.nan, np.full(len(w), np.nan)
         b, slope, _ = self.curve(np.maximum(c, 0.0))
-        value = b @ self.counted + w @ self.linear
-        gradient = by_weights((self.counted * slope) @ self.rows) + self.linear
-        return np.where(fallen, np.nan, value), np.where(fallen[..., None], np.nan, gradient)
+        return float(self.counted @ b + self.linear @ w), by_weights((self.counted * slope) @ self.rows) + self.linear
 
 
 def checked(weights: ArrayLike, n: int) -> Array:
@@ -232,8 +237,9 @@ def _search(problem: _Problem, blocks: Array, x: Array, enough: float) -> tuple[
             break
         mu = CENTRED * (float(z @ x) + u * t * bounded) / (k + bounded)
         off = np.log(y) - np.log(np.maximum(u * here.pull, TINY))
-        held = -problem.sign * here.bend * y / np.maximum(here.c, TINY)
-        root = problem.rows * np.sqrt(np.maximum(held, 0.0))[:, None]
+        # by the logarithm of c, since 1/c² may be above all numbers
+        relative = problem.rows / np.maximum(here.c, TINY)[:, None]
+        root = relative * np.sqrt(np.maximum(-problem.sign * here.bend * y * here.c, 0.0))[:, None]
         root[root < NOTHING] = 0.0
         system = np.zeros((k + m + bounded, k + m + bounded))
         system[:k, :k] = root.T @ root
@@ -250,7 +256,7 @@ def _search(problem: _Problem, blocks: Array, x: Array, enough: float) -> tuple[
         except np.linalg.LinAlgError:
             break
         dx, dnu, du = step[:k], step[k : k + m], float(step[-1]) if bounded else 0.0
-        dy = y * (-off + du / u + here.bend * (problem.rows @ dx) / np.maximum(here.c, TINY))
+        dy = y * (-off + du / u + here.bend * (relative @ dx))
         dz = mu / x - z - z * dx / x
         falling = max(float(np.max(-change / size, initial=0.0)) for change, size in ((dx, x), (dz, z), (dy, y)))
         dt = float(here.slope @ dx) + here.room - t if bounded else 0.0

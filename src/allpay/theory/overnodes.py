@@ -15,6 +15,9 @@ from allpay.contest.preferences import PowerCost
 from allpay.theory.effort import Cost
 from allpay.theory.pooling import FALLS
 
+LEAST = 1e-290
+"""Of bids that cost less the derivatives may be above all numbers, and have no weight."""
+
 STEP = 1e-3
 """By so much of a bid the marginal cost is taken on either side of it, to see how it bends."""
 
@@ -52,7 +55,8 @@ def _of_power(cost: PowerCost, c: Array) -> tuple[Array, Array, Array]:
     bid, power = cost.bid(c), 1.0 / cost.power
     if power == 1:
         return bid, np.full_like(c, 1.0 / cost.scale), np.zeros_like(c)
-    return bid, np.where(c > 0, power * bid / np.where(c > 0, c, 1.0), 0.0), power * (power - 1.0) * bid
+    some = c > LEAST
+    return bid, np.where(some, power * bid / np.where(some, c, 1.0), 0.0), power * (power - 1.0) * bid
 
 
 def _of_any(cost: Cost, c: Array) -> tuple[Array, Array, Array]:
