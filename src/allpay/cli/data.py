@@ -69,7 +69,14 @@ def estimate(
         bool,
         typer.Option("--alike", help="take all bidders as of one kind, whatever their group", rich_help_panel=MODEL),
     ] = False,
-    cost_power: CostPower = 1.0,
+    cost_power: Annotated[
+        str,
+        typer.Option(
+            help="the power p: a bid b that is paid costs its bidder b^p; a number; or estimate, or a range as 1:3, where "
+            "contests differ and so tell it; where they do not, the best split over the range",
+            rich_help_panel=MODEL,
+        ),
+    ] = "1",
     luck: Annotated[
         str | None,
         typer.Option(
@@ -103,15 +110,16 @@ def estimate(
     as_json: AsJson = False,
 ) -> None:
     """What past bids say of how much bidders want to win: the distribution of values, for `allpay design --values-from`."""
-    from allpay.contest.preferences import PowerCost
     from allpay.estimate.kept import save, values_of
     from allpay.estimate.past import read_contests
+    from allpay.estimate.power import cost_of
     from allpay.estimate.values import EstimatedGroups, EstimatedValues, estimate_groups, estimate_values
     from allpay.estimate.with_luck import estimate_with_luck
     from allpay.report.estimated import estimate_in_words, identification, write_estimate
     from allpay.report.past import read_in_words
 
     check_free(out, FILES)
+    paying = cost_of(cost_power)
     with reporting("resamples") as reporter:
         with reporter.stage("reading contests"):
             contests, read = read_contests(
@@ -128,7 +136,7 @@ def estimate(
             )
         apart = len(contests.groups) > 1 and not alike
         asked: dict[str, Any] = {
-            "cost": PowerCost(cost_power),
+            "cost": paying,
             "resamples": resamples,
             "seed": seed,
             "reporter": reporter,

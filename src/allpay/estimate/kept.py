@@ -1,6 +1,7 @@
 """An estimate in a file, and back: numbers and names of distributions, no code, no bid of anybody."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from allpay.contest.values import distribution, text_of
 from allpay.errors import AllpayError, shortened
 from allpay.estimate.conditions import Kind
 from allpay.estimate.luck import FoundLuck
+from allpay.estimate.power import FoundPower
 from allpay.estimate.values import EstimatedGroups, EstimatedValues, Explained, Tried
 from allpay.files import read_text, write
 from allpay.versions import versions
@@ -56,6 +58,14 @@ class _Kind(_Model):
     best: _Mean = None
 
 
+class _Power(_Model):
+    number: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    band: _Mean
+    draws: list[Annotated[float, Field(gt=0, allow_inf_nan=False)]]
+    within: Annotated[list[Number], Field(min_length=2, max_length=2)]
+    kinds: int
+
+
 class _Part(_Model):
     distribution: str
     family: str
@@ -77,6 +87,7 @@ class _Part(_Model):
     seed: int
     group: str = ""
     zeros: Annotated[float, Field(ge=0, le=1)] = 0.0
+    power: _Power | None = None
 
 
 class _Kept(_Part):
@@ -144,6 +155,7 @@ def _part_values(estimate: EstimatedValues) -> dict[str, Any]:
         "draws": [text_of(draw) for draw in estimate.draws],
         "cost_power": estimate.cost.power,
         "cost_scale": estimate.cost.scale,
+        "power": None if estimate.power is None else asdict(estimate.power),
         "kinds": [
             {
                 "bidders": found.kind.bidders,
@@ -254,4 +266,10 @@ def _part(kept: _Part) -> EstimatedValues:
         group=kept.group,
         zeros=kept.zeros,
         presences=tuple(kept.presences),
+        power=None if kept.power is None else _power(kept.power),
     )
+
+
+def _power(kept: _Power) -> FoundPower:
+    band = None if kept.band is None else (kept.band[0], kept.band[1])
+    return FoundPower(kept.number, band, tuple(kept.draws), (kept.within[0], kept.within[1]), kept.kinds)

@@ -49,9 +49,10 @@ KEPT = (
 def estimate_in_words(found: EstimatedValues | EstimatedGroups) -> str:
     """What values are, how sure that is, how well it explains bids, what is known from what, and what to do with it."""
     if isinstance(found, EstimatedValues):
-        return "\n\n".join([*_values(found), *_known(found)])
+        return "\n\n".join([*_power(found), *_values(found), *_known(found)])
     told = [] if len(found.parts) == 1 else [f"Contests have {_who(found)}{_how_many_have(found)}."]
     told += [] if found.luck is None else [_luck(found.luck, found.parts[0].confidence)]
+    told += _power(found.parts[0])
     for part in found.parts:
         first, *more = _values(part)
         told += [f"Group {shortened(part.group, 40)}. {first}" if part.group else first, *more]
@@ -79,6 +80,24 @@ def _luck(found: FoundLuck, confidence: float) -> str:
     return f"Luck: ranks are decided by {success(found.text).words}, {how}; {ranks}."
 
 
+def _power(estimate: EstimatedValues) -> list[str]:
+    """How fast the cost of bids rises, where contests told it."""
+    found = estimate.power
+    if found is None:
+        return []
+    band = f" ({found.band[0]:.3g} to {found.band[1]:.3g} in {estimate.confidence:.0%})" if found.band else ""
+    end = ""
+    if found.at_end:
+        end = (
+            f" That is an end of the range in which it was sought, {found.within[0]:g} to {found.within[1]:g}: bids ask for a "
+            "power beyond it, or do not answer to prizes as assumed."
+        )
+    return [
+        f"Cost of bids: a bid b costs b^{found.number:.3g}{band}. With this power one distribution of values explains the bids "
+        f"of all {found.kinds} kinds of contests best. Values are in units of what bids cost, and so hang on it.{end}"
+    ]
+
+
 def _how_many_have(found: EstimatedGroups) -> str:
     return "" if found.share == 1 else f" in {found.share:.0%} of cases, the most frequent"
 
@@ -86,7 +105,7 @@ def _how_many_have(found: EstimatedGroups) -> str:
 def _values(found: EstimatedValues) -> list[str]:
     """The values of one group, in paragraphs."""
     assert isinstance(found.cost, PowerCost)
-    power = found.cost.power
+    power = found.cost.power if found.power is None else float(f"{found.cost.power:.3g}")
     cost = "a bid costs its own amount" if power == 1 else f"a bid b costs b^{numeral(power)}"
     one = constant(found.distribution)
     purse = "the whole purse" if found.purse == 1 else f"the whole purse ({numeral(found.purse)} on average)"
@@ -135,13 +154,18 @@ def identification(found: EstimatedValues | EstimatedGroups) -> dict[str, list[s
     lone = all(constant(part.distribution) is not None for part in parts)
     value = "" if lone else " but for their value, which each knows of itself alone"
     assert isinstance(parts[0].cost, PowerCost)
-    cost = f"a bid b costs b^{numeral(parts[0].cost.power)} (--cost-power)"
+    cost, differ = (
+        f"a bid b costs b^{numeral(parts[0].cost.power)} (--cost-power)",
+        any(len(p.kinds) > 1 for p in parts),
+    )
+    if parts[0].power is not None:
+        cost = "a bid costs a power of it"
+        told.append("the power of the cost of bids, from contests that differ in prizes or bidders")
     decided = "ranks are decided by bids, without luck (--luck)"
     if luck is not None:
         kind = luck.text.partition("(")[0]
         decided = f"luck is {luck.text}" if luck.given else f"luck is of the kind {kind}"
         decided += f", and what the table has are {'scores, after luck' if luck.scores else 'bids, before luck'}"
-    assumed = [f"{same}{value}{group}", "bidders bid as in equilibrium", decided, cost]
     unknown = ["the unit in which values are told, other than what bids cost"]
     if luck is not None and luck.scores:
         unknown.append("how much of the scores is luck: with less of it bidders differ more in what they want")
@@ -149,10 +173,14 @@ def identification(found: EstimatedValues | EstimatedGroups) -> dict[str, list[s
         unknown.append(
             "luck, if what the table has are scores, which bids and luck make together: ability and luck look alike"
         )
-    if not any(len(part.kinds) > 1 for part in parts):
+    if parts[0].power is None and differ:
+        cost += "; these contests differ, and could tell the power: --cost-power estimate"
+    if not differ:
+        unknown.append("the power of the cost of bids: any explains contests that are alike, with other values")
         unknown.append("whether bids answer to prizes as assumed, since all contests have the same")
     zero = [_unseen(part) for part in parts]
     unknown += [text for text in zero if text]
+    assumed = [f"{same}{value}{group}", "bidders bid as in equilibrium", decided, cost]
     return {"identified": told, "assumed": assumed, "not_identified": unknown}
 
 
@@ -216,7 +244,8 @@ def answers_in_words(found: EstimatedValues) -> str:
     kinds = f"There are {len(found.kinds)} kinds of contests, by bidders and prizes."
     tested = [(k, k.beyond, k.error) for k in found.kinds if k.beyond is not None and k.error]
     if not tested:
-        return f"{kinds} Whether bids answer to prizes as assumed was not tested."
+        why = ": two kinds tell the power of cost, and so cannot test it" if _by_two(found) else ""
+        return f"{kinds} Whether bids answer to prizes as assumed was not tested{why}."
     kind, beyond, error = max(tested, key=lambda row: abs(row[1]) / row[2])
     where = f"with {kind.kind.bidders} bidders and prizes {_prizes(kind.kind.prizes)}"
     apart = f"bids are {abs(beyond):.1%} {'above' if beyond > 0 else 'below'} what the other kinds foretell"
@@ -228,6 +257,10 @@ def answers_in_words(found: EstimatedValues) -> str:
         else "That is what chance brings: bids answer to prizes and rivals as assumed, as far as these data can tell."
     )
     return f"{kinds} Tested: {where}, {apart} ({size}). {verdict}"
+
+
+def _by_two(found: EstimatedValues) -> bool:
+    return found.power is not None and len(found.kinds) == 2
 
 
 def _surprising(tests: int) -> float:
@@ -299,8 +332,9 @@ def study_section(found: EstimatedValues | EstimatedGroups) -> str:
         lines += [f'distribution = "{words_of(found.distribution)}"', f"cost_power = {power!r}"]
         lines += [f"attendance = {found.presence!r}"] if found.presence < 1 else []
         for k, draw in enumerate(found.draws):
-            absent = f"\nattendance = {found.presences[k]!r}" if found.presences else ""
-            drawn.setdefault(f'distribution = "{words_of(draw)}"{absent}', f"resample {k + 1}")
+            more = f"\nattendance = {found.presences[k]!r}" if found.presences else ""
+            more += f"\ncost_power = {found.power.draws[k]!r}" if found.power is not None else ""
+            drawn.setdefault(f'distribution = "{words_of(draw)}"{more}', f"resample {k + 1}")
     else:
         lines += [f"bidders = {sum(found.counts)}", ""]
         lines += [] if found.luck is None else ["[game]", f'luck = "{found.luck.text}"', ""]
@@ -375,7 +409,8 @@ def group_texts(found: EstimatedGroups, draw: int | None = None) -> list[str]:
         values = part.distribution if draw is None else part.draws[draw]
         presence = part.presence if draw is None or not part.presences else part.presences[draw]
         absent = f", presence {presence!r}" if presence < 1 else ""
-        texts.append(f"{count}: {words_of(values)}, cost {part.cost.power!r}{absent}")
+        power = part.cost.power if draw is None or part.power is None else part.power.draws[draw]
+        texts.append(f"{count}: {words_of(values)}, cost {power!r}{absent}")
     return texts
 
 
