@@ -4,6 +4,7 @@ Colours are the page's (`var(--…)` of its style sheet), so that one chart serv
 a folder is only ever a datum, never part of an expression.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -64,7 +65,13 @@ def bars(rows: Sequence[Mapping[str, Any]], unit: str, number: str = "") -> Char
         unit: what is measured.
         number: `%` if these are parts.
     """
-    y = {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 260, "ticks": False}}
+    y = {
+        "field": "name",
+        "type": "nominal",
+        "sort": None,
+        "title": None,
+        "axis": {"labelLimit": 260, "ticks": False, "labelPadding": 8},
+    }
     x: Chart = {"field": "value", "type": "quantitative", "title": unit, "scale": {"zero": True, "nice": False}}
     if number:
         x["axis"] = {"format": number}
@@ -384,6 +391,117 @@ def bids(one: Told, top: float) -> Chart:
             }
         )
     return _with_config({"width": "container", "height": 230, "layer": layers})
+
+
+def dots(rows: Sequence[Mapping[str, Any]], unit: str, kinds: Sequence[str], *, percent: bool = False) -> Chart:
+    """What several kinds bring in many places, a row for each place: points with their standard errors beside theory.
+
+    Args:
+        rows: each with `name` (the place), `kind`, `value`, and if known `low`, `high` and `theory`.
+        unit: what is measured.
+        kinds: in their order.
+        percent: whether these are parts.
+    """
+    x: Chart = {"field": "value", "type": "quantitative", "title": unit, "scale": {"zero": percent, "nice": True}}
+    x["axis"] = {"format": "~%" if percent else "~g", "orient": "top" if len(rows) > 24 else "bottom"}
+    y: Chart = {"field": "name", "type": "nominal", "sort": None, "title": None}
+    y["axis"] = {"labelLimit": 330, "ticks": False, "grid": True, "labelPadding": 10}
+    at: dict[str, list[Any]] = {}
+    for row in rows:
+        at.setdefault(row["name"], []).append(row)
+    # a place of its own for each point, in the order of the kinds that are there
+    rows = [{**row, "beside": k - (len(found) - 1) / 2} for found in at.values() for k, row in enumerate(found)]
+    most = max((len(found) for found in at.values()), default=1)
+    scale = {"domain": [-most / 2, most / 2]}
+    beside: Chart = {"yOffset": {"field": "beside", "type": "quantitative", "scale": scale}} if most > 1 else {}
+    step = 10 + 12 * most
+    layers: list[Chart] = []
+    if any(row.get("theory") is not None for row in rows):
+        layers.append(
+            {
+                "transform": [{"filter": {"field": "theory", "valid": True}}],
+                "mark": {"type": "rect", "color": INK, "width": 2, "height": 0.8 * step},
+                "encoding": {"x": {**x, "field": "theory"}, "y": y},
+            }
+        )
+    if any(row.get("low") is not None for row in rows):
+        layers.append(
+            {
+                "mark": {"type": "rule", "strokeWidth": 1.6},
+                "encoding": {
+                    "x": {**x, "field": "low"},
+                    "x2": {"field": "high"},
+                    "y": y,
+                    **beside,
+                    "color": _kinds(kinds),
+                },
+            }
+        )
+    tooltip = _tooltip(rows, ("name", "kind", "value", "low", "high", "theory"))
+    layers.append(
+        {
+            "mark": {"type": "point", "filled": True, "size": 55, "opacity": 1},
+            "encoding": {"x": x, "y": y, **beside, "color": _kinds(kinds), "tooltip": tooltip},
+        }
+    )
+    return _chart(rows, {"height": {"step": step, "for": "position"}, "layer": layers})
+
+
+def laid_over(inside: Sequence[tuple[str, Told]], kinds: Sequence[str], top: float) -> Chart:
+    """What each kind of learner bids by value under one design, over the equilibrium; the page has a legend for few kinds."""
+    colour = _kinds(kinds)
+    if len(kinds) <= len(KINDS):
+        colour["legend"] = None
+    several = max((len(one.groups) for _, one in inside), default=1) > 1
+
+    def placed(line: Line, kind: str, group: int) -> list[dict[str, Any]]:
+        return [{**row, "group": _group(group)} for row in _rows(line, kind)]
+
+    learned = [
+        row for kind, one in inside for g, group in enumerate(one.groups) for row in placed(group.learned, kind, g)
+    ]
+    exact = [
+        row
+        for g, group in enumerate(inside[0][1].groups)
+        if group.theory
+        for row in placed(group.theory, "equilibrium", g)
+    ]
+    x: Chart = {"field": "x", "type": "quantitative", "title": "value", "scale": {"nice": False, "zero": True}}
+    y: Chart = {"field": "y", "type": "quantitative", "title": "bid", "scale": {"domain": [0, top], "nice": False}}
+    apart: Chart = {"detail": {"field": "group", "type": "nominal"}}
+    shape: Chart = {"clip": True, "point": {"size": 22, "filled": True}} if _single(learned) else {"clip": True}
+    layers: list[Chart] = [
+        {
+            "data": {"values": learned},
+            "mark": {"type": "line", "strokeWidth": 2, **shape},
+            "encoding": {
+                "x": x,
+                "y": y,
+                "color": colour,
+                **apart,
+                "tooltip": _tooltip(learned, ("kind", *(("group",) if several else ()), "x", "y")),
+            },
+        }
+    ]
+    if exact:
+        dashed = {"type": "line", "strokeDash": THEORY_DASH, "strokeWidth": 1.5, "color": INK, **shape}
+        layers.append({"data": {"values": exact}, "mark": dashed, "encoding": {"x": x, "y": y, **apart}})
+    if several:
+        ends = [
+            {"x": group.learned.x[-1], "y": group.learned.y[-1], "group": _group(g)}
+            for g, group in enumerate(inside[0][1].groups)
+            if group.learned.x
+        ]
+        words = {"type": "text", "align": "right", "dx": -2, "dy": -9, "fontSize": 11}
+        said = {"x": x, "y": y, "text": {"field": "group", "type": "nominal"}}
+        layers.append({"data": {"values": rounded(ends)}, "mark": words, "encoding": said})
+    return _with_config({"width": "container", "height": 220, "layer": layers})
+
+
+def _single(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether there is a kind of bidder with a single value, which no line shows."""
+    counts = Counter((row["kind"], row["group"]) for row in rows)
+    return bool(counts) and min(counts.values()) == 1
 
 
 def history(rounds: Sequence[Sequence[float]], label: str) -> Chart:

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from allpay.errors import AllpayError
 from allpay.files import in_shell, write
-from allpay.report.pages import answers, study
+from allpay.report.pages import answers, experiments, study
 from allpay.report.pages.common import Page, share, told
 from allpay.report.style import COLOURS
+from allpay.report.words import with_error
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 REPORT = "report.html"
 """What the file is called in its folder, unless the user says otherwise."""
 
-KINDS: tuple[Callable[[Path], Page | None], ...] = (study.page, *answers.PAGES)
+KINDS: tuple[Callable[[Path], Page | None], ...] = (study.page, experiments.page, *answers.PAGES)
 """What makes a page of a folder, for each kind of folder; None if it is of another kind."""
 
 SCRIPTS = ("vega.js", "page.js")
@@ -105,7 +106,14 @@ def _environment(templates: Path | None) -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"told": told, "share": share, "percent": _percent, "pretty": _pretty, "data_uri": _data_uri}
+    made.filters |= {
+        "told": told,
+        "share": share,
+        "percent": _percent,
+        "with_error": with_error,
+        "pretty": _pretty,
+        "data_uri": _data_uri,
+    }
     return made
 
 

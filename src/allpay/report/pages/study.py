@@ -148,12 +148,8 @@ def page(folder: Path) -> Page | None:
         return None
     held = read_folder(folder)
     specification = held.specification
-    if "scenarios" in specification:
+    if specification.keys() & {"scenarios", "experiments"}:
         return None
-    if "experiments" in specification:
-        raise AllpayError(
-            f"{folder} holds experiments, which have no page: see its summary.txt, designs.csv and figure.pdf"
-        )
     outlines = outlines_of(specification)
     if len(outlines) == 1 and next(iter(outlines.values())).samples == 1:
         return None
@@ -206,7 +202,7 @@ def _study(folder: Path, name: str, outline: Outline, result: Result, near: list
     weights = _weights(outline, folder / name)
     means = _means(folder, outline, result, len(weights))
     surrogate = _surrogate(folder / name / SURROGATE)
-    unit = _unit(goal)
+    unit = unit_of(goal)
     best = np.array([*result.best.weights, *result.best.chosen.values()])
     if len(best) != len(space.names) or (len(weights) and weights.shape[1] != len(best)):
         raise AllpayError(f"{folder / RESULT} is of another study: delete it, then allpay resume makes it again")
@@ -218,8 +214,8 @@ def _study(folder: Path, name: str, outline: Outline, result: Result, near: list
         "unit": unit,
         "goal": goal.words,
         "most": goal.goal,
-        "who": _who(outline),
-        "contest": _contest(outline),
+        "who": who_bids(outline),
+        "contest": which_contest(outline),
         "bidders": outline.bidders,
         "headline": names.of(best),
         "money": money,
@@ -322,18 +318,21 @@ def bars_of(result: Result, near: Sequence[Told], names: Named) -> list[dict[str
     return sorted(rows, key=lambda row: order.get(row.get("kind"), 1))
 
 
-def _unit(goal: Objective) -> str:
+def unit_of(goal: Objective) -> str:
+    """What an objective is called on an axis."""
     return f"{goal.words} (in units of bids)" if goal.unit == BIDS else goal.words
 
 
-def _who(outline: Outline) -> str:
+def who_bids(outline: Outline) -> str:
+    """How many bid for what, in words."""
     try:
         return who_in_words(kept_part(outline.specification, "setting"), outline.bidders)
     except AllpayError:  # values of somebody else's, whose code is not run for a report
         return f"{outline.bidders} bidders with values of a distribution of one's own"
 
 
-def _contest(outline: Outline) -> str:
+def which_contest(outline: Outline) -> str:
+    """How ranks are decided, who turns up, and what it takes to enter, in words; empty if that is somebody else's."""
     try:
         return " ".join(contest_in_words(kept_part(outline.specification, "setting")))
     except AllpayError:
