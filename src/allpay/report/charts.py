@@ -289,18 +289,15 @@ def moves(rows: Sequence[Mapping[str, Any]]) -> Chart:
     """What is lost by moving a part of the purse from one rank to another: `from`, `to`, and `loss` as a part of the best.
     Ranks from which, or to which, nothing can be moved are left out."""
     most = max((abs(row["loss"]) for row in rows), default=1.0) or 1.0
-    x, y = (
-        {
-            "field": name,
-            "type": "ordinal",
-            "title": f"{name} rank",
-            "scale": {"domain": sorted({row[name] for row in rows})},
-        }
-        for name in ("to", "from")
-    )
+    x, y = _ranks(rows, "to"), _ranks(rows, "from")
     x["axis"] = {"labelAngle": 0}
     scale = {"domain": [-most, 0, most], "range": ["#3f8f6b", "#e9e7df", "#d55e00"]}
     return {**_coloured(rows, x, y, {"scale": scale}, 38), **FIXED, "width": {"step": 110}}
+
+
+def _ranks(rows: Sequence[Mapping[str, Any]], name: str) -> Chart:
+    scale = {"domain": sorted({row[name] for row in rows})}
+    return {"field": name, "type": "ordinal", "title": f"{name} rank", "scale": scale}
 
 
 def _coloured(rows: Sequence[Mapping[str, Any]], x: Chart, y: Chart, colour: Chart, step: int) -> Chart:
