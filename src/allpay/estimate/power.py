@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from allpay.contest.preferences import PowerCost
 from allpay.errors import AllpayError, short
 from allpay.estimate.conditions import Bids
+from allpay.estimate.past import Contests
 from allpay.scalars import real
 
 Array = NDArray[np.float64]
@@ -137,6 +138,17 @@ class FoundPower:
 def costing(samples: Samples, cost: PowerCost) -> list[list[Bids]]:
     """The same bids, whose costs were told as bids, with what they cost."""
     return [[bids.costing(cost) for bids in sample] for sample in samples]
+
+
+def differ(contests: Contests) -> bool:
+    """Whether contests have other bidders or prizes than each other."""
+    counts = [contests.registered]
+    if contests.group is not None:
+        counts += [
+            np.bincount(contests.contest[contests.group == g], minlength=contests.contests)
+            for g in range(len(contests.groups))
+        ]
+    return len(np.unique(np.column_stack([*counts, contests.prizes]), axis=0)) > 1
 
 
 def told_by(samples: Samples) -> int:

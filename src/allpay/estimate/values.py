@@ -15,6 +15,7 @@ from allpay.estimate.families import FAMILIES, Family, Fit, Smooth, Target, loss
 from allpay.estimate.luck import FoundLuck
 from allpay.estimate.past import Contests
 from allpay.estimate.power import FoundPower, Sought, check_told, costing, lowest
+from allpay.estimate.worlds import Open
 from allpay.frozen import Brief, Framed
 from allpay.learners.base import check_count, check_seed
 from allpay.progress import Reporter, Silent
@@ -101,6 +102,7 @@ class EstimatedValues(Brief, Framed):
         group: what these bidders are called, where they are one group of several.
         zeros: the part of bids that are 0, which tell nothing of values but that they are low.
         power: of the cost of bids, where contests told it; None where it was given.
+        open: what follows over the range of a number that data do not tell; None where no range was given.
     """
 
     distribution: Distribution
@@ -123,6 +125,7 @@ class EstimatedValues(Brief, Framed):
     presences: tuple[float, ...] = ()
     zeros: float = 0.0
     power: FoundPower | None = None
+    open: Open | None = None
 
     @property
     def values(self) -> Array:
@@ -139,12 +142,14 @@ class EstimatedGroups(Brief):
         counts: `[groups]` how many of each the contests have, or most of them.
         share: the part of contests that do.
         luck: that has a part in who wins; None where there is none. With luck there may be one part, of bidders alike.
+        open: as of `EstimatedValues`.
     """
 
     parts: tuple[EstimatedValues, ...]
     counts: tuple[int, ...]
     share: float
     luck: FoundLuck | None = None
+    open: Open | None = None
 
 
 def estimate_values(

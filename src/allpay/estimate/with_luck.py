@@ -95,7 +95,8 @@ def estimate_with_luck(
     if asked.number is None and not told:
         raise AllpayError(
             f"ranks say how much luck there is, and {len(orders.known)} contests have some, fewer than {LEAST_ORDERS}: give "
-            f"ranks, or say how much there is, as --luck '{asked.text(1)}'"
+            f"ranks, or say how much there is, as --luck '{asked.text(1)}', or a range of it, as "
+            f"'{asked.template.format('0.5:1')}'"
         )
     with reporter.stage("how much luck ranks show"):
         likelihood = _likelihood(asked, orders) if told else None
@@ -218,12 +219,18 @@ def _check_scores(contests: Contests, asked: Asked, payments: tuple[float, ...])
     one = float(np.std(law_of(rule).quantile((np.arange(2000) + 0.5) / 2000)))
     most = spread / one
     if asked.number is None or asked.number > most:
-        got = "" if asked.number is None else f": got {asked.text(asked.number)}"
+        parts = asked.template.format(f"{most / 4:.2g}:{most / 2:.2g}")
+        got = f"; or a range of it, as {parts}" if asked.number is None else f": got {asked.text(asked.number)}"
         highest = asked.text(float(f"{most:.3g}"))
         raise AllpayError(
             f"scores alone do not tell luck from ability: say how much luck you believe in, from none to {highest}, which is "
             f"all of their spread{got}"
         )
+
+
+def ranks_tell(contests: Contests, scores: bool = False) -> bool:
+    """Whether ranks say how much luck there is."""
+    return not scores and len(Orders.of(contests).known) >= LEAST_ORDERS
 
 
 def _likelihood(asked: Asked, orders: Orders) -> Likelihood | None:

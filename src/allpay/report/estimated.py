@@ -9,18 +9,23 @@ import numpy as np
 
 from allpay.contest.preferences import PowerCost
 from allpay.contest.success import success
+from allpay.contest.values import Distribution
 from allpay.errors import shortened
 from allpay.estimate.advice import Advice, LastYear
 from allpay.estimate.families import constant, words_of
 from allpay.estimate.luck import FoundLuck
 from allpay.estimate.values import EstimatedGroups, EstimatedValues
 from allpay.estimate.with_luck import BY_CONDITION
+from allpay.estimate.worlds import Open
 from allpay.report.announced import share_lost
 from allpay.report.style import colour_of, save
 from allpay.scalars import numeral
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+SHOWN = (0.1, 0.5, 0.9)
+"""Those that are told of each of several estimates."""
 
 TOLD = (0.1, 0.25, 0.5, 0.75, 0.9)
 """The quantiles of values that are told in words."""
@@ -49,8 +54,9 @@ KEPT = (
 def estimate_in_words(found: EstimatedValues | EstimatedGroups) -> str:
     """What values are, how sure that is, how well it explains bids, what is known from what, and what to do with it."""
     if isinstance(found, EstimatedValues):
-        return "\n\n".join([*_power(found), *_values(found), *_known(found)])
+        return "\n\n".join([*over_in_words(found.open), *_power(found), *_values(found), *_known(found)])
     told = [] if len(found.parts) == 1 else [f"Contests have {_who(found)}{_how_many_have(found)}."]
+    told += over_in_words(found.open)
     told += [] if found.luck is None else [_luck(found.luck, found.parts[0].confidence)]
     told += _power(found.parts[0])
     for part in found.parts:
@@ -96,6 +102,46 @@ def _power(estimate: EstimatedValues) -> list[str]:
         f"Cost of bids: a bid b costs b^{found.number:.3g}{band}. With this power one distribution of values explains the bids "
         f"of all {found.kinds} kinds of contests best. Values are in units of what bids cost, and so hang on it.{end}"
     ]
+
+
+def over_in_words(found: Open | None) -> list[str]:
+    """What follows over the range of a number that data do not tell, as a table, and which split is safe over it."""
+    if found is None:
+        return []
+    groups = len(found.worlds[0].values)
+    names = [""] if groups == 1 else [f" of group {g + 1}" for g in range(groups)]
+    head = [
+        found.what,
+        *(f"value at {q:.0%}{name}" for name in names for q in SHOWN),
+        "best split",
+        "the safe split loses",
+    ]
+    rows = [head]
+    for world in found.worlds:
+        values = [f"{x:.3g}" for v in world.values for x in v.quantile(np.array(SHOWN))]
+        rows.append([world.text, *values, split_of(world.best), share_lost(world.loss)])
+    wide = [max(len(row[k]) for row in rows) for k in range(len(head))]
+    table = "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, wide, strict=True)).rstrip() for row in rows)
+    how = "by theory" if found.method == "theory" else "bidders learn, and splits are tried in steps of a tenth"
+    kept = found.worlds[found.kept].text
+    most = max(world.loss for world in found.worlds)
+    loses = "the best of all that were tried" if most <= 0 else f"which loses at most {share_lost(most)} of the best"
+    return [
+        f"Not told by these data: the {found.what}. What follows from each of a range, for {found.bidders} bidders ({how}):\n"
+        f"{table}"
+        + (
+            f"\nNo distribution of values explains these bids with {', '.join(found.excluded)}."
+            if found.excluded
+            else ""
+        ),
+        f"Safe over the whole range: {split_of(found.split)}, {loses}, whichever is true. All that follows, and the folder's "
+        f"estimate, are of {kept}, where it loses least.",
+    ]
+
+
+def split_of(weights: Sequence[float]) -> str:
+    """A split in percent, `70% / 30%`."""
+    return " / ".join(f"{numeral(round(100 * w, 1))}%" for w in weights if w > COUNTS) or "nothing"
 
 
 def _how_many_have(found: EstimatedGroups) -> str:
@@ -346,14 +392,28 @@ def study_section(found: EstimatedValues | EstimatedGroups) -> str:
             texts = ", ".join(f'"{text}"' for text in group_texts(found, k))
             lucky = "" if found.luck is None else f'\nluck = "{found.luck.at(k)}"'
             drawn.setdefault(f"groups = [{texts}]{lucky}", f"resample {k + 1}")
-    some = list(drawn.items())[:SCENARIOS]
+    some, what = list(drawn.items())[:SCENARIOS], "resamples of the contests"
+    if found.open is not None:
+        some, what = list(_worlds(found, found.open).items()), f"what may be true of the {found.open.what}"
     if len(some) > 1:
         lines += [
             "",
-            "# resamples of the contests, each a world that may be the true one; leave them out for the estimate alone",
+            f"# {what}, each a world that may be the true one; leave them out for the estimate alone",
         ]
         lines += [f'[[scenario]]\nname = "{name}"\n{text}\n' for text, name in some]
     return "\n".join(lines) + "\n"
+
+
+def _worlds(found: EstimatedValues | EstimatedGroups, over: Open) -> dict[str, str]:
+    """Each number of a range as a scenario of a study file: what it changes, and its name."""
+    if isinstance(found, EstimatedValues):
+        return {f'distribution = "{words_of(w.values[0])}"\ncost_power = {w.power!r}': w.text for w in over.worlds}
+    told = {}
+    for world in over.worlds:
+        each = zip(found.parts, found.counts, world.values, strict=True)
+        texts = ", ".join(f'"{_group(n, values, world.power, part.presence)}"' for part, n, values in each if n)
+        told[f"groups = [{texts}]" + (f'\nluck = "{world.luck}"' if world.luck else "")] = world.text
+    return told
 
 
 def draw_estimate(found: EstimatedValues | EstimatedGroups) -> "Figure":
@@ -408,10 +468,14 @@ def group_texts(found: EstimatedGroups, draw: int | None = None) -> list[str]:
         assert isinstance(part.cost, PowerCost)
         values = part.distribution if draw is None else part.draws[draw]
         presence = part.presence if draw is None or not part.presences else part.presences[draw]
-        absent = f", presence {presence!r}" if presence < 1 else ""
         power = part.cost.power if draw is None or part.power is None else part.power.draws[draw]
-        texts.append(f"{count}: {words_of(values)}, cost {power!r}{absent}")
+        texts.append(_group(count, values, power, presence))
     return texts
+
+
+def _group(count: int, values: Distribution, power: float, presence: float) -> str:
+    absent = f", presence {presence!r}" if presence < 1 else ""
+    return f"{count}: {words_of(values)}, cost {power!r}{absent}"
 
 
 def write_estimate(found: EstimatedValues | EstimatedGroups, folder: Path) -> list[str]:
@@ -427,6 +491,11 @@ def write_estimate(found: EstimatedValues | EstimatedGroups, folder: Path) -> li
         for part in found.parts:
             name = '"' + part.group.replace('"', '""') + '"'
             table += [f"{name},{_row(row)}" for row in _quantiles(part)]
+    names = ["summary.txt", "values.csv", "study.toml", "figure.png", "figure.pdf"]
+    if found.open is not None:
+        names.insert(2, "range.csv")
+        rows = _over_rows(found.open)
+        write(folder / "range.csv", lambda file: file.write(("\n".join(rows) + "\n").encode()))
     write(folder / "summary.txt", lambda file: file.write(text.encode()))
     write(folder / "values.csv", lambda file: file.write(("\n".join(table) + "\n").encode()))
     write(folder / "study.toml", lambda file: file.write(study_section(found).encode()))
@@ -434,7 +503,19 @@ def write_estimate(found: EstimatedValues | EstimatedGroups, folder: Path) -> li
         figure = draw_estimate(found)
         for name in ("figure.png", "figure.pdf"):
             save(figure, folder / name)
-    return ["summary.txt", "values.csv", "study.toml", "figure.png", "figure.pdf"]
+    return names
+
+
+def _over_rows(found: Open) -> list[str]:
+    """The table of a range as CSV: a row for each of its numbers, quantiles of each group, the best split, the loss."""
+    groups = range(1, len(found.worlds[0].values) + 1)
+    best = [f"best_{k + 1}" for k in range(len(found.split))]
+    safe = [f"safe_{k + 1}" for k in range(len(found.split))]
+    rows = [",".join(["number", *(f"value_{g}_at_{q}" for g in groups for q in SHOWN), *best, *safe, "loss"])]
+    for world in found.worlds:
+        values = [float(x) for v in world.values for x in v.quantile(np.array(SHOWN))]
+        rows.append(_row([world.number, *values, *world.best, *found.split, world.loss]))
+    return rows
 
 
 def _quantiles(found: EstimatedValues) -> list[tuple[float, ...]]:
