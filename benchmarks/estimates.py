@@ -191,7 +191,17 @@ POWERS = (
 
 
 def power(seeds: int, resamples: int) -> None:
-    """The power of cost from contests that differ in their prizes: without luck, of five bidders and Beta(2, 3); and with it."""
+    names = (
+        "contests",
+        "power",
+        "seeds",
+        "found: median",
+        "its size off: median",
+        "band holds",
+        "split loses ≤ .5 %",
+        "luck",
+    )
+    print(f"| {' | '.join(names)} |")
     print(
         "| contests | power | seeds | found: median | its size off: median | band holds | split loses ≤ .5 % | luck: median |"
     )
