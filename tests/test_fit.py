@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from allpay.estimate.generate import past_contests
 from allpay.estimate.past import Contests
 from allpay.learners import LevelK, LogitEquilibrium
 from allpay.report.fitted import fitted_in_words, fitted_values
+from allpay.report.words import collected
 
 COMMON = Game(all_pay(3), Common(1.0), bid_levels=31)
 
@@ -80,6 +82,16 @@ def test_bids_of_the_equilibrium_are_those_of_theory():
     kind = fit_models(twice, (), cost=PowerCost(2)).kinds[0]
     assert (kind.observed - kind.theory) / kind.error > 5
     assert "above the" in fitted_in_words(fit_models(twice, (), cost=PowerCost(2)))
+
+
+def test_models_are_told_as_a_table_for_a_paper():
+    fits = [Fit(name, {"a": 0.1}, {"a": 0.02}, -9.0, -5.0, 10) for name in ("logit", "joy")]
+    known = {"bids": 10, "kinds": (), "folds": 2, "highest": 1.0, "cost_power": 1.0, "left_out": 0, "values": "known"}
+    with collected() as tables:
+        fitted_in_words(SimpleNamespace(fits=fits, **known))
+    (table,) = tables
+    assert [row[0] for row in table.rows] == ["model", "logit", "joy"]
+    assert "10 bids" in table.caption
 
 
 @pytest.mark.parametrize(

@@ -391,3 +391,27 @@ def test_an_estimate_of_groups_has_a_page(tmp_path):
     page = Page(html_of(tmp_path / "two"))
     assert "Group 2: half of the bidders" in page.words
     assert set(page.charts) == {"values"}
+
+
+def test_a_printed_table_of_rounds_has_the_columns_that_a_paper_needs(line):
+    folder = str(line)
+    exported = CliRunner().invoke(app, ["export", folder, "--format", "markdown"]).stdout.splitlines()
+    head = [cell.strip() for cell in exported[2].strip("|").split("|")]
+    assert head == ["design", "round", "w1", "w2", "revenue", "highest bid", "could gain", "verdict"]
+    assert exported[3] == "|:---|" + "---:|" * 6 + ":---|"  # words begin at the left
+    decimals = {len(row.split("|")[5].strip().partition(".")[2]) for row in exported[4:]}
+    assert decimals == {4}  # numbers of a column line up
+    chosen = CliRunner().invoke(app, ["export", folder, "--columns", "w1, seed"])
+    assert chosen.stdout.splitlines()[0] == "w1,seed"
+    wrong = CliRunner().invoke(app, ["export", folder, "--columns", "w1,price"])
+    assert wrong.exit_code == 2
+    assert "price" in wrong.stderr
+
+
+def test_a_finished_study_is_told_in_tables_again(line, tmp_path):
+    shutil.copytree(line, tmp_path / "study")
+    tables = CliRunner().invoke(app, ["resume", str(tmp_path / "study"), "--format", "latex"]).stdout
+    assert tables.startswith(r"\begin{table}")
+    assert tables.count(r"\begin{table}") == 2  # the best design, and all of them
+    result = json.loads((line / "result.json").read_text())["results"][0]
+    assert f"weight of rank 1 & {result['best']['weights'][0]:.3f} & " in tables

@@ -9,7 +9,7 @@ import typer
 from allpay.cli.again import check_free, write_command
 from allpay.cli.commands import command
 from allpay.cli.console import plain, print_json, reporting
-from allpay.cli.drawing import drawn
+from allpay.cli.drawing import drawn, in_tables
 from allpay.cli.options import AsJson, CostPower, Seed
 from allpay.cli.questions import app
 from allpay.errors import AllpayError, one_of
@@ -55,6 +55,7 @@ OneTable = Annotated[
 
 @command
 @drawn
+@in_tables
 def estimate(
     context: typer.Context,
     file: Table,
@@ -213,6 +214,7 @@ def estimate(
 
 
 @command
+@in_tables
 def fit(
     context: typer.Context,
     file: Table,

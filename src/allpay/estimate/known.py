@@ -88,7 +88,7 @@ def estimate_known(
         return PowerCost(lowest(asked.cost, apart, begin.power if isinstance(begin, PowerCost) else None))
 
     def priced(cost: Cost) -> list[list[Bids]]:
-        return costing(plain, cost) if isinstance(asked.cost, Sought) else plain
+        return costing(plain, cost) if isinstance(asked.cost, Sought) and isinstance(cost, PowerCost) else plain
 
     first = drawn_from(once)
     with reporter.stage("bids at known values"):

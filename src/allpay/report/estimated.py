@@ -19,6 +19,7 @@ from allpay.estimate.with_luck import BY_CONDITION
 from allpay.estimate.worlds import Open
 from allpay.report.announced import share_lost
 from allpay.report.style import colour_of, save
+from allpay.report.words import keep_table
 from allpay.scalars import numeral
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ def over_in_words(found: Open | None) -> list[str]:
     for world in found.worlds:
         values = [f"{x:.3g}" for v in world.values for x in v.quantile(np.array(SHOWN))]
         rows.append([world.text, *values, split_of(world.best), share_lost(world.loss)])
+    keep_table(rows, f"What follows from a range of the {found.what}, which the data do not tell.")
     wide = [max(len(row[k]) for row in rows) for k in range(len(head))]
     table = "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, wide, strict=True)).rstrip() for row in rows)
     how = "by theory" if found.method == "theory" else "bidders learn, and splits are tried in steps of a tenth"
@@ -176,6 +178,12 @@ def _values(found: EstimatedValues) -> list[str]:
         f"Told: {worth}. {found.told:,} values of the table tell this, and no bid has a part in it; {found.bids:,} bids of "
         f"{found.contests:,} contests are held against it ({cost})."
     )
+    keep_table(*_values_table(found))
+    if len(found.tried) > 1:
+        rows = [[one.family, f"{one.held_out:.4f}", str(one.parameters)] for one in found.tried]
+        caption = f"Families of distributions{_of(found)} by how well they foretell bids of contests left out"
+        head = ["family", "mean squared error left out", "numbers fitted"]
+        keep_table([head, *rows], f"{caption} (1 is what chance leaves).")
     lines = [
         known
         if found.told
@@ -194,6 +202,21 @@ def _values(found: EstimatedValues) -> list[str]:
             1, f"Of those registered, {found.presence:.1%} handed in a bid; the others count as absent by chance."
         )
     return lines
+
+
+def _of(found: EstimatedValues) -> str:
+    return f" of group {shortened(found.group, 40)}" if found.group else ""
+
+
+def _values_table(found: EstimatedValues) -> tuple[list[list[str]], str]:
+    """What the whole purse is worth to bidders, by the share of those to whom it is worth less."""
+    cells = zip(found.levels, found.values.tolist(), found.low, found.high, strict=True)
+    bands = bool(found.draws)
+    rows = [[f"{q:.0%}", f"{v:.4g}", *((f"{a:.4g}", f"{b:.4g}") if bands else ())] for q, v, a, b in cells]
+    head = ["share of bidders below", "value", *(("from", "to") if bands else ())]
+    sure = f", with ranges that hold the truth in {found.confidence:.0%}" if bands else ""
+    caption = f"What the whole purse is worth to bidders{_of(found)}, in units of what bids cost{sure}; "
+    return [head, *rows], f"{caption}{found.contests:,} contests, {found.bids:,} bids."
 
 
 def identification(found: EstimatedValues | EstimatedGroups) -> dict[str, list[str]]:
