@@ -1,6 +1,7 @@
 """Models of behaviour and theory, held against past contests: from Python, and by `allpay fit`."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from allpay.estimate.generate import past_contests
 from allpay.estimate.past import Contests
 from allpay.learners import LevelK, LogitEquilibrium
 from allpay.report.fitted import fitted_in_words, fitted_values
+from allpay.report.words import collected
 
 COMMON = Game(all_pay(3), Common(1.0), bid_levels=31)
 
@@ -79,6 +81,17 @@ def test_bids_of_the_equilibrium_are_those_of_theory():
     kind = fit_models(twice, (), cost=PowerCost(2)).kinds[0]
     assert (kind.observed - kind.theory) / kind.error > 5
     assert "above the" in fitted_in_words(fit_models(twice, (), cost=PowerCost(2)))
+
+
+def test_models_are_told_as_a_table_for_a_paper():
+    fits = [SimpleNamespace(model=name, held_out=-5.0, loglikelihood=-9.0, parameters={"a": 0.1}, errors={"a": 0.02})
+            for name in ("logit", "joy")]  # fmt: skip
+    known = {"bids": 10, "kinds": (), "folds": 2, "highest": 1.0, "cost_power": 1.0, "left_out": 0, "values": "known"}
+    with collected() as tables:
+        fitted_in_words(SimpleNamespace(fits=fits, **known))
+    (table,) = tables
+    assert [row[0] for row in table.rows] == ["model", "logit", "joy"]
+    assert "10 bids" in table.caption
 
 
 @pytest.mark.parametrize(

@@ -76,8 +76,8 @@ def bars(rows: Sequence[Mapping[str, Any]], unit: str, number: str = "") -> Char
     if number:
         x["axis"] = {"format": number}
     furthest = max((row.get("end", row["value"]) for row in rows), default=0.0)
-    if furthest > 0:  # room for the numbers beside the bars
-        x["scale"]["domainMax"] = float(f"{ROOM * furthest:.3g}")
+    # room for the numbers beside the bars; of nothing there is an axis, too
+    x["scale"]["domainMax"] = float(f"{ROOM * furthest:.3g}") if furthest > 0 else 0.01 if number else 1.0
     layers: list[Chart] = [
         {
             "mark": {"type": "bar", "height": {"band": 0.62}},
@@ -124,13 +124,21 @@ def curve(
     intervals: Sequence[Sequence[float]],
     labels: tuple[str, str],
     low: float,
+    head: str,
 ) -> Chart:
     """The objective along a line of designs: means of the simulated designs, the network with its band, the equilibrium, the
-    best design with its interval, and at the bottom the designs that cannot be told apart from it."""
+    best design, which is called `head`, with its interval, and at the bottom the designs that cannot be told apart from it."""
     x = {"field": "w", "type": "quantitative", "title": labels[0], "scale": {"nice": False, "zero": False}}
     y = {"field": "value", "type": "quantitative", "title": labels[1], "scale": {"zero": False}}
-    kinds = ["simulated mean", "network", "equilibrium", "best design", "cannot be told apart"]
-    colour = {"scale": {"domain": kinds, "range": [LEARNED, LEARNED, INK, OTHER, THIRD]}, "title": None}
+    shown = {
+        "simulated mean": (points, LEARNED),
+        "network": (band, LEARNED),
+        "equilibrium": (exact, INK),
+        head: ([best], OTHER),
+        "cannot be told apart": (intervals, THIRD),
+    }
+    colours = {name: colour for name, (drawn, colour) in shown.items() if drawn}
+    colour = {"scale": {"domain": list(colours), "range": list(colours.values())}, "title": None}
     legend = {
         "legend": {"orient": "top", "columns": 5, "symbolType": "circle", "symbolStrokeWidth": 0, "symbolOpacity": 1}
     }
@@ -191,7 +199,7 @@ def curve(
             "encoding": {
                 "x": x,
                 "y": y,
-                "color": named("best design"),
+                "color": named(head),
                 "tooltip": _tooltip([best], ("design", "value", "low", "high")),
             },
         },
@@ -277,20 +285,19 @@ def triangle(
     return _with_config({**FIXED, "width": 570, "height": 438, "layer": layers})
 
 
-def moves(rows: Sequence[Mapping[str, Any]], ranks: int, title: str) -> Chart:
-    """What is lost by moving a part of the purse from one rank to another: `from`, `to`, and `loss` as a part of the best."""
-    order = list(range(1, ranks + 1))
+def moves(rows: Sequence[Mapping[str, Any]]) -> Chart:
+    """What is lost by moving a part of the purse from one rank to another: `from`, `to`, and `loss` as a part of the best.
+    Ranks from which, or to which, nothing can be moved are left out."""
     most = max((abs(row["loss"]) for row in rows), default=1.0) or 1.0
-    x: Chart = {
-        "field": "to",
-        "type": "ordinal",
-        "title": "to rank",
-        "scale": {"domain": order},
-        "axis": {"labelAngle": 0},
-    }
-    y: Chart = {"field": "from", "type": "ordinal", "title": "from rank", "scale": {"domain": order}}
+    x, y = _ranks(rows, "to"), _ranks(rows, "from")
+    x["axis"] = {"labelAngle": 0}
     scale = {"domain": [-most, 0, most], "range": ["#3f8f6b", "#e9e7df", "#d55e00"]}
-    return {**_coloured(rows, x, y, {"scale": scale}, 38), "title": title}
+    return {**_coloured(rows, x, y, {"scale": scale}, 38), **FIXED, "width": {"step": 110}}
+
+
+def _ranks(rows: Sequence[Mapping[str, Any]], name: str) -> Chart:
+    scale = {"domain": sorted({row[name] for row in rows})}
+    return {"field": name, "type": "ordinal", "title": f"{name} rank", "scale": scale}
 
 
 def _coloured(rows: Sequence[Mapping[str, Any]], x: Chart, y: Chart, colour: Chart, step: int) -> Chart:
@@ -315,11 +322,16 @@ def lines(
     height: int = 240,
     zero: bool = False,
     marks: Sequence[Mapping[str, Any]] = (),
+    legend: bool = True,
+    percent: bool = False,
 ) -> Chart:
-    """Curves of several kinds: rows with `x`, `y`, `kind`, and with a band `low` and `high`; beside them, points of theory."""
-    x = {"field": "x", "type": "quantitative", "title": labels[0], "scale": {"zero": False, "nice": False}}
+    """Curves of several kinds: rows with `x`, `y`, `kind`, and with a band `low` and `high`; beside them, points of theory.
+    Without a legend the page has one; places may be parts of a whole."""
+    x: Chart = {"field": "x", "type": "quantitative", "title": labels[0], "scale": {"zero": False, "nice": False}}
+    if percent:
+        x["axis"] = {"format": "~%"}
     y = {"field": "y", "type": "quantitative", "title": labels[1], "scale": {"zero": zero}}
-    colour = _kinds(kinds)
+    colour = _kinds(kinds) if legend else {**_kinds(kinds), "legend": None}
     layers: list[Chart] = []
     if band:
         layers.append(
@@ -566,12 +578,13 @@ def fit(points: Sequence[Mapping[str, Any]], labels: tuple[str, str]) -> Chart:
     )
 
 
-def heat(rows: Sequence[Mapping[str, Any]], labels: tuple[str, str], colour: str, columns: Sequence[str]) -> Chart:
+def heat(rows: Sequence[Mapping[str, Any]], label: str, colour: str, columns: Sequence[str]) -> Chart:
     """A table whose cells are coloured by a loss: `row`, `column`, `loss` and `told`."""
-    x: Chart = {"field": "column", "type": "nominal", "sort": list(columns), "title": labels[0]}
+    x: Chart = {"field": "column", "type": "nominal", "sort": list(columns), "title": label}
     x["axis"] = {"labelAngle": 0 if len(columns) <= 6 else -40, "orient": "top", "labelLimit": 160}
-    y: Chart = {"field": "row", "type": "nominal", "sort": None, "title": labels[1], "axis": {"labelLimit": 300}}
-    scale = {"range": ["#e9e7df", "#d55e00"], "domainMin": 0}
+    y: Chart = {"field": "row", "type": "nominal", "sort": None, "title": None}
+    y["axis"] = {"labelLimit": 300, "ticks": False, "labelPadding": 8}
+    scale = {"range": ["#e9e7df", "#d55e00"], "domain": [0, max([0.01, *(float(row["loss"]) for row in rows)])]}
     return _coloured(rows, x, y, {"title": colour, "scale": scale}, 34)
 
 

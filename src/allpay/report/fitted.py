@@ -8,6 +8,7 @@ import numpy as np
 
 from allpay.estimate.behaviour import MODELS
 from allpay.estimate.fit import FittedModels
+from allpay.report.words import keep_table
 from allpay.scalars import numeral
 
 KEPT = (
@@ -50,7 +51,7 @@ def _theory(found: FittedModels) -> str:
 def _table(found: FittedModels) -> str:
     """A row for each model."""
     best = found.fits[0]
-    rows = [("model", "held out, per bid", "beside the best", "log likelihood", "parameters")]
+    rows = [["model", "held out, per bid", "beside the best", "log likelihood", "parameters"]]
     for fit in found.fits:
         held = fit.held_out / found.bids
         apart = f"{held - best.held_out / found.bids:+.4f}" if fit is not best else ""
@@ -59,7 +60,8 @@ def _table(found: FittedModels) -> str:
             for name, value in fit.parameters.items()
         )
         told = f"{held:.4f}" if np.isfinite(held) else "–"
-        rows.append((fit.model, told, apart, f"{fit.loglikelihood:.1f}", numbers))
+        rows.append([fit.model, told, apart, f"{fit.loglikelihood:.1f}", numbers])
+    keep_table(rows, f"Models of behaviour by {found.bids:,} bids, the best by contests left out first.")
     wide = [max(len(row[k]) for row in rows) for k in range(4)]
     return "\n".join(
         "  ".join([row[0].ljust(wide[0]), *(row[k].rjust(wide[k]) for k in (1, 2, 3)), row[4]]).rstrip() for row in rows

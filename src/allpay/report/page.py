@@ -30,6 +30,9 @@ REPORT = "report.html"
 KINDS: tuple[Callable[[Path], Page | None], ...] = (study.page, experiments.page, *answers.PAGES)
 """What makes a page of a folder, for each kind of folder; None if it is of another kind."""
 
+LEAST_PERCENT = 1e-4
+"""Less than this, in percent, is told as none."""
+
 SCRIPTS = ("vega.js", "page.js")
 """The scripts of a page: Vega, Vega-Lite and Vega-Embed in one, and what puts charts into their places."""
 
@@ -136,12 +139,18 @@ def _policy(scripts: list[str]) -> str:
 
 
 def _percent(part: float | None, digits: int = 2) -> str:
-    """A part in percent.
+    """A part in percent with so many significant digits, never with a power of ten; what nobody would see is 0.
 
-    >>> _percent(0.0123), _percent(None)
-    ('1.2%', '–')
+    >>> _percent(0.0123), _percent(None), _percent(1.0), _percent(0.2134, 1), _percent(3e-16)
+    ('1.2%', '–', '100%', '20%', '0%')
     """
-    return "–" if part is None or not math.isfinite(part) else f"{100 * part:.{digits}g}%"
+    if part is None or not math.isfinite(part):
+        return "–"
+    percent = 100 * part
+    if abs(percent) < LEAST_PERCENT:
+        return "0%"
+    decimals = digits - 1 - math.floor(math.log10(abs(float(f"{percent:.{digits - 1}e}"))))
+    return f"{round(percent, decimals):.{max(decimals, 0)}f}%"
 
 
 def _pretty(values: Any) -> str:
