@@ -102,9 +102,9 @@ def _together(names: list[str]) -> str:
     """
     first, *others = names
     if others and not first.startswith("best "):
-        worlds = [name for name in others if name.startswith("best for ")]
-        if len(worlds) > 1:
-            others = [f"best for {len(worlds)} scenarios", *others[len(worlds) :]]
+        worlds = sum(name.startswith("best for ") for name in others)
+        if worlds > 1:
+            others = [f"best for {worlds} scenarios", *others[worlds:]]
         return f"{first}, {_together(others)}"
     ends = [name.removeprefix("best ") for name in others if not name.startswith("best for ")]
     worlds = len(others) - len(ends)
