@@ -15,6 +15,10 @@ quantiles from .05 to .95 together; and the share of seeds whose recommended spl
 do the same for two bidders of unlike groups, 500 contests, and for luck that ranks tell: Tullock contests of two groups whose
 values are commonly known, 500 contests, and private values with normal noise.
 
+    python benchmarks/estimates.py --power [--seeds 20] [--resamples 40]
+
+finds the power of the cost of bids from contests with two or three tables of prizes, and beside the scale of normal noise.
+
     python benchmarks/estimates.py --bound
 
 prints how precise any estimate from 400 contests of five can be at most (Cramér–Rao), for whoever knows that values are from a
@@ -46,6 +50,7 @@ from allpay.contest.success import Noise
 from allpay.contest.values import Curve, Distribution, Lognormal
 from allpay.estimate.conditions import Condition, Kind
 from allpay.estimate.generate import past_contests
+from allpay.estimate.power import Sought
 from allpay.estimate.values import LEVELS, EstimatedValues, estimate_groups, estimate_values
 from allpay.estimate.with_luck import estimate_with_luck
 from allpay.exact import best_in_theory, objective_at
@@ -177,6 +182,83 @@ def noisy(seeds: int, resamples: int) -> None:
     )
 
 
+POWERS = (
+    (2.0, ((0.5, 0.3, 0.2), (1.0,))),
+    (1.5, ((0.5, 0.3, 0.2), (1.0,))),
+    (2.0, ((0.5, 0.3, 0.2), (0.7, 0.3), (1.0,))),
+    (1.5, ((0.5, 0.3, 0.2), (0.7, 0.3), (1.0,))),
+)
+
+
+def power(seeds: int, resamples: int) -> None:
+    names = (
+        "contests",
+        "power",
+        "seeds",
+        "found: median",
+        "its size off: median",
+        "band holds",
+        "split loses ≤ .5 %",
+        "luck",
+    )
+    print(f"| {' | '.join(names)} |")
+    print(
+        "| contests | power | seeds | found: median | its size off: median | band holds | split loses ≤ .5 % | luck: median |"
+    )
+    print("|---|--:|--:|--:|--:|--:|--:|--:|")
+    for truth, tables in POWERS:
+        world = World(Beta(2, 3))
+        setting = Setting(Private(world.values), cost_power=truth)
+        games = [setting.game(Mechanism((*won, *[0.0] * (5 - len(won))), (1.0,) * 5)) for won in tables]
+        rows = []
+        for seed in range(seeds):
+            contests = past_contests(games, 400, seed=100 + seed)
+            found = estimate_values(contests, cost=Sought(), family="curve", resamples=resamples, seed=seed)
+            assert found.power is not None
+            assert found.power.band is not None
+            low, high = found.power.band
+            rows.append((found.power.number, low <= truth <= high, lost_with(found, setting) <= 0.005))
+        told_of_power(f"400 with {len(tables)} tables", truth, np.array(rows, float))
+    games = []
+    for won in ((0.7, 0.3, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0)):
+        rules = Mechanism(won, (1.0,) * 4, success=Noise("normal", 0.2))
+        games.append(Game(rules, Private(Uniform(0.0, 1.0)), cost_power=2.0, bid_levels=201))
+    strategies = [learn(game, FictitiousPlay(), rounds=1).strategy[0, 0] for game in games]
+    rows, scales = [], []
+    for seed in range(seeds):
+        contests = past_contests(games, 500, seed=100 + seed, strategy=strategies)
+        both = estimate_with_luck(contests, "normal", cost=Sought(), resamples=resamples, seed=seed)
+        known, luck = both.parts[0].power, both.luck
+        assert known is not None
+        assert known.band is not None
+        assert luck is not None
+        rows.append((known.number, known.band[0] <= 2 <= known.band[1], np.nan))
+        scales.append(luck.number)
+    told_of_power("500 with 2 tables, normal(0.2)", 2.0, np.array(rows, float), f"{np.median(scales):.3f}")
+
+
+def lost_with(found: EstimatedValues, truth: Setting) -> float:
+    """What the split that is best under an estimate, its power of cost included, loses of the best."""
+    space = DesignSpace("prizes", 5, 3)
+    assert isinstance(found.cost, PowerCost)
+    guess = Setting(Private(found.distribution), cost_power=found.cost.power)
+    best, chosen = best_in_theory(space, truth), best_in_theory(space, guess)
+    assert best is not None
+    assert chosen is not None
+    return max(0.0, 1 - float(objective_at(space, truth)(np.array([chosen.weights]))[0][0]) / best.value)
+
+
+def told_of_power(what: str, truth: float, rows: np.ndarray, luck: str = "") -> None:
+    """A row of the table, of `[seeds, 3]` power, band, loss."""
+    lost_little = "" if np.isnan(rows[:, 2]).any() else f"{rows[:, 2].mean():.2f}"
+    numbers = rows[:, 0]
+    cells = [
+        *(what, f"{truth:g}", str(len(rows)), f"{np.median(numbers):.3f}"),
+        *(f"{np.median(np.abs(numbers / truth - 1)):.1%}", f"{rows[:, 1].mean():.2f}", lost_little, luck),
+    ]
+    print(f"| {' | '.join(cells)} |", flush=True)
+
+
 def bound() -> None:
     """The least standard errors of values at some quantiles, as parts of them: of 2,000 bids, if the family is known."""
     at, bids, true, step = np.array([LEVELS[k] for k in TOLD]), 2000, np.log([2.0, 3.0, 1.0]), 1e-4
@@ -205,13 +287,14 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=WORLDS, default=list(WORLDS))
     parser.add_argument("--groups", action="store_true", help="bidders of unlike groups, and nothing else")
     parser.add_argument("--luck", action="store_true", help="luck that ranks tell, and nothing else")
+    parser.add_argument("--power", action="store_true", help="the power of cost, and nothing else")
     parser.add_argument("--bound", action="store_true", help="the best that can be, and nothing else")
     given = parser.parse_args()
     if given.bound:
         bound()
         return
-    if given.groups or given.luck:
-        for asked, run in ((given.groups, groups), (given.luck, luck)):
+    if given.groups or given.luck or given.power:
+        for asked, run in ((given.groups, groups), (given.luck, luck), (given.power, power)):
             if asked:
                 run(given.seeds, given.resamples)
         return

@@ -1,6 +1,7 @@
 """Several experiments in one file: learners in several contests under the same designs, on one grid."""
 
 import json
+import re
 
 import polars as pl
 import pytest
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 from allpay.cli import app
 from allpay.contest.game import Setting
 from allpay.errors import AllpayError
+from allpay.report.pages.experiments import MEASURES, _best
 from allpay.study import DesignSpace
 from allpay.study.bundle import pack, unpacked
 from allpay.study.experiment import ExperimentStudy
@@ -106,7 +108,6 @@ def test_the_folder_is_told_exported_and_repeated(file, folder, tmp_path):
     assert run("status", folder).stdout.count("experiment-") == 4
     exported = pl.read_csv(run("export", folder).stdout.encode())
     assert exported["experiment"].n_unique() == 4
-    assert "summary.txt" in run("report", folder).stderr
     (folder / "result.json").rename(folder / "old.json")
     done = run("resume", folder, "--json")
     assert json.loads(done.stdout)["results"][2]["experiment"] == "dear"
@@ -139,3 +140,67 @@ def test_what_does_not_fit_is_told(tmp_path, old, new, said):
         read_file(path, trust=False)
     assert said in str(error.value)
     assert len(str(error.value).split(": ", 1)[1]) <= 300
+
+
+def charts_of(html):
+    return {
+        name: json.loads(held) for name, held in re.findall(r'data-chart="([^"]+)">(.*?)</script>', html, re.DOTALL)
+    }
+
+
+def test_the_page_says_the_answer_of_each_contest_and_draws_all(folder):
+    done = run("report", folder)
+    assert done.exit_code == 0, done.stderr
+    html = (folder / "report.html").read_text(encoding="utf-8")
+    assert len(html.encode()) < 3e6
+    words = " ".join(re.sub("<script.*?</script>|<style.*?</style>|<[^>]+>", " ", html, flags=re.DOTALL).split())
+    for part in ("How sure is this?", "No theory: ", "cheap", "dear", "Five words", "allpay resume", "study.json"):
+        assert part in words
+    charts = charts_of(html)
+    bids = {f"bids{contest}-{design}" for contest in (1, 2, 3) for design in (1, 2)}
+    assert set(charts) == {"main", "measure1", "gain", *bids}
+    table = pl.read_csv(folder / "designs.csv")
+    drawn = charts["main"]["data"]["values"]
+    for name, column in (("value", "revenue"), ("theory", "equilibrium_revenue")):
+        seen = sorted(row[name] for row in drawn if row[name] is not None)
+        assert seen == pytest.approx(table[column].drop_nulls().sort().to_list(), rel=1e-5)
+    known, unlike = charts["bids1-1"]["layer"], charts["bids3-1"]["layer"]
+    assert {row["kind"] for row in known[0]["data"]["values"]} == {"fictitious-play", "level-k"}
+    exact = known[1]["data"]["values"]  # the winner takes all of three: 2/3 v³, over the values of a level
+    assert all(row["y"] == pytest.approx(2 / 3 * row["x"] ** 3, abs=2e-3) for row in exact)
+    assert {row["group"] for row in unlike[0]["data"]["values"]} == {"group 1", "group 2"}
+    ranked = table.filter(pl.col("experiment") == "dear").sort("revenue", descending=True)
+    first = {1.0: "100%", 0.6: "60% / 40%"}[ranked["w1"][0]]
+    assert f"{first} is best, {ranked['revenue'][0]:.4f}" in words.split("Ranks are decided")[2]
+
+
+def test_designs_that_chance_or_the_grid_keeps_together_are_told_as_alike():
+    main = MEASURES[0]
+    rows = [
+        {"learner": "a", "design": d, "revenue": r, "revenue_stderr": e, "off": None, "converged": 1, "rounds": 1}
+        for d, r, e in (("A", 1.0, 0.01), ("B", 0.99, 0.01), ("C", 0.8, 0.01))
+    ]
+    assert _best(rows, main, 0.0)["alike"] == ["B"]
+    assert not _best(rows[::2], main, 0.0)["alike"]
+    assert _best(rows[::2], main, 0.3)["all_alike"]
+    assert _best([{**row, "revenue_stderr": None} for row in rows], main, 0.0)["alike"] == ["B", "C"]  # one round
+
+
+def test_an_objective_of_ones_own_and_payments_stand_in_table_words_and_page(tmp_path):
+    path = tmp_path / "e.toml"
+    text = FILE.replace("rounds = 2", 'rounds = 2\nobjective = "top-2"\nrule = "payments"').split("[[experiment]]")
+    path.write_text("[[experiment]]".join(text[:1] + text[2:3]).replace("300", "50"))
+    assert run("run", path).exit_code == 0
+    folder = path.with_suffix("")
+    table = pl.read_csv(folder / "designs.csv")
+    assert table["w1"].to_list() == [1.0, 0.6]  # what ranks pay; the prize is one
+    assert (abs(table["off"] - (table["top-2"] / table["equilibrium_top-2"] - 1)) < 1e-9).all()
+    assert "mean of the 2 highest bids" in (folder / "summary.txt").read_text()
+    run("report", folder)
+    html = (folder / "report.html").read_text(encoding="utf-8")
+    assert "(0.6, 0.4)" in html
+    drawn = charts_of(html)
+    assert set(drawn) >= {"main", "measure1", "measure2", "gain"}
+    assert [row["value"] for row in drawn["main"]["data"]["values"]] == pytest.approx(
+        table["top-2"].to_list(), rel=1e-5
+    )

@@ -1,6 +1,8 @@
 """Models of behaviour and theory, held against past contests: from Python, and by `allpay fit`."""
 
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,12 +13,13 @@ from allpay.cli import app
 from allpay.contest.mechanism import all_pay
 from allpay.contest.preferences import LossAverse, PowerCost
 from allpay.errors import AllpayError
-from allpay.estimate.behaviour import MODELS, Bids, fit_behaviour
-from allpay.estimate.fit import fit_models
+from allpay.estimate.behaviour import MODELS, Bids, Fit, _at_bounds, fit_behaviour
+from allpay.estimate.fit import FittedModels, fit_models
 from allpay.estimate.generate import past_contests
 from allpay.estimate.past import Contests
 from allpay.learners import LevelK, LogitEquilibrium
 from allpay.report.fitted import fitted_in_words, fitted_values
+from allpay.report.words import collected
 
 COMMON = Game(all_pay(3), Common(1.0), bid_levels=31)
 
@@ -79,6 +82,16 @@ def test_bids_of_the_equilibrium_are_those_of_theory():
     kind = fit_models(twice, (), cost=PowerCost(2)).kinds[0]
     assert (kind.observed - kind.theory) / kind.error > 5
     assert "above the" in fitted_in_words(fit_models(twice, (), cost=PowerCost(2)))
+
+
+def test_models_are_told_as_a_table_for_a_paper():
+    fits = [Fit(name, {"a": 0.1}, {"a": 0.02}, -9.0, -5.0, 10) for name in ("logit", "joy")]
+    known = {"bids": 10, "kinds": (), "folds": 2, "highest": 1.0, "cost_power": 1.0, "left_out": 0, "values": "known"}
+    with collected() as tables:
+        fitted_in_words(SimpleNamespace(fits=fits, **known))
+    (table,) = tables
+    assert [row[0] for row in table.rows] == ["model", "logit", "joy"]
+    assert "10 bids" in table.caption
 
 
 @pytest.mark.parametrize(
@@ -156,3 +169,23 @@ def test_values_are_plain():
         json.loads(json.dumps(fitted_values(fit_models(contests, ("logit",), folds=0))))["models"][0]["held_out"]
         is None
     )
+
+
+def test_a_parameter_at_an_end_of_its_range_is_said():
+    assert _at_bounds(np.array([0.0, 10.0]), "losses") == {"losses": "highest"}
+    assert _at_bounds(np.array([np.log(1e-3), 1.0]), "losses") == {"noise": "lowest"}
+    assert _at_bounds(np.array([0.0, 0.1 + 0.01]), "losses") == {"losses": "lowest"}
+    assert _at_bounds(np.array([0.0, 1.0]), "losses") == {}
+    near = Fit(
+        "losses",
+        {"noise": 0.1, "losses": 10.0},
+        {"noise": 0.01, "losses": np.nan},
+        -5.0,
+        -6.0,
+        20,
+        {"losses": "highest"},
+    )
+    found = FittedModels((near,), (), 0, 4, 20, 1.0, "1.0", 1.0)
+    assert "At an end of the range in which it was sought: losses of losses (highest, 10)" in fitted_in_words(found)
+    assert fitted_values(found)["models"][0]["at_bounds"] == {"losses": "highest"}
+    assert "At an end" not in fitted_in_words(replace(found, fits=(replace(near, at_bounds={}),)))

@@ -1,5 +1,7 @@
 """Figures as a user wants them: formats, width, letters, colours; and what is drawn into axes of one's own."""
 
+import re
+
 import pytest
 from matplotlib.figure import Figure
 from typer.testing import CliRunner
@@ -128,6 +130,9 @@ def test_what_was_found_is_drawn_into_axes_of_ones_own():
     assert Result.plot is Sweep.plot
 
 
+SMALL = ["--rounds", "2", "--iterations", "50", "--value-levels", "8", "--bid-levels", "11"]
+
+
 @pytest.mark.parametrize(
     ("line", "tables"),
     [
@@ -136,6 +141,9 @@ def test_what_was_found_is_drawn_into_axes_of_ones_own():
         (["compare", "0.5,0.5", "--bidders", "3,4"], 1),
         (["equilibrium", "--weights", "0.8"], 1),
         (["equilibrium", "--weights", "1", "--distribution", "integers(0,3)"], 1),
+        (["simulate", "--weights", "0.8", "--group", "1: uniform(0,1)", "--group", "2: uniform(0,0.5)", *SMALL], 2),
+        (["design", "--method", "theory", "--bidders", "4"], 1),
+        (["design", "--method", "theory", "--bidders", "4", "--objective", "revenue", "--objective", "top-2"], 1),
     ],
 )
 def test_every_table_is_told_for_a_paper_and_for_a_page(line, tables):
@@ -143,7 +151,7 @@ def test_every_table_is_told_for_a_paper_and_for_a_page(line, tables):
     assert done.exit_code == 0, done.output
     assert done.stdout.count(r"\begin{table}") == done.stdout.count(r"\caption{") == tables
     assert done.stdout.startswith(r"\begin{table}")  # nothing but tables
-    assert " s." not in done.stdout  # no time that it took: the same question, the same table
+    assert not re.search(r"\d s\b", done.stdout)  # no time that it took: the same question, the same table
     done = CliRunner().invoke(app, [*line, "--format", "markdown"])
     rows = [row for row in done.stdout.splitlines() if row.startswith("|")]
     assert sum(row.startswith("|:---|") for row in rows) == tables
@@ -151,3 +159,17 @@ def test_every_table_is_told_for_a_paper_and_for_a_page(line, tables):
         wrong = CliRunner().invoke(app, [*line, "--format", format_given, *more])
         assert wrong.exit_code == 2
         assert "format" in wrong.stderr
+
+
+def test_data_are_told_for_a_paper_too(tmp_path):
+    past = tmp_path / "past.csv"
+    made = ["simulate", "--weights", "0.8,0.2", "--bidders", "3", "--contests", "60", "--out", str(past)]
+    assert CliRunner().invoke(app, made).exit_code == 0
+    assert CliRunner().invoke(app, [*made, "--format", "latex"]).exit_code == 2  # contests are no table
+    known = ["estimate", str(past), "--resamples", "2", "--family", "uniform", "--out", str(tmp_path / "known")]
+    done = CliRunner().invoke(app, [*known, "--format", "latex"])
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith(r"\begin{table}")
+    assert "50\\% & " in done.stdout
+    assert (tmp_path / "known" / "summary.txt").is_file()  # files are those of any other form
+    assert "format" not in (tmp_path / "known" / "command.txt").read_text()

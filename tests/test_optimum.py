@@ -5,10 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
+from allpay.bounded import Bounded
 from allpay.errors import AllpayError
 from allpay.evidence import Evidence
 from allpay.optimum import find_optimum, in_words
-from allpay.simplex import sample_ordered_simplex
+from allpay.simplex import OrderedSimplex, sample_ordered_simplex
 from allpay.surrogate import fit_surrogate
 
 
@@ -149,6 +150,37 @@ def test_an_interval_narrower_than_the_sample_is_resolved_in_many_ranks():
     found = find_optimum(Drawn(np.full(1, 0.75), normal(0.01)), 6, 6)
     low, high = found.interval[0]
     assert high - low == pytest.approx(2 * 1.2 * 1.645 * 0.005, rel=0.2)
+
+
+@dataclasses.dataclass(frozen=True)
+class NearAnEdge:
+    """Members 1 − |w − peak|² + slope·w_1."""
+
+    peak: np.ndarray
+    slopes: np.ndarray
+    r2: float = 0.9
+    rmse: float = 0.01
+
+    def members(self, weights):
+        w = np.asarray(weights)
+        return 1 - ((w - self.peak) ** 2).sum(axis=-1) + self.slopes[:, None] * w[:, 0]
+
+    def value_and_gradient(self, weights):
+        gradient = -2 * (np.asarray(weights) - self.peak)
+        gradient[:, 0] += self.slopes.mean()
+        return self.members(weights).mean(axis=0), gradient
+
+
+@pytest.mark.parametrize("floors", [(0, 0, 0, 0), (0.05, 0.05, 0.05, 0.02)])
+def test_a_range_reaches_the_edge_that_no_sample_comes_to(floors):
+    """That the third and the fourth win no more than they must is as good, by far, as can be told."""
+    where = Bounded(5, floors) if any(floors) else OrderedSimplex(5, 4)
+    least = np.array([0, 0, *floors[2:], 0])
+    peak = np.array([0.75, 0.25, 0.004, 0.002, 0]) + least
+    peak[0] -= peak.sum() - 1
+    found = find_optimum(NearAnEdge(peak, normal(0.04, size=60)), 5, polytope=where)
+    assert [low for low, _ in found.interval[2:]] == least[2:].tolist()
+    assert found.weights[2] > least[2] + 1e-3
 
 
 def test_one_rank_leaves_no_choice():

@@ -111,6 +111,33 @@ def test_the_page_of_a_study_says_the_answer_first_and_holds_all_its_parts(line)
     assert html_of(line) == html  # the same folder, the same page
 
 
+def test_what_cannot_be_told_recommends_nothing(line, tmp_path):
+    shutil.copytree(line, tmp_path / "unknown")
+    held = json.loads((line / "result.json").read_text())
+    held["results"][0].update(unknown="predictions run from 0 to 1", flat=False)
+    held["results"][0]["surrogate"]["r2"] = -0.7
+    (tmp_path / "unknown" / "result.json").write_text(json.dumps(held))
+    page = Page(html_of(tmp_path / "unknown"))
+    words = page.words.split("The specification")[0]
+    assert "cannot tell which design is best" in words
+    assert "no better than their mean" in words  # not -70 % of the differences
+    assert "recommended" not in words.lower()
+    assert "recommended" not in json.dumps(page.charts).lower()
+
+
+def test_losses_that_nobody_would_see_are_none(answer, tmp_path):
+    shutil.copytree(answer("compare"), tmp_path / "same")
+    held = json.loads((tmp_path / "same" / "theory.json").read_text())
+    for design in held["designs"]:
+        design.update(losses=[3e-16] * 2, largest_loss=3e-16, mean_loss=2e-16, errors=[0.2, 0.01])
+    (tmp_path / "same" / "theory.json").write_text(json.dumps(held))
+    page = Page(html_of(tmp_path / "same"))
+    assert "e-" not in page.words.split("Five words")[0]
+    assert "0% ± 20%" in page.words
+    assert {row["value"] for row in page.charts["bars"]["data"]["values"]} == {0}
+    assert {row["told"] for row in page.charts["bars"]["data"]["values"]} == {"next to nothing"}
+
+
 class Parabola:
     """Stands for a network, which is not fitted here: the best designs have a second weight of 0.2."""
 
@@ -364,3 +391,27 @@ def test_an_estimate_of_groups_has_a_page(tmp_path):
     page = Page(html_of(tmp_path / "two"))
     assert "Group 2: half of the bidders" in page.words
     assert set(page.charts) == {"values"}
+
+
+def test_a_printed_table_of_rounds_has_the_columns_that_a_paper_needs(line):
+    folder = str(line)
+    exported = CliRunner().invoke(app, ["export", folder, "--format", "markdown"]).stdout.splitlines()
+    head = [cell.strip() for cell in exported[2].strip("|").split("|")]
+    assert head == ["design", "round", "w1", "w2", "revenue", "highest bid", "could gain", "verdict"]
+    assert exported[3] == "|:---|" + "---:|" * 6 + ":---|"  # words begin at the left
+    decimals = {len(row.split("|")[5].strip().partition(".")[2]) for row in exported[4:]}
+    assert decimals == {4}  # numbers of a column line up
+    chosen = CliRunner().invoke(app, ["export", folder, "--columns", "w1, seed"])
+    assert chosen.stdout.splitlines()[0] == "w1,seed"
+    wrong = CliRunner().invoke(app, ["export", folder, "--columns", "w1,price"])
+    assert wrong.exit_code == 2
+    assert "price" in wrong.stderr
+
+
+def test_a_finished_study_is_told_in_tables_again(line, tmp_path):
+    shutil.copytree(line, tmp_path / "study")
+    tables = CliRunner().invoke(app, ["resume", str(tmp_path / "study"), "--format", "latex"]).stdout
+    assert tables.startswith(r"\begin{table}")
+    assert tables.count(r"\begin{table}") == 2  # the best design, and all of them
+    result = json.loads((line / "result.json").read_text())["results"][0]
+    assert f"weight of rank 1 & {result['best']['weights'][0]:.3f} & " in tables

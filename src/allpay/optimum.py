@@ -376,6 +376,7 @@ def find_optimum(
     everywhere = np.concatenate([best[None], designs, *simulated, *closer])
     every = surrogate.members(everywhere)
     mean, scatter = every.mean(axis=0), every.std(axis=0, ddof=1)
+    edges = _edges(where, best) if where.freedom > 1 else best[None]
 
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     overrated = every.max(axis=1) - mean[every.argmax(axis=1)]
@@ -406,6 +407,8 @@ def find_optimum(
     else:
         near = near_of(everywhere, every)
         near[0] = True
+        everywhere = np.concatenate([everywhere, edges])
+        near = np.append(near, near_of(edges, surrogate.members(edges)))
         intervals = tuple(
             _parts(everywhere, near, rank, lambda points: near_of(points, surrogate.members(points)))
             for rank in range(everywhere.shape[1])
@@ -500,6 +503,27 @@ def _unknown(value: float, lowest: float, highest: float, resolution: float, sur
 def _closer(designs: Array, best: Array) -> list[Array]:
     """The candidates drawn towards the best, at several distances: a sample of many ranks has hardly a point near it."""
     return [best + part * (designs - best) for part in (0.5, 0.2, 0.1, 0.05, 0.02)]
+
+
+def _edges(where: Polytope, best: Array) -> Array:
+    """`[designs, n]` the designs nearest the best without one of the corners, or with a weight as small or as large as can be.
+
+    No sample comes to where weights are exactly at their bounds, as where a rank wins nothing.
+    """
+    lam, corners = where.coordinates(best), where.corners
+    least, most = corners.min(axis=1, keepdims=True), corners.max(axis=1, keepdims=True)
+    without = [np.eye(corners.shape[1], dtype=bool)[None].repeat(len(corners), axis=0)]
+    without += [np.swapaxes(off, 1, 2) for off in (corners > least + DUST, corners < most - DUST)]
+    rest = np.array(
+        [
+            np.where((np.arange(len(lam)) == block)[:, None] & way, 0.0, lam)
+            for block, ways in enumerate(np.concatenate(without, axis=1))
+            for way in ways
+        ]
+    )
+    sums = rest.sum(axis=2, keepdims=True)
+    kept = np.all(sums > DUST, axis=(1, 2))
+    return np.asarray(where.weights(rest[kept] / sums[kept]))
 
 
 def expected_loss(

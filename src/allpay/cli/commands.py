@@ -10,7 +10,7 @@ import typer
 
 from allpay.cli.again import write_command
 from allpay.cli.console import in_one_line, plain, print_json, reporting
-from allpay.cli.drawing import OPTIONS, Format, check_format, drawn, tell
+from allpay.cli.drawing import OPTIONS, drawn, in_tables
 from allpay.cli.examples import epilog_of
 from allpay.cli.options import (
     GAME,
@@ -68,7 +68,7 @@ from allpay.cli.options import (
     WithValues,
     Workers,
 )
-from allpay.cli.results import labelled, without_empty
+from allpay.cli.results import for_paper, labelled, without_empty
 from allpay.cli.running import design_again, design_by_theory, front_by_theory, run_studies, simulate_study
 from allpay.cli.several import (
     Attendances,
@@ -162,6 +162,7 @@ def program(
 
 @command
 @drawn
+@in_tables
 def simulate(
     context: typer.Context,
     weights: Weights,
@@ -222,7 +223,7 @@ def simulate(
     from allpay.cli.made import make_contests
 
     learned = any(name in written for name in ("learner", *OF_LEARNERS))
-    for name in ("rounds", "plot"):
+    for name in ("rounds", "plot", "form"):
         if name in written:
             raise AllpayError(f"{written[name]} has no effect on contests that are made up: leave it out")
     grid = [written[name] for name in ("bid_levels", "value_levels") if name in written]
@@ -231,6 +232,7 @@ def simulate(
 
 @command
 @drawn
+@in_tables
 def design(
     context: typer.Context,
     folder: Annotated[
@@ -513,6 +515,7 @@ def folder_of(file: Path) -> Path:
 
 @command
 @drawn
+@in_tables
 def resume(
     out: Annotated[Path, typer.Argument(metavar="DIR", help="a study's folder", show_default=False)],
     workers: Workers = None,
@@ -551,6 +554,13 @@ def export(
     bids: Annotated[
         bool, typer.Option("--bids", help="what was bid in each round, by group and value, instead of the rounds")
     ] = False,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            help="which columns, with commas between: design,round,w1,revenue",
+            show_default="all; of latex and markdown those that a paper needs",
+        ),
+    ] = None,
 ) -> None:
     """Give the finished rounds of a study as one table, or what was bid in them."""
     import polars as pl
@@ -580,17 +590,24 @@ def export(
         )
     if not bids:
         table = without_empty(table, max(study.ranks for study in studies.values()))
+    if columns is not None:
+        asked = [one_of("column", name.strip(), table.columns) for name in columns.split(",")]
+        table = table.select(list(dict.fromkeys(asked)))
+    elif file_format in ("latex", "markdown"):
+        table = for_paper(table)
     content = io.BytesIO()
     if file_format == "csv":
         table.write_csv(content)
     elif file_format == "parquet":
         table.write_parquet(content)
     elif file_format in ("latex", "markdown"):
-        from allpay.report.words import Table, as_latex, as_markdown, significant
+        from allpay.report.words import Table, as_latex, as_markdown, in_a_column
 
-        cells = [[significant(x, 5) if isinstance(x, float) else str(x) for x in row] for row in table.iter_rows()]
+        written = [in_a_column(column) if column.dtype.is_float() else [str(x) for x in column] for column in table]
+        cells = [list(row) for row in zip(*written, strict=True)]
         caption = "What was bid, by round, group and value." if bids else "The rounds of every design."
-        made = (as_latex if file_format == "latex" else as_markdown)(Table([table.columns, *cells], caption))
+        head = [name.replace("_", " ") for name in table.columns]
+        made = (as_latex if file_format == "latex" else as_markdown)(Table([head, *cells], caption))
         content.write(f"{made}\n".encode())
     else:
         seeds = pl.selectors.by_name("seed", require_all=False)  # few readers of JSON take 64 bits
@@ -603,6 +620,7 @@ def export(
 
 @command
 @drawn
+@in_tables
 def equilibrium(
     context: typer.Context,
     weights: Weights,
@@ -632,12 +650,10 @@ def equilibrium(
     plot: Annotated[
         Path | None, typer.Option(help="draw bids and their density into this file (.png, .pdf, .svg)")
     ] = None,
-    form: Format = "text",
     as_json: AsJson = False,
 ) -> None:
     """The equilibrium of one design on continuous bids, by theory."""
     asked = dict(locals())
-    check_format(form, as_json)
     from allpay.contest.game import Setting
     from allpay.report.curves import draw_equilibrium
     from allpay.report.style import place
@@ -660,10 +676,6 @@ def equilibrium(
         print_json({**told, "groups": plain(groups), "reason": reason, "given": given})
     elif found is None:
         typer.echo(f"No closed form for this design: {reason}")
-    elif form != "text":
-        from allpay.report.curves import bids_in_words
-
-        tell(lambda: bids_in_words(game, found), form)
     else:
         if amounts is not None:
             typer.echo(f"{amounts.sentence}\n")

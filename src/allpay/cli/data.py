@@ -9,7 +9,7 @@ import typer
 from allpay.cli.again import check_free, write_command
 from allpay.cli.commands import command
 from allpay.cli.console import plain, print_json, reporting
-from allpay.cli.drawing import drawn
+from allpay.cli.drawing import drawn, in_tables
 from allpay.cli.options import AsJson, CostPower, Seed
 from allpay.cli.questions import app
 from allpay.errors import AllpayError, one_of
@@ -22,7 +22,7 @@ __all__ = ["app"]
 
 COLUMNS, MODEL = "Which columns are what", "What is assumed and asked"
 
-FILES = ("estimate.json", "summary.txt", "values.csv", "study.toml", "figure.png", "figure.pdf")
+FILES = ("estimate.json", "summary.txt", "values.csv", "range.csv", "study.toml", "figure.png", "figure.pdf")
 """What a folder gets of an estimate."""
 
 
@@ -55,6 +55,7 @@ OneTable = Annotated[
 
 @command
 @drawn
+@in_tables
 def estimate(
     context: typer.Context,
     file: Table,
@@ -65,16 +66,39 @@ def estimate(
     prize: PrizeColumns = None,
     prizes: OneTable = None,
     group: Annotated[str | None, _column("the kind of bidder, each estimated apart", USUAL)] = None,
+    value_column: Annotated[
+        str | None,
+        typer.Option(
+            "--value-column",
+            help="what the whole purse was worth to the bidder: values then come from it, and bids test the model",
+            show_default=USUAL,
+            rich_help_panel=COLUMNS,
+            metavar="NAME",
+        ),
+    ] = None,
+    bids_only: Annotated[
+        bool,
+        typer.Option(
+            "--bids-only", help="find values from bids, also where the table tells them", rich_help_panel=MODEL
+        ),
+    ] = False,
     alike: Annotated[
         bool,
         typer.Option("--alike", help="take all bidders as of one kind, whatever their group", rich_help_panel=MODEL),
     ] = False,
-    cost_power: CostPower = 1.0,
+    cost_power: Annotated[
+        str,
+        typer.Option(
+            help="the power p: a bid b that is paid costs its bidder b^p; a number; or estimate, or a range as 1:3, where "
+            "contests differ and so tell it; where they do not, the best split over the range",
+            rich_help_panel=MODEL,
+        ),
+    ] = "1",
     luck: Annotated[
         str | None,
         typer.Option(
             help="luck that has a part in ranks: tullock, normal, …, how much of it ranks tell; or tullock(1), normal(0.2) if "
-            "you know",
+            "you know; or a range, as normal(0.1:0.3): the best split over it, where ranks do not tell",
             show_default="none",
             rich_help_panel=MODEL,
         ),
@@ -105,13 +129,18 @@ def estimate(
     """What past bids say of how much bidders want to win: the distribution of values, for `allpay design --values-from`."""
     from allpay.contest.preferences import PowerCost
     from allpay.estimate.kept import save, values_of
+    from allpay.estimate.known import estimate_known, known_values
+    from allpay.estimate.luck import Asked
+    from allpay.estimate.over import over_luck, over_powers
     from allpay.estimate.past import read_contests
+    from allpay.estimate.power import Sought, cost_of, differ
     from allpay.estimate.values import EstimatedGroups, EstimatedValues, estimate_groups, estimate_values
-    from allpay.estimate.with_luck import estimate_with_luck
+    from allpay.estimate.with_luck import estimate_with_luck, ranks_tell
     from allpay.report.estimated import estimate_in_words, identification, write_estimate
     from allpay.report.past import read_in_words
 
     check_free(out, FILES)
+    paying = cost_of(cost_power)
     with reporting("resamples") as reporter:
         with reporter.stage("reading contests"):
             contests, read = read_contests(
@@ -121,29 +150,52 @@ def estimate(
                 bid=bid or None,
                 rank=rank,
                 group=group,
+                value=value_column,
                 prize=prize or None,
                 prizes=prizes,
                 luck=luck is not None,
                 estimable=luck is None or scores,
             )
         apart = len(contests.groups) > 1 and not alike
-        asked: dict[str, Any] = {
-            "cost": PowerCost(cost_power),
-            "resamples": resamples,
-            "seed": seed,
-            "reporter": reporter,
-        }
-        found: EstimatedValues | EstimatedGroups
+        if not apart:
+            contests = replace(contests, group=None, groups=())
         if scores and luck is None:
             luck = "normal"  # whose amount scores do not tell, which is said
-        if luck is not None:
-            if family is not None:
-                raise AllpayError("--family has no effect with --luck, where no family is assumed: leave it out")
-            found = estimate_with_luck(
-                contests if apart else replace(contests, group=None, groups=()), luck, scores=scores, **asked
+        if luck is not None and family is not None:
+            raise AllpayError("--family has no effect with --luck, where no family is assumed: leave it out")
+        lottery = None if luck is None else Asked.of(luck)
+        known = known_values(contests) > 0 and not bids_only and luck is None
+        if luck is not None and known_values(contests) > 0 and not bids_only:
+            typer.echo(
+                "allpay: with --luck values are found from bids; those that the table tells are not used", err=True
             )
+        if known and family is not None:
+            raise AllpayError(
+                "--family has no effect where the table tells values: leave it out, or the values aside by --bids-only"
+            )
+
+        def by(cost: PowerCost | Sought, amount: str | None, draws: int) -> EstimatedValues | EstimatedGroups:
+            told: dict[str, Any] = {"cost": cost, "resamples": draws, "seed": seed}
+            told["reporter"] = reporter if draws == resamples else None
+            if amount is not None:
+                return estimate_with_luck(contests, amount, scores=scores, **told)
+            if known:
+                return estimate_known(contests, **told)
+            return (estimate_groups if apart else estimate_values)(contests, family=family, **told)
+
+        unpriced = isinstance(paying, Sought) and paying.given and not differ(contests) and not known
+        unsure = lottery is not None and lottery.within is not None and not ranks_tell(contests, scores)
+        if unpriced and unsure:
+            raise AllpayError(
+                f"these contests tell neither luck nor the power of cost: give one of them as a number: got --luck {luck} and "
+                f"--cost-power {cost_power}"
+            )
+        if unpriced and isinstance(paying, Sought):
+            found = over_powers(contests, paying, lambda cost, draws: by(cost, luck, draws), resamples, reporter)
+        elif unsure and lottery is not None:
+            found = over_luck(lottery, lambda amount, draws: by(paying, amount, draws), resamples, reporter)
         else:
-            found = (estimate_groups if apart else estimate_values)(contests, family=family, **asked)
+            found = by(paying, luck, resamples)
         out.mkdir(parents=True, exist_ok=True)
         save(found, out)
         files = [FILES[0], *write_estimate(found, out)]
@@ -162,6 +214,7 @@ def estimate(
 
 
 @command
+@in_tables
 def fit(
     context: typer.Context,
     file: Table,

@@ -1,7 +1,10 @@
-"""The options of every command that draws: formats of figures, and how they look. They are declared here alone."""
+"""The options of every command that draws or tells tables: formats of figures and tables, and how figures look. They are
+declared here alone."""
 
+import contextlib
 import functools
 import inspect
+import io
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -37,45 +40,35 @@ Format = Annotated[
     ),
 ]
 
-OPTIONS = ("figures", "look")
-"""Their names."""
+OPTIONS = ("figures", "look", "form")
+"""The names of these options."""
 
 
-def tell(words: Callable[[], str], form: str) -> None:
-    """An answer on stdout: in words, or its tables alone.
+def in_tables(function: Callable[..., None]) -> Callable[..., None]:
+    """A command whose answer has tables, with the option that tells them alone: of what it says on stdout nothing else is
+    told then. Where it writes files, it writes the same."""
 
-    Raises:
-        AllpayError: if there is no such form, or the answer has no table.
-    """
-    from allpay.errors import one_of
-    from allpay.report.words import FORMATS, as_latex, as_markdown, collected
+    @functools.wraps(function)
+    def wrapped(*args: Any, form: str = "text", **options: Any) -> None:
+        from allpay.errors import one_of
+        from allpay.report.words import FORMATS, as_latex, as_markdown, collected
 
-    if one_of("format", form, FORMATS) == "text":
-        typer.echo(words())
-        return
-    with collected() as tables:
-        words()
-    if not tables:
-        raise AllpayError(f"this answer has no table to be told as {form}: leave --format out")
-    typer.echo("\n\n".join((as_latex if form == "latex" else as_markdown)(table) for table in tables))
+        if one_of("format", form, FORMATS) == "text":
+            function(*args, **options)
+            return
+        if options.get("as_json"):
+            raise AllpayError(f"--format {form} has no effect beside --json: leave one of them out")
+        with collected() as tables, contextlib.redirect_stdout(io.StringIO()):
+            function(*args, **options)
+        if not tables:
+            raise AllpayError(f"this answer has no table to be told as {form}: leave --format out")
+        typer.echo("\n\n".join((as_latex if form == "latex" else as_markdown)(table) for table in tables))
 
-
-def check_format(form: str, as_json: bool) -> None:
-    """Raise AllpayError if there is no such form, or it has no effect; to be asked before long work."""
-    from allpay.errors import one_of
-    from allpay.report.words import FORMATS
-
-    if one_of("format", form, FORMATS) != "text" and as_json:
-        raise AllpayError(f"--format {form} has no effect beside --json: leave one of them out")
+    return _with_options(wrapped, function, form=(Format, "text"))
 
 
 def drawn(function: Callable[..., None]) -> Callable[..., None]:
-    """A command that draws, with these options; while it runs, what they say holds for all figures."""
-    own = inspect.signature(function)
-    more = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-        for name, annotation in zip(OPTIONS, (Figures, LookWords), strict=True)
-    ]
+    """A command that draws, with the options of figures; while it runs, what they say holds for all figures."""
 
     @functools.wraps(function)
     def wrapped(*args: Any, figures: str | None = None, look: list[str] | None = None, **options: Any) -> None:
@@ -90,6 +83,18 @@ def drawn(function: Callable[..., None]) -> Callable[..., None]:
         with looking(chosen):
             function(*args, **options)
 
-    wrapped.__signature__ = own.replace(parameters=[*own.parameters.values(), *more])  # type: ignore[attr-defined]
-    wrapped.__annotations__ = {**function.__annotations__, **{p.name: p.annotation for p in more}}
+    return _with_options(wrapped, function, figures=(Figures, None), look=(LookWords, None))
+
+
+def _with_options(
+    wrapped: Callable[..., None], function: Callable[..., None], **more: tuple[Any, Any]
+) -> Callable[..., None]:
+    """A command around another, with its options and more: the annotation and the default of each."""
+    own = inspect.signature(function)
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        for name, (annotation, default) in more.items()
+    ]
+    wrapped.__signature__ = own.replace(parameters=[*own.parameters.values(), *added])  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {**function.__annotations__, **{p.name: p.annotation for p in added}}
     return wrapped

@@ -35,7 +35,14 @@ def run_experiments(
             import polars as pl
 
             from allpay.files import write
-            from allpay.report.experiments import draw_experiments, experiments_in_words, experiments_table, seen_in
+            from allpay.report import beside
+            from allpay.report.experiments import (
+                draw_experiments,
+                experiments_in_words,
+                experiments_table,
+                experiments_told,
+                seen_in,
+            )
             from allpay.study import run
             from allpay.study.executors import processes_for
             from allpay.study.store import RESULT, check_below, open_store
@@ -52,7 +59,7 @@ def run_experiments(
                 with reporter.stage(f"{each.name}, {each.learner.name}: bidders learn"):
                     sweeps.append(run(study, out / name, reporter.advance, workers=here, scheduler=scheduler))
             seen = seen_in(asked, sweeps)
-            table, text = experiments_table(seen), experiments_in_words(asked, seen)
+            table, text = experiments_table(asked, seen), experiments_in_words(asked, seen)
             rounds = pl.concat(
                 [
                     sweep.table.select(
@@ -67,8 +74,10 @@ def run_experiments(
             files = ["rounds.parquet", "rounds.csv", *write_bids(sweeps, out)]
             write(out / "designs.csv", table.write_csv)
             write(out / "summary.txt", lambda file: file.write(f"{text}\n".encode()))
+            told = plain(beside.kept(experiments_told(asked, seen)))
+            write(out / beside.FILE, lambda file: file.write(json.dumps(told).encode()))
             draw_experiments(asked, seen, out / "figure.png", out / "figure.pdf")
-            files = ["summary.txt", "designs.csv", "figure.png", "figure.pdf", *files, RESULT]
+            files = ["summary.txt", "designs.csv", "figure.png", "figure.pdf", *files, beside.FILE, RESULT]
             rows = table.to_dicts()
             results = [
                 {
@@ -80,14 +89,19 @@ def run_experiments(
                 }
                 for k, (each, study) in enumerate(zip(asked.experiments, studies.values(), strict=True))
             ]
-            held = {"versions": versions(), "results": results, "experiments": specification["experiments"]}
+            held: dict[str, Any] = {
+                "versions": versions(),
+                "results": results,
+                "experiments": specification["experiments"],
+            }
+            held["grid"] = {"bid_levels": seen[0].game.bid_levels, "top": asked.top}
             # last, for it says that the study is finished
             write(out / RESULT, lambda file: file.write(json.dumps(plain(held), indent=2).encode()))
             store.log("written: " + ", ".join(files))
     except (KeyboardInterrupt, AllpayError) as error:
         go_on(error, None if store is None else out)
     if as_json:
-        told: list[dict[str, Any]] = [{k: v for k, v in result.items() if k != "specification"} for result in results]
-        print_json({"results": told, "files": [str(out / name) for name in files]})
+        values: list[dict[str, Any]] = [{k: v for k, v in result.items() if k != "specification"} for result in results]
+        print_json({"results": values, "files": [str(out / name) for name in files]})
     else:
         typer.echo(f"{text}\n\nWritten to {out}: {', '.join(files)}")

@@ -62,10 +62,11 @@ def tell_finished(folder: Path, specification: dict[str, Any] | None, as_json: b
         AllpayError: if something in the folder is a link, or no study can be read in it.
     """
     from allpay.report.look import PLAIN, current
+    from allpay.report.words import collecting
     from allpay.study.received import without_objective
     from allpay.study.store import RESULT, holds_study, in_use, is_whole, read_folder, result_is_there
 
-    if current() != PLAIN:  # figures are wanted that look otherwise
+    if current() != PLAIN or collecting():  # figures are wanted that look otherwise, or tables alone
         return False
     if not (holds_study(folder) and result_is_there(folder)) or in_use(folder):
         return False

@@ -8,7 +8,7 @@ import typer
 from allpay.cli.again import check_free, write_command
 from allpay.cli.commands import OF_LEARNERS, app, command, contest_of, given_in, known_from
 from allpay.cli.console import print_json, reporting
-from allpay.cli.drawing import Format, check_format, drawn, tell
+from allpay.cli.drawing import drawn, in_tables
 from allpay.cli.options import (
     LEARNING,
     SPACE,
@@ -86,6 +86,7 @@ OF_SCENARIOS_LEARNED = (
 
 @command
 @drawn
+@in_tables
 def judge(
     context: typer.Context,
     prizes: Annotated[
@@ -151,12 +152,10 @@ def judge(
         Path | None, typer.Option(help="draw the tables and what they bring into this file (.png, .pdf, .svg)")
     ] = None,
     seed: Seed = 0,
-    form: Format = "text",
     as_json: AsJson = False,
 ) -> None:
     """Is this prize table good? It beside the best table of the same purse, winner-take-all and equal prizes."""
     one_thread()
-    check_format(form, as_json)
     asked = dict(locals())
     from allpay.judgement import judge as judge_table
     from allpay.learners import learner as named
@@ -198,13 +197,14 @@ def judge(
     if as_json:
         print_json(judged_values(found))
     else:
-        tell(lambda: judged_in_words(found), form)
+        typer.echo(judged_in_words(found))
     if plot is not None:
         typer.echo(f"allpay: wrote {draw_judged(found, plot)}", err=True)
 
 
 @command
 @drawn
+@in_tables
 def sweep(
     context: typer.Context,
     bidders: SeveralBidders = None,
@@ -239,12 +239,10 @@ def sweep(
     plot: Annotated[
         Path | None, typer.Option(help="draw the best design and what it brings into this file (.png, .pdf, .svg)")
     ] = None,
-    form: Format = "text",
     as_json: AsJson = False,
 ) -> None:
     """The best design along one or two parameters: --bidders 3:20, --cost-power 1:3:0.25; how many prizes? --prizes 1:8."""
     one_thread()
-    check_format(form, as_json)
     asked = dict(locals())
     from allpay.contest.game import Setting
     from allpay.report.statics import draw_statics, statics_in_words
@@ -280,13 +278,14 @@ def sweep(
     if as_json:
         print_json(swept.to_json())
     else:
-        tell(lambda: statics_in_words(swept), form)
+        typer.echo(statics_in_words(swept))
     if plot is not None:
         typer.echo(f"allpay: wrote {draw_statics(swept, plot)}", err=True)
 
 
 @command
 @drawn
+@in_tables
 def compare(
     context: typer.Context,
     designs: Annotated[
@@ -350,12 +349,10 @@ def compare(
     workers: Workers = None,
     scheduler: Scheduler = None,
     seed: Seed = 0,
-    form: Format = "text",
     as_json: AsJson = False,
 ) -> None:
     """Which design is safe if one does not know the world: designs beside the best of each scenario."""
     one_thread()
-    check_format(form, as_json)
     asked = dict(locals())
     from allpay.cli.scenarios import in_scenarios
     from allpay.contest.game import Setting
@@ -377,7 +374,7 @@ def compare(
     setting, n = contest_of(single, written, bidding.setting if by == "surrogate" else Setting())
     space = space_of(single, 3 if n is None else n)
     study = Study(space, bidding, setting, samples, rounds, objective, seed, sampling)
-    in_scenarios(study, over, designs or (), by, out, plot, workers, scheduler, as_json, form)
+    in_scenarios(study, over, designs or (), by, out, plot, workers, scheduler, as_json)
     if out is not None:
         write_command(context, out)
 

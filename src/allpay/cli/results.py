@@ -137,7 +137,10 @@ def summary_of(results: "list[Result]") -> str:
     """What one study says in words, or several beside each other, with a table."""
     from allpay.report.summary import summarise, summarise_all
     from allpay.report.tables import as_text
+    from allpay.report.words import collecting
 
+    if collecting() and len(results) == 1:
+        as_text(results)  # a table that is not told beside the sentences of one study
     return summarise(results[0]) if len(results) == 1 else f"{summarise_all(results)}\n\n{as_text(results)}"
 
 
@@ -179,6 +182,25 @@ def without_empty(table: "DataFrame", ranks: int) -> "DataFrame":
     carrying = max((int(name[1:]) for name in weights if (table[name] != 0).any()), default=1)
     last = carrying if ranks - carrying > FEW_ZEROS else ranks
     return table.drop([name for name in weights if int(name[1:]) > last])
+
+
+NOT_PRINTED = ("realised_revenue", "realised_highest_bid", "payoff", "exploitability", "iterations", "seed")
+"""Columns of rounds that a printed table does without."""
+
+
+def for_paper(table: "DataFrame") -> "DataFrame":
+    """The rows of studies, without what a page has no room for: what is the same in all of several studies, ranks that carry
+    nothing, and details of how it was computed. Experiments and scenarios are numbers."""
+    import polars as pl
+
+    numbered = [name for name in ("experiment", "scenario") if name in table.columns]
+    table = table.with_columns(pl.col(name).str.strip_prefix(f"{name}-") for name in numbered)
+    same = [name for name in ("rule", "learner") if name in table.columns and table[name].n_unique() == 1]
+    weights = [name for name in table.columns if name[0] == "w" and name[1:].isdigit()]
+    empty = [name for name in weights[1:] if not (table[name] != 0).any()]
+    return table.drop([*same, *empty, *(name for name in NOT_PRINTED if name in table.columns)]).rename(
+        {"relative_exploitability": "could_gain"}, strict=False
+    )
 
 
 def labelled(table: "DataFrame", rule: str, learner: str) -> "DataFrame":

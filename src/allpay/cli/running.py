@@ -173,7 +173,7 @@ def simulated_in_words(
 
     from allpay.report.groups import by_group
     from allpay.report.summary import contest_in_words, who_in_words
-    from allpay.report.words import significant
+    from allpay.report.words import keep_table, significant
     from allpay.scalars import numeral
     from allpay.simplex import shown
     from allpay.theory import equilibrium_or_reason
@@ -190,17 +190,34 @@ def simulated_in_words(
     def told_number(x: float, name: str) -> str:
         return significant(x, 2 if name == "exploitability" else 4)
 
-    for heading in ("round", *names.values(), "verdict"):
+    head = ["round", *names.values(), "verdict"]
+    rounds = [
+        [str(r + 1), *(told_number(estimates[n].rounds[r], n) for n in names), str(outcome.verdicts[0, r])]
+        for r in range(study.rounds)
+    ]
+    mean = ["mean", *(told_number(estimates[n].mean, n) for n in names), ""]
+    errors = ["± s.e.", *("–" if study.rounds == 1 else significant(estimates[n].stderr, 2) for n in names), ""]
+    theory = (
+        [] if exact is None else [["theory", significant(exact.revenue), "", significant(exact.highest_bid), "0", ""]]
+    )
+    for heading in head:
         table.add_column(heading, justify="left" if heading == "verdict" else "right")
-    for r in range(study.rounds):
-        table.add_row(str(r + 1), *(told_number(estimates[n].rounds[r], n) for n in names), outcome.verdicts[0, r])
+    for row in rounds:
+        table.add_row(*row)
     table.add_section()
-    table.add_row("mean", *(told_number(estimates[n].mean, n) for n in names), style="bold")
-    table.add_row("± s.e.", *("–" if study.rounds == 1 else significant(estimates[n].stderr, 2) for n in names))
-    if exact is not None:
-        table.add_row("theory", significant(exact.revenue), "", significant(exact.highest_bid), "0")
+    table.add_row(*mean, style="bold")
+    for row in (errors, *theory):
+        table.add_row(*row)
     kinds = by_group(outcome)
     played = f"{study.space.rule} {shown(study.designs[0].tolist(), 4)}, {who_in_words(game, game.bidders)}"
+
+    keep_table(
+        [head, *rounds, mean, errors, *theory], f"Rounds of learning under one design: {played}, {study.learner.name}."
+    )
+    if game.parts:
+        keep_table(
+            kinds.cells(), f"What each group of bidders bids, and what that brings it: {played}, {study.learner.name}."
+        )
 
     def told(console: "Console") -> None:
         bids = f"{game.bid_levels} bids up to {numeral(game.top_bid, 4)}"
@@ -319,15 +336,19 @@ def run_studies(
         go_on(error, None if store is None else out)
     seconds, single = time.perf_counter() - start, len(results) == 1
     told = _resampled(only, results[0].optimum.design, known) if single and known is not None else None
+    how = answered_by(only) if single and known is not None else None
     if as_json:
         values = [result_values(r) for r in results]
         more = {} if told is None else _resampled_values(told)
+        more |= {} if how is None else {"answered": how}
         print_json(
             {**values[0], **more, "files": files} if single else {"results": values, "seconds": seconds, "files": files}
         )
         return
     for study in studies.values():
         say_amounts(study)
+    if how is not None:
+        typer.echo(f"Answered by {how['method']}: {how['why']}.\n")
     typer.echo(summary_of(results))
     if told is not None and known is not None:
         typer.echo(f"\n{_resampled_words(only, known, told)}")
@@ -395,6 +416,20 @@ def front_by_theory(study: "Study", goals: "tuple[Objective, ...]", out: Path | 
     typer.echo(front_in_words(front))
     if files:
         typer.echo(f"\nWritten to {out}: " + ", ".join(Path(f).name for f in files))
+
+
+def answered_by(study: "Study") -> dict[str, str]:
+    """By which method a question about bidders of an estimate was answered, and why not by theory."""
+    from allpay.exact import objective_at
+
+    assert study.setting is not None
+    try:
+        objective_at(study.space, study.setting, study.objective)
+    except AllpayError as error:
+        why = str(error).partition(": simulate")[0]
+    else:
+        why = "--method theory gives the best split of the equilibrium at once"
+    return {"method": f"simulation, in which bidders learn ({study.learner.name})", "why": why}
 
 
 def _resampled(

@@ -11,7 +11,6 @@ import typer
 
 from allpay.cli.again import check_free
 from allpay.cli.console import plain, print_json, reporting
-from allpay.cli.drawing import tell
 from allpay.cli.kept import COMPARED, tell_finished
 from allpay.cli.results import kept_values, write_results
 from allpay.cli.running import MOST_WORKERS, go_on, how_to_go_on
@@ -43,7 +42,6 @@ def in_scenarios(
     workers: int | None,
     scheduler: str | None,
     as_json: bool,
-    form: str = "text",
 ) -> None:
     """A study's question in several scenarios, on stdout; as a table in a file, or in a folder; and as a figure in a file.
 
@@ -56,7 +54,6 @@ def in_scenarios(
         plot: where a figure goes.
         workers, scheduler: where bidders learn.
         as_json: whether JSON is wanted on stdout.
-        form: how tables are told there, see `drawing.tell`.
     """
     from allpay.report.style import place
     from allpay.scenarios import scenarios_over
@@ -71,9 +68,9 @@ def in_scenarios(
     check_splits(designs)
     asked = with_designs(ScenarioStudy(study, scenarios_over(over, study.setting, study.space)), designs)
     if method == "theory":
-        found = scenarios_by_theory(asked, folder, as_json, form)
+        found = scenarios_by_theory(asked, folder, as_json)
     else:
-        learned = run_scenarios(asked, folder, workers, scheduler, as_json, again=plot is not None, form=form)
+        learned = run_scenarios(asked, folder, workers, scheduler, as_json, again=plot is not None)
         if learned is None:
             return
         found = learned
@@ -86,7 +83,7 @@ def in_scenarios(
         typer.echo(f"allpay: wrote {draw_comparison(found, plot)[0]}", err=True)
 
 
-def scenarios_by_theory(asked: "ScenarioStudy", out: Path | None, as_json: bool, form: str = "text") -> "Comparison":
+def scenarios_by_theory(asked: "ScenarioStudy", out: Path | None, as_json: bool) -> "Comparison":
     """Designs in scenarios by theory, on stdout and, if one is given, in a folder."""
     from allpay.files import write
     from allpay.scenarios import compare
@@ -101,7 +98,7 @@ def scenarios_by_theory(asked: "ScenarioStudy", out: Path | None, as_json: bool,
         files = write_comparison(found, out)
         write(out / THEORY, lambda file: file.write(json.dumps(values, indent=2).encode()))
         files.append(str(out / THEORY))
-    tell_comparison(found, values, files, as_json, form)
+    tell_comparison(found, values, files, as_json)
     return found
 
 
@@ -117,17 +114,15 @@ def write_comparison(found: "Comparison", out: Path) -> list[str]:
     return [str(out / name) for name in FILES]
 
 
-def tell_comparison(
-    found: "Comparison", values: dict[str, Any], files: list[str], as_json: bool, form: str = "text"
-) -> None:
+def tell_comparison(found: "Comparison", values: dict[str, Any], files: list[str], as_json: bool) -> None:
     """A comparison on stdout."""
     from allpay.report.scenarios import comparison_in_words
 
     if as_json:
         print_json({**values, "files": files})
         return
-    tell(lambda: comparison_in_words(found), form)
-    if files and form == "text":
+    typer.echo(comparison_in_words(found))
+    if files:
         typer.echo(f"\nWritten to {Path(files[0]).parent}: " + ", ".join(Path(file).name for file in files))
 
 
@@ -138,7 +133,6 @@ def run_scenarios(
     scheduler: str | None,
     as_json: bool,
     again: bool = False,
-    form: str = "text",
 ) -> "Comparison | None":
     """Designs in scenarios by learning, on stdout and, if one is given, in a folder.
 
@@ -150,7 +144,7 @@ def run_scenarios(
     if workers is not None:
         check_count("workers", workers, most=MOST_WORKERS)
     specification = asked.specification()
-    if out is not None and not again and form == "text" and tell_finished(out, specification, as_json):
+    if out is not None and not again and tell_finished(out, specification, as_json):
         return None
     store, files = None, list[str]()
     try:
@@ -187,7 +181,7 @@ def run_scenarios(
                 store.log("written: " + ", ".join(Path(file).name for file in files))
     except (KeyboardInterrupt, AllpayError) as error:
         go_on(error, None if store is None else out)
-    tell_comparison(found.comparison, values, files, as_json, form)
+    tell_comparison(found.comparison, values, files, as_json)
     return found.comparison
 
 

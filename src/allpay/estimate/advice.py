@@ -7,6 +7,7 @@ import numpy as np
 
 from allpay.contest.bidder import levels_of
 from allpay.contest.game import Game, Setting
+from allpay.contest.preferences import PowerCost
 from allpay.contest.success import success
 from allpay.contest.values import Common, Distribution, Private
 from allpay.estimate.families import constant
@@ -66,12 +67,19 @@ def advise(
 
 
 def settings_of(found: EstimatedValues | EstimatedGroups, setting: Setting) -> list[Setting]:
-    """A setting of an estimate with the values of each resample, and its presence where the setting has the estimate's."""
+    """A setting of an estimate with the values of each resample, the power of cost if that was found, and its presence where
+    the setting has the estimate's.
+    """
     levels = levels_of(setting.values)
     if isinstance(found, EstimatedValues):
         absent = found.presences if setting.attendance == found.presence else ()
         return [
-            replace(setting, values=Private(draw, levels), attendance=absent[k] if absent else setting.attendance)
+            replace(
+                setting,
+                values=Private(draw, levels),
+                attendance=absent[k] if absent else setting.attendance,
+                cost_power=setting.cost_power if found.power is None else found.power.draws[k],
+            )
             for k, draw in enumerate(found.draws)
         ]
     there = [part for part, count in zip(found.parts, found.counts, strict=True) if count]
@@ -79,7 +87,14 @@ def settings_of(found: EstimatedValues | EstimatedGroups, setting: Setting) -> l
     for k in range(len(there[0].draws)):
         each = [(wants(part.draws[k], levels), part.presences[k] if part.presences else 1.0) for part in there]
         groups = zip(each, setting.values, strict=True)
-        values = tuple((replace(bidder, values=v, presence=there), count) for (v, there), (bidder, count) in groups)
+        power = there[0].power
+        values = tuple(
+            (
+                replace(bidder, values=v, presence=p, cost=bidder.cost if power is None else PowerCost(power.draws[k])),
+                count,
+            )
+            for (v, p), (bidder, count) in groups
+        )
         luck = setting.luck if found.luck is None or not found.luck.draws else success(found.luck.at(k))
         drawn.append(replace(setting, values=values, luck=luck))
     return drawn

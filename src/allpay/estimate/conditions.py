@@ -295,6 +295,17 @@ class Bids:
         order = np.argsort(bids, kind="stable")
         return cls(kind, np.asarray(cost.cost(bids[order])), contest[order])
 
+    def costing(self, cost: Cost) -> "Bids":
+        """The same with what bids cost, where what is told as costs are the bids themselves."""
+        other = replace(
+            self,
+            costs=np.asarray(cost.cost(self.costs)),
+            groups=tuple(group.costing(cost) for group in self.groups),
+        )
+        if not self.groups:  # the condition hangs on who took part alone
+            other.__dict__["condition"] = self.condition
+        return other
+
     def among(self, chosen: NDArray[np.bool_]) -> "Bids":
         """Those of the contests that are chosen `[contests]`; with fewer quantiles, as there are fewer bids."""
         kept = chosen[self.contest]

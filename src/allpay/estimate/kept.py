@@ -1,6 +1,7 @@
 """An estimate in a file, and back: numbers and names of distributions, no code, no bid of anybody."""
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,9 @@ from allpay.contest.values import distribution, text_of
 from allpay.errors import AllpayError, shortened
 from allpay.estimate.conditions import Kind
 from allpay.estimate.luck import FoundLuck
+from allpay.estimate.power import FoundPower
 from allpay.estimate.values import EstimatedGroups, EstimatedValues, Explained, Tried
+from allpay.estimate.worlds import Open, World
 from allpay.files import read_text, write
 from allpay.versions import versions
 
@@ -56,6 +59,33 @@ class _Kind(_Model):
     best: _Mean = None
 
 
+class _Power(_Model):
+    number: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    band: _Mean
+    draws: list[Annotated[float, Field(gt=0, allow_inf_nan=False)]]
+    within: Annotated[list[Number], Field(min_length=2, max_length=2)]
+    kinds: int
+
+
+class _World(_Model):
+    number: Number
+    text: str
+    values: list[str]
+    power: Number
+    luck: str
+    best: list[Number]
+    loss: Number
+
+
+class _Open(_Model):
+    what: str
+    worlds: Annotated[list[_World], Field(min_length=1)]
+    split: list[Number]
+    bidders: Annotated[int, Field(ge=1)]
+    method: str
+    excluded: list[str]
+
+
 class _Part(_Model):
     distribution: str
     family: str
@@ -77,11 +107,14 @@ class _Part(_Model):
     seed: int
     group: str = ""
     zeros: Annotated[float, Field(ge=0, le=1)] = 0.0
+    power: _Power | None = None
+    told: Annotated[int, Field(ge=0)] = 0
 
 
 class _Kept(_Part):
     format: int
     versions: dict[str, Any]
+    open: _Open | None = None
 
 
 class _Luck(_Model):
@@ -103,6 +136,7 @@ class _Groups(_Model):
     counts: list[Annotated[int, Field(ge=0)]]
     share: Number
     luck: _Luck | None = None
+    open: _Open | None = None
 
 
 def values_of(estimate: EstimatedValues | EstimatedGroups) -> dict[str, Any]:
@@ -111,12 +145,32 @@ def values_of(estimate: EstimatedValues | EstimatedGroups) -> dict[str, Any]:
     Raises:
         AllpayError: if bids have a cost of one's own, which no file can name.
     """
-    same = {"format": FORMAT, "versions": versions()}
+    same = {
+        "format": FORMAT,
+        "versions": versions(),
+        "open": None if estimate.open is None else _open_values(estimate.open),
+    }
     if isinstance(estimate, EstimatedValues):
         return {**same, **_part_values(estimate)}
     groups = [_part_values(part) for part in estimate.parts]
     luck = None if estimate.luck is None else _luck_values(estimate.luck)
     return {**same, "groups": groups, "counts": list(estimate.counts), "share": estimate.share, "luck": luck}
+
+
+def _open_values(found: Open) -> dict[str, Any]:
+    worlds = [{**asdict(world), "values": [text_of(v) for v in world.values]} for world in found.worlds]
+    return {**asdict(found), "worlds": worlds, "split": list(found.split), "excluded": list(found.excluded)}
+
+
+def _open(kept: _Open) -> Open:
+    worlds = tuple(
+        World(
+            *(world.number, world.text, tuple(distribution(text) for text in world.values), world.power, world.luck),
+            *(tuple(world.best), world.loss),
+        )
+        for world in kept.worlds
+    )
+    return Open(kept.what, worlds, tuple(kept.split), kept.bidders, kept.method, tuple(kept.excluded))
 
 
 def _luck_values(luck: FoundLuck) -> dict[str, Any]:
@@ -128,7 +182,7 @@ def _luck_values(luck: FoundLuck) -> dict[str, Any]:
 def _part_values(estimate: EstimatedValues) -> dict[str, Any]:
     if not isinstance(estimate.cost, PowerCost):
         raise AllpayError("an estimate with a cost of one's own cannot be kept in a file: use it from Python")
-    plain = ("family", "confidence", "presence", "purse", "contests", "bids", "seed", "group", "zeros")
+    plain = ("family", "confidence", "presence", "purse", "contests", "bids", "seed", "group", "zeros", "told")
     return {
         "distribution": text_of(estimate.distribution),
         **{name: getattr(estimate, name) for name in plain},
@@ -144,6 +198,7 @@ def _part_values(estimate: EstimatedValues) -> dict[str, Any]:
         "draws": [text_of(draw) for draw in estimate.draws],
         "cost_power": estimate.cost.power,
         "cost_scale": estimate.cost.scale,
+        "power": None if estimate.power is None else asdict(estimate.power),
         "kinds": [
             {
                 "bidders": found.kind.bidders,
@@ -189,12 +244,14 @@ def load(folder: Path) -> EstimatedValues | EstimatedGroups:
         raise AllpayError(f"{path} holds no estimate, or is damaged: {shortened(where, 40)}: {first['msg']}") from None
     if kept.format != FORMAT:
         raise AllpayError(f"{path} is of format {kept.format}, this program reads {FORMAT}: estimate anew")
+    told = None if kept.open is None else _open(kept.open)
     if isinstance(kept, _Kept):
-        return _part(kept)
+        return replace(_part(kept), open=told)
     if len(kept.counts) != len(kept.groups) or not any(kept.counts):
         raise AllpayError(f"{path} holds no estimate, or is damaged: counts do not fit its groups")
     parts = tuple(_part(part) for part in kept.groups)
-    return EstimatedGroups(parts, tuple(kept.counts), kept.share, None if kept.luck is None else _luck(kept.luck))
+    luck = None if kept.luck is None else _luck(kept.luck)
+    return EstimatedGroups(parts, tuple(kept.counts), kept.share, luck, told)
 
 
 def _luck(kept: _Luck) -> FoundLuck:
@@ -253,5 +310,12 @@ def _part(kept: _Part) -> EstimatedValues:
         seed=kept.seed,
         group=kept.group,
         zeros=kept.zeros,
+        told=kept.told,
         presences=tuple(kept.presences),
+        power=None if kept.power is None else _power(kept.power),
     )
+
+
+def _power(kept: _Power) -> FoundPower:
+    band = None if kept.band is None else (kept.band[0], kept.band[1])
+    return FoundPower(kept.number, band, tuple(kept.draws), (kept.within[0], kept.within[1]), kept.kinds)

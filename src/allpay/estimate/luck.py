@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from allpay.contest.preferences import PowerCost
 from allpay.contest.success import LEFT_OUT, Highest, Noise, Success, Tullock, law_of, success
 from allpay.contest.values import HIGH, Curve, bernstein
-from allpay.errors import AllpayError
+from allpay.errors import AllpayError, shortened
 from allpay.estimate.conditions import Bids, expected
 from allpay.estimate.past import Contests
 
@@ -103,21 +103,29 @@ class Asked:
     Attributes:
         template: its text, with a place for the number.
         number: if it is given.
+        within: the range in which it is sought, if one is given.
     """
 
     template: str
     number: float | None
+    within: tuple[float, float] | None = None
 
     @classmethod
     def of(cls, text: str) -> "Asked":
-        """`tullock(1)` is given; of `tullock`, `tullock(?)` and `tullock(r)` the number is sought.
+        """`tullock(1)` is given; of `tullock`, `tullock(?)` and `tullock(r)` the number is sought; of `tullock(0.5:2)` too, in
+        that range.
 
         Raises:
             AllpayError: if it cannot be read.
 
         >>> Asked.of("normal(0.2)").number, Asked.of("tullock").number
         (0.2, None)
+        >>> Asked.of("normal(0.1:0.3,log)").within
+        (0.1, 0.3)
         """
+        ranged = re.fullmatch(r"\s*([a-z-]+)\s*\(\s*([^():,]+):([^():,]+)(,[^()]*)?\)\s*", str(text).lower())
+        if ranged and ranged[1] != "none":
+            return cls._in_range(f"{ranged[1]}({{}}{ranged[4] or ''})", ranged[2].strip(), ranged[3].strip())
         match = re.fullmatch(r"\s*([a-z-]+)\s*(?:\(\s*[?a-z]?\s*(,[^()]*)?\))?\s*", str(text).lower())
         if match and match[1] != "none":
             asked = cls(f"{match[1]}({{}}{match[2] or ''})", None)
@@ -128,6 +136,19 @@ class Asked:
             raise AllpayError("--luck none says that there is none: leave it out")
         number = rule.r if isinstance(rule, Tullock) else float(rule.scale)  # type: ignore[attr-defined]
         return cls(re.sub(r"\([^(),]*", "({}", str(text).strip().lower(), count=1), number)
+
+    @classmethod
+    def _in_range(cls, template: str, low: str, high: str) -> "Asked":
+        ends = []
+        for end in (low, high):
+            rule = success(template.format(end))
+            ends.append(rule.r if isinstance(rule, Tullock) else float(rule.scale))  # type: ignore[attr-defined]
+        if not 0 < ends[0] < ends[1]:
+            raise AllpayError(
+                f"a range of luck rises from above 0, as {template.format('0.1:0.3')}: got {shortened(low, 20)}:"
+                f"{shortened(high, 20)}"
+            )
+        return cls(template, None, (ends[0], ends[1]))
 
     def rule(self, number: float) -> Success:
         """The rule with this number."""
@@ -275,6 +296,11 @@ class Likelihood:
         if not isinstance(rule, Tullock):
             scores = rule.scores(orders.bids[np.nan_to_num(orders.bids) > 0])
             spread = float(np.std(scores)) or 1.0
+        if asked.within is not None:
+            numbers = np.geomspace(*asked.within, FINE)
+            return cls(
+                numbers, np.column_stack([orders.loglikelihoods(asked.rule(x)) for x in numbers]), orders.contest
+            )
         numbers = spread * np.geomspace(*REACH, COARSE)
         some = orders.some(SOME)
         total = np.array([some.loglikelihoods(asked.rule(x)).sum() for x in numbers])
@@ -337,23 +363,58 @@ class Levels:
         return cls(values[kept], weight[kept] / count, count)
 
 
-def values_of(group: int, bids: Bids, levels: Sequence[Levels], rule: Success, cost: PowerCost) -> Array:
-    """`[levels]` the value of who makes each of a group's bids, by its first-order condition; NaN of those who bid 0.
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """What bids bring to a group in one kind of contest, against the bids that others were seen to make.
+
+    Attributes:
+        bids: `[bids]` rising.
+        chance: `[bids]` the part of the group's bids that each stands for.
+        count: of how many bids.
+        won, paid: `[bids]` Π, the prize that each wins, and S, the part of it that is paid, both on average.
+        won_moves, paid_moves: `[bids]` their slopes in the bid; NaN of a bid of 0.
+    """
+
+    bids: Array
+    chance: Array
+    count: float
+    won: Array
+    paid: Array
+    won_moves: Array
+    paid_moves: Array
+
+    def values(self, cost: PowerCost) -> Array:
+        """`[bids]` the value of who makes each, by its first-order condition; NaN of those who bid 0."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            steep = cost.slope(np.where(self.bids > 0, self.bids, 1.0))
+            spent = (steep * self.paid + np.asarray(cost.cost(self.bids)) * self.paid_moves) / self.won_moves
+            return np.asarray(np.where((self.bids > 0) & (self.won_moves > 0), spent, np.nan))
+
+    def replies(self, values: Array, cost: PowerCost) -> Array:
+        """The best of the bids to each of some values, any shape."""
+        spent = np.asarray(cost.cost(self.bids)) * self.paid
+        return np.asarray(self.bids[np.argmax(values[..., None] * self.won - spent, axis=-1)])
+
+
+def standing(group: int, bids: Bids, levels: Sequence[Levels], rule: Success, at: Array | None = None) -> Standing:
+    """What the bids of a group bring, or bids `at` some grid.
 
     Args:
         group: whose.
         bids: of it, for the kind of contest.
         levels: what each group was seen to bid there.
         rule: who beats whom.
-        cost: of bids.
+        at: `[bids]` others than those that were seen.
     """
     assert isinstance(rule, (Noise, Tullock))
     law, scale = law_of(rule), rule.scale if isinstance(rule, Noise) else 1.0
     scores = [np.asarray(rule.scores(one.bids)) / scale for one in levels]
     known = np.concatenate([s[np.isfinite(s)] for s in scores])
-    own, b = scores[group], levels[group].bids
+    b = levels[group].bids if at is None else at
+    own = np.asarray(rule.scores(b)) / scale
+    chance = levels[group].chance if at is None else np.zeros(len(b))
     if not len(known):
-        return np.full(len(b), np.nan)
+        return Standing(b, chance, levels[group].count, *np.full((4, len(b)), np.nan))
     low, high = known.min() + float(law.quantile(LEFT_OUT)), known.max() + min(float(law.quantile(1 - 1e-15)), 60.0)
     count = int(np.clip((high - low) / STEP, 200, MOST_NODES))
     t = np.linspace(low, high, count)
@@ -367,29 +428,23 @@ def values_of(group: int, bids: Bids, levels: Sequence[Levels], rule: Success, c
     prizes, extra = np.array(kind.prizes), np.array(kind.payments) - kind.rest
     positive = np.isfinite(own) & (b > 0)
     density = law.density(middle - np.where(positive, own, 0.0)[:, None])  # [levels, count - 1]
-    moves = density @ np.diff(expected(prizes, kind, beaten))  # dΠ/d score
-    paid_moves = density @ np.diff(expected(extra, kind, beaten))
-    at = expected(extra, kind, beaten)
-    paid = kind.rest + density @ ((at[1:] + at[:-1]) / 2) * (t[1] - t[0])
+    wins, pays = expected(prizes, kind, beaten), expected(extra, kind, beaten)
+    above = 1.0 - law.below(middle - np.where(positive, own, 0.0)[:, None])
     log = isinstance(rule, Tullock) or (isinstance(rule, Noise) and rule.log)
     factor = rule.r if isinstance(rule, Tullock) else 1.0
     with np.errstate(divide="ignore", invalid="ignore"):
         slope = (factor / b if log else np.ones(len(b))) / scale  # of the score, in units of the scale
-        steep = cost.scale * cost.power * np.where(positive, b, 1.0) ** (cost.power - 1)
-        spent = (steep * paid + np.asarray(cost.cost(b)) * paid_moves * slope) / (moves * slope)
-    return np.asarray(np.where(positive & (moves > 0), spent, np.nan))
+    slope = np.where(positive, slope, np.nan)
+    won, paid = (of[0] + np.where(np.isfinite(own), above @ np.diff(of), 0.0) for of in (wins, pays))
+    moves, paid_moves = (density @ np.diff(of) * slope for of in (wins, pays))
+    return Standing(b, chance, levels[group].count, won, kind.rest + paid, moves, paid_moves)
 
 
-def values_of_scores(
-    group: int, bids: Bids, levels: Sequence[Levels], rule: Noise, cost: PowerCost
-) -> tuple[Array, Array]:
-    """The same where what was seen are scores, bids and luck together, and how much luck there is is known.
+def standing_of_scores(group: int, bids: Bids, levels: Sequence[Levels], rule: Noise) -> Standing:
+    """The same where what was seen are scores, bids and luck together, and how much luck there is is known; all pay all.
 
     What a score wins follows from the scores of others, so that a bid wins ∫ g(t − s(b)) W(t) dt with no more ado. How bids are
     spread is what makes the scores likeliest, by some steps of expectation and maximisation (Laird 1978).
-
-    Returns:
-        `[bids]` the value of who makes each bid of a grid, and how likely each bid is.
     """
     law, scale = law_of(rule), rule.scale
     seen = [np.asarray(rule.scores(one.bids)) / scale for one in levels]
@@ -407,10 +462,8 @@ def values_of_scores(
     place = np.linspace(least, known[group].max(), GRID)
     b = np.exp(scale * place) if rule.log else scale * place
     density = law.density(middle - place[:, None])
-    moves = density @ np.diff(expected(np.array(kind.prizes), kind, below))
+    wins = expected(np.array(kind.prizes), kind, below)
     slope = (1 / b if rule.log else np.ones(len(b))) / scale
-    with np.errstate(divide="ignore", invalid="ignore"):
-        values = cost.slope(b) * kind.rest / (moves * slope)
     finite = np.isfinite(seen[group])
     likely, weight = law.density(seen[group][finite][:, None] - place), levels[group].chance[finite]
     chance = np.full(GRID, 1 / GRID)
@@ -419,8 +472,10 @@ def values_of_scores(
         total = both.sum(axis=1, keepdims=True)
         chance = weight @ (both / np.maximum(total, 1e-300))
         chance /= max(float(chance.sum()), 1e-300)
-    usable = (b > 0) & np.isfinite(values)
-    return np.where(usable, values, np.nan), chance
+    steps = np.diff(wins)
+    won = wins[0] + (1.0 - law.below(middle - place[:, None])) @ steps
+    moves = density @ steps * slope
+    return Standing(b, chance, levels[group].count, won, np.full(GRID, kind.rest), moves, np.zeros(GRID))
 
 
 def summed_up(values: Sequence[Array], weights: Sequence[Array]) -> Curve | None:

@@ -1,7 +1,8 @@
 """From past bids to distributions of values: estimated, with their uncertainty, of private values, alike or of groups."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from allpay.estimate.conditions import Bids, Kind, Turnout
 from allpay.estimate.families import FAMILIES, Family, Fit, Smooth, Target, loss_of
 from allpay.estimate.luck import FoundLuck
 from allpay.estimate.past import Contests
+from allpay.estimate.power import FoundPower, Sought, check_told, costing, lowest
+from allpay.estimate.worlds import Open
 from allpay.frozen import Brief, Framed
 from allpay.learners.base import check_count, check_seed
 from allpay.progress import Reporter, Silent
@@ -34,6 +37,9 @@ MIDDLES = (np.arange(400) + 0.5) / 400
 
 MOST_TESTED, TEST_DRAWS = 6, 40
 """So many kinds of contests, those with most bids, are foretold from the others; contests are drawn anew so often for each."""
+
+MOST_TESTED_BESIDE_POWER = 3
+"""The same where the others foretell the power of cost too, which takes longer."""
 
 FIRST = Smooth(8)
 """What the slopes are taken from."""
@@ -95,6 +101,9 @@ class EstimatedValues(Brief, Framed):
         seed: of folds and resamples.
         group: what these bidders are called, where they are one group of several.
         zeros: the part of bids that are 0, which tell nothing of values but that they are low.
+        power: of the cost of bids, where contests told it; None where it was given.
+        open: what follows over the range of a number that data do not tell; None where no range was given.
+        told: how many values the table tells, from which the distribution is; 0 where bids show it.
     """
 
     distribution: Distribution
@@ -116,6 +125,9 @@ class EstimatedValues(Brief, Framed):
     group: str = ""
     presences: tuple[float, ...] = ()
     zeros: float = 0.0
+    power: FoundPower | None = None
+    open: Open | None = None
+    told: int = 0
 
     @property
     def values(self) -> Array:
@@ -132,18 +144,20 @@ class EstimatedGroups(Brief):
         counts: `[groups]` how many of each the contests have, or most of them.
         share: the part of contests that do.
         luck: that has a part in who wins; None where there is none. With luck there may be one part, of bidders alike.
+        open: as of `EstimatedValues`.
     """
 
     parts: tuple[EstimatedValues, ...]
     counts: tuple[int, ...]
     share: float
     luck: FoundLuck | None = None
+    open: Open | None = None
 
 
 def estimate_values(
     contests: Contests,
     *,
-    cost: Cost | None = None,
+    cost: Cost | Sought | None = None,
     payments: Sequence[float] | None = None,
     family: str | None = None,
     resamples: int = 200,
@@ -155,7 +169,7 @@ def estimate_values(
 
     Args:
         contests: what was bid, for which prizes.
-        cost: of a bid that is paid in full; b itself if not given.
+        cost: of a bid that is paid in full; b itself if not given. Of `Sought()` the power is found.
         payments: the part of its bid that each rank pays; the last holds for all further ranks. All pay all if not given.
         family: of distributions; that with the least loss on contests left out if not given.
         resamples: how many times contests are drawn anew, with replacement, for the uncertainty.
@@ -168,14 +182,14 @@ def estimate_values(
     """
     asked = _Asked.of(cost, payments, family, resamples, confidence, seed)
     purse = _purse(contests)
-    sample = kinds_of(contests, asked.cost, purse, asked.payments)
+    sample = kinds_of(contests, asked.first, purse, asked.payments)
     return _estimated([sample], contests.contests, purse, asked, reporter or Silent())[0]
 
 
 def estimate_groups(
     contests: Contests,
     *,
-    cost: Cost | None = None,
+    cost: Cost | Sought | None = None,
     payments: Sequence[float] | None = None,
     family: str | None = None,
     resamples: int = 200,
@@ -194,7 +208,7 @@ def estimate_groups(
         raise AllpayError("bidders are of one group: estimate their values as those of bidders alike")
     asked = _Asked.of(cost, payments, family, resamples, confidence, seed)
     purse = _purse(contests)
-    samples, counts = kinds_of_groups(contests, asked.cost, purse, asked.payments)
+    samples, counts = kinds_of_groups(contests, asked.first, purse, asked.payments)
     parts = _estimated(samples, contests.contests, purse, asked, reporter or Silent())
     found, times = np.unique(counts, axis=0, return_counts=True)
     most = int(np.argmax(times))
@@ -209,17 +223,22 @@ def estimate_groups(
 class _Asked:
     """What is asked of an estimate, checked."""
 
-    cost: Cost
+    cost: Cost | Sought
     payments: tuple[float, ...]
     families: "tuple[Smooth | Family, ...]"
     resamples: int
     confidence: float
     seed: int
 
+    @property
+    def first(self) -> Cost:
+        """The cost that bids are read with: where its power is sought, bids as they are."""
+        return PowerCost() if isinstance(self.cost, Sought) else self.cost
+
     @classmethod
     def of(
         cls,
-        cost: Cost | None,
+        cost: Cost | Sought | None,
         payments: Sequence[float] | None,
         family: str | None,
         resamples: int,
@@ -247,6 +266,13 @@ def _estimated(
     """The values of each group, from the bids of its kinds of contests; resamples are the same for all."""
     rng = np.random.default_rng([asked.seed, 11])
     once = np.ones(contests)
+    cost, search, as_they_are = asked.first, None, samples
+    if isinstance(asked.cost, Sought):
+        check_told(samples)
+        search = partial(_cost, asked.cost)
+        with reporter.stage("how fast the cost of bids rises"):
+            cost = search(samples, once)
+        samples = costing(samples, cost)
     fits, orders, losses = [], [], []
     for sample in samples:
         targets = targets_of(sample, once)
@@ -256,10 +282,16 @@ def _estimated(
         losses.append(loss)
     draws: list[list[Distribution]] = [[] for _ in samples]
     presences: list[list[float]] = [[] for _ in samples]
+    powers: list[float] = []
     with reporter.stage("drawing contests anew"):
         for done in range(asked.resamples):
             again = rng.multinomial(contests, once / contests).astype(float)
-            for k, sample in enumerate(samples):
+            there = samples
+            if search is not None:
+                paying = search(as_they_are, again, cost)
+                powers.append(paying.power)
+                there = costing(as_they_are, paying)
+            for k, sample in enumerate(there):
                 drawn = targets_of(sample, again)
                 found = fits[k]
                 if drawn:  # of few contests those of a group may all be left out
@@ -268,13 +300,24 @@ def _estimated(
                 if sample[0].turnout is not None:
                     presences[k].append(sample[0].again(again).kind.presence)
             reporter.advance(done + 1, asked.resamples)
+    power = None
+    if isinstance(asked.cost, Sought) and isinstance(cost, PowerCost):
+        power = FoundPower.of(asked.cost, cost.power, powers, asked.confidence, samples)
     told = []
     for k, sample in enumerate(samples):
         first = orders[k][0]
         best = fits[k][first]
         with reporter.stage("foretelling each kind of contest from the others"):
             answers = answers_to_prizes(
-                sample, asked.families[first], best, contests, asked.cost, rng, reporter, asked.resamples > 0
+                as_they_are[k],
+                asked.families[first],
+                best,
+                contests,
+                cost,
+                rng,
+                reporter,
+                asked.resamples > 0,
+                search,
             )
         drawn_values = np.array([draw.quantile(np.array(LEVELS)) for draw in draws[k] or [best.distribution]])
         tail = 0.5 * (1 - asked.confidence)
@@ -297,16 +340,32 @@ def _estimated(
                 contests=contests,
                 bids=sum(len(bids.costs) for bids in sample),
                 zeros=sum(int(np.sum(bids.costs == 0)) for bids in sample) / sum(len(bids.costs) for bids in sample),
-                cost=asked.cost,
+                cost=cost,
                 payments=asked.payments,
                 kinds=tuple(
-                    replace(explained(bids, best.distribution, asked.cost), beyond=beyond, error=error)
+                    replace(explained(bids, best.distribution, cost), beyond=beyond, error=error)
                     for bids, (beyond, error) in zip(sample, answers, strict=True)
                 ),
                 seed=asked.seed,
+                power=power,
             )
         )
     return told
+
+
+def _cost(
+    sought: Sought,
+    samples: "Sequence[Sequence[Bids]]",
+    weights: Array,
+    begin: Cost | None = None,
+) -> PowerCost:
+    """The power at which bids of all kinds of contests are nearest to those of one distribution of values in each group."""
+
+    def apart(power: float) -> float:
+        there = costing(samples, PowerCost(power))
+        return sum(FIRST.fit(targets).loss for sample in there if (targets := targets_of(sample, weights)))
+
+    return PowerCost(lowest(sought, apart, begin.power if isinstance(begin, PowerCost) else None))
 
 
 def chosen_families(name: str | None) -> tuple[Smooth | Family, ...]:
@@ -443,28 +502,32 @@ def answers_to_prizes(
     rng: np.random.Generator,
     reporter: Reporter,
     asked: bool = True,
+    search: Callable[..., PowerCost] | None = None,
 ) -> list[tuple[float | None, float | None]]:
     """How far bids of each kind of contest are from what the others foretell: a test of the model, for bidders answer to prizes
     and rivals as it says only if values of all kinds are the same.
 
+    Where a `search` finds the cost, of bids as they are in the sample, the others foretell it too, and so have to be two or
+    more.
+
     Returns:
         for each kind the mean bid observed over the one foretold, less 1, and its standard error; None where not tested.
     """
-    tested = min(len(sample), MOST_TESTED) if len(sample) > 1 and asked else 0
+    most, least = (MOST_TESTED, 2) if search is None else (MOST_TESTED_BESIDE_POWER, 3)
+    tested = min(len(sample), most) if len(sample) >= least and asked else 0
     found: list[tuple[float | None, float | None]] = [(None, None)] * len(sample)
     for k in range(tested):
         others = [bids for i, bids in enumerate(sample) if i != k]
 
         def apart(weights: Array, k: int = k, others: Sequence[Bids] = others) -> float:
+            own, paying = sample[k], cost
+            if search is not None:
+                paying = search([others], weights, cost)
+                own, *others = (bids.costing(paying) for bids in (own, *others))
             targets = targets_of(others, weights)
             if not targets:
                 return np.nan
-            values = family.fit(targets, fit).distribution
-            each = weights[sample[k].contest]
-            bids = np.array([float(cost.bid(x)) for x in _foreseen(sample[k], values)])
-            foretold = float(np.interp(MIDDLES, sample[k].condition.quantiles, bids).mean())
-            observed = float(each @ sample[k].bids(cost)) / max(float(each.sum()), 1e-300)
-            return observed / foretold - 1 if foretold > 0 else np.nan
+            return mean_beside(own, family.fit(targets, fit).distribution, paying, weights)
 
         drawn = []
         for done in range(TEST_DRAWS):
@@ -474,6 +537,15 @@ def answers_to_prizes(
         if np.isfinite(value) and np.isfinite(error):
             found[k] = value, error
     return found
+
+
+def mean_beside(bids: Bids, values: Distribution, cost: Cost, weights: Array) -> float:
+    """The mean bid over that of bidders with these values in equilibrium, less 1; NaN where they would bid nothing."""
+    each = weights[bids.contest]
+    foretold = np.array([float(cost.bid(x)) for x in _foreseen(bids, values)])
+    mean = float(np.interp(MIDDLES, bids.condition.quantiles, foretold).mean())
+    observed = float(each @ bids.bids(cost)) / max(float(each.sum()), 1e-300)
+    return observed / mean - 1 if mean > 0 else np.nan
 
 
 def _foreseen(bids: Bids, distribution: Distribution) -> Array:

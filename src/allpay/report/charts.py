@@ -4,6 +4,7 @@ Colours are the page's (`var(--…)` of its style sheet), so that one chart serv
 a folder is only ever a datum, never part of an expression.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -64,13 +65,19 @@ def bars(rows: Sequence[Mapping[str, Any]], unit: str, number: str = "") -> Char
         unit: what is measured.
         number: `%` if these are parts.
     """
-    y = {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 260, "ticks": False}}
+    y = {
+        "field": "name",
+        "type": "nominal",
+        "sort": None,
+        "title": None,
+        "axis": {"labelLimit": 260, "ticks": False, "labelPadding": 8},
+    }
     x: Chart = {"field": "value", "type": "quantitative", "title": unit, "scale": {"zero": True, "nice": False}}
     if number:
         x["axis"] = {"format": number}
     furthest = max((row.get("end", row["value"]) for row in rows), default=0.0)
-    if furthest > 0:  # room for the numbers beside the bars
-        x["scale"]["domainMax"] = float(f"{ROOM * furthest:.3g}")
+    # room for the numbers beside the bars; of nothing there is an axis, too
+    x["scale"]["domainMax"] = float(f"{ROOM * furthest:.3g}") if furthest > 0 else 0.01 if number else 1.0
     layers: list[Chart] = [
         {
             "mark": {"type": "bar", "height": {"band": 0.62}},
@@ -117,13 +124,21 @@ def curve(
     intervals: Sequence[Sequence[float]],
     labels: tuple[str, str],
     low: float,
+    head: str,
 ) -> Chart:
     """The objective along a line of designs: means of the simulated designs, the network with its band, the equilibrium, the
-    best design with its interval, and at the bottom the designs that cannot be told apart from it."""
+    best design, which is called `head`, with its interval, and at the bottom the designs that cannot be told apart from it."""
     x = {"field": "w", "type": "quantitative", "title": labels[0], "scale": {"nice": False, "zero": False}}
     y = {"field": "value", "type": "quantitative", "title": labels[1], "scale": {"zero": False}}
-    kinds = ["simulated mean", "network", "equilibrium", "best design", "cannot be told apart"]
-    colour = {"scale": {"domain": kinds, "range": [LEARNED, LEARNED, INK, OTHER, THIRD]}, "title": None}
+    shown = {
+        "simulated mean": (points, LEARNED),
+        "network": (band, LEARNED),
+        "equilibrium": (exact, INK),
+        head: ([best], OTHER),
+        "cannot be told apart": (intervals, THIRD),
+    }
+    colours = {name: colour for name, (drawn, colour) in shown.items() if drawn}
+    colour = {"scale": {"domain": list(colours), "range": list(colours.values())}, "title": None}
     legend = {
         "legend": {"orient": "top", "columns": 5, "symbolType": "circle", "symbolStrokeWidth": 0, "symbolOpacity": 1}
     }
@@ -184,7 +199,7 @@ def curve(
             "encoding": {
                 "x": x,
                 "y": y,
-                "color": named("best design"),
+                "color": named(head),
                 "tooltip": _tooltip([best], ("design", "value", "low", "high")),
             },
         },
@@ -270,20 +285,19 @@ def triangle(
     return _with_config({**FIXED, "width": 570, "height": 438, "layer": layers})
 
 
-def moves(rows: Sequence[Mapping[str, Any]], ranks: int, title: str) -> Chart:
-    """What is lost by moving a part of the purse from one rank to another: `from`, `to`, and `loss` as a part of the best."""
-    order = list(range(1, ranks + 1))
+def moves(rows: Sequence[Mapping[str, Any]]) -> Chart:
+    """What is lost by moving a part of the purse from one rank to another: `from`, `to`, and `loss` as a part of the best.
+    Ranks from which, or to which, nothing can be moved are left out."""
     most = max((abs(row["loss"]) for row in rows), default=1.0) or 1.0
-    x: Chart = {
-        "field": "to",
-        "type": "ordinal",
-        "title": "to rank",
-        "scale": {"domain": order},
-        "axis": {"labelAngle": 0},
-    }
-    y: Chart = {"field": "from", "type": "ordinal", "title": "from rank", "scale": {"domain": order}}
+    x, y = _ranks(rows, "to"), _ranks(rows, "from")
+    x["axis"] = {"labelAngle": 0}
     scale = {"domain": [-most, 0, most], "range": ["#3f8f6b", "#e9e7df", "#d55e00"]}
-    return {**_coloured(rows, x, y, {"scale": scale}, 38), "title": title}
+    return {**_coloured(rows, x, y, {"scale": scale}, 38), **FIXED, "width": {"step": 110}}
+
+
+def _ranks(rows: Sequence[Mapping[str, Any]], name: str) -> Chart:
+    scale = {"domain": sorted({row[name] for row in rows})}
+    return {"field": name, "type": "ordinal", "title": f"{name} rank", "scale": scale}
 
 
 def _coloured(rows: Sequence[Mapping[str, Any]], x: Chart, y: Chart, colour: Chart, step: int) -> Chart:
@@ -308,11 +322,16 @@ def lines(
     height: int = 240,
     zero: bool = False,
     marks: Sequence[Mapping[str, Any]] = (),
+    legend: bool = True,
+    percent: bool = False,
 ) -> Chart:
-    """Curves of several kinds: rows with `x`, `y`, `kind`, and with a band `low` and `high`; beside them, points of theory."""
-    x = {"field": "x", "type": "quantitative", "title": labels[0], "scale": {"zero": False, "nice": False}}
+    """Curves of several kinds: rows with `x`, `y`, `kind`, and with a band `low` and `high`; beside them, points of theory.
+    Without a legend the page has one; places may be parts of a whole."""
+    x: Chart = {"field": "x", "type": "quantitative", "title": labels[0], "scale": {"zero": False, "nice": False}}
+    if percent:
+        x["axis"] = {"format": "~%"}
     y = {"field": "y", "type": "quantitative", "title": labels[1], "scale": {"zero": zero}}
-    colour = _kinds(kinds)
+    colour = _kinds(kinds) if legend else {**_kinds(kinds), "legend": None}
     layers: list[Chart] = []
     if band:
         layers.append(
@@ -386,6 +405,117 @@ def bids(one: Told, top: float) -> Chart:
     return _with_config({"width": "container", "height": 230, "layer": layers})
 
 
+def dots(rows: Sequence[Mapping[str, Any]], unit: str, kinds: Sequence[str], *, percent: bool = False) -> Chart:
+    """What several kinds bring in many places, a row for each place: points with their standard errors beside theory.
+
+    Args:
+        rows: each with `name` (the place), `kind`, `value`, and if known `low`, `high` and `theory`.
+        unit: what is measured.
+        kinds: in their order.
+        percent: whether these are parts.
+    """
+    x: Chart = {"field": "value", "type": "quantitative", "title": unit, "scale": {"zero": percent, "nice": True}}
+    x["axis"] = {"format": "~%" if percent else "~g", "orient": "top" if len(rows) > 24 else "bottom"}
+    y: Chart = {"field": "name", "type": "nominal", "sort": None, "title": None}
+    y["axis"] = {"labelLimit": 330, "ticks": False, "grid": True, "labelPadding": 10}
+    at: dict[str, list[Any]] = {}
+    for row in rows:
+        at.setdefault(row["name"], []).append(row)
+    # a place of its own for each point, in the order of the kinds that are there
+    rows = [{**row, "beside": k - (len(found) - 1) / 2} for found in at.values() for k, row in enumerate(found)]
+    most = max((len(found) for found in at.values()), default=1)
+    scale = {"domain": [-most / 2, most / 2]}
+    beside: Chart = {"yOffset": {"field": "beside", "type": "quantitative", "scale": scale}} if most > 1 else {}
+    step = 10 + 12 * most
+    layers: list[Chart] = []
+    if any(row.get("theory") is not None for row in rows):
+        layers.append(
+            {
+                "transform": [{"filter": {"field": "theory", "valid": True}}],
+                "mark": {"type": "rect", "color": INK, "width": 2, "height": 0.8 * step},
+                "encoding": {"x": {**x, "field": "theory"}, "y": y},
+            }
+        )
+    if any(row.get("low") is not None for row in rows):
+        layers.append(
+            {
+                "mark": {"type": "rule", "strokeWidth": 1.6},
+                "encoding": {
+                    "x": {**x, "field": "low"},
+                    "x2": {"field": "high"},
+                    "y": y,
+                    **beside,
+                    "color": _kinds(kinds),
+                },
+            }
+        )
+    tooltip = _tooltip(rows, ("name", "kind", "value", "low", "high", "theory"))
+    layers.append(
+        {
+            "mark": {"type": "point", "filled": True, "size": 55, "opacity": 1},
+            "encoding": {"x": x, "y": y, **beside, "color": _kinds(kinds), "tooltip": tooltip},
+        }
+    )
+    return _chart(rows, {"height": {"step": step, "for": "position"}, "layer": layers})
+
+
+def laid_over(inside: Sequence[tuple[str, Told]], kinds: Sequence[str], top: float) -> Chart:
+    """What each kind of learner bids by value under one design, over the equilibrium; the page has a legend for few kinds."""
+    colour = _kinds(kinds)
+    if len(kinds) <= len(KINDS):
+        colour["legend"] = None
+    several = max((len(one.groups) for _, one in inside), default=1) > 1
+
+    def placed(line: Line, kind: str, group: int) -> list[dict[str, Any]]:
+        return [{**row, "group": _group(group)} for row in _rows(line, kind)]
+
+    learned = [
+        row for kind, one in inside for g, group in enumerate(one.groups) for row in placed(group.learned, kind, g)
+    ]
+    exact = [
+        row
+        for g, group in enumerate(inside[0][1].groups)
+        if group.theory
+        for row in placed(group.theory, "equilibrium", g)
+    ]
+    x: Chart = {"field": "x", "type": "quantitative", "title": "value", "scale": {"nice": False, "zero": True}}
+    y: Chart = {"field": "y", "type": "quantitative", "title": "bid", "scale": {"domain": [0, top], "nice": False}}
+    apart: Chart = {"detail": {"field": "group", "type": "nominal"}}
+    shape: Chart = {"clip": True, "point": {"size": 22, "filled": True}} if _single(learned) else {"clip": True}
+    layers: list[Chart] = [
+        {
+            "data": {"values": learned},
+            "mark": {"type": "line", "strokeWidth": 2, **shape},
+            "encoding": {
+                "x": x,
+                "y": y,
+                "color": colour,
+                **apart,
+                "tooltip": _tooltip(learned, ("kind", *(("group",) if several else ()), "x", "y")),
+            },
+        }
+    ]
+    if exact:
+        dashed = {"type": "line", "strokeDash": THEORY_DASH, "strokeWidth": 1.5, "color": INK, **shape}
+        layers.append({"data": {"values": exact}, "mark": dashed, "encoding": {"x": x, "y": y, **apart}})
+    if several:
+        ends = [
+            {"x": group.learned.x[-1], "y": group.learned.y[-1], "group": _group(g)}
+            for g, group in enumerate(inside[0][1].groups)
+            if group.learned.x
+        ]
+        words = {"type": "text", "align": "right", "dx": -2, "dy": -9, "fontSize": 11}
+        said = {"x": x, "y": y, "text": {"field": "group", "type": "nominal"}}
+        layers.append({"data": {"values": rounded(ends)}, "mark": words, "encoding": said})
+    return _with_config({"width": "container", "height": 220, "layer": layers})
+
+
+def _single(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether there is a kind of bidder with a single value, which no line shows."""
+    counts = Counter((row["kind"], row["group"]) for row in rows)
+    return bool(counts) and min(counts.values()) == 1
+
+
 def history(rounds: Sequence[Sequence[float]], label: str) -> Chart:
     """Exploitability along each round."""
     rows = [
@@ -448,12 +578,13 @@ def fit(points: Sequence[Mapping[str, Any]], labels: tuple[str, str]) -> Chart:
     )
 
 
-def heat(rows: Sequence[Mapping[str, Any]], labels: tuple[str, str], colour: str, columns: Sequence[str]) -> Chart:
+def heat(rows: Sequence[Mapping[str, Any]], label: str, colour: str, columns: Sequence[str]) -> Chart:
     """A table whose cells are coloured by a loss: `row`, `column`, `loss` and `told`."""
-    x: Chart = {"field": "column", "type": "nominal", "sort": list(columns), "title": labels[0]}
+    x: Chart = {"field": "column", "type": "nominal", "sort": list(columns), "title": label}
     x["axis"] = {"labelAngle": 0 if len(columns) <= 6 else -40, "orient": "top", "labelLimit": 160}
-    y: Chart = {"field": "row", "type": "nominal", "sort": None, "title": labels[1], "axis": {"labelLimit": 300}}
-    scale = {"range": ["#e9e7df", "#d55e00"], "domainMin": 0}
+    y: Chart = {"field": "row", "type": "nominal", "sort": None, "title": None}
+    y["axis"] = {"labelLimit": 300, "ticks": False, "labelPadding": 8}
+    scale = {"range": ["#e9e7df", "#d55e00"], "domain": [0, max([0.01, *(float(row["loss"]) for row in rows)])]}
     return _coloured(rows, x, y, {"title": colour, "scale": scale}, 34)
 
 

@@ -9,18 +9,24 @@ import numpy as np
 
 from allpay.contest.preferences import PowerCost
 from allpay.contest.success import success
+from allpay.contest.values import Distribution
 from allpay.errors import shortened
 from allpay.estimate.advice import Advice, LastYear
 from allpay.estimate.families import constant, words_of
 from allpay.estimate.luck import FoundLuck
 from allpay.estimate.values import EstimatedGroups, EstimatedValues
 from allpay.estimate.with_luck import BY_CONDITION
+from allpay.estimate.worlds import Open
 from allpay.report.announced import share_lost
 from allpay.report.style import colour_of, save
+from allpay.report.words import keep_table
 from allpay.scalars import numeral
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+SHOWN = (0.1, 0.5, 0.9)
+"""Those that are told of each of several estimates."""
 
 TOLD = (0.1, 0.25, 0.5, 0.75, 0.9)
 """The quantiles of values that are told in words."""
@@ -49,9 +55,11 @@ KEPT = (
 def estimate_in_words(found: EstimatedValues | EstimatedGroups) -> str:
     """What values are, how sure that is, how well it explains bids, what is known from what, and what to do with it."""
     if isinstance(found, EstimatedValues):
-        return "\n\n".join([*_values(found), *_known(found)])
+        return "\n\n".join([*over_in_words(found.open), *_power(found), *_values(found), *_known(found)])
     told = [] if len(found.parts) == 1 else [f"Contests have {_who(found)}{_how_many_have(found)}."]
+    told += over_in_words(found.open)
     told += [] if found.luck is None else [_luck(found.luck, found.parts[0].confidence)]
+    told += _power(found.parts[0])
     for part in found.parts:
         first, *more = _values(part)
         told += [f"Group {shortened(part.group, 40)}. {first}" if part.group else first, *more]
@@ -79,6 +87,68 @@ def _luck(found: FoundLuck, confidence: float) -> str:
     return f"Luck: ranks are decided by {success(found.text).words}, {how}; {ranks}."
 
 
+def _power(estimate: EstimatedValues) -> list[str]:
+    """How fast the cost of bids rises, where contests told it."""
+    found = estimate.power
+    if found is None:
+        return []
+    band = f" ({found.band[0]:.3g} to {found.band[1]:.3g} in {estimate.confidence:.0%})" if found.band else ""
+    end = ""
+    if found.at_end:
+        end = (
+            f" That is an end of the range in which it was sought, {found.within[0]:g} to {found.within[1]:g}: bids ask for a "
+            "power beyond it, or do not answer to prizes as assumed."
+        )
+    why = (
+        "With this power bids are nearest to those of equilibrium at the values of the table."
+        if estimate.told
+        else f"With this power one distribution of values explains the bids of all {found.kinds} kinds of contests best. "
+        "Values are in units of what bids cost, and so hang on it."
+    )
+    return [f"Cost of bids: a bid b costs b^{found.number:.3g}{band}. {why}{end}"]
+
+
+def over_in_words(found: Open | None) -> list[str]:
+    """What follows over the range of a number that data do not tell, as a table, and which split is safe over it."""
+    if found is None:
+        return []
+    groups = len(found.worlds[0].values)
+    names = [""] if groups == 1 else [f" of group {g + 1}" for g in range(groups)]
+    head = [
+        found.what,
+        *(f"value at {q:.0%}{name}" for name in names for q in SHOWN),
+        "best split",
+        "the safe split loses",
+    ]
+    rows = [head]
+    for world in found.worlds:
+        values = [f"{x:.3g}" for v in world.values for x in v.quantile(np.array(SHOWN))]
+        rows.append([world.text, *values, split_of(world.best), share_lost(world.loss)])
+    keep_table(rows, f"What follows from a range of the {found.what}, which the data do not tell.")
+    wide = [max(len(row[k]) for row in rows) for k in range(len(head))]
+    table = "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, wide, strict=True)).rstrip() for row in rows)
+    how = "by theory" if found.method == "theory" else "bidders learn, and splits are tried in steps of a tenth"
+    kept = found.worlds[found.kept].text
+    most = max(world.loss for world in found.worlds)
+    loses = "the best of all that were tried" if most <= 0 else f"which loses at most {share_lost(most)} of the best"
+    return [
+        f"Not told by these data: the {found.what}. What follows from each of a range, for {found.bidders} bidders ({how}):\n"
+        f"{table}"
+        + (
+            f"\nNo distribution of values explains these bids with {', '.join(found.excluded)}."
+            if found.excluded
+            else ""
+        ),
+        f"Safe over the whole range: {split_of(found.split)}, {loses}, whichever is true. All that follows, and the folder's "
+        f"estimate, are of {kept}, where it loses least.",
+    ]
+
+
+def split_of(weights: Sequence[float]) -> str:
+    """A split in percent, `70% / 30%`."""
+    return " / ".join(f"{numeral(round(100 * w, 1))}%" for w in weights if w > COUNTS) or "nothing"
+
+
 def _how_many_have(found: EstimatedGroups) -> str:
     return "" if found.share == 1 else f" in {found.share:.0%} of cases, the most frequent"
 
@@ -86,7 +156,7 @@ def _how_many_have(found: EstimatedGroups) -> str:
 def _values(found: EstimatedValues) -> list[str]:
     """The values of one group, in paragraphs."""
     assert isinstance(found.cost, PowerCost)
-    power = found.cost.power
+    power = found.cost.power if found.power is None else float(f"{found.cost.power:.3g}")
     cost = "a bid costs its own amount" if power == 1 else f"a bid b costs b^{numeral(power)}"
     one = constant(found.distribution)
     purse = "the whole purse" if found.purse == 1 else f"the whole purse ({numeral(found.purse)} on average)"
@@ -96,12 +166,28 @@ def _values(found: EstimatedValues) -> list[str]:
         for q, k in zip(TOLD, at, strict=True)
     )
     worth = (
-        f"half of the bidders work as if {purse} were worth more than {found.values[at[2]]:.3g} to them"
+        (
+            f"half of the bidders value {purse} at more than {found.values[at[2]]:.3g}"
+            if found.told
+            else f"half of the bidders work as if {purse} were worth more than {found.values[at[2]]:.3g} to them"
+        )
         if one is None
         else f"bidders work as if {purse} were worth {one:.3g} to each"
     )
+    known = (
+        f"Told: {worth}. {found.told:,} values of the table tell this, and no bid has a part in it; {found.bids:,} bids of "
+        f"{found.contests:,} contests are held against it ({cost})."
+    )
+    keep_table(*_values_table(found))
+    if len(found.tried) > 1:
+        rows = [[one.family, f"{one.held_out:.4f}", str(one.parameters)] for one in found.tried]
+        caption = f"Families of distributions{_of(found)} by how well they foretell bids of contests left out"
+        head = ["family", "mean squared error left out", "numbers fitted"]
+        keep_table([head, *rows], f"{caption} (1 is what chance leaves).")
     lines = [
-        f"Found: {worth}, "
+        known
+        if found.told
+        else f"Found: {worth}, "
         f"in units of what bids cost ({cost}). {found.contests:,} contests and {found.bids:,} bids tell this.",
         f"Their value is to lie between {found.low[0]:.3g} and {found.high[0]:.3g} in {found.confidence:.0%}."
         if found.draws and one is not None
@@ -118,14 +204,32 @@ def _values(found: EstimatedValues) -> list[str]:
     return lines
 
 
+def _of(found: EstimatedValues) -> str:
+    return f" of group {shortened(found.group, 40)}" if found.group else ""
+
+
+def _values_table(found: EstimatedValues) -> tuple[list[list[str]], str]:
+    """What the whole purse is worth to bidders, by the share of those to whom it is worth less."""
+    cells = zip(found.levels, found.values.tolist(), found.low, found.high, strict=True)
+    bands = bool(found.draws)
+    rows = [[f"{q:.0%}", f"{v:.4g}", *((f"{a:.4g}", f"{b:.4g}") if bands else ())] for q, v, a, b in cells]
+    head = ["share of bidders below", "value", *(("from", "to") if bands else ())]
+    sure = f", with ranges that hold the truth in {found.confidence:.0%}" if bands else ""
+    caption = f"What the whole purse is worth to bidders{_of(found)}, in units of what bids cost{sure}; "
+    return [head, *rows], f"{caption}{found.contests:,} contests, {found.bids:,} bids."
+
+
 def identification(found: EstimatedValues | EstimatedGroups) -> dict[str, list[str]]:
     """What is known from what: what data tell, what is assumed, and what no data of this kind can tell."""
     parts = (found,) if isinstance(found, EstimatedValues) else found.parts
     of = "the values of bidders" if len(parts) == 1 else "the values of each group"
-    told = [f"{of}, from bids, prizes and the number of bidders"]
+    known = any(part.told for part in parts)
+    told = [f"{of}, from {'the column of values' if known else 'bids, prizes and the number of bidders'}"]
+    if any(part.told and kind.beyond is not None for part in parts for kind in part.kinds):
+        told.append("whether bids are those of equilibrium, from bids at known values")
     if any(part.presence < 1 for part in parts):
         told.append("the chance to turn up, from who handed in nothing")
-    if any(len(part.kinds) > 1 for part in parts):
+    if not known and any(len(part.kinds) > 1 for part in parts):
         told.append("whether bids answer to prizes and rivals as assumed, from contests that differ")
     luck = found.luck if isinstance(found, EstimatedGroups) else None
     if luck is not None and not luck.given:
@@ -135,30 +239,40 @@ def identification(found: EstimatedValues | EstimatedGroups) -> dict[str, list[s
     lone = all(constant(part.distribution) is not None for part in parts)
     value = "" if lone else " but for their value, which each knows of itself alone"
     assert isinstance(parts[0].cost, PowerCost)
-    cost = f"a bid b costs b^{numeral(parts[0].cost.power)} (--cost-power)"
+    cost, differ = (
+        f"a bid b costs b^{numeral(parts[0].cost.power)} (--cost-power)",
+        any(len(p.kinds) > 1 for p in parts),
+    )
+    if parts[0].power is not None:
+        cost = "a bid costs a power of it"
+        from_what = "bids at known values" if known else "contests that differ in prizes or bidders"
+        told.append(f"the power of the cost of bids, from {from_what}")
     decided = "ranks are decided by bids, without luck (--luck)"
     if luck is not None:
         kind = luck.text.partition("(")[0]
         decided = f"luck is {luck.text}" if luck.given else f"luck is of the kind {kind}"
         decided += f", and what the table has are {'scores, after luck' if luck.scores else 'bids, before luck'}"
-    assumed = [f"{same}{value}{group}", "bidders bid as in equilibrium", decided, cost]
-    unknown = ["the unit in which values are told, other than what bids cost"]
+    unknown = [] if known else ["the unit in which values are told, other than what bids cost"]
     if luck is not None and luck.scores:
         unknown.append("how much of the scores is luck: with less of it bidders differ more in what they want")
     if luck is None:
         unknown.append(
             "luck, if what the table has are scores, which bids and luck make together: ability and luck look alike"
         )
-    if not any(len(part.kinds) > 1 for part in parts):
+    if parts[0].power is None and (differ or known):
+        cost += "; these contests could tell the power: --cost-power estimate"
+    if not differ and not known:
+        unknown.append("the power of the cost of bids: any explains contests that are alike, with other values")
         unknown.append("whether bids answer to prizes as assumed, since all contests have the same")
     zero = [_unseen(part) for part in parts]
     unknown += [text for text in zero if text]
+    assumed = [f"{same}{value}{group}", "bidders bid as in equilibrium", decided, cost]
     return {"identified": told, "assumed": assumed, "not_identified": unknown}
 
 
 def _unseen(part: EstimatedValues) -> str:
     """Of those who bid 0 no value is known."""
-    if part.zeros < COUNTED:
+    if part.zeros < COUNTED or part.told:
         return ""
     who = f" of group {shortened(part.group, 40)}" if part.group else ""
     most = float(part.distribution.quantile(np.array(part.zeros)))
@@ -182,6 +296,8 @@ def _family(found: EstimatedValues) -> str:
             f"Distribution: {words_of(found.distribution) if constant(found.distribution) is not None else 'a curve'}, of the "
             "values that make each bid a best response; no family is assumed."
         )
+    if found.told:
+        return "Distribution: a curve through the values of the table; no family is assumed."
     if len(found.tried) == 1:
         return f"Distribution: {shown}, the family asked for."
     second = next(t for t in found.tried[1:])
@@ -208,6 +324,8 @@ def _misfit(error: float) -> str:
 
 def answers_in_words(found: EstimatedValues) -> str:
     """Whether bids answer to prizes and rivals as the model says, where contests differ."""
+    if found.told:
+        return _answers_at_known(found)
     if len(found.kinds) == 1:
         return (
             "All contests have the same number of bidders and the same prizes. So these data cannot test whether bids answer "
@@ -216,7 +334,8 @@ def answers_in_words(found: EstimatedValues) -> str:
     kinds = f"There are {len(found.kinds)} kinds of contests, by bidders and prizes."
     tested = [(k, k.beyond, k.error) for k in found.kinds if k.beyond is not None and k.error]
     if not tested:
-        return f"{kinds} Whether bids answer to prizes as assumed was not tested."
+        why = ": two kinds tell the power of cost, and so cannot test it" if _by_two(found) else ""
+        return f"{kinds} Whether bids answer to prizes as assumed was not tested{why}."
     kind, beyond, error = max(tested, key=lambda row: abs(row[1]) / row[2])
     where = f"with {kind.kind.bidders} bidders and prizes {_prizes(kind.kind.prizes)}"
     apart = f"bids are {abs(beyond):.1%} {'above' if beyond > 0 else 'below'} what the other kinds foretell"
@@ -228,6 +347,36 @@ def answers_in_words(found: EstimatedValues) -> str:
         else "That is what chance brings: bids answer to prizes and rivals as assumed, as far as these data can tell."
     )
     return f"{kinds} Tested: {where}, {apart} ({size}). {verdict}"
+
+
+def _answers_at_known(found: EstimatedValues) -> str:
+    """Whether bids are those of equilibrium at the values that are known."""
+    tested = [(k, k.beyond, k.error) for k in found.kinds if k.beyond is not None and k.error]
+    if not tested:
+        why = (
+            "one kind of contest tells the power of cost, and so cannot test it"
+            if found.power
+            else "--resamples was too low"
+        )
+        return f"Whether bids are those of equilibrium at these values was not tested: {why}."
+    kind, beyond, error = max(tested, key=lambda row: abs(row[1]) / row[2])
+    far = abs(beyond) / error > _surprising(len(tested))
+    most = f"; the largest of {len(tested)} kinds" if len(tested) > 1 else ""
+    verdict = (
+        "Bids are not those of this equilibrium: people bid otherwise, or bids cost otherwise (--cost-power). allpay fit holds "
+        "models of how people bid against them."
+        if far
+        else "That is what chance brings: bids are those of equilibrium at these values, as far as these data can tell."
+    )
+    return (
+        f"Tested: with {kind.kind.bidders} bidders and prizes {_prizes(kind.kind.prizes)}, the mean bid is {abs(beyond):.1%} "
+        f"{'above' if beyond > 0 else 'below'} that of equilibrium at these values ({abs(beyond) / error:.1f} standard errors"
+        f"{most}). {verdict}"
+    )
+
+
+def _by_two(found: EstimatedValues) -> bool:
+    return found.power is not None and len(found.kinds) == 2
 
 
 def _surprising(tests: int) -> float:
@@ -299,8 +448,9 @@ def study_section(found: EstimatedValues | EstimatedGroups) -> str:
         lines += [f'distribution = "{words_of(found.distribution)}"', f"cost_power = {power!r}"]
         lines += [f"attendance = {found.presence!r}"] if found.presence < 1 else []
         for k, draw in enumerate(found.draws):
-            absent = f"\nattendance = {found.presences[k]!r}" if found.presences else ""
-            drawn.setdefault(f'distribution = "{words_of(draw)}"{absent}', f"resample {k + 1}")
+            more = f"\nattendance = {found.presences[k]!r}" if found.presences else ""
+            more += f"\ncost_power = {found.power.draws[k]!r}" if found.power is not None else ""
+            drawn.setdefault(f'distribution = "{words_of(draw)}"{more}', f"resample {k + 1}")
     else:
         lines += [f"bidders = {sum(found.counts)}", ""]
         lines += [] if found.luck is None else ["[game]", f'luck = "{found.luck.text}"', ""]
@@ -312,14 +462,28 @@ def study_section(found: EstimatedValues | EstimatedGroups) -> str:
             texts = ", ".join(f'"{text}"' for text in group_texts(found, k))
             lucky = "" if found.luck is None else f'\nluck = "{found.luck.at(k)}"'
             drawn.setdefault(f"groups = [{texts}]{lucky}", f"resample {k + 1}")
-    some = list(drawn.items())[:SCENARIOS]
+    some, what = list(drawn.items())[:SCENARIOS], "resamples of the contests"
+    if found.open is not None:
+        some, what = list(_worlds(found, found.open).items()), f"what may be true of the {found.open.what}"
     if len(some) > 1:
         lines += [
             "",
-            "# resamples of the contests, each a world that may be the true one; leave them out for the estimate alone",
+            f"# {what}, each a world that may be the true one; leave them out for the estimate alone",
         ]
         lines += [f'[[scenario]]\nname = "{name}"\n{text}\n' for text, name in some]
     return "\n".join(lines) + "\n"
+
+
+def _worlds(found: EstimatedValues | EstimatedGroups, over: Open) -> dict[str, str]:
+    """Each number of a range as a scenario of a study file: what it changes, and its name."""
+    if isinstance(found, EstimatedValues):
+        return {f'distribution = "{words_of(w.values[0])}"\ncost_power = {w.power!r}': w.text for w in over.worlds}
+    told = {}
+    for world in over.worlds:
+        each = zip(found.parts, found.counts, world.values, strict=True)
+        texts = ", ".join(f'"{_group(n, values, world.power, part.presence)}"' for part, n, values in each if n)
+        told[f"groups = [{texts}]" + (f'\nluck = "{world.luck}"' if world.luck else "")] = world.text
+    return told
 
 
 def draw_estimate(found: EstimatedValues | EstimatedGroups) -> "Figure":
@@ -374,9 +538,14 @@ def group_texts(found: EstimatedGroups, draw: int | None = None) -> list[str]:
         assert isinstance(part.cost, PowerCost)
         values = part.distribution if draw is None else part.draws[draw]
         presence = part.presence if draw is None or not part.presences else part.presences[draw]
-        absent = f", presence {presence!r}" if presence < 1 else ""
-        texts.append(f"{count}: {words_of(values)}, cost {part.cost.power!r}{absent}")
+        power = part.cost.power if draw is None or part.power is None else part.power.draws[draw]
+        texts.append(_group(count, values, power, presence))
     return texts
+
+
+def _group(count: int, values: Distribution, power: float, presence: float) -> str:
+    absent = f", presence {presence!r}" if presence < 1 else ""
+    return f"{count}: {words_of(values)}, cost {power!r}{absent}"
 
 
 def write_estimate(found: EstimatedValues | EstimatedGroups, folder: Path) -> list[str]:
@@ -392,6 +561,11 @@ def write_estimate(found: EstimatedValues | EstimatedGroups, folder: Path) -> li
         for part in found.parts:
             name = '"' + part.group.replace('"', '""') + '"'
             table += [f"{name},{_row(row)}" for row in _quantiles(part)]
+    names = ["summary.txt", "values.csv", "study.toml", "figure.png", "figure.pdf"]
+    if found.open is not None:
+        names.insert(2, "range.csv")
+        rows = _over_rows(found.open)
+        write(folder / "range.csv", lambda file: file.write(("\n".join(rows) + "\n").encode()))
     write(folder / "summary.txt", lambda file: file.write(text.encode()))
     write(folder / "values.csv", lambda file: file.write(("\n".join(table) + "\n").encode()))
     write(folder / "study.toml", lambda file: file.write(study_section(found).encode()))
@@ -399,7 +573,19 @@ def write_estimate(found: EstimatedValues | EstimatedGroups, folder: Path) -> li
         figure = draw_estimate(found)
         for name in ("figure.png", "figure.pdf"):
             save(figure, folder / name)
-    return ["summary.txt", "values.csv", "study.toml", "figure.png", "figure.pdf"]
+    return names
+
+
+def _over_rows(found: Open) -> list[str]:
+    """The table of a range as CSV: a row for each of its numbers, quantiles of each group, the best split, the loss."""
+    groups = range(1, len(found.worlds[0].values) + 1)
+    best = [f"best_{k + 1}" for k in range(len(found.split))]
+    safe = [f"safe_{k + 1}" for k in range(len(found.split))]
+    rows = [",".join(["number", *(f"value_{g}_at_{q}" for g in groups for q in SHOWN), *best, *safe, "loss"])]
+    for world in found.worlds:
+        values = [float(x) for v in world.values for x in v.quantile(np.array(SHOWN))]
+        rows.append(_row([world.number, *values, *world.best, *found.split, world.loss]))
+    return rows
 
 
 def _quantiles(found: EstimatedValues) -> list[tuple[float, ...]]:

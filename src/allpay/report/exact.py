@@ -9,7 +9,7 @@ from allpay.bounded import called
 from allpay.exact import Exact
 from allpay.objectives import objective
 from allpay.report.announced import in_money, share_lost, step_in_words
-from allpay.report.words import AS_WELL, prizes_in_words
+from allpay.report.words import AS_WELL, keep_table, prizes_in_words
 from allpay.scalars import valued
 from allpay.simplex import FEW_ZEROS
 
@@ -36,6 +36,7 @@ def exact_in_words(found: Exact | None, money: float | None = None) -> str:
     if found is None:
         return "No design that was looked at has an equilibrium in closed form: use --method surrogate."
     what = objective(found.objective).words
+    keep_table(*_table(found, what))
     among = (
         ""
         if found.fraction == 1
@@ -61,6 +62,22 @@ def exact_in_words(found: Exact | None, money: float | None = None) -> str:
     if found.fraction < 1:
         lines.append("The others, as where a ban on overbidding binds, may be better: use --method surrogate for them.")
     return "\n".join(lines)
+
+
+def _table(found: Exact, what: str) -> tuple[list[list[str]], str]:
+    """The best design by theory, and from where to where each weight goes among those that lose little."""
+    last = max((k for k, high in enumerate(found.high) if high >= COUNTS), default=0)
+    cells = zip(_cells(found), found.low, found.high, strict=True)
+    rows = [
+        [f"weight of rank {k + 1}", cell, f"{a:.3f}", f"{b:.3f}"] for k, (cell, a, b) in enumerate(cells) if k <= last
+    ]
+    chosen = [[called(name), _decided(found, name, x), f"{a:.4g}", f"{b:.4g}"] for name, x, a, b in found.chosen]
+    caption = f"{'Every design' if found.flat else 'The best design'} in equilibrium: {valued(what, found.value)}"
+    return [
+        ["", "here", "from", "to"],
+        *rows,
+        *chosen,
+    ], f"{caption}; and designs that lose less than {100 * found.within:.3g}%."
 
 
 def determined(found: Exact) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from allpay.estimate.behaviour import MODELS
 from allpay.estimate.fit import FittedModels
+from allpay.report.words import keep_table
 from allpay.scalars import numeral
 
 KEPT = (
@@ -22,7 +23,7 @@ def fitted_in_words(found: FittedModels) -> str:
     """Theory beside bids, and the models, the best first."""
     told = [_theory(found)]
     if found.fits:
-        told += [_table(found), _best(found)]
+        told += [_table(found), *_ends(found), _best(found)]
         if found.left_out:
             told.append(
                 f"Models are fitted to the most frequent kinds of contests; {found.left_out} more are left out."
@@ -50,7 +51,7 @@ def _theory(found: FittedModels) -> str:
 def _table(found: FittedModels) -> str:
     """A row for each model."""
     best = found.fits[0]
-    rows = [("model", "held out, per bid", "beside the best", "log likelihood", "parameters")]
+    rows = [["model", "held out, per bid", "beside the best", "log likelihood", "parameters"]]
     for fit in found.fits:
         held = fit.held_out / found.bids
         apart = f"{held - best.held_out / found.bids:+.4f}" if fit is not best else ""
@@ -59,11 +60,27 @@ def _table(found: FittedModels) -> str:
             for name, value in fit.parameters.items()
         )
         told = f"{held:.4f}" if np.isfinite(held) else "–"
-        rows.append((fit.model, told, apart, f"{fit.loglikelihood:.1f}", numbers))
+        rows.append([fit.model, told, apart, f"{fit.loglikelihood:.1f}", numbers])
+    keep_table(rows, f"Models of behaviour by {found.bids:,} bids, the best by contests left out first.")
     wide = [max(len(row[k]) for row in rows) for k in range(4)]
     return "\n".join(
         "  ".join([row[0].ljust(wide[0]), *(row[k].rjust(wide[k]) for k in (1, 2, 3)), row[4]]).rstrip() for row in rows
     )
+
+
+def _ends(found: FittedModels) -> list[str]:
+    """The parameters that lie at an end of where they were sought."""
+    at = [
+        f"{name} of {fit.model} ({end}, {fit.parameters[name]:.3g})"
+        for fit in found.fits
+        for name, end in fit.at_bounds.items()
+    ]
+    if not at:
+        return []
+    return [
+        f"At an end of the range in which it was sought: {', '.join(at)}. There a model is no better than without that part, "
+        "or bids ask for more than it allows; standard errors mean nothing."
+    ]
 
 
 def _best(found: FittedModels) -> str:
@@ -92,6 +109,7 @@ def fitted_values(found: FittedModels) -> dict[str, Any]:
             "loglikelihood": plain(fit.loglikelihood),
             "parameters": {name: plain(x) for name, x in fit.parameters.items()},
             "errors": {name: plain(x) for name, x in fit.errors.items()},
+            "at_bounds": dict(fit.at_bounds),
         }
         for fit in found.fits
     ]

@@ -9,7 +9,7 @@ from allpay.errors import AllpayError
 from allpay.optimum import beside_in_words, in_words
 from allpay.pareto import Front
 from allpay.report.style import drawing, save
-from allpay.report.words import significant, with_error
+from allpay.report.words import keep_table, significant, with_error
 
 if TYPE_CHECKING:
     from polars import DataFrame
@@ -72,6 +72,7 @@ def front_in_words(front: Front) -> str:
         ]
         for i in shown
     ]
+    keep_table([head, *rows], f"Pareto front of {' and '.join(head[1:])}{'' if front.rounds else ', by theory'}.")
     widths = [max(len(row[k]) for row in [head, *rows]) for k in range(len(head))]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in [head, *rows]

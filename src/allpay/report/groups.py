@@ -43,22 +43,30 @@ class Kinds:
         """Of values, at which bids are shown: none where all values are known."""
         return VALUES if any(len(group["bids"]) > 1 for group in self.groups) else ()
 
-    def table(self) -> "Table":
-        """A row for each group."""
-        from rich.table import Table
-
+    def cells(self) -> list[list[str]]:
+        """A row for each group, as text, below a head."""
         from allpay.report.words import significant
 
-        table = Table(box=None, pad_edge=False, header_style="bold")
         shown = [f"bid at {q:.0%}" for q in self._quantiles]
-        for heading in ("group", "bidders", "mean bid", *shown, "payoff", "enters", "wins", "share of prizes"):
-            table.add_column(heading, justify="right")
+        rows = [["group", "bidders", "mean bid", *shown, "payoff", "enters", "wins", "share of prizes"]]
         for i, group in enumerate(self.groups, start=1):
             levels = len(group["bids"])
             places = [group["bids"][min(int(q * levels), levels - 1)] for q in self._quantiles]
             numbers = (group["mean_bid"], *places, group["payoff"])
             chances = (group["entry"], group["win"], group["share"])
-            table.add_row(str(i), str(group["bidders"]), *map(significant, numbers), *(f"{c:.1%}" for c in chances))
+            rows.append([str(i), str(group["bidders"]), *map(significant, numbers), *(f"{c:.1%}" for c in chances)])
+        return rows
+
+    def table(self) -> "Table":
+        """The same for a terminal."""
+        from rich.table import Table
+
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        head, *rows = self.cells()
+        for heading in head:
+            table.add_column(heading, justify="right")
+        for row in rows:
+            table.add_row(*row)
         return table
 
     def sentences(self, game: Game) -> list[str]:

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from allpay.errors import AllpayError
 from allpay.files import in_shell, write
-from allpay.report.pages import answers, study
+from allpay.report.pages import answers, experiments, study
 from allpay.report.pages.common import Page, share, told
 from allpay.report.style import COLOURS
+from allpay.report.words import with_error
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -26,8 +27,11 @@ if TYPE_CHECKING:
 REPORT = "report.html"
 """What the file is called in its folder, unless the user says otherwise."""
 
-KINDS: tuple[Callable[[Path], Page | None], ...] = (study.page, *answers.PAGES)
+KINDS: tuple[Callable[[Path], Page | None], ...] = (study.page, experiments.page, *answers.PAGES)
 """What makes a page of a folder, for each kind of folder; None if it is of another kind."""
+
+LEAST_PERCENT = 1e-4
+"""Less than this, in percent, is told as none."""
 
 SCRIPTS = ("vega.js", "page.js")
 """The scripts of a page: Vega, Vega-Lite and Vega-Embed in one, and what puts charts into their places."""
@@ -105,7 +109,14 @@ def _environment(templates: Path | None) -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"told": told, "share": share, "percent": _percent, "pretty": _pretty, "data_uri": _data_uri}
+    made.filters |= {
+        "told": told,
+        "share": share,
+        "percent": _percent,
+        "with_error": with_error,
+        "pretty": _pretty,
+        "data_uri": _data_uri,
+    }
     return made
 
 
@@ -128,12 +139,18 @@ def _policy(scripts: list[str]) -> str:
 
 
 def _percent(part: float | None, digits: int = 2) -> str:
-    """A part in percent.
+    """A part in percent with so many significant digits, never with a power of ten; what nobody would see is 0.
 
-    >>> _percent(0.0123), _percent(None)
-    ('1.2%', '–')
+    >>> _percent(0.0123), _percent(None), _percent(1.0), _percent(0.2134, 1), _percent(3e-16)
+    ('1.2%', '–', '100%', '20%', '0%')
     """
-    return "–" if part is None or not math.isfinite(part) else f"{100 * part:.{digits}g}%"
+    if part is None or not math.isfinite(part):
+        return "–"
+    percent = 100 * part
+    if abs(percent) < LEAST_PERCENT:
+        return "0%"
+    decimals = digits - 1 - math.floor(math.log10(abs(float(f"{percent:.{digits - 1}e}"))))
+    return f"{round(percent, decimals):.{max(decimals, 0)}f}%"
 
 
 def _pretty(values: Any) -> str:

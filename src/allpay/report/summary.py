@@ -26,7 +26,7 @@ from allpay.frozen import Itself
 from allpay.optimum import FLAT, NOTHING, beside_in_words, in_words, share_in_words
 from allpay.outcome import Verdict
 from allpay.report.announced import in_money, share_lost, step_in_words
-from allpay.report.words import prizes_in_words, significant, with_error
+from allpay.report.words import keep_table, prizes_in_words, significant, with_error
 from allpay.scalars import numeral, valued
 from allpay.simplex import FEW_ZEROS, looked_at
 from allpay.study.study import DesignSpace, Study
@@ -70,6 +70,7 @@ def summarise(result: "Result") -> str:
     The order is that of a reader's questions: what was asked, the best design and which others are as good, whether fresh
     simulations and held-out designs confirm it, how far the runs are equilibria, and what theory says.
     """
+    keep_table(*_best_table(result))
     paragraphs = [
         _asked(result),
         _chosen(result),
@@ -85,6 +86,26 @@ def summarise(result: "Result") -> str:
     return "\n\n".join(wrapped(text) for text in paragraphs if text)
 
 
+def _best_table(result: "Result") -> tuple[list[list[str]], str]:
+    """The best design, and from where to where each of its numbers goes among those that cannot be told apart from it."""
+    best, study = result.optimum, result.sweep.study
+    dimension, beside = study.space.dimension, study.names[study.bidders :]
+    ends = [*best.interval[:dimension], *((chosen.low, chosen.high) for chosen in best.chosen)]
+    numbers = [*best.weights[:dimension], *(chosen.value for chosen in best.chosen)]
+    names = [*(f"weight of rank {k + 1}" for k in range(dimension)), *(name.replace("_", " ") for name in beside)]
+    rows = [
+        [name, *(f"{x:.3f}" for x in (number, low, high))]
+        for name, number, (low, high) in zip(names, numbers, ends, strict=True)
+    ]
+    how = "No design is best" if best.flat else "What is best cannot be told" if best.unknown else "The best design"
+    caption = (
+        f"{how} of {result.sweep.designs} by {study.learner.name}: {study.goal.words} {significant(best.value)}, "
+        f"{best.confidence:.0%} interval {significant(best.low)} to {significant(best.high)}; and the designs that cannot be "
+        f"told apart from it. {_capital(who_in_words(setting_of(result), study.bidders))}; rule: {study.space.rule}."
+    )
+    return [["", "here", "from", "to"], *rows], caption
+
+
 def summarise_all(results: "Sequence[Result]") -> str:
     """Several studies side by side: a table, the game that each learner played, and a headline for each study.
 
@@ -94,6 +115,7 @@ def summarise_all(results: "Sequence[Result]") -> str:
     if not results:
         raise AllpayError("nothing to summarise: give at least one result")
     rows = [_HEADER, *(_row(result) for result in results)]
+    keep_table(rows, "The best design of each study.")
     widths = [max(len(row[k]) for row in rows) for k in range(len(_HEADER))]
     table = "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows

@@ -8,7 +8,7 @@ import polars as pl
 
 from allpay.outcome import Verdict
 from allpay.report.summary import equilibrium_curves, wrapped
-from allpay.report.words import with_error
+from allpay.report.words import keep_table, with_error
 
 if TYPE_CHECKING:
     from allpay.pipeline import Result
@@ -65,12 +65,7 @@ def as_text(results: "Sequence[Result]") -> str:
     table = by_design(results)
     learners = list(dict.fromkeys(r.sweep.study.learner.name for r in results))
     objective = results[0].sweep.study.goal.words
-    lines = [
-        wrapped(
-            f"Mean {objective} ± standard error over rounds, by the weight of the highest rank; {UNSETTLED} where half of "
-            "the rounds or more did not converge. The equilibrium is that on continuous bids without limits."
-        )
-    ]
+    lines = [wrapped(_caption(objective))]
     for (rule,), rows in table.group_by("rule", maintain_order=True):
         first = rows["w1"].to_numpy()
         nearest = {int(np.abs(first - w).argmin()) for w in np.linspace(first[0], first[-1], SHOWN)}
@@ -80,6 +75,13 @@ def as_text(results: "Sequence[Result]") -> str:
             cells = [_cell(row[name], row[f"{name} stderr"], row[f"{name} converged"]) for name in learners]
             exact = "–" if row["equilibrium"] is None else with_error(row["equilibrium"], None)
             grid.append([f"w = {row['w1']:.3f}", exact, *cells])
+        keep_table(
+            [
+                ["weight of the first rank", *grid[0][1:]],
+                *([row[0].removeprefix("w = "), *row[1:]] for row in grid[1:]),
+            ],
+            f"{_caption(objective)} Rule: {rule}.",
+        )
         widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
         lines.append(
             "\n".join(
@@ -87,6 +89,13 @@ def as_text(results: "Sequence[Result]") -> str:
             )
         )
     return "\n\n".join(lines)
+
+
+def _caption(objective: str) -> str:
+    return (
+        f"Mean {objective} ± standard error over rounds, by the weight of the highest rank; {UNSETTLED} where half of "
+        "the rounds or more did not converge. The equilibrium is that on continuous bids without limits."
+    )
 
 
 def _cell(mean: float | None, stderr: float | None, settled: float | None) -> str:

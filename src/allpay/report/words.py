@@ -62,6 +62,9 @@ def with_error(mean: float, error: float | None) -> str:
     return f"{mean:{',' if abs(mean) >= LEAST_APART else ''}.{decimals}f}{told}"
 
 
+LINE = 72
+"""Letters of a line of a page for print, beside each other: a wider table is made narrower."""
+
 FORMATS = ("text", "latex", "markdown")
 """How the tables of an answer may be told: with its sentences, or alone, for a paper or a page."""
 
@@ -78,7 +81,7 @@ _told: ContextVar[list[Table] | None] = ContextVar("told", default=None)
 
 @contextmanager
 def collected() -> Iterator[list[Table]]:
-    """The tables that are made within, in their order."""
+    """The tables that are made within, in their order, each once."""
     found: list[Table] = []
     token = _told.set(found)
     try:
@@ -87,8 +90,21 @@ def collected() -> Iterator[list[Table]]:
         _told.reset(token)
 
 
+def collecting() -> bool:
+    """Whether the tables of an answer are wanted alone."""
+    return _told.get() is not None
+
+
+def keep_table(rows: Sequence[Sequence[str]], caption: str) -> None:
+    """Keep a table of cells as text where tables are `collected`; elsewhere do nothing."""
+    kept, table = _told.get(), Table([list(row) for row in rows], caption)
+    if kept is not None and table not in kept:
+        kept.append(table)
+
+
 def as_latex(table: Table) -> str:
-    """A table for LaTeX, with the lines of the package booktabs.
+    """A table for LaTeX, with the lines of the package booktabs. Where it is too wide for a page, heads are broken into lines,
+    and signs are smaller.
 
     >>> print(as_latex(Table([["", "loss"], ["a_1 & b", "5%"]], "What is lost.")))
     \\begin{table}
@@ -103,20 +119,47 @@ def as_latex(table: Table) -> str:
       \\end{tabular}
     \\end{table}
     """
-    head, *rows = [" & ".join(_in_latex(_one(cell)) for cell in row) + r" \\" for row in table.rows]
-    inside = [r"\toprule", head, r"\midrule", *rows, r"\bottomrule"]
-    columns = "l" + "r" * (len(table.rows[0]) - 1)
+    head, *body = [[_one(cell) for cell in row] for row in table.rows]
+    broken = [_broken(cell, max((len(row[k]) for row in body), default=0)) for k, cell in enumerate(head)]
+    widths = [max([*map(len, lines), *(len(row[k]) for row in body)]) for k, lines in enumerate(broken)]
+    wide = sum(max(len(cell), width) + 2 for cell, width in zip(head, widths, strict=True)) > LINE
+    sides = _sides(table)
+    heads = [
+        _stacked(lines, side) if wide else _in_latex(cell)
+        for cell, lines, side in zip(head, broken, sides, strict=True)
+    ]
+    rows = [" & ".join(_in_latex(cell) for cell in row) + r" \\" for row in body]
+    inside = [r"\toprule", " & ".join(heads) + r" \\", r"\midrule", *rows, r"\bottomrule"]
+    smaller = [r"  \footnotesize", r"  \setlength{\tabcolsep}{3pt}"] if sum(widths) + 2 * len(widths) > LINE else []
+    columns = "".join(sides)
     return "\n".join(
         [
             r"\begin{table}",
             r"  \centering",
             rf"  \caption{{{_in_latex(table.caption)}}}",
+            *smaller,
             rf"  \begin{{tabular}}{{{columns}}}",
             *(f"    {line}" for line in inside),
             r"  \end{tabular}",
             r"\end{table}",
         ]
     )
+
+
+def _broken(head: str, width: int) -> list[str]:
+    """The words of a head in lines that are no longer than its column, or than its longest word."""
+    lines: list[str] = []
+    for word in head.split():
+        if lines and len(lines[-1]) + 1 + len(word) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines or [""]
+
+
+def _stacked(lines: Sequence[str], side: str) -> str:
+    written = r"\\".join(_in_latex(line) for line in lines)
+    return written if len(lines) == 1 else rf"\shortstack[{side}]{{{written}}}"
 
 
 def _one(cell: str) -> str:
@@ -139,8 +182,16 @@ def as_markdown(table: Table) -> str:
     | a\\|b | 5% |
     """
     head, *rows = ["| " + " | ".join(_one(cell).replace("|", r"\|") for cell in row) + " |" for row in table.rows]
-    line = "|:---|" + "---:|" * (len(table.rows[0]) - 1)
-    return "\n".join([f"*{table.caption}*", "", head, line, *rows])
+    line = "|" + "".join("---:|" if side == "r" else ":---|" for side in _sides(table))
+    caption = table.caption.replace("*", r"\*")
+    return "\n".join([f"*{caption}*", "", head, line, *rows])
+
+
+def _sides(table: Table) -> list[str]:
+    """At which side the cells of each column begin or end: the first at the left, as do words; numbers at the right."""
+    columns = list(zip(*table.rows[1:], strict=True))[1:]
+    words = [all(re.match("[^\\W\\d_]", cell) for cell in column if cell) and any(column) for column in columns]
+    return ["l", *("l" if word else "r" for word in words), *"r" * (len(table.rows[0]) - 1 - len(words))]
 
 
 def _in_latex(text: str) -> str:
@@ -162,9 +213,7 @@ def aligned(rows: Sequence[Sequence[str]], caption: str = "") -> str:
     >>> aligned([["", "bid"], ["mean", "0.5"]]).splitlines()
     ['      bid', 'mean  0.5']
     """
-    kept = _told.get()
-    if kept is not None:
-        kept.append(Table([list(row) for row in rows], caption))
+    keep_table(rows, caption)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(

@@ -146,7 +146,7 @@ class _Spawned(ProcessPoolExecutor):
     def kill(self) -> None:
         """End all processes at once."""
         processes = list((self._processes or {}).values())
-        manager = self._executor_manager_thread  # type: ignore[attr-defined]
+        manager: threading.Thread | None = self._executor_manager_thread  # type: ignore[assignment]
         self.shutdown(wait=False, cancel_futures=True)
         for process in processes:
             with suppress(ValueError):  # it has ended

@@ -34,6 +34,9 @@ MOST_KINDS = 4
 MOST_CELLS = 400
 """A map of more designs and scenarios than this would not be read."""
 
+NOTHING = 5e-4
+"""A smaller part of what the best design brings is told as no loss."""
+
 TABLES = {"yours": "Your table", "best": "Best table", "winner-take-all": "Winner takes all", "equal": "Equal prizes"}
 
 GOALS = {"revenue": "total effort", "highest-bid": "best entry", "entrants": "entrants"}
@@ -267,21 +270,23 @@ def compared(folder: Path) -> Page | None:
         raise AllpayError(f"{path} is damaged: make the folder again")
     safest = found.designs[found.safest - 1]
     names = [scenario.name for scenario in found.scenarios]
+    splits = [split_in_words(design.weights) for design in found.designs]
+    called = [f"{d + 1}  {_clipped(design.name)}: {splits[d]}" for d, design in enumerate(found.designs)]
     cells = [
         {
-            "row": f"{d + 1}  {_clipped(design.name)}",
+            "row": called[d],
             "column": scenario,
-            "loss": max(loss, 0.0),
-            "told": f"{loss:.1%}" if loss > 5e-4 else "–",
+            "loss": loss if loss > NOTHING else 0.0,
+            "told": f"{loss:.1%}" if loss > NOTHING else "–",
         }
         for d, design in enumerate(found.designs)
         for scenario, loss in zip(names, design.losses, strict=True)
     ]
     bars = [
         {
-            "name": f"{d + 1}  {_clipped(design.name)}",
-            "value": design.largest_loss,
-            "told": f"{design.largest_loss:.1%} at most",
+            "name": called[d],
+            "value": design.largest_loss if design.largest_loss > NOTHING else 0.0,
+            "told": f"{design.largest_loss:.1%} at most" if design.largest_loss > NOTHING else "next to nothing",
             "best": d + 1 == found.safest,
         }
         for d, design in enumerate(found.designs)
@@ -296,10 +301,12 @@ def compared(folder: Path) -> Page | None:
             "unit": unit,
             "safest": safest,
             "split": split_in_words(safest.weights),
-            "splits": [split_in_words(design.weights) for design in found.designs],
+            "splits": splits,
+            "nothing": NOTHING,
+            "error": max((e for design in found.designs for e in design.errors if e), default=None),
             "charts": {
                 "bars": charts.bars(bars, f"{unit} lost in the worst scenario, as a part of the best there", "%"),
-                "heat": charts.heat(cells, ("scenario", "design"), "loss", names) if len(cells) <= MOST_CELLS else None,
+                "heat": charts.heat(cells, "scenario", "loss", names) if len(cells) <= MOST_CELLS else None,
             },
         },
     )

@@ -44,6 +44,12 @@ BINS = 14
 MOST_ROWS = 600
 """Of so many designs, at most, the table has a row each."""
 
+ALIKE = 5e-4
+"""A difference of less than this part is told as none."""
+
+LEAST = 1e-4
+"""What brings less than this part of another design is told to bring 0."""
+
 FEW = 0.05
 """If more runs than this part did not converge, that is a caveat."""
 
@@ -56,6 +62,9 @@ NAMES = {
 }
 """What the designs beside the best are called."""
 
+
+KINDS = ("mean of all such designs", "best of them")
+"""What is drawn of the designs that share a number."""
 
 CHARTS = ("curve", "triangle", "moves", "ways", "dependence", "fit", "bids", "history")
 """What may be drawn of a study."""
@@ -148,12 +157,8 @@ def page(folder: Path) -> Page | None:
         return None
     held = read_folder(folder)
     specification = held.specification
-    if "scenarios" in specification:
+    if specification.keys() & {"scenarios", "experiments"}:
         return None
-    if "experiments" in specification:
-        raise AllpayError(
-            f"{folder} holds experiments, which have no page: see its summary.txt, designs.csv and figure.pdf"
-        )
     outlines = outlines_of(specification)
     if len(outlines) == 1 and next(iter(outlines.values())).samples == 1:
         return None
@@ -206,7 +211,7 @@ def _study(folder: Path, name: str, outline: Outline, result: Result, near: list
     weights = _weights(outline, folder / name)
     means = _means(folder, outline, result, len(weights))
     surrogate = _surrogate(folder / name / SURROGATE)
-    unit = _unit(goal)
+    unit = unit_of(goal)
     best = np.array([*result.best.weights, *result.best.chosen.values()])
     if len(best) != len(space.names) or (len(weights) and weights.shape[1] != len(best)):
         raise AllpayError(f"{folder / RESULT} is of another study: delete it, then allpay resume makes it again")
@@ -218,10 +223,11 @@ def _study(folder: Path, name: str, outline: Outline, result: Result, near: list
         "unit": unit,
         "goal": goal.words,
         "most": goal.goal,
-        "who": _who(outline),
-        "contest": _contest(outline),
+        "who": who_bids(outline),
+        "contest": which_contest(outline),
         "bidders": outline.bidders,
         "headline": names.of(best),
+        "it": "design of the highest prediction" if result.unknown else "recommended design",
         "money": money,
         "money_words": None if money is None else told(money, 6),
         "announced": None if result.announced is None else names.of(result.announced.weights),
@@ -314,26 +320,32 @@ def bars_of(result: Result, near: Sequence[Told], names: Named) -> list[dict[str
     if near and plain is not None and not any(one.name == plain for one in near):
         same = f"{names.plain(plain)}: the same design"
         rows.append({**rows[0], "name": same, "best": False, "less": None, "kind": plain})
+    most = max(abs(row["value"]) for row in rows)
     for row in rows:
         less = row.get("less")
-        row["told"] = told(row["value"]) + ("" if less is None else f"  ({less:+.1%})")
+        row["told"] = (told(row["value"]) if abs(row["value"]) > LEAST * most else "0") + (
+            "" if less is None else "  (the same)" if abs(less) < ALIKE else f"  ({less:+.1%})"
+        )
         row["end"] = max(row["high"], row["theory"] or -np.inf)
     order = {"alike": 0, None: 1, "alone": 2}
     return sorted(rows, key=lambda row: order.get(row.get("kind"), 1))
 
 
-def _unit(goal: Objective) -> str:
+def unit_of(goal: Objective) -> str:
+    """What an objective is called on an axis."""
     return f"{goal.words} (in units of bids)" if goal.unit == BIDS else goal.words
 
 
-def _who(outline: Outline) -> str:
+def who_bids(outline: Outline) -> str:
+    """How many bid for what, in words."""
     try:
         return who_in_words(kept_part(outline.specification, "setting"), outline.bidders)
     except AllpayError:  # values of somebody else's, whose code is not run for a report
         return f"{outline.bidders} bidders with values of a distribution of one's own"
 
 
-def _contest(outline: Outline) -> str:
+def which_contest(outline: Outline) -> str:
+    """How ranks are decided, who turns up, and what it takes to enter, in words; empty if that is somebody else's."""
     try:
         return " ".join(contest_in_words(kept_part(outline.specification, "setting")))
     except AllpayError:
@@ -502,7 +514,7 @@ def _designs_charts(
     }
     few = list(_thinned(points))
     if space.line:
-        return {"curve": _curve(space, surrogate, few, result, peak, unit)}
+        return {"curve": _curve(space, surrogate, few, result, peak, unit, names.head)}
     corners = space.polytope.corners
     if space.polytope.freedom == 2 and not space.choose and corners.shape[:2] == (1, 3):
         return {"triangle": _triangle(space, surrogate, weights, few, result, best, peak, unit, names)}
@@ -515,7 +527,13 @@ def _thinned(points: Sequence[Any]) -> Iterable[Any]:
 
 
 def _curve(
-    space: DesignSpace, surrogate: Surrogate, points: list[dict[str, Any]], result: Result, peak: Any, unit: str
+    space: DesignSpace,
+    surrogate: Surrogate,
+    points: list[dict[str, Any]],
+    result: Result,
+    peak: Any,
+    unit: str,
+    head: str,
 ) -> charts.Chart:
     _, designs = looked_at(space.polytope, count=129)
     members = surrogate.members(designs)
@@ -536,7 +554,7 @@ def _curve(
     parts = [p for p in result.intervals if isinstance(p, (list, tuple)) and len(p) == 2]
     intervals = [(float(a) - narrow, float(b) + narrow) for a, b in parts]
     labels = ("first prize, as a part of the purse" if result.rule == "prizes" else "weight of the first rank", unit)
-    return charts.curve(points, band, exact, peak, intervals, labels, bottom)
+    return charts.curve(points, band, exact, peak, intervals, labels, bottom, head.lower())
 
 
 def _triangle(
@@ -619,10 +637,10 @@ def _many(space: DesignSpace, surrogate: Surrogate, best: Array, unit: str) -> d
     if pairs:
         losses = (top - rest[: len(pairs)]) / abs(top)
         rows = [
-            {"from": a, "to": b, "loss": float(x), "told": f"{100 * x:+.2f}%" if abs(x) >= 5e-5 else "0%"}
+            {"from": a, "to": b, "loss": float(x), "told": f"{-100 * x:+.2f}%" if abs(x) >= 5e-5 else "0%"}
             for (a, b), x in zip(pairs, losses, strict=True)
         ]
-        made["moves"] = charts.moves(rows, ranks, "")
+        made["moves"] = charts.moves(rows)
     if ways:
         there = slice(len(pairs), len(pairs) + len(ways))
         kinds = [
@@ -661,14 +679,16 @@ def _dependence(space: DesignSpace, drawn: Array, values: Array, best: Array, un
         place = np.clip(np.searchsorted(edges, designs[:, k], side="right") - 1, 0, BINS - 1)
         rows = [
             {"x": float((edges[b] + edges[b + 1]) / 2), "y": float(pick(values[place == b])), "kind": kind}
-            for kind, pick in (("mean of all such designs", np.mean), ("best of them", np.max))
+            for kind, pick in ((KINDS[0], np.mean), (KINDS[1], np.max))
             for b in range(BINS)
             if np.sum(place == b) >= 5
         ]
+        prize = k < space.bidders and space.rule == "prizes"
         name = f"w{k + 1}" if k < space.bidders else space.choose[k - space.bidders].words
-        what = f"prize {k + 1}, as a part of the purse" if k < space.bidders and space.rule == "prizes" else name
-        chart = charts.lines(rows, (what, unit), ["mean of all such designs", "best of them"], height=170)
-        made.append({"what": what, "chart": chart, "best": float(best[k])})
+        what = f"prize {k + 1}, as a part of the purse" if prize else name
+        chart = charts.lines(rows, (what, unit), KINDS, height=170, legend=False, percent=prize)
+        there = float(best[k])
+        made.append({"what": what, "chart": chart, "best": split_in_words([there]) if prize else told(there, 3)})
     return made
 
 
