@@ -243,8 +243,8 @@ def _in_ties(ranking, coefficients, used, cdfs, g, out):  # type: ignore[no-unty
 
 @compiled
 def _tie_points(ranking, cdfs, g):  # type: ignore[no-untyped-def]
-    """With what chance a rival of each group is beaten at each point of the ties of group g's bids `[groups, points]`, the weight
-    of each point, and where those of each bid begin `[bids + 1]`."""
+    """With what chance a rival of each group is beaten at each point of the ties of group g's bids `[groups, points]`, the
+    weight of each point, and where those of each bid begin `[bids + 1]`."""
     groups, bids, everybody = len(cdfs), cdfs.shape[1] - 1, ranking.counts.sum()
     low, width = np.empty((groups, bids)), np.empty((groups, bids))
     widest = np.zeros(bids)
