@@ -28,6 +28,9 @@ WIDEST = np.array([1e-6, 3e-3, 0.05, 0.22, 0.55, 1.05, 2.5])
 MOST_WAYS = 1e100
 """Of more choices of rivals than this, what underflows need not be next to nothing."""
 
+NEGLIGIBLE = 1e-150
+"""Chances below this are 0 where many are multiplied."""
+
 UNDERFLOW = 1e-250
 """Where the chance that nobody is above is smaller than this, binomials go through logarithms."""
 
@@ -334,7 +337,8 @@ def _binomials(m, q, power, rest, out):  # type: ignore[no-untyped-def]
     power and rest `[points]` are scratch.
 
     C(m, k) q^(m−k) (1−q)^k, with the powers of q from the lowest up: a product that underflows is next to nothing, for the
-    number of choices is no large number here; where it may be, `_binomial` goes through logarithms.
+    number of choices is no large number here; where it may be, `_binomial` goes through logarithms. Small chances are made 0:
+    processors multiply the smallest numbers that there are a hundred times more slowly.
     """
     top, points = min(len(out), m + 1), len(q)
     out[top:] = 0.0
@@ -345,7 +349,8 @@ def _binomials(m, q, power, rest, out):  # type: ignore[no-untyped-def]
         column = np.empty(len(out))
         for i in range(points):
             _binomial(m, q[i], len(out), column)
-            out[:, i] = column
+            for k in range(len(out)):
+                out[k, i] = column[k] if column[k] > NEGLIGIBLE else 0.0
         return
     for i in range(points):
         out[top - 1, i] = 1.0
@@ -357,18 +362,19 @@ def _binomials(m, q, power, rest, out):  # type: ignore[no-untyped-def]
                 out[top - 1, i] *= power[i]
         left >>= 1
         for i in range(points):
-            power[i] *= power[i]
+            power[i] = power[i] * power[i] if power[i] > NEGLIGIBLE else 0.0
     for k in range(top - 2, -1, -1):
         for i in range(points):
-            out[k, i] = out[k + 1, i] * q[i]
+            out[k, i] = out[k + 1, i] * q[i] if out[k + 1, i] > UNDERFLOW else 0.0
     ways = 1.0
     for i in range(points):
         rest[i] = 1.0
     for k in range(1, top):
         ways *= (m - k + 1.0) / k
         for i in range(points):
-            rest[i] *= 1.0 - q[i]
-            out[k, i] *= ways * rest[i]
+            rest[i] = rest[i] * (1.0 - q[i]) if rest[i] > UNDERFLOW else 0.0
+            chance = ways * rest[i] * out[k, i]
+            out[k, i] = chance if chance > NEGLIGIBLE else 0.0
 
 
 @compiled
