@@ -17,6 +17,9 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "allpay"
 
+WITHOUT_LOOPS = ("test_theory", "test_dqn", "test_ppo", "test_deep_games")
+LEARNED = "test_theory_beside.py"
+
 KEPT = "JAX_COMPILATION_CACHE_DIR"
 MADE = pytest.StashKey[str]()
 
@@ -33,12 +36,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Theory stands in the middle, where the second of two workers begins: it needs no loops that Numba compiles, which the
-    first compiles meanwhile. Else both would compile the same."""
-    theory = [item for item in items if item.path.name.startswith("test_theory")]
-    others = [item for item in items if not item.path.name.startswith("test_theory")]
+    """In the middle, where the second of two workers begins, stands what needs next to none of the loops that Numba compiles,
+    which the first compiles meanwhile. Else both would compile the same."""
+    later = [item for item in items if item.path.name.startswith(WITHOUT_LOOPS) and item.path.name != LEARNED]
+    moved = set(later)
+    others = [item for item in items if item not in moved]
     half = min(len(items) // 2, len(others))
-    items[:] = others[:half] + theory + others[half:]
+    items[:] = others[:half] + later + others[half:]
 
 
 def let_children_hear_ctrl_c() -> None:

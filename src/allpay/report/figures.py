@@ -437,13 +437,14 @@ def _draw_fit(ax: "Axes", result: "Result", looks: Looks) -> None:
         xlim=ends,
         ylim=ends,
         aspect="equal",
+        anchor="N",  # its title stands beside those of the other panels
         xlabel=f"simulated {_axis(result)}",
         ylabel="predicted by the network",
     )
     ax.locator_params(nbins=6)
     held_out = f"held-out designs: r² = {result.surrogate.r2:.3f}, rmse = {numeral(result.surrogate.rmse, 2)}"
     ax.annotate(held_out, (0.5, -0.3), xycoords=ax.xaxis.label, ha="center", va="top", fontsize=7)  # over no design
-    ax.set_title(_title([result], NARROW))
+    ax.set_title(_title([result], NARROW, lines=1))
 
 
 def _draw_weights(ax: "Axes", result: "Result", looks: Looks) -> None:
@@ -551,10 +552,10 @@ def _looks(results: "Sequence[Result]") -> Looks:
     return dict(zip(names, cycle(_LOOKS), strict=False))
 
 
-def _title(results: "Sequence[Result]", width: int = TITLE_WIDTH) -> str:
+def _title(results: "Sequence[Result]", width: int = TITLE_WIDTH, lines: int = 2) -> str:
     study = results[0].sweep.study
     learners = "" if len(results) > 1 else f", {study.learner.name}"
-    return f"{study.space.rule}{learners}\n{_game(results[0], width)}"
+    return f"{study.space.rule}{learners}\n{_game(results[0], width, lines)}"
 
 
 def _column_title(result: "Result", first: bool) -> str:

@@ -106,8 +106,15 @@ def _together(names: list[str]) -> str:
     'best for 40 bidders and on average'
     >>> _together(["best for a", "best for b", "best for c", "best on average"])
     'best for a, 2 other scenarios and on average'
+    >>> _together(["given", "best for a", "best for b", "best on average"])
+    'given, best for 2 scenarios and on average'
     """
     first, *others = names
+    if others and not first.startswith("best "):
+        worlds = sum(name.startswith("best for ") for name in others)
+        if worlds > 1:
+            others = [f"best for {worlds} scenarios", *others[worlds:]]
+        return f"{first}, {_together(others)}"
     ends = [name.removeprefix("best ") for name in others if not name.startswith("best for ")]
     worlds = len(others) - len(ends)
     if len(others) > 1 and worlds:
