@@ -86,8 +86,8 @@ def in_scenarios(
 
 
 def given_amounts(study: "Study", designs: "Sequence[str]") -> "Amounts | None":
-    """In which unit designs are told: that in which one was given in money, percent or fractions, if all that were have the same
-    unit and purse."""
+    """In which unit designs are told: that in which one was given in money, percent or fractions, if all that were have the
+    same unit and purse."""
     found = [amounts for each in designs if (amounts := study.space.amounts(each)) is not None]
     same = len({(amounts.unit, amounts.total, amounts.currency) for amounts in found}) == 1
     return found[0] if same else None
