@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from allpay.cores import one_thread
 from allpay.errors import AllpayError
 
 FIGURES = "Figures"
@@ -51,6 +52,9 @@ def in_tables(function: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(function)
     def wrapped(*args: Any, form: str = "text", **options: Any) -> None:
         from allpay.errors import one_of
+
+        if options.get("method") == "theory":
+            one_thread()  # before anything imports arrays
         from allpay.report.words import FORMATS, as_latex, as_markdown, collected
 
         if one_of("format", form, FORMATS) == "text":
