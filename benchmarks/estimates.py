@@ -22,12 +22,13 @@ finds the power of the cost of bids from contests with two or three tables of pr
     python benchmarks/estimates.py --bound
 
 prints how precise any estimate from 400 contests of five can be at most (Cramér–Rao), for whoever knows that values are from a
-Beta distribution, and its highest value too or not.
+Beta distribution, and its highest value too or not; and how precise Tullock's r can be at most, in the contests of `--luck`.
 """
 
 import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -42,6 +43,7 @@ from allpay import (
     Setting,
     Tullock,
     Uniform,
+    equilibrium,
     learn,
 )
 from allpay.contest.game import Game
@@ -130,7 +132,7 @@ def luck(seeds: int, resamples: int) -> None:
         "| groups | luck | seeds | r: median error | within .1 | band holds | values: median error | within 10 % | band holds |"
     )
     print("|---|---|--:|---|---|---|---|---|---|")
-    for given in (((1.0, 2), (0.7, 3)), ((1.0, 1), (0.8, 2))):
+    for given in GROUPS:
         n = sum(count for _, count in given)
         rules = Mechanism((1.0, *[0.0] * (n - 1)), (1.0,) * n, success=Tullock(1))
         game = Game(rules, [(Bidder(Common(value)), count) for value, count in given])
@@ -191,19 +193,9 @@ POWERS = (
 
 
 def power(seeds: int, resamples: int) -> None:
-    names = (
-        "contests",
-        "power",
-        "seeds",
-        "found: median",
-        "its size off: median",
-        "band holds",
-        "split loses ≤ .5 %",
-        "luck",
-    )
-    print(f"| {' | '.join(names)} |")
+    """The power of cost from contests that differ in prizes: without luck, of five bidders and Beta(2, 3); and with it."""
     print(
-        "| contests | power | seeds | found: median | its size off: median | band holds | split loses ≤ .5 % | luck: median |"
+        "| contests | power | seeds | found: median | off by: median | band holds | split loses ≤ .5 % | luck: median |"
     )
     print("|---|--:|--:|--:|--:|--:|--:|--:|")
     for truth, tables in POWERS:
@@ -280,6 +272,36 @@ def bound() -> None:
         print(f"known: {known}: " + ", ".join(f"{e:.1%} at {q:.1f}" for e, q in zip(errors, at, strict=True)))
 
 
+GROUPS = (((1.0, 2), (0.7, 3)), ((1.0, 1), (0.8, 2)))
+
+
+def bound_of_luck(contests: int = 500) -> None:
+    """The least standard error of Tullock's r from ranks, where groups have commonly known values: Cramér–Rao.
+
+    Bids add nothing: for each r there are values of the groups with which just these bids are best. What is left is the order,
+    whose information on r is the variance of ln b over who might be next, summed over places and averaged over orders.
+    """
+    for given in GROUPS:
+        n = sum(count for _, count in given)
+        rules = Mechanism((1.0, *[0.0] * (n - 1)), (1.0,) * n, success=Tullock(1))
+        exact = equilibrium(Game(rules, [(Bidder(Common(value)), count) for value, count in given]))
+        assert exact is not None
+        logs = np.repeat([np.log(play.mean_bid) for play in exact.groups], [count for _, count in given])
+
+        def told(left: tuple[int, ...], logs: np.ndarray = logs) -> float:
+            if len(left) < 2:
+                return 0.0
+            own = logs[list(left)]
+            chance = np.exp(own) / np.exp(own).sum()
+            spread = float(chance @ (own - chance @ own) ** 2)
+            return spread + sum(p * told(left[:k] + left[k + 1 :]) for k, p in enumerate(chance))
+
+        error = 1 / np.sqrt(contests * told(tuple(range(n))))
+        within = NormalDist().cdf(0.1 / error) * 2 - 1
+        who = " and ".join(f"{count} of {value:g}" for value, count in given)
+        print(f"{who}: r is known to {error:.3f} at best from {contests} contests, and so within .1 in {within:.0%}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=50)
@@ -292,6 +314,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.bound:
         bound()
+        bound_of_luck()
         return
     if given.groups or given.luck or given.power:
         for asked, run in ((given.groups, groups), (given.luck, luck), (given.power, power)):

@@ -46,7 +46,9 @@ def changes(page: Any, name: str, values: list[float]) -> list[float]:
 
 
 def told(what: str, took: list[float]) -> None:
-    print(f"{what}: median {statistics.median(took):.0f} ms, from {min(took):.0f} to {max(took):.0f}, {len(took)} changes")
+    print(
+        f"{what}: median {statistics.median(took):.0f} ms, from {min(took):.0f} to {max(took):.0f}, {len(took)} changes"
+    )
 
 
 def main() -> None:
@@ -66,7 +68,9 @@ def main() -> None:
         try:
             page.goto(f"http://127.0.0.1:{port}/")
             page.wait_for_function(TELLS)
-            print(f"first answer: {time.perf_counter() - start:.1f} s after the start, of which the server took {up:.1f} s")
+            print(
+                f"first answer: {time.perf_counter() - start:.1f} s after the start, of which the server took {up:.1f} s"
+            )
             values = [1 + 0.1 * (k % 15) for k in range(1, given.changes + 1)]
             told("a change that theory answers", changes(page, "cost_power", values))
             page.goto(f"http://127.0.0.1:{port}/?luck=normal(0.2)")

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from allpay import Beta, Bidder, Game, Mechanism, Private, Setting, Uniform
 from allpay.cli import app
+from allpay.cli.running import answered_by
 from allpay.contest.preferences import PowerCost
 from allpay.errors import AllpayError
 from allpay.estimate.advice import settings_of
@@ -19,6 +20,7 @@ from allpay.estimate.kept import load, save
 from allpay.estimate.past import Contests
 from allpay.estimate.values import LEVELS, estimate_groups, estimate_values, kinds_of_groups
 from allpay.report.estimated import estimate_in_words, identification
+from allpay.study import DesignSpace, Study
 from allpay.theory import equilibrium
 
 LEVEL = np.array(LEVELS)
@@ -176,3 +178,13 @@ def test_from_a_table_of_groups_to_a_design(tmp_path, monkeypatch):
         wrong = run("design", "--values-from", "known", *extra)
         assert (wrong.exit_code, wrong.stderr.count("\n")) == (2, 1)
         assert f"{extra[0]} is part of what --values-from known says" in wrong.stderr
+
+
+def test_a_design_from_an_estimate_says_how_it_was_answered_and_why():
+    groups = ((Bidder(Private(Uniform(0, 1))), 1), (Bidder(Private(Uniform(0, 0.5))), 1))
+    unlike, alike = (
+        answered_by(Study(DesignSpace("prizes", 2), setting=setting)) for setting in (Setting(groups), Setting())
+    )
+    assert unlike["method"] == alike["method"] == "simulation, in which bidders learn (fictitious-play)"
+    assert unlike["why"] == "theory has no objective for designs of contests in which bidders differ"
+    assert alike["why"].startswith("--method theory gives")

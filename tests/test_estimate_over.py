@@ -22,6 +22,7 @@ from allpay.estimate.values import estimate_values
 from allpay.estimate.with_luck import estimate_with_luck
 from allpay.exact import best_in_theory, objective_at
 from allpay.report.estimated import estimate_in_words, identification
+from allpay.report.pages.answers import estimated
 from allpay.study import DesignSpace
 
 
@@ -87,6 +88,9 @@ def test_over_luck_of_scores_splits_are_tried_by_learning(tmp_path, monkeypatch)
     words = estimate_in_words(load(tmp_path))
     for text in ("Not told by these data: the luck", "normal(0.08) ", "Safe over the whole range: "):
         assert text in words
+    page = estimated(tmp_path)  # of an estimate in which no bids are foretold
+    assert page.values["charts"]["bids"] is None
+    assert "Safe over the whole range" in page.values["over"][1]
     assert "how much of the scores is luck" in str(identification(found)["not_identified"])
     with pytest.raises(AllpayError, match=r"all of their spread: got normal"):
         over_luck(Asked.of("normal(0.08:3)"), estimate, 0)

@@ -1,6 +1,7 @@
 """Models of behaviour and theory, held against past contests: from Python, and by `allpay fit`."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,8 +13,8 @@ from allpay.cli import app
 from allpay.contest.mechanism import all_pay
 from allpay.contest.preferences import LossAverse, PowerCost
 from allpay.errors import AllpayError
-from allpay.estimate.behaviour import MODELS, Bids, fit_behaviour
-from allpay.estimate.fit import fit_models
+from allpay.estimate.behaviour import MODELS, Bids, Fit, _at_bounds, fit_behaviour
+from allpay.estimate.fit import FittedModels, fit_models
 from allpay.estimate.generate import past_contests
 from allpay.estimate.past import Contests
 from allpay.learners import LevelK, LogitEquilibrium
@@ -84,8 +85,7 @@ def test_bids_of_the_equilibrium_are_those_of_theory():
 
 
 def test_models_are_told_as_a_table_for_a_paper():
-    fits = [SimpleNamespace(model=name, held_out=-5.0, loglikelihood=-9.0, parameters={"a": 0.1}, errors={"a": 0.02})
-            for name in ("logit", "joy")]  # fmt: skip
+    fits = [Fit(name, {"a": 0.1}, {"a": 0.02}, -9.0, -5.0, 10) for name in ("logit", "joy")]
     known = {"bids": 10, "kinds": (), "folds": 2, "highest": 1.0, "cost_power": 1.0, "left_out": 0, "values": "known"}
     with collected() as tables:
         fitted_in_words(SimpleNamespace(fits=fits, **known))
@@ -169,3 +169,23 @@ def test_values_are_plain():
         json.loads(json.dumps(fitted_values(fit_models(contests, ("logit",), folds=0))))["models"][0]["held_out"]
         is None
     )
+
+
+def test_a_parameter_at_an_end_of_its_range_is_said():
+    assert _at_bounds(np.array([0.0, 10.0]), "losses") == {"losses": "highest"}
+    assert _at_bounds(np.array([np.log(1e-3), 1.0]), "losses") == {"noise": "lowest"}
+    assert _at_bounds(np.array([0.0, 0.1 + 0.01]), "losses") == {"losses": "lowest"}
+    assert _at_bounds(np.array([0.0, 1.0]), "losses") == {}
+    near = Fit(
+        "losses",
+        {"noise": 0.1, "losses": 10.0},
+        {"noise": 0.01, "losses": np.nan},
+        -5.0,
+        -6.0,
+        20,
+        {"losses": "highest"},
+    )
+    found = FittedModels((near,), (), 0, 4, 20, 1.0, "1.0", 1.0)
+    assert "At an end of the range in which it was sought: losses of losses (highest, 10)" in fitted_in_words(found)
+    assert fitted_values(found)["models"][0]["at_bounds"] == {"losses": "highest"}
+    assert "At an end" not in fitted_in_words(replace(found, fits=(replace(near, at_bounds={}),)))

@@ -61,6 +61,16 @@ def test_no_other_design_is_a_better_compromise(found):
     assert found.losses[-1].max() <= others.max(axis=1).min() + 1e-3
 
 
+def test_designs_are_told_as_they_were_given():
+    line = ["compare", "7500,2500", "6000,3000,1000", "--bidders", "4,8"]
+    said = CliRunner().invoke(app, line).stdout.split("the designs:")[1]
+    assert "7,500, 2,500" in said
+    assert "6,000, 3,000, 1,000" in said
+    assert "10,000" in said  # the best, of the same purse
+    said = CliRunner().invoke(app, ["compare", "7500,2500", "5000,3000", "--bidders", "4,8"]).stdout
+    assert "(0.75, 0.25" in said  # of two purses, as parts
+
+
 def test_fewer_bidders_leave_fewer_ranks():
     found = compare([0.7], {"bidders": [4, 6], "reserve": [0.0, 0.1]})
     assert found.designs.shape == (7, 4)

@@ -66,6 +66,22 @@ def estimate(
     prize: PrizeColumns = None,
     prizes: OneTable = None,
     group: Annotated[str | None, _column("the kind of bidder, each estimated apart", USUAL)] = None,
+    value_column: Annotated[
+        str | None,
+        typer.Option(
+            "--value-column",
+            help="what the whole purse was worth to the bidder: values then come from it, and bids test the model",
+            show_default=USUAL,
+            rich_help_panel=COLUMNS,
+            metavar="NAME",
+        ),
+    ] = None,
+    bids_only: Annotated[
+        bool,
+        typer.Option(
+            "--bids-only", help="find values from bids, also where the table tells them", rich_help_panel=MODEL
+        ),
+    ] = False,
     alike: Annotated[
         bool,
         typer.Option("--alike", help="take all bidders as of one kind, whatever their group", rich_help_panel=MODEL),
@@ -113,6 +129,7 @@ def estimate(
     """What past bids say of how much bidders want to win: the distribution of values, for `allpay design --values-from`."""
     from allpay.contest.preferences import PowerCost
     from allpay.estimate.kept import save, values_of
+    from allpay.estimate.known import estimate_known, known_values
     from allpay.estimate.luck import Asked
     from allpay.estimate.over import over_luck, over_powers
     from allpay.estimate.past import read_contests
@@ -133,6 +150,7 @@ def estimate(
                 bid=bid or None,
                 rank=rank,
                 group=group,
+                value=value_column,
                 prize=prize or None,
                 prizes=prizes,
                 luck=luck is not None,
@@ -146,15 +164,26 @@ def estimate(
         if luck is not None and family is not None:
             raise AllpayError("--family has no effect with --luck, where no family is assumed: leave it out")
         lottery = None if luck is None else Asked.of(luck)
+        known = known_values(contests) > 0 and not bids_only and luck is None
+        if luck is not None and known_values(contests) > 0 and not bids_only:
+            typer.echo(
+                "allpay: with --luck values are found from bids; those that the table tells are not used", err=True
+            )
+        if known and family is not None:
+            raise AllpayError(
+                "--family has no effect where the table tells values: leave it out, or the values aside by --bids-only"
+            )
 
         def by(cost: PowerCost | Sought, amount: str | None, draws: int) -> EstimatedValues | EstimatedGroups:
             told: dict[str, Any] = {"cost": cost, "resamples": draws, "seed": seed}
             told["reporter"] = reporter if draws == resamples else None
             if amount is not None:
                 return estimate_with_luck(contests, amount, scores=scores, **told)
+            if known:
+                return estimate_known(contests, **told)
             return (estimate_groups if apart else estimate_values)(contests, family=family, **told)
 
-        unpriced = isinstance(paying, Sought) and paying.given and not differ(contests)
+        unpriced = isinstance(paying, Sought) and paying.given and not differ(contests) and not known
         unsure = lottery is not None and lottery.within is not None and not ranks_tell(contests, scores)
         if unpriced and unsure:
             raise AllpayError(

@@ -336,15 +336,19 @@ def run_studies(
         go_on(error, None if store is None else out)
     seconds, single = time.perf_counter() - start, len(results) == 1
     told = _resampled(only, results[0].optimum.design, known) if single and known is not None else None
+    how = answered_by(only) if single and known is not None else None
     if as_json:
         values = [result_values(r) for r in results]
         more = {} if told is None else _resampled_values(told)
+        more |= {} if how is None else {"answered": how}
         print_json(
             {**values[0], **more, "files": files} if single else {"results": values, "seconds": seconds, "files": files}
         )
         return
     for study in studies.values():
         say_amounts(study)
+    if how is not None:
+        typer.echo(f"Answered by {how['method']}: {how['why']}.\n")
     typer.echo(summary_of(results))
     if told is not None and known is not None:
         typer.echo(f"\n{_resampled_words(only, known, told)}")
@@ -412,6 +416,20 @@ def front_by_theory(study: "Study", goals: "tuple[Objective, ...]", out: Path | 
     typer.echo(front_in_words(front))
     if files:
         typer.echo(f"\nWritten to {out}: " + ", ".join(Path(f).name for f in files))
+
+
+def answered_by(study: "Study") -> dict[str, str]:
+    """By which method a question about bidders of an estimate was answered, and why not by theory."""
+    from allpay.exact import objective_at
+
+    assert study.setting is not None
+    try:
+        objective_at(study.space, study.setting, study.objective)
+    except AllpayError as error:
+        why = str(error).partition(": simulate")[0]
+    else:
+        why = "--method theory gives the best split of the equilibrium at once"
+    return {"method": f"simulation, in which bidders learn ({study.learner.name})", "why": why}
 
 
 def _resampled(

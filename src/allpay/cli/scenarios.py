@@ -20,6 +20,7 @@ from allpay.cli.tables import COMPARISONS, check_table
 from allpay.errors import AllpayError
 
 if TYPE_CHECKING:
+    from allpay.contest.amounts import Amounts
     from allpay.objectives import Objective
     from allpay.scenarios import Comparison
     from allpay.study import Study
@@ -67,10 +68,11 @@ def in_scenarios(
     assert study.setting is not None
     check_splits(designs)
     asked = with_designs(ScenarioStudy(study, scenarios_over(over, study.setting, study.space)), designs)
+    amounts = given_amounts(study, designs)
     if method == "theory":
-        found = scenarios_by_theory(asked, folder, as_json)
+        found = scenarios_by_theory(asked, folder, as_json, amounts)
     else:
-        learned = run_scenarios(asked, folder, workers, scheduler, as_json, again=plot is not None)
+        learned = run_scenarios(asked, folder, workers, scheduler, as_json, again=plot is not None, amounts=amounts)
         if learned is None:
             return
         found = learned
@@ -83,7 +85,17 @@ def in_scenarios(
         typer.echo(f"allpay: wrote {draw_comparison(found, plot)[0]}", err=True)
 
 
-def scenarios_by_theory(asked: "ScenarioStudy", out: Path | None, as_json: bool) -> "Comparison":
+def given_amounts(study: "Study", designs: "Sequence[str]") -> "Amounts | None":
+    """In which unit designs are told: that in which one was given in money, percent or fractions, if all that were have the
+    same unit and purse."""
+    found = [amounts for each in designs if (amounts := study.space.amounts(each)) is not None]
+    same = len({(amounts.unit, amounts.total, amounts.currency) for amounts in found}) == 1
+    return found[0] if same else None
+
+
+def scenarios_by_theory(
+    asked: "ScenarioStudy", out: Path | None, as_json: bool, amounts: "Amounts | None" = None
+) -> "Comparison":
     """Designs in scenarios by theory, on stdout and, if one is given, in a folder."""
     from allpay.files import write
     from allpay.scenarios import compare
@@ -95,33 +107,35 @@ def scenarios_by_theory(asked: "ScenarioStudy", out: Path | None, as_json: bool)
     values, files = plain(found.to_json()), list[str]()
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-        files = write_comparison(found, out)
+        files = write_comparison(found, out, amounts)
         write(out / THEORY, lambda file: file.write(json.dumps(values, indent=2).encode()))
         files.append(str(out / THEORY))
-    tell_comparison(found, values, files, as_json)
+    tell_comparison(found, values, files, as_json, amounts)
     return found
 
 
-def write_comparison(found: "Comparison", out: Path) -> list[str]:
+def write_comparison(found: "Comparison", out: Path, amounts: "Amounts | None") -> list[str]:
     """A comparison in words, as a table and as a figure, into a folder; the files that were written."""
     from allpay.files import write
     from allpay.report.scenarios import comparison_in_words, draw_comparison
 
-    write(out / "summary.txt", lambda file: file.write(f"{comparison_in_words(found)}\n".encode()))
+    write(out / "summary.txt", lambda file: file.write(f"{comparison_in_words(found, amounts)}\n".encode()))
     write(out / "losses.csv", found.table.write_csv)
     write(out / "losses.parquet", found.table.write_parquet)
     draw_comparison(found, out / "figure.png", out / "figure.pdf")
     return [str(out / name) for name in FILES]
 
 
-def tell_comparison(found: "Comparison", values: dict[str, Any], files: list[str], as_json: bool) -> None:
+def tell_comparison(
+    found: "Comparison", values: dict[str, Any], files: list[str], as_json: bool, amounts: "Amounts | None"
+) -> None:
     """A comparison on stdout."""
     from allpay.report.scenarios import comparison_in_words
 
     if as_json:
         print_json({**values, "files": files})
         return
-    typer.echo(comparison_in_words(found))
+    typer.echo(comparison_in_words(found, amounts))
     if files:
         typer.echo(f"\nWritten to {Path(files[0]).parent}: " + ", ".join(Path(file).name for file in files))
 
@@ -133,6 +147,7 @@ def run_scenarios(
     scheduler: str | None,
     as_json: bool,
     again: bool = False,
+    amounts: "Amounts | None" = None,
 ) -> "Comparison | None":
     """Designs in scenarios by learning, on stdout and, if one is given, in a folder.
 
@@ -151,6 +166,7 @@ def run_scenarios(
         with reporting() as reporter, ExitStack() as stack:
             from allpay.files import write
             from allpay.rehearsal import rehearse
+            from allpay.report.words import collected
             from allpay.study.executors import processes_for
             from allpay.study.store import RESULT, SURROGATE, check_below, open_store
             from allpay.versions import versions
@@ -168,8 +184,9 @@ def run_scenarios(
             if out is not None and store is not None:
                 for name, result in zip(studies, found.results, strict=True):
                     write(out / name / SURROGATE, result.surrogate.save)
-                    write_results([result], out / name, reporter)
-                files = [*write_comparison(found.comparison, out), str(out / RESULT)]
+                    with collected():  # tables of each scenario are its folder's, not the answer's
+                        write_results([result], out / name, reporter)
+                files = [*write_comparison(found.comparison, out, amounts), str(out / RESULT)]
                 held = {
                     "versions": versions(),
                     "results": [kept_values(result) for result in found.results],
@@ -181,7 +198,7 @@ def run_scenarios(
                 store.log("written: " + ", ".join(Path(file).name for file in files))
     except (KeyboardInterrupt, AllpayError) as error:
         go_on(error, None if store is None else out)
-    tell_comparison(found.comparison, values, files, as_json)
+    tell_comparison(found.comparison, values, files, as_json, amounts)
     return found.comparison
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -242,6 +242,8 @@ class Fit(ByValue):
         held_out: the sum over parts of the contests of the log likelihood of their bids under the fit to all others; NaN with
             fewer than two contests.
         bids: how many.
+        at_bounds: the parameters that lie at an end of where they are sought, by name, and which: `lowest` or `highest`. The
+            likelihood may ask for more beyond.
     """
 
     model: str
@@ -250,6 +252,7 @@ class Fit(ByValue):
     loglikelihood: float
     held_out: float
     bids: int
+    at_bounds: Mapping[str, str] = field(default_factory=dict)
 
 
 def fit_behaviour(
@@ -295,7 +298,7 @@ def fit_behaviour(
         errors = _errors(point, name, data)
         told = dict(zip(MODELS[name].parameters, _in_money(point, name, games[0]), strict=True))
         scale = dict(zip(MODELS[name].parameters, errors, strict=True))
-        found.append(Fit(name, told, scale, -best, held_out, data.bids_in_all))
+        found.append(Fit(name, told, scale, -best, held_out, data.bids_in_all, _at_bounds(point, name)))
         advance(number + 1, len(models))
     return tuple(sorted(found, key=lambda fit: -fit.held_out if parts else -fit.loglikelihood))
 
@@ -347,6 +350,30 @@ def _in_money(point: Array, name: str, game: Game) -> list[float]:
     ]
 
 
+NOISES = (1e-3, 1e2)
+"""Noise is sought between these, in units of the stake."""
+
+NEAR_BOUND = 2e-3
+"""A number this near to a bound, as a part of its range, lies at it: the search ends no nearer."""
+
+
+def _bounds(name: str) -> tuple[Array, Array]:
+    """`[parameters]` the lowest and the highest numbers of a point."""
+    low, high = np.array([(np.log(NOISES[0]), np.log(NOISES[1])), *MODELS[name].bounds]).T
+    return low, high
+
+
+def _at_bounds(point: Array, name: str) -> dict[str, str]:
+    """The parameters of a point that lie at a bound, and at which."""
+    low, high = _bounds(name)
+    near = NEAR_BOUND * (high - low)
+    ends = [(below, above) for below, above in zip(point - low <= near, high - point <= near, strict=True)]
+    names = MODELS[name].parameters
+    return {
+        n: "lowest" if below else "highest" for n, (below, above) in zip(names, ends, strict=True) if below or above
+    }
+
+
 def _loss(point: Array, name: str, data: _Data) -> float:
     """Minus the log likelihood of bids at a point."""
     model = MODELS[name]
@@ -362,8 +389,7 @@ def _loss(point: Array, name: str, data: _Data) -> float:
 def _fitted(name: str, data: _Data, near: Array | None = None) -> tuple[Array, float]:
     """The point of the highest likelihood, and the loss there; from a near one, or the best of some amounts of noise."""
     model = MODELS[name]
-    bounds = [(np.log(1e-3), np.log(1e2)), *model.bounds]
-    low, high = np.array(bounds).T
+    low, high = _bounds(name)
 
     def loss(point: Array) -> float:
         return _loss(np.clip(point, low, high), name, data)
@@ -378,7 +404,7 @@ def _fitted(name: str, data: _Data, near: Array | None = None) -> tuple[Array, f
         loss,
         near,
         method="Nelder-Mead",
-        bounds=bounds,
+        bounds=list(zip(low, high, strict=True)),
         options={
             "xatol": 1e-3,
             "fatol": 1e-4 if step == 0.2 else 1e-2,

@@ -108,6 +108,7 @@ class _Part(_Model):
     group: str = ""
     zeros: Annotated[float, Field(ge=0, le=1)] = 0.0
     power: _Power | None = None
+    told: Annotated[int, Field(ge=0)] = 0
 
 
 class _Kept(_Part):
@@ -181,7 +182,7 @@ def _luck_values(luck: FoundLuck) -> dict[str, Any]:
 def _part_values(estimate: EstimatedValues) -> dict[str, Any]:
     if not isinstance(estimate.cost, PowerCost):
         raise AllpayError("an estimate with a cost of one's own cannot be kept in a file: use it from Python")
-    plain = ("family", "confidence", "presence", "purse", "contests", "bids", "seed", "group", "zeros")
+    plain = ("family", "confidence", "presence", "purse", "contests", "bids", "seed", "group", "zeros", "told")
     return {
         "distribution": text_of(estimate.distribution),
         **{name: getattr(estimate, name) for name in plain},
@@ -309,6 +310,7 @@ def _part(kept: _Part) -> EstimatedValues:
         seed=kept.seed,
         group=kept.group,
         zeros=kept.zeros,
+        told=kept.told,
         presences=tuple(kept.presences),
         power=None if kept.power is None else _power(kept.power),
     )

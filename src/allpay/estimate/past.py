@@ -445,6 +445,10 @@ class _Rows:
                 held["won"] = won[0]
         self.held.append(held)
 
+    @property
+    def _bid_names(self) -> set[str]:
+        return {self.layout.header[k] for k in self.layout.places.get("bid", ())}
+
     def _amounts(self, series: "pl.Series", lines: Lines, name: str) -> Array:
         found = self.numbers.read(series, lines, name)
         with np.errstate(invalid="ignore"):
@@ -456,6 +460,11 @@ class _Rows:
                         if what == "below 0"
                         else "give other units"
                     )
+                    if what == "below 0" and name in self._bid_names:
+                        remedy = (
+                            "a bid or score of 0 is no effort, and none is less: correct it, leave the cell empty if nothing "
+                            "was handed in, or give points above the score of no effort"
+                        )
                     self.place.fault(int(lines[k]), name, f"{exactly(float(found[k]))} is {what}: {remedy}")
         return found
 

@@ -103,6 +103,7 @@ class EstimatedValues(Brief, Framed):
         zeros: the part of bids that are 0, which tell nothing of values but that they are low.
         power: of the cost of bids, where contests told it; None where it was given.
         open: what follows over the range of a number that data do not tell; None where no range was given.
+        told: how many values the table tells, from which the distribution is; 0 where bids show it.
     """
 
     distribution: Distribution
@@ -126,6 +127,7 @@ class EstimatedValues(Brief, Framed):
     zeros: float = 0.0
     power: FoundPower | None = None
     open: Open | None = None
+    told: int = 0
 
     @property
     def values(self) -> Array:
@@ -525,12 +527,7 @@ def answers_to_prizes(
             targets = targets_of(others, weights)
             if not targets:
                 return np.nan
-            values = family.fit(targets, fit).distribution
-            each = weights[own.contest]
-            bids = np.array([float(paying.bid(x)) for x in _foreseen(own, values)])
-            foretold = float(np.interp(MIDDLES, own.condition.quantiles, bids).mean())
-            observed = float(each @ own.bids(paying)) / max(float(each.sum()), 1e-300)
-            return observed / foretold - 1 if foretold > 0 else np.nan
+            return mean_beside(own, family.fit(targets, fit).distribution, paying, weights)
 
         drawn = []
         for done in range(TEST_DRAWS):
@@ -540,6 +537,15 @@ def answers_to_prizes(
         if np.isfinite(value) and np.isfinite(error):
             found[k] = value, error
     return found
+
+
+def mean_beside(bids: Bids, values: Distribution, cost: Cost, weights: Array) -> float:
+    """The mean bid over that of bidders with these values in equilibrium, less 1; NaN where they would bid nothing."""
+    each = weights[bids.contest]
+    foretold = np.array([float(cost.bid(x)) for x in _foreseen(bids, values)])
+    mean = float(np.interp(MIDDLES, bids.condition.quantiles, foretold).mean())
+    observed = float(each @ bids.bids(cost)) / max(float(each.sum()), 1e-300)
+    return observed / mean - 1 if mean > 0 else np.nan
 
 
 def _foreseen(bids: Bids, distribution: Distribution) -> Array:

@@ -99,10 +99,13 @@ def _power(estimate: EstimatedValues) -> list[str]:
             f" That is an end of the range in which it was sought, {found.within[0]:g} to {found.within[1]:g}: bids ask for a "
             "power beyond it, or do not answer to prizes as assumed."
         )
-    return [
-        f"Cost of bids: a bid b costs b^{found.number:.3g}{band}. With this power one distribution of values explains the bids "
-        f"of all {found.kinds} kinds of contests best. Values are in units of what bids cost, and so hang on it.{end}"
-    ]
+    why = (
+        "With this power bids are nearest to those of equilibrium at the values of the table."
+        if estimate.told
+        else f"With this power one distribution of values explains the bids of all {found.kinds} kinds of contests best. "
+        "Values are in units of what bids cost, and so hang on it."
+    )
+    return [f"Cost of bids: a bid b costs b^{found.number:.3g}{band}. {why}{end}"]
 
 
 def over_in_words(found: Open | None) -> list[str]:
@@ -121,6 +124,7 @@ def over_in_words(found: Open | None) -> list[str]:
     for world in found.worlds:
         values = [f"{x:.3g}" for v in world.values for x in v.quantile(np.array(SHOWN))]
         rows.append([world.text, *values, split_of(world.best), share_lost(world.loss)])
+    keep_table(rows, f"What follows from a range of the {found.what}, which the data do not tell.")
     wide = [max(len(row[k]) for row in rows) for k in range(len(head))]
     table = "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, wide, strict=True)).rstrip() for row in rows)
     how = "by theory" if found.method == "theory" else "bidders learn, and splits are tried in steps of a tenth"
@@ -162,9 +166,17 @@ def _values(found: EstimatedValues) -> list[str]:
         for q, k in zip(TOLD, at, strict=True)
     )
     worth = (
-        f"half of the bidders work as if {purse} were worth more than {found.values[at[2]]:.3g} to them"
+        (
+            f"half of the bidders value {purse} at more than {found.values[at[2]]:.3g}"
+            if found.told
+            else f"half of the bidders work as if {purse} were worth more than {found.values[at[2]]:.3g} to them"
+        )
         if one is None
         else f"bidders work as if {purse} were worth {one:.3g} to each"
+    )
+    known = (
+        f"Told: {worth}. {found.told:,} values of the table tell this, and no bid has a part in it; {found.bids:,} bids of "
+        f"{found.contests:,} contests are held against it ({cost})."
     )
     keep_table(*_values_table(found))
     if len(found.tried) > 1:
@@ -173,7 +185,9 @@ def _values(found: EstimatedValues) -> list[str]:
         head = ["family", "mean squared error left out", "numbers fitted"]
         keep_table([head, *rows], f"{caption} (1 is what chance leaves).")
     lines = [
-        f"Found: {worth}, "
+        known
+        if found.told
+        else f"Found: {worth}, "
         f"in units of what bids cost ({cost}). {found.contests:,} contests and {found.bids:,} bids tell this.",
         f"Their value is to lie between {found.low[0]:.3g} and {found.high[0]:.3g} in {found.confidence:.0%}."
         if found.draws and one is not None
@@ -209,10 +223,13 @@ def identification(found: EstimatedValues | EstimatedGroups) -> dict[str, list[s
     """What is known from what: what data tell, what is assumed, and what no data of this kind can tell."""
     parts = (found,) if isinstance(found, EstimatedValues) else found.parts
     of = "the values of bidders" if len(parts) == 1 else "the values of each group"
-    told = [f"{of}, from bids, prizes and the number of bidders"]
+    known = any(part.told for part in parts)
+    told = [f"{of}, from {'the column of values' if known else 'bids, prizes and the number of bidders'}"]
+    if any(part.told and kind.beyond is not None for part in parts for kind in part.kinds):
+        told.append("whether bids are those of equilibrium, from bids at known values")
     if any(part.presence < 1 for part in parts):
         told.append("the chance to turn up, from who handed in nothing")
-    if any(len(part.kinds) > 1 for part in parts):
+    if not known and any(len(part.kinds) > 1 for part in parts):
         told.append("whether bids answer to prizes and rivals as assumed, from contests that differ")
     luck = found.luck if isinstance(found, EstimatedGroups) else None
     if luck is not None and not luck.given:
@@ -228,22 +245,23 @@ def identification(found: EstimatedValues | EstimatedGroups) -> dict[str, list[s
     )
     if parts[0].power is not None:
         cost = "a bid costs a power of it"
-        told.append("the power of the cost of bids, from contests that differ in prizes or bidders")
+        from_what = "bids at known values" if known else "contests that differ in prizes or bidders"
+        told.append(f"the power of the cost of bids, from {from_what}")
     decided = "ranks are decided by bids, without luck (--luck)"
     if luck is not None:
         kind = luck.text.partition("(")[0]
         decided = f"luck is {luck.text}" if luck.given else f"luck is of the kind {kind}"
         decided += f", and what the table has are {'scores, after luck' if luck.scores else 'bids, before luck'}"
-    unknown = ["the unit in which values are told, other than what bids cost"]
+    unknown = [] if known else ["the unit in which values are told, other than what bids cost"]
     if luck is not None and luck.scores:
         unknown.append("how much of the scores is luck: with less of it bidders differ more in what they want")
     if luck is None:
         unknown.append(
             "luck, if what the table has are scores, which bids and luck make together: ability and luck look alike"
         )
-    if parts[0].power is None and differ:
-        cost += "; these contests differ, and could tell the power: --cost-power estimate"
-    if not differ:
+    if parts[0].power is None and (differ or known):
+        cost += "; these contests could tell the power: --cost-power estimate"
+    if not differ and not known:
         unknown.append("the power of the cost of bids: any explains contests that are alike, with other values")
         unknown.append("whether bids answer to prizes as assumed, since all contests have the same")
     zero = [_unseen(part) for part in parts]
@@ -254,7 +272,7 @@ def identification(found: EstimatedValues | EstimatedGroups) -> dict[str, list[s
 
 def _unseen(part: EstimatedValues) -> str:
     """Of those who bid 0 no value is known."""
-    if part.zeros < COUNTED:
+    if part.zeros < COUNTED or part.told:
         return ""
     who = f" of group {shortened(part.group, 40)}" if part.group else ""
     most = float(part.distribution.quantile(np.array(part.zeros)))
@@ -278,6 +296,8 @@ def _family(found: EstimatedValues) -> str:
             f"Distribution: {words_of(found.distribution) if constant(found.distribution) is not None else 'a curve'}, of the "
             "values that make each bid a best response; no family is assumed."
         )
+    if found.told:
+        return "Distribution: a curve through the values of the table; no family is assumed."
     if len(found.tried) == 1:
         return f"Distribution: {shown}, the family asked for."
     second = next(t for t in found.tried[1:])
@@ -304,6 +324,8 @@ def _misfit(error: float) -> str:
 
 def answers_in_words(found: EstimatedValues) -> str:
     """Whether bids answer to prizes and rivals as the model says, where contests differ."""
+    if found.told:
+        return _answers_at_known(found)
     if len(found.kinds) == 1:
         return (
             "All contests have the same number of bidders and the same prizes. So these data cannot test whether bids answer "
@@ -325,6 +347,32 @@ def answers_in_words(found: EstimatedValues) -> str:
         else "That is what chance brings: bids answer to prizes and rivals as assumed, as far as these data can tell."
     )
     return f"{kinds} Tested: {where}, {apart} ({size}). {verdict}"
+
+
+def _answers_at_known(found: EstimatedValues) -> str:
+    """Whether bids are those of equilibrium at the values that are known."""
+    tested = [(k, k.beyond, k.error) for k in found.kinds if k.beyond is not None and k.error]
+    if not tested:
+        why = (
+            "one kind of contest tells the power of cost, and so cannot test it"
+            if found.power
+            else "--resamples was too low"
+        )
+        return f"Whether bids are those of equilibrium at these values was not tested: {why}."
+    kind, beyond, error = max(tested, key=lambda row: abs(row[1]) / row[2])
+    far = abs(beyond) / error > _surprising(len(tested))
+    most = f"; the largest of {len(tested)} kinds" if len(tested) > 1 else ""
+    verdict = (
+        "Bids are not those of this equilibrium: people bid otherwise, or bids cost otherwise (--cost-power). allpay fit holds "
+        "models of how people bid against them."
+        if far
+        else "That is what chance brings: bids are those of equilibrium at these values, as far as these data can tell."
+    )
+    return (
+        f"Tested: with {kind.kind.bidders} bidders and prizes {_prizes(kind.kind.prizes)}, the mean bid is {abs(beyond):.1%} "
+        f"{'above' if beyond > 0 else 'below'} that of equilibrium at these values ({abs(beyond) / error:.1f} standard errors"
+        f"{most}). {verdict}"
+    )
 
 
 def _by_two(found: EstimatedValues) -> bool:

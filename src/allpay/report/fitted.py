@@ -23,7 +23,7 @@ def fitted_in_words(found: FittedModels) -> str:
     """Theory beside bids, and the models, the best first."""
     told = [_theory(found)]
     if found.fits:
-        told += [_table(found), _best(found)]
+        told += [_table(found), *_ends(found), _best(found)]
         if found.left_out:
             told.append(
                 f"Models are fitted to the most frequent kinds of contests; {found.left_out} more are left out."
@@ -68,6 +68,21 @@ def _table(found: FittedModels) -> str:
     )
 
 
+def _ends(found: FittedModels) -> list[str]:
+    """The parameters that lie at an end of where they were sought."""
+    at = [
+        f"{name} of {fit.model} ({end}, {fit.parameters[name]:.3g})"
+        for fit in found.fits
+        for name, end in fit.at_bounds.items()
+    ]
+    if not at:
+        return []
+    return [
+        f"At an end of the range in which it was sought: {', '.join(at)}. There a model is no better than without that part, "
+        "or bids ask for more than it allows; standard errors mean nothing."
+    ]
+
+
 def _best(found: FittedModels) -> str:
     best, *others = found.fits
     text = f"Best by contests left out, in {found.folds} parts: {best.model} ({MODELS[best.model].words})."
@@ -94,6 +109,7 @@ def fitted_values(found: FittedModels) -> dict[str, Any]:
             "loglikelihood": plain(fit.loglikelihood),
             "parameters": {name: plain(x) for name, x in fit.parameters.items()},
             "errors": {name: plain(x) for name, x in fit.errors.items()},
+            "at_bounds": dict(fit.at_bounds),
         }
         for fit in found.fits
     ]

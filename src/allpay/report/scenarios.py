@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from allpay.contest.amounts import Amounts, runs_in_words
 from allpay.objectives import objective
 from allpay.optimum import beside_in_words, in_words
 from allpay.report.style import colour_of, drawing, place, save
 from allpay.report.summary import bidders_in_words
 from allpay.report.words import aligned, prizes_in_words, significant
 from allpay.scenarios import Comparison
+from allpay.simplex import SHOWN
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,8 +43,9 @@ OWN = 3
 """Of so many given designs, at most, the answer tells the largest loss; the table has all."""
 
 
-def comparison_in_words(found: Comparison) -> str:
-    """The answer, a table of what each design loses in each scenario, the designs, and how sure that is."""
+def comparison_in_words(found: Comparison, amounts: Amounts | None = None) -> str:
+    """The answer, a table of what each design loses in each scenario, the designs, and how sure that is; designs as parts of 1,
+    or in the unit in which one was given."""
     columns = [each.name for each in found.scenarios]
     numbered = sum(map(len, columns)) > WIDEST
     heads = [f"scenario {k}" for k in range(1, len(columns) + 1)] if numbered else columns
@@ -59,13 +62,13 @@ def comparison_in_words(found: Comparison) -> str:
     told = [f"scenario {k}: {name}" for k, name in enumerate(columns, 1)] if numbered else []
     return "\n".join(
         [
-            _answer(found),
+            _answer(found, amounts),
             "",
             aligned(rows, f"What each design loses of the {objective(found.objective).words} in each scenario."),
             "",
             *([*told, ""] if told else []),
             "the designs:",
-            *(f"{number + 1}  {named(found, number)}" for number in kept),
+            *(f"{number + 1}  {named(found, number, amounts)}" for number in kept),
             "",
             _method(found),
             _numerical(found),
@@ -85,9 +88,15 @@ def different(found: Comparison) -> dict[int, str]:
     return {number: _together(told) for number, told in names.items()}
 
 
-def named(found: Comparison, design: int) -> str:
-    """A design in words: its weights, and what is chosen beside them."""
-    return in_words(found.weights[design].tolist()) + beside_in_words(found.chosen(design).items())
+def named(found: Comparison, design: int, amounts: Amounts | None = None) -> str:
+    """A design in words: its weights, or amounts, and what is chosen beside them."""
+    weights = found.weights[design].tolist()
+    if amounts is None:
+        told = in_words(weights)
+    else:
+        carrying = max((k + 1 for k, w in enumerate(weights) if w > SHOWN), default=1)
+        told = runs_in_words([amounts.of(w) for w in weights[:carrying]])
+    return told + beside_in_words(found.chosen(design).items())
 
 
 def _together(names: list[str]) -> str:
@@ -115,12 +124,12 @@ def _together(names: list[str]) -> str:
     return first + "".join(f", {end}" for end in ends[:-1]) + (f" and {ends[-1]}" if ends else "")
 
 
-def _answer(found: Comparison) -> str:
+def _answer(found: Comparison, amounts: Amounts | None) -> str:
     """What to do if it is not known which scenario is true."""
     what, count = objective(found.objective).words, len(found.scenarios)
     safest, lost = found.safest, found.losses
     worst = float(lost[safest].max())
-    text = f"Design {safest + 1}, {named(found, safest)}, is the safest: "
+    text = f"Design {safest + 1}, {named(found, safest, amounts)}, is the safest: "
     if worst < NOTHING:
         return text + f"it is best for the {what} in every one of the {count} scenarios."
     text += f"whichever scenario is true, it loses at most {_percent(worst)} of the {what} that the best design there brings."

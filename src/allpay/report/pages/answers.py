@@ -435,6 +435,7 @@ class _Front(Kept):
 def estimated(folder: Path) -> Page | None:
     """The page of an estimate of values from past contests."""
     from allpay.estimate import kept
+    from allpay.report.estimated import over_in_words
 
     if not (folder / kept.FILE).is_file():
         return None
@@ -447,7 +448,8 @@ def estimated(folder: Path) -> Page | None:
         for q, v, low, high in zip(part.levels, part.values.tolist(), part.low, part.high, strict=True)
     ]
     found = parts[0]
-    few = found.kinds[:MOST_KINDS] if len(parts) == 1 else ()
+    foretold = len(parts) == 1 and all(kind.predicted for kind in found.kinds)  # with luck each value explains its bid
+    few = found.kinds[:MOST_KINDS] if foretold else ()
     kinds = [
         f"{k + 1}: {kind.kind.bidders} bidders, prizes {split_in_words(kind.kind.prizes)}" for k, kind in enumerate(few)
     ]
@@ -471,6 +473,7 @@ def estimated(folder: Path) -> Page | None:
             "found": found,
             "parts": list(zip(who, parts, strict=True)),
             "halves": halves,
+            "over": over_in_words(whole.open),
             "bidders": found.kinds[0].kind.bidders if len(parts) == 1 and found.kinds else None,
             "charts": {
                 "values": charts.lines(values, labels, who, band=bool(found.draws), zero=True),
