@@ -55,7 +55,7 @@ def test_another_number_of_bidders_tells_it_too_and_so_do_groups():
     assert abs(found.power.number / 2 - 1) < 0.15
     bidders = [(Bidder(Private(Uniform(0, high)), cost=2.0), 1) for high in (1.0, 0.7)]
     games = [Game(Mechanism((purse, 0.0), (1.0, 1.0)), bidders) for purse in (1.0, 2.0)]
-    groups = estimate_groups(past_contests(games, 500, seed=1), cost=Sought(1, 4), resamples=0, family="beta")
+    groups = estimate_groups(past_contests(games, 500, seed=1), cost=Sought(1.4, 3), resamples=0, family="curve")
     assert {part.power for part in groups.parts} == {groups.parts[0].power}
     assert abs(groups.parts[0].power.number / 2 - 1) < 0.15
 
@@ -72,13 +72,16 @@ def test_the_band_and_the_values_of_resamples_go_with_their_power(tmp_path):
 
 
 def test_three_kinds_test_the_model_beside_the_power_and_two_do_not(monkeypatch):
-    monkeypatch.setattr("allpay.estimate.values.TEST_DRAWS", 12)
+    monkeypatch.setattr("allpay.estimate.values.TEST_DRAWS", 7)
     three = estimate_values(
-        of_tables(2.0, ((0.5, 0.3, 0.2), (1.0,), (0.7, 0.3)), 300, seed=6), cost=Sought(), resamples=1, family="beta"
+        of_tables(2.0, ((0.5, 0.3, 0.2), (1.0,), (0.7, 0.3)), 300, seed=6),
+        cost=Sought(1.4, 3),
+        resamples=1,
+        family="beta",
     )
     assert [kind.error is not None for kind in three.kinds] == [True] * 3
     assert "Bids do not answer" not in answers_in_words(three)
-    two = estimate_values(of_tables(2.0), cost=Sought(), resamples=1, family="beta")
+    two = estimate_values(of_tables(2.0), cost=Sought(1.4, 3), resamples=1, family="beta")
     assert "two kinds tell the power of cost, and so cannot test it" in answers_in_words(two)
     told = estimate_in_words(two)
     assert re.search(r"a bid b costs b\^\d\.\d+ \(\d\.\d+ to \d\.\d+ in 90%\)", told)
@@ -179,16 +182,16 @@ def test_from_a_table_to_a_design_with_the_power_found(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("allpay.report.estimated.save", lambda figure, path: path.write_text(""))  # drawing takes long
     as_table(of_tables(2.0)).write_csv("past.csv")
-    told = run("estimate", "past.csv", "--cost-power", "1:4", "--family", "curve", "--resamples", 3, "--json")
+    told = run("estimate", "past.csv", "--cost-power", "1.4:3", "--family", "curve", "--resamples", 2, "--json")
     assert told.exit_code == 0, told.output
     power = json.loads(told.stdout)["estimate"]["power"]
     assert abs(power["number"] / 2 - 1) < 0.15
-    assert (power["within"], len(power["draws"])) == ([1.0, 4.0], 3)
+    assert (power["within"], len(power["draws"])) == ([1.4, 3.0], 2)
     study = tomllib.loads((tmp_path / "estimate" / "study.toml").read_text())
     assert [one["cost_power"] for one in study["scenario"]] == power["draws"]
     best = run("design", "--values-from", "estimate", "--bidders", 5, "--method", "theory", "--json")
     assert best.exit_code == 0, best.output
-    assert len(json.loads(best.stdout)["resamples"]["loss"]) == 3
+    assert len(json.loads(best.stdout)["resamples"]["loss"]) == 2
     for text in ("often", "3:1", "0:1"):
         refused = run("estimate", "past.csv", "--cost-power", text)
         assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1), refused.output
