@@ -14,9 +14,21 @@ from allpay.contest.auction import play, settle
 from allpay.contest.bidder import Bidder
 from allpay.contest.game import Game
 from allpay.contest.mechanism import Mechanism, all_pay
-from allpay.contest.payoffs import evaluate, expected_payoffs, exploitability, payoffs_of
+from allpay.contest.payoffs import averages_of, evaluate, expected_payoffs, exploitability, payoffs_of
 from allpay.contest.preferences import Cara, Crra, LossAverse, PowerCost
-from allpay.contest.ranking import NODES, WIDEST, gauss_rules, rank_averages, rank_slopes
+from allpay.contest.ranking import (
+    NODES,
+    WIDEST,
+    _cdfs,
+    _in_tie,
+    _room,
+    chances_at,
+    gauss_rules,
+    rank_averages,
+    rank_chances,
+    rank_slopes,
+    used_ranks,
+)
 from allpay.contest.success import LAWS, Highest, Noise, Tullock, success
 from allpay.contest.values import Beta, Common, Power, Private, Uniform, integers
 from allpay.errors import AllpayError
@@ -268,6 +280,58 @@ def test_slopes_are_finite_differences(name):
             rank_averages(parts.ranking, parts.coefficients, moved, found[k])
         difference = (found[1] - found[0]) / (2 * step)
         assert difference == pytest.approx(slopes[..., h, c] - slopes[..., h, d], abs=2e-7)
+
+
+FASTER = {
+    "two of 40": (Mechanism((0.5, 0.2, 0.1, 0.1, 0.1, *[0.0] * 75), (1,) * 80), (40, 40)),
+    "payments by rank": (Mechanism((1.0, *[0.0] * 29), tuple(np.linspace(1, 0.2, 30))), (1, 9, 20)),
+    "each alone": (Mechanism((0.6, 0.4, 0), (1, 1, 1)), (1, 1, 1)),
+    "a reserve": (Mechanism((0.5, 0.3, 0.2, *[0.0] * 27), (1,) * 30, reserve=0.05), (10, 20)),
+    "so many ranks that choices are large numbers": (
+        Mechanism((1.0, *[0.0] * 799), np.linspace(1, 0.2, 800)),
+        (2, 798),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FASTER)
+def test_all_ties_at_once_are_each_tie_by_itself(name):
+    """The averages of all bids by loops over points, against one bid after the other, each place in its tie by itself."""
+    mechanism, counts = FASTER[name]
+    kinds = [
+        Bidder(Uniform()),
+        Bidder(Uniform(0, 0.6), presence=0.9, head_start=0.1),
+        Bidder(Common(0.7), presence=0.5),
+    ]
+    levels = 3 if len(mechanism.prizes) > 100 else 41
+    game = Game(mechanism, list(zip(kinds, counts, strict=False)), bid_levels=levels)
+    parts, rng = payoffs_of(game), np.random.default_rng(0)
+    ranking, rows = parts.ranking, parts.coefficients
+    used = used_ranks(rows)
+    for spread in (0.05, 1.0, 30.0) if levels > 3 else (0.05,):  # from a few wide ties to many narrow ones
+        mass = rng.dirichlet(np.full(levels, spread), size=len(counts))
+        cdfs = np.empty((len(counts), levels + 1))
+        _cdfs(mass, cdfs)
+        one_by_one = np.zeros((len(counts), len(rows), levels))
+        for g, b in itertools.product(range(len(counts)), range(ranking.out, levels)):
+            _in_tie(ranking, rows, used, cdfs, g, b, _room(len(counts), used), one_by_one)
+        found = averages_of(parts, mass)
+        assert found == pytest.approx(one_by_one, abs=1e-13)
+
+
+@pytest.mark.parametrize("name", ["two of 40", "payments by rank"])
+def test_chances_at_many_points_are_those_at_each(name):
+    counts = np.array(FASTER[name][1])
+    presence, rng = np.array([1.0, 0.7, 1.0])[: len(counts)], np.random.default_rng(1)
+    q = np.concatenate(
+        [rng.uniform(size=(len(counts), 20)), np.eye(len(counts), 2), np.full((len(counts), 1), 1e-9)], axis=1
+    )
+    for own, used in itertools.product(range(-1, len(counts)), (1, 5, 30)):
+        found = chances_at(counts, presence, own, q, used)
+        for i in range(q.shape[1]):
+            chances = np.empty(used)
+            rank_chances(counts, presence, own, -1, np.ascontiguousarray(q[:, i]), used, chances, np.empty(used))
+            assert found[:, i] == pytest.approx(chances, rel=1e-12, abs=1e-15)
 
 
 def test_a_thousand_bidders_in_three_groups():

@@ -196,9 +196,9 @@ class _Hull:
         return np.asarray(coordinates, float)[..., 0, :] @ self.corners[0]
 
 
-def thinned(where: Polytope, start: Array) -> "Polytope | _Hull":
-    """Where to look beside a design: of many ranks between few corners and it, if that can be told."""
-    few = few_corners(where) if where.corners.shape[1] > MANY else None
+def thinned(where: Polytope, start: Array, many: int = MANY) -> "Polytope | _Hull":
+    """Where to look beside a design: of more than so many corners between few and it, if that can be told."""
+    few = few_corners(where) if where.corners.shape[1] > many else None
     return where if few is None else _Hull(np.concatenate([few, start[None]])[None])
 
 

@@ -1,11 +1,16 @@
-"""How many cores this process may use."""
+"""How many cores this process may use, and how many its linear algebra does."""
 
 import math
 import os
+import sys
 from pathlib import Path
 
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 MEMBERSHIP = Path("/proc/self/cgroup")
+
+THREADS = "OPENBLAS_NUM_THREADS"
+"""Where NumPy's linear algebra takes the number of its threads from. Theory has small matrices, for which threads that wait for
+each other on a busy machine take many times as long as one."""
 
 
 def cores() -> int:
@@ -50,3 +55,9 @@ def _share(group: Path) -> float:
         if share > 0:  # version 1 writes -1 for none
             return share
     return math.inf
+
+
+def one_thread() -> None:
+    """Let small matrices be multiplied by one thread, unless the user says otherwise or it is too late."""
+    if "numpy" not in sys.modules:
+        os.environ.setdefault(THREADS, "1")

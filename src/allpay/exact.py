@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from allpay.ascent import few_corners, mirror_ascent, polish
+from allpay.ascent import few_corners, mirror_ascent, polish, thinned
+from allpay.concave import Concave, furthest, highest
 from allpay.contest.game import Array, Setting
 from allpay.errors import AllpayError, exactly
 from allpay.frozen import Brief, Framed
@@ -60,6 +61,9 @@ STEP = 1e-4
 
 ValueAndGradient = Callable[[Array], tuple[Array, Array]]
 
+LOOKED = 101
+"""How many designs are looked at first."""
+
 ASCENTS = 8
 """From how many of the best designs looked at the exact objective is ascended."""
 
@@ -68,6 +72,15 @@ ASCENTS_ON_A_LINE = 2
 
 ITERATIONS = 20
 """How many steps of ascent each of these is given, before the best of them is polished."""
+
+MOST_CORNERS = 160
+"""Of more corners than this some are left out by Newton's method, which solves systems of as many equations."""
+
+NEGLIGIBLE = 1e-9
+"""A coordinate below this part of the largest is what a search from inside leaves of 0."""
+
+ROUNDING = 1e-13
+"""A part of the objective that is rounding."""
 
 
 @dataclass(frozen=True)
@@ -105,12 +118,17 @@ def best_in_theory(space: DesignSpace, setting: Setting, objective: str = "reven
     Returns:
         None where no design that was looked at has an equilibrium in closed form.
     """
-    designs = np.concatenate(looked_at(space.polytope, count=101))
     try:
         exact = objective_at(space, setting, objective)
+        designs = np.concatenate(looked_at(space.polytope, count=LOOKED))
         values = exact(designs)[0]
     except AllpayError:  # values with atoms that do not say where
         return None
+    return _best(space, exact, designs, values)
+
+
+def _best(space: DesignSpace, exact: ValueAndGradient, designs: Array, values: Array) -> ExactBest | None:
+    """The best design by an exact objective, of which these designs and their values are known."""
     known = np.isfinite(values)
     if not known.any():
         return None
@@ -119,15 +137,39 @@ def best_in_theory(space: DesignSpace, setting: Setting, objective: str = "reven
     try:
         ascents = ASCENTS if space.polytope.freedom > 1 else ASCENTS_ON_A_LINE  # where the best look lie side by side
         starts = designs[order[: min(ascents, known.sum())]]
-        found = mirror_ascent(exact, starts, polytope=space.polytope, iterations=ITERATIONS)
-        if found.value > value:
-            best, value = found.weights, found.value
+        if not isinstance(exact, Concave):  # which has one peak, found from anywhere
+            found = mirror_ascent(exact, starts, polytope=space.polytope, iterations=ITERATIONS)
+            if found.value > value:
+                best, value = found.weights, found.value
     except AllpayError:  # equilibria at the corners of the space only, with none beside them to ascend
         pass
-    best, value = polish(exact, best, polytope=space.polytope)
+    best, value = peak(exact, best, space.polytope)
     best, value = with_fewest(exact, best, value, space.polytope)
     flat = value - float(np.nanmin(values)) <= 1e-6 * abs(value)
     return exact_best(space, best, value, flat, float(known.mean()))
+
+
+def peak(value_and_gradient: ValueAndGradient, start: Array, polytope: Polytope) -> tuple[Array, float]:
+    """The highest design next to one, and its value: by Newton's method where the Hessian is known, else by `ascent.polish`."""
+    if not isinstance(value_and_gradient, Concave):
+        return polish(value_and_gradient, start, polytope=polytope)
+    where = thinned(polytope, start, MOST_CORNERS)
+    coordinates = where.coordinates(start)
+    found, ended = highest(value_and_gradient, where.corners, coordinates)
+    candidates = np.stack([start, where.weights(found), where.weights(crisp(found))])
+    values = value_and_gradient(candidates)[0]
+    values = np.where(np.isfinite(values), values, -np.inf)
+    # of the same value to rounding, that which carries least that is nothing
+    best = 2 if values[2] >= values.max() - ROUNDING * abs(values.max()) else int(np.argmax(values))
+    if ended:
+        return candidates[best], float(values[best])
+    return polish(value_and_gradient, candidates[best], polytope=polytope)
+
+
+def crisp(coordinates: Array) -> Array:
+    """Coordinates without those that are next to nothing, which a search from inside leaves."""
+    kept = np.where(coordinates > NEGLIGIBLE * coordinates.max(axis=-1, keepdims=True), coordinates, 0.0)
+    return np.asarray(kept / kept.sum(axis=-1, keepdims=True))
 
 
 def with_fewest(
@@ -339,11 +381,12 @@ def exact_design(
     setting, within = setting or Setting(), real("within", within)
     if not 0 < within < 1:
         raise AllpayError(f"within must be above 0 and below 1, a part of the objective: got {exactly(within)}")
-    corners, uniform = looked_at(space.polytope, count=101)
+    value_at = objective_at(space, setting, objective)
+    corners, uniform = looked_at(space.polytope, count=LOOKED)
     line = space.polytope.freedom == 1
     seen = uniform[::5] if line else np.concatenate([corners, uniform])
-    value_at = objective_at(space, setting, objective)
-    best = best_in_theory(space, setting, objective)
+    looked = np.concatenate([corners, uniform])
+    best = _best(space, value_at, looked, value_at(looked)[0])
     if best is None:
         return None
     towards = few_corners(space.polytope)
@@ -357,7 +400,7 @@ def exact_design(
     low, high = near.ranges(within, [] if line else told)  # a line has two ends, which are met
     again = near.best
     if not line:
-        again, _ = polish(value_at, (1 - ASIDE) * again + ASIDE * towards.mean(axis=0), polytope=space.polytope)
+        again, _ = peak(value_at, (1 - ASIDE) * again + ASIDE * towards.mean(axis=0), space.polytope)
     announced = None
     if step is not None:
         whole = in_steps(lambda points: value_at(points)[0], space, point, step)
@@ -437,7 +480,12 @@ class _Near:
         return np.where(np.isfinite(values), values, -np.inf)
 
     def _furthest(self, rank: int, sign: float, level: float, start: Array) -> Array | None:
-        """The design that has least, or most, of one weight among those at least this good, by quadratic programming."""
+        """The design that has least, or most, of one weight among those at least this good; by quadratic programming, where
+        the Hessian is not known."""
+        if isinstance(self.value_at, Concave):
+            corners = np.concatenate([self.ends, self.best[None]])
+            most = furthest(self.value_at, corners, np.eye(len(corners))[-1], -sign * corners[:, rank], level)
+            return None if most is None else most @ corners
         from scipy.optimize import minimize
 
         few = np.unique(np.linspace(0, len(self.ends) - 1, MOST_ENDS).astype(int))

@@ -82,6 +82,7 @@ from allpay.cli.several import (
     space_of,
     varied,
 )
+from allpay.cores import one_thread
 from allpay.errors import AllpayError, one_of, short, shortened
 from allpay.files import in_shell
 
@@ -299,6 +300,8 @@ def design(
     """Find the best design: sample designs, let bidders learn, fit a network, ascend it, check the answer. Of a study that is
     in a folder, find the best by another objective, from the rounds that are there."""
     asked = dict(locals())
+    if method == "theory":
+        one_thread()
     from allpay.contest.amounts import part_in
     from allpay.learners import learner as named
     from allpay.objectives import objectives
@@ -423,6 +426,8 @@ def run(
 ) -> None:
     """Run a study file: sweep, fit, ascend, check; all of it kept in a folder. With scenarios: each, and the best for all. With
     experiments: their bids over those of the equilibrium. An archive is repeated in a new folder, and held against it."""
+    if method == "theory":
+        one_thread()
     from allpay.cli.experiments import run_experiments
     from allpay.cli.scenarios import run_scenarios, scenarios_by_theory
     from allpay.study.bundle import is_archive

@@ -1,7 +1,5 @@
 """The commands that answer a designer's questions: how good is this prize table, and how does the best design change?"""
 
-import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -68,6 +66,7 @@ from allpay.cli.several import (
     varied,
 )
 from allpay.cli.tables import FILES, JUDGED, SWEPT, TABLES, check_table, write_answer
+from allpay.cores import one_thread
 from allpay.errors import AllpayError, one_of, shortened
 
 __all__ = ["TABLES", "app", "numbers_in"]
@@ -83,16 +82,6 @@ OF_SCENARIOS_LEARNED = (
     *("noise", "level", "tolerance", "seed", "workers", "scheduler"),
 )
 """The options of `compare` that say something of learning."""
-
-THREADS = "OPENBLAS_NUM_THREADS"
-"""Where NumPy's linear algebra takes the number of its threads from. Theory has small matrices, for which threads that wait for
-each other on a busy machine take many times as long as one."""
-
-
-def one_thread() -> None:
-    """Let small matrices be multiplied by one thread, unless the user says otherwise or it is too late."""
-    if "numpy" not in sys.modules:
-        os.environ.setdefault(THREADS, "1")
 
 
 @command

@@ -8,8 +8,8 @@ import typer
 
 from allpay.cli.console import in_one_line
 from allpay.cli.examples import epilog_of
-from allpay.cli.questions import one_thread
 from allpay.cli.reports import app
+from allpay.cores import one_thread
 from allpay.errors import AllpayError, shortened
 from allpay.versions import to_install
 

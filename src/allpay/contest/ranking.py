@@ -25,6 +25,12 @@ NODES = np.array([1, 2, 3, 4, 5, 6, 8])
 WIDEST = np.array([1e-6, 3e-3, 0.05, 0.22, 0.55, 1.05, 2.5])
 """Up to which (rivals who tie) each rule is used, see `stretches`."""
 
+MOST_WAYS = 1e100
+"""Of more choices of rivals than this, what underflows need not be next to nothing."""
+
+NEGLIGIBLE = 1e-150
+"""Chances below this are 0 where many are multiplied."""
+
 UNDERFLOW = 1e-250
 """Where the chance that nobody is above is smaller than this, binomials go through logarithms."""
 
@@ -209,13 +215,166 @@ def rank_averages(ranking, coefficients, mass, out):  # type: ignore[no-untyped-
             _by_sums(ranking, coefficients, used, mass, cdfs, room, out)
         else:
             for g in range(groups):
-                for b in range(ranking.out, bids):
-                    if ranking.seconds:
+                if ranking.seconds:
+                    for b in range(ranking.out, bids):
                         _with_seconds(ranking, coefficients, cdfs, g, b, room, out)
-                    else:
-                        _in_tie(ranking, coefficients, used, cdfs, g, b, room, out)
+                else:
+                    _in_ties(ranking, coefficients, used, cdfs, g, out)
     if ranking.out:
         out[:, :, 0] = 0.0
+
+
+@compiled
+def _in_ties(ranking, coefficients, used, cdfs, g, out):  # type: ignore[no-untyped-def]
+    """`_in_tie` for all bids of group g: one list of the points of all ties, and all inner loops over points."""
+    rows, n = coefficients.shape
+    q, share, first = _tie_points(ranking, cdfs, g)
+    chances = chances_at(ranking.counts, ranking.presence, g, q, used)
+    worth = np.empty(len(share))
+    for r in range(rows):
+        if used_ranks(coefficients[r : r + 1]) == 0:
+            continue  # filled with the last
+        worth[:] = 0.0
+        for k in range(used):
+            add_multiple(coefficients[r, k] - coefficients[r, n - 1], chances[k], worth)
+        for b in range(ranking.out, out.shape[2]):
+            total = 0.0
+            for i in range(first[b], first[b + 1]):
+                total += share[i] * worth[i]
+            out[g, r, b] = total + coefficients[r, n - 1]
+
+
+@compiled
+def _tie_points(ranking, cdfs, g):  # type: ignore[no-untyped-def]
+    """With what chance a rival of each group is beaten at each point of the ties of group g's bids `[groups, points]`, the
+    weight of each point, and where those of each bid begin `[bids + 1]`."""
+    groups, bids, everybody = len(cdfs), cdfs.shape[1] - 1, ranking.counts.sum()
+    low, width = np.empty((groups, bids)), np.empty((groups, bids))
+    widest = np.zeros(bids)
+    for h in range(groups):
+        lower, upper = (
+            ranking.lower[ranking.kinds[g], ranking.kinds[h]],
+            ranking.upper[ranking.kinds[g], ranking.kinds[h]],
+        )
+        rivals = ranking.counts[h] - (h == g) > 0
+        for b in range(bids):
+            low[h, b] = cdfs[h, lower[b]]
+            width[h, b] = cdfs[h, upper[b]] - low[h, b]
+            if rivals:
+                widest[b] = max(widest[b], width[h, b])
+    parts, rules, first = np.zeros(bids, np.int64), np.zeros(bids, np.int64), np.zeros(bids + 1, np.int64)
+    for b in range(bids):
+        if b >= ranking.out:
+            parts[b], rules[b] = stretches(widest[b] * everybody)
+        first[b + 1] = first[b] + parts[b] * NODES[rules[b]]
+    u, share = np.empty(first[bids]), np.empty(first[bids])
+    for b in range(ranking.out, bids):
+        part, rule, i = 1.0 / parts[b], rules[b], first[b]
+        for s in range(parts[b]):
+            for m in range(NODES[rule]):
+                u[i] = (s + ranking.rules[rule, m]) * part
+                share[i] = ranking.rule_weights[rule, m] * part
+                i += 1
+    q = np.empty((groups, len(u)))
+    for h in range(groups):
+        for b in range(ranking.out, bids):
+            least, wide = low[h, b], width[h, b]
+            for i in range(first[b], first[b + 1]):
+                q[h, i] = least + u[i] * wide
+    return q, share, first
+
+
+@compiled
+def chances_at(counts, presence, own, q, used):  # type: ignore[no-untyped-def]
+    """`rank_chances` `[used, points]` at many points, q `[groups, points]`; all inner loops run over points."""
+    points = q.shape[1]
+    room = np.empty((2 * used + 3, points))
+    chances, scratch = room[:used], room[used : 2 * used]
+    beaten, power, total = room[2 * used], room[2 * used + 1], room[2 * used + 2]
+    first = True
+    for g in range(len(counts)):
+        m = counts[g] - (g == own)
+        if m <= 0:
+            continue
+        for i in range(points):
+            beaten[i] = q[g, i]
+        if presence[g] < 1.0:
+            for i in range(points):
+                beaten[i] = 1.0 - presence[g] * (1.0 - beaten[i])
+        if first:
+            _binomials(m, beaten, power, total, chances)
+            first = False
+        elif m == 1:  # one more factor
+            for k in range(used - 1, 0, -1):
+                for i in range(points):
+                    chances[k, i] = chances[k, i] * beaten[i] + chances[k - 1, i] * (1.0 - beaten[i])
+            for i in range(points):
+                chances[0, i] *= beaten[i]
+        else:
+            _binomials(m, beaten, power, total, scratch)
+            for k in range(used - 1, -1, -1):
+                total[:] = 0.0
+                for j in range(min(k, m) + 1):
+                    add_product(chances[k - j], scratch[j], total)
+                for i in range(points):
+                    chances[k, i] = total[i]
+    if first:
+        chances[:] = 0.0
+        chances[0] = 1.0
+    return chances
+
+
+@compiled
+def add_product(x, y, out):  # type: ignore[no-untyped-def]
+    """Add x·y to out, all of one length."""
+    for i in range(len(out)):
+        out[i] += x[i] * y[i]
+
+
+@compiled
+def _binomials(m, q, power, rest, out):  # type: ignore[no-untyped-def]
+    """Fill out `[ranks, points]` with the chance that k of m rivals are above, each being beaten with probability q `[points]`;
+    power and rest `[points]` are scratch.
+
+    C(m, k) q^(m−k) (1−q)^k, with the powers of q from the lowest up: a product that underflows is next to nothing, for the
+    number of choices is no large number here; where it may be, `_binomial` goes through logarithms. Small chances are made 0:
+    processors multiply the smallest numbers that there are a hundred times more slowly.
+    """
+    top, points = min(len(out), m + 1), len(q)
+    out[top:] = 0.0
+    ways = 1.0
+    for k in range(min(top, m // 2 + 1) - 1):
+        ways *= (m - k) / (k + 1.0)
+    if ways > MOST_WAYS:
+        column = np.empty(len(out))
+        for i in range(points):
+            _binomial(m, q[i], len(out), column)
+            for k in range(len(out)):
+                out[k, i] = column[k] if column[k] > NEGLIGIBLE else 0.0
+        return
+    for i in range(points):
+        out[top - 1, i] = 1.0
+        power[i] = q[i]
+    left = m - top + 1
+    while left > 0:
+        if left & 1:
+            for i in range(points):
+                out[top - 1, i] *= power[i]
+        left >>= 1
+        for i in range(points):
+            power[i] = power[i] * power[i] if power[i] > NEGLIGIBLE else 0.0
+    for k in range(top - 2, -1, -1):
+        for i in range(points):
+            out[k, i] = out[k + 1, i] * q[i] if out[k + 1, i] > UNDERFLOW else 0.0
+    ways = 1.0
+    for i in range(points):
+        rest[i] = 1.0
+    for k in range(1, top):
+        ways *= (m - k + 1.0) / k
+        for i in range(points):
+            rest[i] = rest[i] * (1.0 - q[i]) if rest[i] > UNDERFLOW else 0.0
+            chance = ways * rest[i] * out[k, i]
+            out[k, i] = chance if chance > NEGLIGIBLE else 0.0
 
 
 @compiled
@@ -286,7 +445,6 @@ def add_multiple(factor, x, out):  # type: ignore[no-untyped-def]
 @compiled
 def _by_sums(ranking, coefficients, used, mass, cdfs, room, out):  # type: ignore[no-untyped-def]
     """The averages of all bids over the sum of score and luck; where a score is −∞, over the place among such bids."""
-    chances, scratch, q, _, _ = room
     groups = len(mass)
     rows, n = coefficients.shape
     sums = ranking.below.shape[2]
@@ -294,15 +452,11 @@ def _by_sums(ranking, coefficients, used, mass, cdfs, room, out):  # type: ignor
     beaten_at(ranking, mass, cdfs, beaten)
     worth = np.empty((rows, sums))
     for g in range(groups):
-        for t in range(sums):
-            for h in range(groups):
-                q[h] = beaten[h, t]
-            rank_chances(ranking.counts, ranking.presence, g, -1, q, used, chances, scratch)
-            for r in range(rows):
-                total = 0.0
-                for k in range(used):
-                    total += (coefficients[r, k] - coefficients[r, n - 1]) * chances[k]
-                worth[r, t] = total
+        chances = chances_at(ranking.counts, ranking.presence, g, beaten, used)
+        worth[:] = 0.0
+        for r in range(rows):
+            for k in range(used):
+                add_multiple(coefficients[r, k] - coefficients[r, n - 1], chances[k], worth[r])
         for r in range(rows):
             row, density = out[g, r], ranking.density[ranking.kinds[g]]
             for t in range(sums):

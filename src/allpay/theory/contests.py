@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike
 
+from allpay.concave import Concave
 from allpay.contest import attendance, success
 from allpay.contest.bidder import Bidder
 from allpay.contest.game import Array, Game, check_game
@@ -21,10 +22,11 @@ from allpay.contest.values import Common, Discrete
 from allpay.errors import AllpayError
 from allpay.scalars import numeral
 from allpay.theory import effort, tournament
-from allpay.theory.entry import entry_equilibrium, with_gradients
+from allpay.theory.entry import costs_by_falls, entry_equilibrium, with_gradients
 from allpay.theory.field import Rivals
 from allpay.theory.known import known_values
 from allpay.theory.noformula import NoFormula
+from allpay.theory.overnodes import inverse_of, over_nodes
 from allpay.theory.quantiles import base_edges, breaks_of, in_panels
 from allpay.theory.symmetric import OWN_UTILITY, QUANTILES, Equilibrium, Play, symmetric_equilibrium
 from allpay.theory.tullock import alike_tullock, unlike_tullock
@@ -218,11 +220,12 @@ def in_short(game: Game) -> Game | None:
     return Game(rules, bidder.values, cost.power, aversion, game.bid_levels, cap, bidder.overbidding)
 
 
-def bids_in_prizes(game: Game, counted: Array, ranks: int | None = None) -> BidsInPrizes | str:
+def bids_in_prizes(game: Game, counted: Array, ranks: int | None = None) -> BidsInPrizes | Concave | str:
     """Σ_k counted_k E[b_(k)] as a function of the prizes where bidders alike may be absent, or a reserve, a fee or a cost of
     one's own sets the game apart from the simple one; or the sentence that says why there is no such function.
 
-    Its gradient is `entry.with_gradients`; if only so many ranks may have a prize, derivatives in others are left at 0.
+    Its gradient is `entry.with_gradients`; if only so many ranks may have a prize, derivatives in others are left at 0. Where
+    all enter under any prizes, and nothing bounds their bids, it may be a concave function.
     """
     m, bidder = game.mechanism, alike(game)
     if game.own_utility:
@@ -243,6 +246,18 @@ def bids_in_prizes(game: Game, counted: Array, ranks: int | None = None) -> Bids
     values = known if known is not None else bidder.values.distribution  # type: ignore[union-attr]
 
     weights = _trimmed(tuple(counted.tolist()), float(counted[-1]))
+    if not m.may_stay_out and set(m.payments) == {1.0} and _cap(game, bidder) is None and bidder.overbidding:
+        first = game.bidders if ranks is None else ranks
+        found = costs_by_falls(values, field, first, weights)
+        if not isinstance(found, NoFormula):
+            by_falls, counts = found
+            by_falls = np.pad(
+                by_falls, ((0, 0), (0, game.bidders - first)), mode="edge"
+            )  # further prizes are not looked at
+            inverse = inverse_of(cost, float(by_falls.max()))
+            concave = over_nodes(by_falls, counts, inverse, np.zeros(game.bidders))
+            if concave is not None:
+                return concave
 
     def of_prizes(prizes: Array) -> tuple[float, Array]:
         nothing = np.nan, np.full(len(prizes), np.nan)

@@ -10,13 +10,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from allpay.concave import Concave, by_weights, checked
 from allpay.contest.game import Array, Game, check_game
 from allpay.contest.mechanism import RULES
+from allpay.contest.preferences import PowerCost
 from allpay.errors import AllpayError, one_of
 from allpay.objectives import Linear, Objective
 from allpay.objectives import objective as parsed
 from allpay.theory.contests import bids_in_prizes, in_short
 from allpay.theory.costs import STAKES, common_value, distribution_of, first_cost
+from allpay.theory.overnodes import inverse_of, over_nodes
 from allpay.theory.pooling import FALLS, Pool, Threshold, not_best_responses, pool_at_cap
 from allpay.theory.quantiles import (
     NODES,
@@ -32,7 +35,7 @@ from allpay.theory.quantiles import (
     values_below,
 )
 from allpay.theory.ranks import Ranks, mean_rank_probabilities, rank_probabilities
-from allpay.theory.responses import responses
+from allpay.theory.responses import costs_by_falls, responses
 from allpay.theory.symmetric import indistinct
 
 OBJECTIVES = ("revenue", "highest-bid", "payoff")
@@ -101,6 +104,10 @@ def design_objective(
         fastest = math.inf if game.risk_aversion > 0 and not free_prizes else game.risk_aversion
         edges = panels_for(sharpest, given, fastest).edges
     nodes = _Nodes.at(game, *in_panels(edges))
+    if free_prizes and not game.risk_aversion and game.max_bid is None and game.overbidding:
+        found = _over_nodes(game, goal, edges, nodes)
+        if found is not None:
+            return found
     respond = responses(game, value, free_prizes, edges, nodes.q.reshape(-1, NODES), nodes.chance)
 
     def one(w: Array) -> tuple[float, Array]:
@@ -116,6 +123,23 @@ def design_objective(
         return found.value + handed * float(prizes.sum()), gradient
 
     return _of_rows(one, n)
+
+
+def _over_nodes(game: Game, goal: Linear, edges: Array, nodes: "_Nodes") -> Concave | None:
+    """The objective of prizes for risk-neutral bidders without a limit on bids, who all pay; None if it is not concave."""
+    value, n = common_value(game), game.bidders
+    by_falls = costs_by_falls(game, value, edges, nodes.q.reshape(-1, NODES), nodes.chance)
+    by_falls = np.append(by_falls, np.zeros((len(by_falls), 1)), axis=1)
+    counted = np.full(n, goal.revenue)
+    counted[: len(goal.bids)] += goal.bids
+    linear = np.full(n, goal.prizes)  # every prize is handed out, for all are there
+    if value is None:
+        spent = by_weights(nodes.weight @ by_falls)
+        linear += goal.payoff * ((nodes.weight * nodes.values) @ nodes.chance - spent)
+    else:
+        linear[-1] += goal.payoff * value
+    inverse = inverse_of(PowerCost(game.cost_power), 1.0)
+    return over_nodes(by_falls, n * nodes.weight * (nodes.chance @ counted), inverse, linear)
 
 
 def _linear(game: Game, text: str | Objective) -> Linear:
@@ -153,16 +177,14 @@ def _with_entry(game: Game, rule: str, objective: str | Objective, ranks: int | 
             f"with {' and '.join(parts) or 'such a cost'} theory has a gradient of revenue and of ranked bids under the rule "
             f"prizes only: got the {asked} under the rule {rule}; simulate the designs instead"
         )
-    return _of_rows(found, game.bidders)
+    return found if isinstance(found, Concave) else _of_rows(found, game.bidders)
 
 
 def _of_rows(one: Callable[[Array], tuple[float, Array]], n: int) -> _ValueAndGradient:
     """A function of one design as one of weights `[..., n]`."""
 
     def value_and_gradient(weights: ArrayLike) -> tuple[Array, Array]:
-        w = np.asarray(weights, float)
-        if w.ndim == 0 or w.shape[-1] != n or not (np.all(np.isfinite(w)) and np.all(w >= 0)):
-            raise AllpayError(f"weights must be {n} finite numbers ≥ 0, one per rank: got {w.tolist()}")
+        w = checked(weights, n)
         results = [one(row) for row in w.reshape(-1, n)]
         values = np.array([r[0] for r in results]).reshape(w.shape[:-1])
         return values, np.array([r[1] for r in results]).reshape(w.shape)

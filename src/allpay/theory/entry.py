@@ -216,6 +216,30 @@ def with_gradients(
     return solved if isinstance(solved, NoFormula) else (solved.outcome(), solved.gradients(counted))
 
 
+def costs_by_falls(
+    values: Values, field: Rivals, ranks: int, counted: Sequence[float]
+) -> tuple[Array, Array] | NoFormula:
+    """What bids cost where there is neither a reserve nor a fee and all pay, at quantiles that do not depend on the prizes.
+
+    Args:
+        values, field: as in `entry_equilibrium`.
+        ranks: how many may have a prize.
+        counted: how much the bid of each rank counts, the last number that of all later ones.
+
+    Returns:
+        `[nodes, ranks]` what they cost by how much each prize is above the next, and `[nodes]` how much each bid counts.
+    """
+    s = _Setting.of(values, field, (1.0,), (1.0,), None, 0.0, 0.0)
+    if isinstance(s, NoFormula):
+        return s
+    edges = _edges(s, 0.0)
+    q, weight = in_panels(edges)
+    density = s.value(q)[..., None] * np.cumsum(field.rank_slopes(q, ranks), axis=-1)
+    by_falls = np.stack([cumulative(edges, density[..., k])[0] for k in range(ranks)], -1)
+    counts = field.expected * weight * s.by_rank(counted, q)
+    return np.maximum(by_falls, 0.0).reshape(-1, ranks), counts.ravel()
+
+
 def best_reserve(
     values: Values,
     field: Rivals,

@@ -68,14 +68,8 @@ def _common_response(value: float, rho: float, chance: Array) -> Respond:
 
 
 def _private_response(given: Distribution, values: Array, edges: Array, q: Array, chance: Array) -> Respond:
-    """c S = Σ_k (a_k − a_{k+1}) L_k with L_k(q) = ∫₀^q v(t) (n−k) P_k(t)/t dt: linear in the prizes."""
-    n = chance.shape[1]
-    places = n - np.arange(1, n)
-    density = (values / q)[..., None] * places * chance[:, :-1].reshape(*q.shape, n - 1)
-    parts = np.stack([cumulative(edges, density[..., k])[0] for k in range(n - 1)], -1)  # [panels, nodes, n − 1]
-    means = np.stack([mean_under_power(given, q[0], m) for m in places], -1)
-    parts[0] = means * np.cumsum(chance[: q.shape[1], :-1], -1)  # ∫₀^q (n−k) P_k(t)/t dt = Σ_{j≤k} P_j(q)
-    parts = np.maximum(parts, 0.0).reshape(-1, n - 1)
+    """c S = Σ_k (a_k − a_{k+1}) L_k: linear in the prizes."""
+    parts = _private_falls(given, values, edges, q, chance)
 
     def respond(prizes: Array, payments: Array, paid: Array) -> tuple[Array, PullBack]:
         cost = ratio(parts @ (prizes[:-1] - prizes[1:]), paid)
@@ -88,6 +82,25 @@ def _private_response(given: Distribution, values: Array, edges: Array, q: Array
         return cost, pull_back
 
     return respond
+
+
+def costs_by_falls(game: Game, value: float | None, edges: Array, q: Array, chance: Array) -> Array:
+    """`[nodes, n − 1]` what bids cost by how much each prize is above the next, of risk-neutral bidders who all pay."""
+    if value is not None:
+        return np.asarray(value * np.cumsum(chance, axis=1)[:, :-1])
+    given = distribution_of(game)
+    return _private_falls(given, values_at(given, q), edges, q, chance)
+
+
+def _private_falls(given: Distribution, values: Array, edges: Array, q: Array, chance: Array) -> Array:
+    """`[nodes, n − 1]` L_k(q) = ∫₀^q v(t) (n−k) P_k(t)/t dt."""
+    n = chance.shape[1]
+    places = n - np.arange(1, n)
+    density = (values / q)[..., None] * places * chance[:, :-1].reshape(*q.shape, n - 1)
+    parts = np.stack([cumulative(edges, density[..., k])[0] for k in range(n - 1)], -1)  # [panels, nodes, n − 1]
+    means = np.stack([mean_under_power(given, q[0], m) for m in places], -1)
+    parts[0] = means * np.cumsum(chance[: q.shape[1], :-1], -1)  # ∫₀^q (n−k) P_k(t)/t dt = Σ_{j≤k} P_j(q)
+    return np.asarray(np.maximum(parts, 0.0).reshape(-1, n - 1))
 
 
 def _averse_response(values: Array, rho: float, edges: Array, q: Array, chance: Array) -> Respond:
