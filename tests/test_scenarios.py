@@ -237,6 +237,11 @@ TWO = "[[scenario]]\n[[scenario]]\ncost_power = 2.0\n"
         (f"{TWO}reserve = -1.0\n", r"\[\[scenario\]\] 2: the reserve must be at least 0"),
         (f"{TWO}reserve = 3.0\n", r"scenario 'cost power 2, reserve 3': the reserve must be"),
         (f'{TWO}groups = ["2: uniform(0,1)"]\n', r"\[\[scenario\]\] 2: cost-power is said for each group"),
+        (
+            "[game]\ncost_power = 2.0\n"
+            + "".join(f'[[scenario]]\ngroups = ["{k}: uniform(0,1)", "2: common(1)"]\n' for k in (2, 3)),
+            r"\[game\] says cost_power, but each \[\[scenario\]\] has groups",
+        ),
         ('[study]\nstrategy = "active"\n' + TWO, "an active study chooses designs of its own"),
         ("[study]\nranks = 4\nbidders = 9\n" + TWO + "bidders = 3\n", "too many ranks|ranks"),
         ("[study]\ndesigns = [[0.4, 0.3, 0.2, 0.1]]\n" + TWO, "too many weights: got 4 for 3 bidders"),

@@ -10,10 +10,11 @@ from allpay.contest.amounts import Amounts, runs_in_words
 from allpay.objectives import objective
 from allpay.optimum import beside_in_words, in_words
 from allpay.report.style import colour_of, drawing, place, save
-from allpay.report.summary import bidders_in_words
+from allpay.report.summary import bidders_in_words, contest_in_words, who_in_words
 from allpay.report.words import aligned, prizes_in_words, significant
 from allpay.scenarios import Comparison
 from allpay.simplex import SHOWN
+from allpay.study.scenario import scenario_in_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,11 +71,24 @@ def comparison_in_words(found: Comparison, amounts: Amounts | None = None) -> st
             "the designs:",
             *(f"{number + 1}  {named(found, number, amounts)}" for number in kept),
             "",
+            *_scenarios(found),
             _method(found),
             _numerical(found),
             _model(found, unequal),
         ]
     )
+
+
+def _scenarios(found: Comparison) -> list[str]:
+    """What is played in each scenario, where names do not say it, and an empty line."""
+    own = [each for each in found.scenarios if each.name != scenario_in_words(dict(each.changes))]
+    if not own or len(found.scenarios) > MOST_TOLD:
+        return []
+    told = [
+        f"{each.name}: {who_in_words(each.setting, each.bidders)}. {' '.join(contest_in_words(each.setting))}"
+        for each in found.scenarios
+    ]
+    return ["the scenarios:", *told, ""]
 
 
 def different(found: Comparison) -> dict[int, str]:

@@ -527,6 +527,7 @@ class StudyFile(_Section):
         bidding = learner(self.learner.name, **(self.learner.model_extra or {}))
         if self.scenario and self.experiment:
             raise AllpayError("a file has scenarios or experiments: leave [[scenario]] or [[experiment]] out")
+        self._check_reached()
         if self.scenario:
             return self._scenarios(bidding)
         if self.experiment:
@@ -535,6 +536,17 @@ class StudyFile(_Section):
         study = self._study(bidding, setting, bidders_in(setting, self.asked_bidders, 3), self.study.designs)
         study.game(study.designs[0])  # what does not fit together in it is said now
         return study
+
+    def _check_reached(self) -> None:
+        """Raise AllpayError if `[game]` says something of bidders that no contest takes, for each has groups of its own."""
+        worlds = [*self.scenario, *self.experiment]
+        lost = [name for name in OF_ALL if getattr(self.game, name) != GameSection.model_fields[name].default]
+        if worlds and lost and all(world.groups for world in worlds):
+            what = "scenario" if self.scenario else "experiment"
+            raise AllpayError(
+                f"[game] says {lost[0]}, but each [[{what}]] has groups, which say it for themselves: "
+                f"write it in the groups, as in '2: uniform(0,1), cost 2', and leave {lost[0]} out of [game]"
+            )
 
     def _study(
         self, bidding: Learner, setting: Setting, bidders: int, designs: list[float | list[float] | str] | None
