@@ -11,8 +11,7 @@ from allpay.cli import app
 from allpay.errors import AllpayError
 from allpay.pipeline import Result
 from allpay.report import look
-from allpay.report.look import Look, look_in, looking
-from allpay.report.style import COLOURS, drawing, save
+from allpay.report.look import COLOURS, Look, drawing, look_in, looking, save
 from allpay.study.sweep import Sweep
 
 

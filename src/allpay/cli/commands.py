@@ -656,7 +656,7 @@ def equilibrium(
     asked = dict(locals())
     from allpay.contest.game import Setting
     from allpay.report.curves import draw_equilibrium
-    from allpay.report.style import place
+    from allpay.report.look import place
     from allpay.theory import equilibrium as solve
     from allpay.theory import why_no_equilibrium
 

@@ -160,7 +160,7 @@ def judge(
     from allpay.judgement import judge as judge_table
     from allpay.learners import learner as named
     from allpay.report.judged import draw_judged, judged_in_words, judged_values
-    from allpay.report.style import place
+    from allpay.report.look import place
 
     if plot is not None:
         place(plot)
@@ -245,8 +245,8 @@ def sweep(
     one_thread()
     asked = dict(locals())
     from allpay.contest.game import Setting
+    from allpay.report.look import place
     from allpay.report.statics import draw_statics, statics_in_words
-    from allpay.report.style import place
     from allpay.statics import comparative_statics
 
     if method != "theory":

@@ -56,7 +56,7 @@ def simulate_study(study: "Study", out: Path | None, as_json: bool, plot: Path |
     """What the only design of a study brings, on stdout and, if they are given, in a folder, and as a figure in a file."""
     start, store = time.perf_counter(), None
     if plot is not None:
-        from allpay.report.style import place
+        from allpay.report.look import place
 
         place(plot)  # before anybody learns
     elif out is not None and tell_finished(out, study.specification(), as_json):

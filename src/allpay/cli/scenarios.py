@@ -56,7 +56,7 @@ def in_scenarios(
         workers, scheduler: where bidders learn.
         as_json: whether JSON is wanted on stdout.
     """
-    from allpay.report.style import place
+    from allpay.report.look import place
     from allpay.scenarios import scenarios_over
     from allpay.study.scenario import ScenarioStudy, with_designs
 

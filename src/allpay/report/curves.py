@@ -14,7 +14,7 @@ from allpay.contest.preferences import Cara, PowerCost
 from allpay.contest.success import Highest
 from allpay.contest.values import Common, Discrete, values_at
 from allpay.report.learned import distribution_of
-from allpay.report.style import colour_of, dashes_of, draw
+from allpay.report.look import colour_of, dashes_of, draw
 from allpay.report.summary import who_in_words
 from allpay.report.words import aligned, in_a_column
 from allpay.scalars import numeral

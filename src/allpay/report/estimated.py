@@ -18,7 +18,7 @@ from allpay.estimate.values import EstimatedGroups, EstimatedValues
 from allpay.estimate.with_luck import BY_CONDITION
 from allpay.estimate.worlds import Open
 from allpay.report.announced import share_lost
-from allpay.report.style import colour_of, save
+from allpay.report.look import colour_of, save
 from allpay.report.words import keep_table
 from allpay.scalars import numeral
 
@@ -551,7 +551,7 @@ def _group(count: int, values: Distribution, power: float, presence: float) -> s
 def write_estimate(found: EstimatedValues | EstimatedGroups, folder: Path) -> list[str]:
     """Write what people read of an estimate into its folder; returns the names of the files."""
     from allpay.files import write
-    from allpay.report.style import drawing
+    from allpay.report.look import drawing
 
     text = f"{estimate_in_words(found)}\n\n{KEPT}\n"
     if isinstance(found, EstimatedValues):

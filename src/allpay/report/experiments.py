@@ -15,7 +15,7 @@ from allpay.errors import AllpayError
 from allpay.outcome import Verdict
 from allpay.report.beside import GroupBids, Line, Told
 from allpay.report.learned import THEORY, mean_bids
-from allpay.report.style import colour_of, dashes_of, drawing, save
+from allpay.report.look import colour_of, dashes_of, drawing, save
 from allpay.report.words import aligned, significant, with_error
 from allpay.simplex import shown
 from allpay.simulation import Estimate

@@ -19,7 +19,7 @@ from allpay.errors import AllpayError
 from allpay.objectives import BIDS, CHANCE, NONE, NUMBER
 from allpay.outcome import Verdict
 from allpay.report.learned import DISTRIBUTION, LEARNED, draw_learned
-from allpay.report.style import COLOURS, drawing, save
+from allpay.report.look import COLOURS, drawing, save
 from allpay.report.summary import (
     PLAIN,
     contest_in_words,

@@ -8,7 +8,7 @@ import numpy as np
 from allpay.errors import AllpayError
 from allpay.optimum import beside_in_words, in_words
 from allpay.pareto import Front
-from allpay.report.style import drawing, save
+from allpay.report.look import drawing, save
 from allpay.report.words import keep_table, significant, with_error
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from allpay.contest.preferences import PowerCost
 from allpay.contest.values import Private
 from allpay.judgement import Judgement, Quantity, Split
 from allpay.outcome import Verdict
-from allpay.report.style import draw
+from allpay.report.look import draw
 from allpay.report.summary import bidders_in_words, contest_in_words
 from allpay.report.words import AS_WELL, aligned, significant
 from allpay.scalars import numeral

@@ -8,7 +8,7 @@ import numpy as np
 from allpay.contest.bidder import levels_of
 from allpay.contest.game import Array
 from allpay.outcome import Outcome
-from allpay.report.style import colour_of, dashes_of
+from allpay.report.look import colour_of, dashes_of
 from allpay.study.bids import bids_of
 from allpay.theory import Equilibrium
 

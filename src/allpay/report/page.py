@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from allpay.errors import AllpayError
 from allpay.files import in_shell, write
+from allpay.report.look import COLOURS
 from allpay.report.pages import answers, experiments, study
 from allpay.report.pages.common import Page, share, told
-from allpay.report.style import COLOURS
 from allpay.report.words import with_error
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from allpay.outcome import Outcome
 from allpay.pipeline import Result
 from allpay.report import figures
 from allpay.report.learned import draw_learned
-from allpay.report.style import COLOURS, colour_of, dashes_of, drawing
+from allpay.report.look import COLOURS, colour_of, dashes_of, drawing
 from allpay.study.sweep import Sweep
 from allpay.theory import Equilibrium, equilibrium_or_reason
 

@@ -10,7 +10,7 @@ from allpay.outcome import Outcome
 from allpay.report.curves import game_in_words
 from allpay.report.figures import COLUMN
 from allpay.report.learned import THEORY, distribution_of
-from allpay.report.style import colour_of, draw
+from allpay.report.look import colour_of, draw
 from allpay.theory import Equilibrium
 
 if TYPE_CHECKING:

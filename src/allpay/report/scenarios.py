@@ -9,7 +9,7 @@ import numpy as np
 from allpay.contest.amounts import Amounts, runs_in_words
 from allpay.objectives import objective
 from allpay.optimum import beside_in_words, in_words
-from allpay.report.style import colour_of, drawing, place, save
+from allpay.report.look import colour_of, drawing, place, save
 from allpay.report.summary import bidders_in_words, contest_in_words, who_in_words
 from allpay.report.words import aligned, prizes_in_words, significant
 from allpay.scenarios import Comparison

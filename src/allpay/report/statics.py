@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from allpay.report.style import draw
+from allpay.report.look import draw
 from allpay.report.summary import bidders_in_words
 from allpay.report.words import Table, aligned, as_latex, significant
 from allpay.scalars import numeral
