@@ -305,8 +305,16 @@ ANSWERS = {
         "Is this prize table good?",
         {"bars", "prizes"},
     ),
-    "sweep": (("sweep", "--bidders", "3:5", "--cost-power", 2), "As bidders", {"parts", "value"}),
-    "two": (("sweep", "--bidders", "3:4", "--cost-power", "1:2"), "cost power", {"first", "value"}),
+    "sweep": (
+        ("sweep", "--bidders", "3:5", "--cost-power", 2),
+        "As the number of bidders goes from",
+        {"parts", "value"},
+    ),
+    "two": (
+        ("sweep", "--bidders", "3:4", "--cost-power", "1:2"),
+        "the power of the cost goes from",
+        {"first", "value"},
+    ),
     "compare": (("compare", "0.5,0.3,0.2", "--bidders", "4,8"), "safest", {"bars", "heat"}),
     "theory": (("design", "--bidders", 5, "--method", "theory", "--cost-power", 2), "80% / 20%", {"bars"}),
 }
@@ -358,6 +366,27 @@ def test_the_page_of_a_table_has_the_cells_and_colours_of_the_terminal(answer, t
     page = Page(html_of(tmp_path / "linear"))
     kinds = {row["kind"]: row["y"] for row in page.charts["prizes"]["data"]["values"] if row["x"] == 1}
     assert kinds == {"Your table": 0.6, "Best table = Winner takes all": 1.0, "Equal prizes": 0.5}
+
+
+def test_the_page_of_the_best_design_says_money_ranges_and_assumptions(tmp_path):
+    who = ("--bidders", 5, "--distribution", "beta(2,3)", "--cost-power", 2)
+    run("design", "--method", "theory", *who, "--money", 20000, "--out", tmp_path / "best")
+    page = Page(html_of(tmp_path / "best"))
+    _, ranges, money = (tmp_path / "best" / "summary.txt").read_text().splitlines()
+    assert ranges in page.words
+    assert money.removeprefix("In money: ").rstrip(".") in page.words
+    assert "--money 20000 " in page.words
+    assert "5 bidders, private values, Beta(2, 3), cost b²." in page.words
+    assert "weights move together" in page.words
+    assert not re.search(r"\de-\d", page.words.split("The question in full")[0])
+
+
+def test_the_page_of_numbers_of_prizes_says_how_many_are_enough(tmp_path):
+    run("sweep", "--prizes", "1:4", "--bidders", 6, "--cost-power", 2, "--out", tmp_path / "sweep")
+    page = Page(html_of(tmp_path / "sweep"))
+    assert "More than 3 prizes bring nothing more" in page.words.split("How sure is this?")[0]
+    assert "the number of prizes allowed goes from 1 to 4" in page.words
+    assert page.charts["value"]["layer"][0]["encoding"]["x"]["axis"]["values"] == [1, 2, 3, 4]
 
 
 def test_the_page_of_a_comparison_has_the_words_and_the_money_of_the_terminal(tmp_path):

@@ -325,12 +325,16 @@ def lines(
     marks: Sequence[Mapping[str, Any]] = (),
     legend: bool = True,
     percent: bool = False,
+    whole: bool = False,
 ) -> Chart:
     """Curves of several kinds: rows with `x`, `y`, `kind`, and with a band `low` and `high`; beside them, points of theory.
-    Without a legend the page has one; places may be parts of a whole."""
+    Without a legend the page has one; places may be parts of a whole, or whole numbers."""
     x: Chart = {"field": "x", "type": "quantitative", "title": labels[0], "scale": {"zero": False, "nice": False}}
     if percent:
         x["axis"] = {"format": "~%"}
+    if whole:
+        places = sorted({row["x"] for row in rows})
+        x["axis"] = {"values": places, "format": "d", "labelOverlap": "greedy"}
     y = {"field": "y", "type": "quantitative", "title": labels[1], "scale": {"zero": zero}}
     colour = _kinds(kinds) if legend else {**_kinds(kinds), "legend": None}
     layers: list[Chart] = []
