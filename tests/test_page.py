@@ -381,6 +381,23 @@ def test_the_page_of_the_best_design_says_money_ranges_and_assumptions(tmp_path)
     assert not re.search(r"\de-\d", page.words.split("The question in full")[0])
 
 
+def test_the_page_of_an_estimate_with_luck_says_luck_and_what_is_not_tested(tmp_path):
+    groups = ("--group", "1: common(1)", "--group", "2: common(0.7)")
+    run("simulate", "--weights", 1, "--luck", "tullock(1)", *groups, "--contests", 30, "--out", tmp_path / "past.csv")
+    luck = ("--luck", "tullock", "--cost-power", 1, "--resamples", 2)
+    run("estimate", tmp_path / "past.csv", *luck, "--out", tmp_path / "known")
+    page = Page(html_of(tmp_path / "known"))
+    visible = page.words.split("The summary in full")[0]
+    assert "30 contests, 90 bids" in visible
+    assert "to each, in units of" in visible
+    assert "half of the bidders" not in visible.lower()
+    assert "Luck: ranks are decided by luck" in visible
+    assert "these data cannot test" in visible
+    assert "a bid b costs b^1 (--cost-power)" in visible
+    assert "next figure" not in visible
+    assert page.charts == {}
+
+
 def test_the_page_of_numbers_of_prizes_says_how_many_are_enough(tmp_path):
     run("sweep", "--prizes", "1:4", "--bidders", 6, "--cost-power", 2, "--out", tmp_path / "sweep")
     page = Page(html_of(tmp_path / "sweep"))
@@ -412,6 +429,8 @@ def test_a_page_of_a_front_of_one_simulation_and_of_an_estimate(tmp_path):
     run("simulate", "--weights", 0.8, "--bidders", 3, "--contests", 20, "--out", tmp_path / "past.csv")
     more = ("--family", "uniform", "--resamples", 2)
     run("estimate", tmp_path / "past.csv", *more, "--out", tmp_path / "known")
+    bids = Page(html_of(tmp_path / "known")).charts["bids"]["layer"]
+    assert bids[1]["encoding"]["color"] == bids[0]["encoding"]["color"]  # diamonds and lines of a kind
     charts = {"front": {"front"}, "one": {"bars", "bids", "history"}, "known": {"values", "bids"}}
     for name, wanted in charts.items():
         page = Page(html_of(tmp_path / name))

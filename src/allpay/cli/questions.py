@@ -278,7 +278,7 @@ def sweep(
         write_command(context, folder)
         typer.echo(f"allpay: wrote {folder}", err=True)
     if as_json:
-        print_json(statics_values(swept))
+        print_json(swept.to_json())
     else:
         typer.echo(statics_in_words(swept))
     if plot is not None:

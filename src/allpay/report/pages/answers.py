@@ -523,7 +523,8 @@ class _Front(Kept):
 def estimated(folder: Path) -> Page | None:
     """The page of an estimate of values from past contests."""
     from allpay.estimate import kept
-    from allpay.report.estimated import over_in_words
+    from allpay.estimate.families import constant
+    from allpay.report.estimated import answers_in_words, identification, luck_in_words, over_in_words
 
     if not (folder / kept.FILE).is_file():
         return None
@@ -533,6 +534,7 @@ def estimated(folder: Path) -> Page | None:
     values = [
         {"x": q, "y": v, "low": low, "high": high, "kind": name}
         for name, part in zip(who, parts, strict=True)
+        if constant(part.distribution) is None  # one value for all is no curve
         for q, v, low, high in zip(part.levels, part.values.tolist(), part.low, part.high, strict=True)
     ]
     found = parts[0]
@@ -546,10 +548,21 @@ def estimated(folder: Path) -> Page | None:
         for name, kind in zip(kinds, few, strict=True)
         for q, b in zip(found.levels, kind.predicted, strict=True)
     ]
-    seen = [{"x": q, "y": b} for kind in few for q, b in zip(found.levels, kind.observed, strict=True)]
+    seen = [
+        {"x": q, "y": b, "kind": name}
+        for name, kind in zip(kinds, few, strict=True)
+        for q, b in zip(found.levels, kind.observed, strict=True)
+    ]
     half = list(found.levels).index(0.5)
+    luck = None if isinstance(whole, EstimatedValues) else whole.luck
     halves = [
-        {"who": name, "value": float(part.values[half]), "low": part.low[half], "high": part.high[half]}
+        {
+            "who": name,
+            "value": float(part.values[half]),
+            "low": part.low[half],
+            "high": part.high[half],
+            "alike": constant(part.distribution) is not None,
+        }
         for name, part in zip(who, parts, strict=True)
     ]
     labels = ("share of bidders with a lower value", "value of the whole purse")
@@ -562,9 +575,13 @@ def estimated(folder: Path) -> Page | None:
             "parts": list(zip(who, parts, strict=True)),
             "halves": halves,
             "over": over_in_words(whole.open),
+            "bids": sum(part.bids for part in parts),
+            "luck": "" if luck is None else luck_in_words(luck, found.confidence),
+            "answers": list(dict.fromkeys(map(answers_in_words, parts))),
+            "known": identification(whole),
             "bidders": found.kinds[0].kind.bidders if len(parts) == 1 and found.kinds else None,
             "charts": {
-                "values": charts.lines(values, labels, who, band=bool(found.draws), zero=True),
+                "values": charts.lines(values, labels, who, band=bool(found.draws), zero=True) if values else None,
                 "bids": charts.lines(lines, ("share of bids below", "bid"), kinds, zero=True, marks=seen)
                 if few
                 else None,
