@@ -494,7 +494,9 @@ def _rows(text: str) -> Iterator[tuple[int, int, _Piece]]:
             if not 1 <= low <= high <= MOST_PRIZES:
                 raise AllpayError(f"line {table.line_num}: ranks go from 1 up: got {cells['rank']}")
             if not cells["prize"]:
-                raise AllpayError(f"line {table.line_num}: rank {cells['rank']} has no prize: write 0, or leave the line out")
+                raise AllpayError(
+                    f"line {table.line_num}: rank {cells['rank']} has no prize: write 0, or leave the line out"
+                )
             try:
                 piece = _amount(cells["prize"].replace(" ", ""), cells["prize"], high - low + 1)
             except AllpayError as error:
