@@ -504,7 +504,7 @@ def design_by_theory(
     """The best design by the closed form and those that lose little beside it, on stdout, and in a folder if one is given."""
     from allpay.exact import exact_design
     from allpay.files import write
-    from allpay.report.exact import exact_in_words
+    from allpay.report.exact import assumed, exact_in_words, exact_told
 
     assert study.setting is not None
     check_free(out, THEORY_FILES)
@@ -514,7 +514,8 @@ def design_by_theory(
         values: dict[str, Any] = {"rule": study.space.rule, "method": "theory", "objective": study.objective}
         values |= dict.fromkeys(("best", "flat", "fraction", "within"))
     else:
-        values = found.values()
+        values = found.values() | {"told": exact_told(found, study.money)}
+    values |= {"assumed": assumed(study.setting, study.space.bidders)}
     words = exact_in_words(found, study.money)
     if known is not None and found is not None:
         told = _resampled(study, (*found.weights, *(number for _, number, *_ in found.chosen)), known)
