@@ -37,6 +37,9 @@ MOST_WORKERS = 10_000
 THEORY_FILES = {"summary.txt", "theory.json"}
 """What the answer of theory leaves in a folder."""
 
+MANY = 3
+"""So many standard errors from theory are more than chance."""
+
 MOST_SAID = 10
 """Of so many given designs, at most, it is said how they were read."""
 
@@ -228,6 +231,15 @@ def simulated_in_words(
             console.print(kinds.table())
         console.print(f"\n{' '.join([*contest_in_words(game), *kinds.sentences(game)])}", soft_wrap=True)
         console.print(outcome.sentence, soft_wrap=True)
+        off = 0.0 if exact is None else estimates["revenue"].mean - exact.revenue
+        if study.rounds > 1 and exact is not None and abs(off) > MANY * estimates["revenue"].stderr:
+            side = "above" if off > 0 else "below"
+            part = f"{abs(off) / exact.revenue:.2%}" if exact.revenue > 0 else numeral(abs(off), 2)
+            console.print(
+                f"± s.e. is the chance of rounds alone. That revenue is {part} {side} theory's is no chance: theory knows no "
+                "grid of values and bids, and bidders who learn stop short of its equilibrium.",
+                soft_wrap=True,
+            )
         if note:
             console.print(note, soft_wrap=True)
         if exact is None:
