@@ -484,8 +484,13 @@ def test_design_asks_what_compare_and_a_study_file_ask(tmp_path):
     written = runner.invoke(app, ["run", str(file), "--method", "theory", "--json"])
     for other in (compared, written):
         for design, same in zip(json.loads(other.stdout)["designs"], told["designs"], strict=True):
-            assert {**design, "name": ""} == {**same, "name": ""}
+            assert _without_names(design) == _without_names(same)
     assert [design["weights"] for design in told["designs"]] == found.designs.tolist()
+
+
+def _without_names(design):
+    """A design without what it is called after, for scenarios of a file have other names."""
+    return {**design, "name": "", "told": {**design["told"], "what": ""}}
 
 
 def test_design_in_scenarios_by_learning_is_kept_in_a_folder(learned, tmp_path, monkeypatch):
