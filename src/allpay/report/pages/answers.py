@@ -20,6 +20,7 @@ from allpay.report.pages.common import (
     Page,
     json_in,
     parsed,
+    share,
     split_in_words,
     text_in,
     told,
@@ -341,8 +342,8 @@ def compared(folder: Path) -> Page | None:
     bars = [
         {
             "name": row["label"],
-            "value": max(row["design"].largest_loss, 0.0),
-            "told": row["told"].largest_loss,
+            "value": row["design"].largest_loss if row["design"].largest_loss > NOTHING else 0.0,
+            "told": row["told"].largest_loss if row["design"].largest_loss > NOTHING else "next to nothing",
             "best": row is safest,
         }
         for row in rows
@@ -371,6 +372,12 @@ def _number(found: _Compared, design: int) -> int:
     return found.designs[design].number or design + 1
 
 
+def _older(loss: float | None, error: float | None = None) -> str:
+    """A loss as a cell, for folders of older versions, which have no cells."""
+    told = share(loss) if loss is not None and loss > NOTHING else "0%" if error else "–"
+    return f"{told} ± {share(error)}" if error else told
+
+
 def _rows(found: _Compared) -> list[dict[str, Any]]:
     """The designs that differ, each told once, as the summary tells them."""
     rows: dict[int, dict[str, Any]] = {}
@@ -378,9 +385,9 @@ def _rows(found: _Compared) -> list[dict[str, Any]]:
         told = design.told or _InWords(
             design=split_in_words(design.weights),
             what=design.name,
-            losses=[f"{loss:.2%}" for loss in design.losses],
-            largest_loss=f"{design.largest_loss:.2%}",
-            mean_loss=f"{design.mean_loss:.2%}",
+            losses=[_older(*pair) for pair in zip_longest(design.losses, design.errors)],
+            largest_loss=_older(design.largest_loss),
+            mean_loss=_older(design.mean_loss),
         )
         if len(told.losses) != len(design.losses):
             raise AllpayError("a comparison that the folder holds is damaged: make the folder again")
