@@ -435,7 +435,7 @@ class _Front(Kept):
 def estimated(folder: Path) -> Page | None:
     """The page of an estimate of values from past contests."""
     from allpay.estimate import kept
-    from allpay.report.estimated import over_in_words
+    from allpay.report.estimated import cautions, over_in_words, range_in_words
 
     if not (folder / kept.FILE).is_file():
         return None
@@ -473,6 +473,9 @@ def estimated(folder: Path) -> Page | None:
             "found": found,
             "parts": list(zip(who, parts, strict=True)),
             "halves": halves,
+            "alike": isinstance(whole, EstimatedValues),
+            "cautions": cautions(whole),
+            "ranged": range_in_words(whole.open),
             "over": over_in_words(whole.open),
             "bidders": found.kinds[0].kind.bidders if len(parts) == 1 and found.kinds else None,
             "charts": {
