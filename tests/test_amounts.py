@@ -65,6 +65,7 @@ def test_a_table_can_be_written_in_many_ways(text, shares):
         ("0 0", "there is nothing to win"),
         ("", "no prizes are given"),
         ("first 5000", "cannot read the prize 'first'"),
+        ("-500 300", "a prize cannot be below 0: got '-500'"),
         ("1000xfive", "five prizes of 1000 are written as 1000x5"),
         ("1000x0", "repeated from 1 to 100,000 times"),
         ("1000x999999999999", "repeated from 1 to 100,000 times"),
@@ -125,7 +126,10 @@ def test_a_table_is_read_from_a_file(tmp_path, lines, shares):
         ("rank,prize\n1,7,500\n", "line 2 has 3 cells of 2"),
         ("rank,prize\n1,2500\n2,7500\n", "prizes must not rise: rank 2 gets 7500, more than the 2500 of rank 1"),
         ("rank,prize\n3-1,2500\n", "ranks go from 1 up"),
-        ("rank,prize\n1,many\n", "cannot read the prize 'many'"),
+        ("rank,prize\n1,many\n", "line 2: cannot read the prize 'many': write an amount as 7500"),
+        ("rank,prize\n1,500\n2,\n", "line 3: rank 2 has no prize: write 0"),
+        ("rank,prize\n1,-5\n", "line 2: a prize cannot be below 0: got '-5'"),
+        ("place;prize\n1;5\n", "got 'place;prize'"),
     ],
 )
 def test_a_table_that_is_wrong_is_refused_with_its_name(tmp_path, lines, message):

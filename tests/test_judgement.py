@@ -5,6 +5,7 @@ import io
 import json
 import re
 from dataclasses import FrozenInstanceError, replace
+from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,7 +20,7 @@ from allpay.contest.values import Beta, Common, Private
 from allpay.errors import AllpayError
 from allpay.judgement import judge, kinds_learned
 from allpay.learners import FictitiousPlay, learn
-from allpay.report.judged import draw_judged, judged_in_words, judged_values
+from allpay.report.judged import _figure, draw_judged, judged_in_words, judged_values
 
 REAL = "7500 5000 2500 1000x5"
 
@@ -268,6 +269,19 @@ def test_the_figure_is_drawn(tmp_path, real):
     done = run("60%", "40%", "--bidders", 3, "--values", "common", "--plot", tmp_path / "common.svg")
     assert done.exit_code == 0
     assert (tmp_path / "common.svg").exists()
+
+
+def test_tables_that_are_the_same_are_drawn_once_and_told_as_that(real):
+    linear = judge(["3", "2"], 4)
+    figure = _figure(linear)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "yours",
+        "best for total effort = winner takes all",
+        "equal × 2",
+    ]
+    assert not any(a.get_bbox().overlaps(b.get_bbox()) for a, b in combinations(figure.axes[0].patches, 2))
+    assert "logarithmic" in _figure(real).axes[0].get_xlabel()
+    assert "logarithmic" in _figure(real).axes[0].get_ylabel()
 
 
 def test_a_judgement_is_frozen(real):

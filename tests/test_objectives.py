@@ -71,6 +71,8 @@ def test_terms_alike_are_one():
     [
         ("revnue", "did you mean 'revenue'?"),
         ("highest_bid", "did you mean 'highest-bid'?"),
+        ("best-entry", "did you mean 'highest-bid'?"),
+        ("total_effort", "did you mean 'revenue'?"),
         ("topp-3", "unknown objective 'topp-3'"),
         ("profit(2, tpo-12)", "did you mean 'top-12'?"),
         ("glory-7", "'glory-7': choose from revenue, highest-bid, top-7, "),

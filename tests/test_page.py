@@ -345,6 +345,37 @@ def test_every_folder_has_a_page(kind, answer):
         assert Page(html_of(folder)).charts == page.charts
 
 
+def test_the_page_of_a_table_has_the_cells_and_colours_of_the_terminal(answer, tmp_path):
+    page = Page(html_of(answer("judge")))
+    for line in (answer("judge") / "summary.txt").read_text().splitlines():
+        if line.startswith(("total effort", "entrants", "what bids cost", "1 ")):
+            assert " ".join(line.split()) in page.words
+    drawn = page.charts["prizes"]["encoding"]
+    assert drawn["x"]["type"] == "ordinal"
+    assert page.charts["bars"]["layer"][0]["encoding"]["color"]["scale"]["range"] == drawn["color"]["scale"]["range"]
+
+    run("judge", "60%", "40%", "--bidders", 4, "--out", tmp_path / "linear")
+    page = Page(html_of(tmp_path / "linear"))
+    kinds = {row["kind"]: row["y"] for row in page.charts["prizes"]["data"]["values"] if row["x"] == 1}
+    assert kinds == {"Your table": 0.6, "Best table = Winner takes all": 1.0, "Equal prizes": 0.5}
+
+
+def test_the_page_of_a_comparison_has_the_words_and_the_money_of_the_terminal(tmp_path):
+    run("compare", "500,300,200", "500,500", "--bidders", "4,8", "--out", tmp_path / "money")
+    page = Page(html_of(tmp_path / "money"))
+    summary = (tmp_path / "money" / "summary.txt").read_text().splitlines()
+    assert "with at most 3 prizes" in summary[0]
+    assert summary[0] in page.words
+    rows = [line for line in summary if line[:1].isdigit()]
+    numbers = list(dict.fromkeys(int(line.split()[0]) for line in rows))
+    assert len(rows) == 2 * len(numbers)
+    for line in rows[len(numbers) :]:
+        assert " ".join(line.split()[1:]) in page.words
+    names = [row["name"] for row in page.charts["bars"]["data"]["values"]]
+    assert [int(name.split()[0]) for name in names] == numbers
+    assert {cell["row"] for cell in page.charts["heat"]["data"]["values"]} == set(names)
+
+
 def test_a_page_of_a_front_of_one_simulation_and_of_an_estimate(tmp_path):
     two = ("--objective", "revenue", "--objective", "highest-bid")
     run("design", "--bidders", 4, "--cost-power", 2, "--method", "theory", *two, "--out", tmp_path / "front")

@@ -21,7 +21,7 @@ from allpay.errors import AllpayError
 from allpay.exact import best_in_theory
 from allpay.learners import FictitiousPlay
 from allpay.rehearsal import rehearse
-from allpay.report.scenarios import comparison_in_words, draw_comparison
+from allpay.report.scenarios import _figure, comparison_in_words, draw_comparison
 from allpay.scenarios import compare
 from allpay.study import DesignSpace, Study
 from allpay.study.file import read_file, scenarios_of
@@ -69,6 +69,43 @@ def test_designs_are_told_as_they_were_given():
     assert "10,000" in said  # the best, of the same purse
     said = CliRunner().invoke(app, ["compare", "7500,2500", "5000,3000", "--bidders", "4,8"]).stdout
     assert "(0.75, 0.25" in said  # of two purses, as parts
+
+
+@pytest.mark.parametrize(
+    ("space", "over", "limit"),
+    [
+        (DesignSpace(bidders=5), {"bidders": [4, 6]}, "at most 3 prizes"),
+        (DesignSpace(bidders=5, ranks=2), {"cost_power": [1.0, 3.0]}, "at most 2 prizes"),
+        (DesignSpace("payments", bidders=5), {"bidders": [3, 4]}, "ranks that pay"),
+        (DesignSpace(bidders=5), {"cost_power": [1.0, 3.0]}, None),
+    ],
+)
+def test_the_answer_says_of_which_designs_the_best_is(space, over, limit):
+    found = compare([0.6, 0.7], over, space=space)
+    words = comparison_in_words(found)
+    first, row = (
+        words.split(" brings.")[0],
+        next(line for line in words.splitlines() if line.startswith("the best there")),
+    )
+    title = " ".join(_figure(found).get_suptitle().split())
+    for told in (first, row, title):
+        assert limit in told if limit else "at most" not in told.split("the best")[-1]
+    assert "given" not in words
+    assert "1  yours" in words
+    assert "2  yours" in words
+
+
+def test_designs_that_are_told_have_numbers_without_gaps():
+    found = compare([0.8], {"cost_power": [1.0, 1.05, 2.0]}, space=DesignSpace(bidders=3))
+    assert len(set(found.numbers)) < len(found.numbers)
+    words = comparison_in_words(found)
+    count = max(found.numbers)
+    for part in (words.split("the designs:")[0], words.split("the designs:")[1]):
+        assert [int(x) for x in re.findall(r"^(\d+)  ", part, re.MULTILINE)] == list(range(1, count + 1))
+    labels = [label.get_text() for label in _figure(found).axes[0].get_yticklabels()]
+    assert [int(label.split()[0]) for label in labels] == list(range(1, count + 1))
+    assert f"Design {found.numbers[found.safest]}, " in words
+    assert found.table["design"].unique().sort().to_list() == list(range(1, count + 1))
 
 
 def test_fewer_bidders_leave_fewer_ranks():

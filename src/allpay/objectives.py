@@ -691,6 +691,16 @@ READ: Mapping[str, Callable[[str, list[str], int], Objective]] = {
 NAMES = ("revenue", "highest-bid", "top-3", *(name for name in READ if name not in ("revenue", "highest-bid")))
 """Names as messages list them; beside them there are sums, and `module:function`."""
 
+SPOKEN = {
+    "best-entry": "highest-bid",
+    "best": "highest-bid",
+    "total-effort": "revenue",
+    "total": "revenue",
+    "effort": "revenue",
+    "mean-of-the-top-3": "top-3",
+}
+"""What answers call the objectives, whose names they are not."""
+
 _WORD = re.compile(
     rf"(?P<own>[^\W\d][\w.]*{SEPARATOR}[\w.]+)|(?P<top>[Tt]op-\d+)(?![\w.-])|(?P<name>[^\W\d]\w*(?:-[^\W\d]\w*)*)"
 )
@@ -791,7 +801,8 @@ def _unknown(name: str, rest: str) -> None:
             f"top-{number[0] if number else 3}"
         )
     plain = name.lower().replace("_", "-")
-    if plain in READ and plain != name:
+    plain = SPOKEN.get(plain, plain)
+    if plain != name and (plain in READ or plain in SPOKEN.values()):
         raise AllpayError(f"unknown objective {short(name)}: did you mean {plain!r}?")
     numbered = re.match(r"-(\d{1,5})(?![\w.]|\s*[*×·])", rest[len(name) :])  # topp-3, and not revenu-2*top-3
     names = [f"top-{numbered[1]}" if numbered and known == "top-3" else known for known in NAMES]

@@ -35,6 +35,12 @@ times one of these; with the last it is within a tenth of a percent of the large
 ON_AVERAGE, IN_THE_WORST_CASE = "best on average", "best in the worst case"
 """What the two compromises are called."""
 
+GIVEN = "given"
+"""What designs are called that the user gave."""
+
+SAME = 1e-3
+"""Designs whose weights differ by less have one number."""
+
 TRIED = 3
 """From how many designs, at most, a compromise is sought."""
 
@@ -119,6 +125,26 @@ class Comparison(ByValue, Framed):
         return int(np.argmin(self.losses.max(axis=1)))
 
     @property
+    def numbers(self) -> tuple[int, ...]:
+        """`[designs]` what each is numbered as, from 1 on: one that is the best of several scenarios has one number, that of
+        a given one which it is, if it is one. Given designs have a number each."""
+        points, firsts = self.space.points(self.designs), list[int]()
+        found = []
+        for d, name in enumerate(self.names):
+            same = (k for k, first in enumerate(firsts) if np.abs(points[first] - points[d]).max() < SAME)
+            number = len(firsts) if name == GIVEN else next(same, len(firsts))
+            if number == len(firsts):
+                firsts.append(d)
+            found.append(number + 1)
+        return tuple(found)
+
+    @property
+    def limit(self) -> int | None:
+        """How many ranks may carry weight, if the best design of some scenario could have more; None if none could."""
+        free = max(replace(self.space, bidders=each.bidders, ranks=None).dimension for each in self.scenarios)
+        return self.ranks if self.ranks < free else None
+
+    @property
     def over(self) -> dict[str, tuple[Any, ...]]:
         """What the scenarios change, and to what: the values of each parameter, None where a scenario leaves it as it is."""
         changes = [dict(each.changes) for each in self.scenarios]
@@ -127,15 +153,15 @@ class Comparison(ByValue, Framed):
 
     @property
     def table(self) -> "DataFrame":
-        """A row per design and scenario: `design`, its number; `name`; `scenario`, what it is called; `chance`; the parameters
-        that scenarios change; `value`; `loss`; its numerical `error`; the weights `w1` … of ranks that carry any; and what is
-        chosen beside them."""
+        """A row per design and scenario: `design`, its number (`numbers`); `name`; `scenario`, what it is called; `chance`;
+        the parameters that scenarios change; `value`; `loss`; its numerical `error`; the weights `w1` … of ranks that carry
+        any; and what is chosen beside them."""
         import polars as pl
 
         count, worlds = self.values.shape
         carrying = np.flatnonzero((self.weights > CARRIES).any(axis=0))
         columns: dict[str, Any] = {
-            "design": np.repeat(np.arange(1, count + 1), worlds),
+            "design": np.repeat(self.numbers, worlds),
             "name": [name for name in self.names for _ in range(worlds)],
             "scenario": [each.name for each in self.scenarios] * count,
             "chance": np.tile(self.chances, count),
@@ -175,6 +201,7 @@ class Comparison(ByValue, Framed):
             "designs": [
                 {
                     "name": name,
+                    "number": self.numbers[d],
                     "weights": self.weights[d].tolist(),
                     **({"chosen": self.chosen(d)} if self.space.choose else {}),
                     **{part: [None if np.isnan(x) else float(x) for x in found[d]] for part, found in parts.items()},
@@ -184,6 +211,7 @@ class Comparison(ByValue, Framed):
                 for d, name in enumerate(self.names)
             ],
             "safest": self.safest + 1,
+            "most_ranks": self.limit,
             **question(self, **asked),
         }
 
@@ -275,7 +303,7 @@ def scenarios_over(
 
 def names_of(given: int, scenarios: Sequence[Scenario]) -> tuple[str, ...]:
     """What the designs of a comparison are called: those given, the best of each scenario, and the two compromises."""
-    return (*["given"] * given, *(f"best for {each.name}" for each in scenarios), ON_AVERAGE, IN_THE_WORST_CASE)
+    return (*[GIVEN] * given, *(f"best for {each.name}" for each in scenarios), ON_AVERAGE, IN_THE_WORST_CASE)
 
 
 def _in_theory(scenario: Scenario, common: DesignSpace, objective: str) -> ValueAndGradient:

@@ -150,6 +150,8 @@ def too_many_ranks(m: int, n: int, least: int) -> str:
     if m < least == n:
         return f"all {n:,} ranks must be allowed to carry weight: got {short(m)}"
     text = f"between {least} and {n:,} ranks of {n:,} can carry weight: got {short(m)}"
+    if m == 1 < least:
+        return f"{text}, which leaves nothing to choose: all goes to the first"
     return f"{text}, which need {short(m)} bidders or more" if m > n else text
 
 

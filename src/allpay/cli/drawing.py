@@ -10,8 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from allpay.cores import one_thread
-from allpay.errors import AllpayError
+from allpay.errors import AllpayError, one_of
 
 FIGURES = "Figures"
 
@@ -51,15 +50,12 @@ def in_tables(function: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(function)
     def wrapped(*args: Any, form: str = "text", **options: Any) -> None:
-        from allpay.errors import one_of
-
-        if options.get("method") == "theory":
-            one_thread()  # before anything imports arrays
-        from allpay.report.words import FORMATS, as_latex, as_markdown, collected
-
-        if one_of("format", form, FORMATS) == "text":
+        if form == "text":
             function(*args, **options)
             return
+        from allpay.report.words import FORMATS, as_latex, as_markdown, collected
+
+        one_of("format", form, FORMATS)
         if options.get("as_json"):
             raise AllpayError(f"--format {form} has no effect beside --json: leave one of them out")
         with collected() as tables, contextlib.redirect_stdout(io.StringIO()):

@@ -98,13 +98,14 @@ def scenarios_by_theory(
 ) -> "Comparison":
     """Designs in scenarios by theory, on stdout and, if one is given, in a folder."""
     from allpay.files import write
+    from allpay.report.scenarios import comparison_values
     from allpay.scenarios import compare
 
     check_free(out, {*FILES, THEORY})
     study = asked.study
     with reporting("scenarios") as reporter, reporter.stage("looking for the best designs by theory"):
         found = compare(asked.given, asked.scenarios, study.setting, study.space, study.objective, reporter.advance)
-    values, files = plain(found.to_json()), list[str]()
+    values, files = plain(comparison_values(found, amounts)), list[str]()
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         files = write_comparison(found, out, amounts)
@@ -166,6 +167,7 @@ def run_scenarios(
         with reporting() as reporter, ExitStack() as stack:
             from allpay.files import write
             from allpay.rehearsal import rehearse
+            from allpay.report.scenarios import comparison_values
             from allpay.report.words import collected
             from allpay.study.executors import processes_for
             from allpay.study.store import RESULT, SURROGATE, check_below, open_store
@@ -180,7 +182,7 @@ def run_scenarios(
             first = next(iter(studies.values()))
             here = (processes_for(first) if scheduler is None else 1) if workers is None else workers
             found = rehearse(asked, out, reporter, workers=here, scheduler=scheduler)
-            values = plain(found.comparison.to_json())
+            values = plain(comparison_values(found.comparison, amounts))
             if out is not None and store is not None:
                 for name, result in zip(studies, found.results, strict=True):
                     write(out / name / SURROGATE, result.surrogate.save)

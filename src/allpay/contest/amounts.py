@@ -222,6 +222,8 @@ def _piece(text: str) -> _Piece:
 
 def _amount(body: str, text: str, count: int) -> _Piece:
     found = _AMOUNT.fullmatch(body)
+    if found is None and body.startswith(("-", "−")) and _AMOUNT.fullmatch(body[1:]):
+        raise AllpayError(f"a prize cannot be below 0: got {short(text, 40)}")
     if found is None or re.match(r"0\d", found["plain"] or ""):  # what is left of 5,000
         raise AllpayError(
             f"cannot read the prize {short(text, 40)}: write amounts as 7500 or $7,500, percent as 50%, fractions as 3/5, "
@@ -474,7 +476,7 @@ def _rows(text: str) -> Iterator[tuple[int, int, _Piece]]:
     try:
         head = [cell.strip().lower() for cell in next(table, [])]
         if "rank" not in head or "prize" not in head:
-            raise AllpayError(f"the first line must name the columns rank and prize: got {short(','.join(head), 60)}")
+            raise AllpayError(f"the first line must name the columns rank and prize: got {short(first.strip(), 60)}")
         for row in table:
             if not any(cell.strip() for cell in row):
                 continue
@@ -491,7 +493,16 @@ def _rows(text: str) -> Iterator[tuple[int, int, _Piece]]:
             low, high = int(ranks[1]), int(ranks[2] or ranks[1])
             if not 1 <= low <= high <= MOST_PRIZES:
                 raise AllpayError(f"line {table.line_num}: ranks go from 1 up: got {cells['rank']}")
-            piece = _amount(cells["prize"].replace(" ", ""), cells["prize"], high - low + 1)
+            if not cells["prize"]:
+                raise AllpayError(
+                    f"line {table.line_num}: rank {cells['rank']} has no prize: write 0, or leave the line out"
+                )
+            try:
+                piece = _amount(cells["prize"].replace(" ", ""), cells["prize"], high - low + 1)
+            except AllpayError as error:
+                what, _, remedy = str(error).partition(": write amounts")
+                shown = ": write an amount as 7500 or $7,500, percent as 50%, or a fraction as 3/5" if remedy else ""
+                raise AllpayError(f"line {table.line_num}: {what}{shown}") from None
             yield low, high, piece
     except csv.Error as error:
         raise AllpayError(f"line {table.line_num}: {error}") from None

@@ -57,20 +57,26 @@ MOST_POINTS = 1500
 """Of more designs than this only every second, third … is drawn, so that the page stays small."""
 
 
-def bars(rows: Sequence[Mapping[str, Any]], unit: str, number: str = "") -> Chart:
+def bars(
+    rows: Sequence[Mapping[str, Any]], unit: str, number: str = "", colours: Mapping[str, int] | None = None
+) -> Chart:
     """What a few designs bring, a bar each, with an interval and what theory says.
 
     Args:
         rows: each with `name`, `value`, and if known `low`, `high` and `theory`.
         unit: what is measured.
         number: `%` if these are parts.
+        colours: the number of the colour of each name; without, the best is in colour.
     """
+    colour: Chart = {"field": "best", "scale": {"domain": [True, False], "range": [LEARNED, FAINT]}}
+    if colours is not None:
+        colour = {"field": "name", "scale": _numbered(colours)}
     y = {
         "field": "name",
         "type": "nominal",
         "sort": None,
         "title": None,
-        "axis": {"labelLimit": 260, "ticks": False, "labelPadding": 8},
+        "axis": {"labelLimit": 340, "ticks": False, "labelPadding": 8},
     }
     x: Chart = {"field": "value", "type": "quantitative", "title": unit, "scale": {"zero": True, "nice": False}}
     if number:
@@ -84,12 +90,7 @@ def bars(rows: Sequence[Mapping[str, Any]], unit: str, number: str = "") -> Char
             "encoding": {
                 "x": x,
                 "y": y,
-                "color": {
-                    "field": "best",
-                    "type": "nominal",
-                    "scale": {"domain": [True, False], "range": [LEARNED, FAINT]},
-                    "legend": None,
-                },
+                "color": {"type": "nominal", "legend": None, **colour},
                 "tooltip": _tooltip(rows, ("name", "value", "low", "high", "theory")),
             },
         },
@@ -583,7 +584,7 @@ def heat(rows: Sequence[Mapping[str, Any]], label: str, colour: str, columns: Se
     x: Chart = {"field": "column", "type": "nominal", "sort": list(columns), "title": label}
     x["axis"] = {"labelAngle": 0 if len(columns) <= 6 else -40, "orient": "top", "labelLimit": 160}
     y: Chart = {"field": "row", "type": "nominal", "sort": None, "title": None}
-    y["axis"] = {"labelLimit": 300, "ticks": False, "labelPadding": 8}
+    y["axis"] = {"labelLimit": 340, "ticks": False, "labelPadding": 8}
     scale = {"range": ["#e9e7df", "#d55e00"], "domain": [0, max([0.01, *(float(row["loss"]) for row in rows)])]}
     return _coloured(rows, x, y, {"title": colour, "scale": scale}, 34)
 
@@ -610,6 +611,27 @@ def stacks(rows: Sequence[Mapping[str, Any]], labels: tuple[str, str], title: st
             },
         },
     )
+
+
+def grouped(rows: Sequence[Mapping[str, Any]], labels: tuple[str, str], colours: Mapping[str, int]) -> Chart:
+    """Bars beside each other at whole places: rows with `x`, `y` (a part of a whole) and `kind`, whose colours are numbered."""
+    x = {
+        "field": "x",
+        "type": "ordinal",
+        "title": labels[0],
+        "axis": {"labelAngle": 0},
+        "scale": {"paddingInner": 0.25},
+    }
+    y = {"field": "y", "type": "quantitative", "title": labels[1], "axis": {"format": "~%"}}
+    legend = {"orient": "top", "columns": 2, "labelLimit": 420} if len(colours) > 1 else None
+    colour = {"field": "kind", "type": "nominal", "title": None, "scale": _numbered(colours), "legend": legend}
+    beside = {"field": "kind", "type": "nominal", "sort": list(colours)}
+    encoding = {"x": x, "xOffset": beside, "y": y, "color": colour, "tooltip": _tooltip(rows, ("kind", "x", "y"))}
+    return _chart(rows, {"height": 240, "mark": {"type": "bar"}, "encoding": encoding})
+
+
+def _numbered(colours: Mapping[str, int]) -> Chart:
+    return {"domain": list(colours), "range": [KINDS[k % len(KINDS)] for k in colours.values()]}
 
 
 def _group(number: int) -> str:

@@ -1,6 +1,7 @@
 """A prize table beside the best, winner-take-all and equal prizes: in words for an organiser, as tables, and as a figure."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from textwrap import fill as fill_lines
@@ -14,7 +15,7 @@ from allpay.contest.preferences import PowerCost
 from allpay.contest.values import Private
 from allpay.judgement import Judgement, Quantity, Split
 from allpay.outcome import Verdict
-from allpay.report.look import draw
+from allpay.report.look import TABLES, colour_of, dashes_of, draw
 from allpay.report.summary import bidders_in_words, contest_in_words
 from allpay.report.words import AS_WELL, aligned, significant
 from allpay.scalars import numeral
@@ -39,6 +40,12 @@ STEPS = (1, 2, 3, 5, 10, 20, 30, 50)
 LAST_ROW = 1.25
 """The last row begins no nearer to the last rank than this factor: one rank alone after fifty tells nothing."""
 
+UNSEEN = 1e-4
+"""Tables whose prizes differ by less of the purse are drawn as one."""
+
+FEW = 12
+"""Up to so many ranks each has its bars; of more, tables are steps on logarithmic axes."""
+
 NO_PRIZE = 1e-6
 """A smaller part of the purse is told as no prize."""
 
@@ -54,11 +61,12 @@ _NAMES = {
 
 def judged_in_words(found: Judgement) -> str:
     """All that there is to say: a paragraph for whoever runs the contest, tables, and how it is known."""
+    measures, prizes, kinds = _tables(found)
     parts = [
         fill(in_plain_words(found), WIDTH),
-        "\n".join([_measures(found), *_notes(found)]),
-        _prizes(found),
-        _kinds(found),
+        "\n".join([aligned(measures.rows, measures.caption), *_notes(found)]),
+        "\n".join([aligned(prizes.rows, prizes.caption), *_of_smooth(found)]),
+        aligned(kinds.rows, kinds.caption) if kinds.rows else "",
         "\n".join(fill(line, WIDTH) for line in how_known(found)),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -260,7 +268,20 @@ def _highest(setting: Setting) -> float:
 # Tables ---------------------------------------------------------------------------------------------------------------
 
 
-def _measures(found: Judgement) -> str:
+@dataclass(frozen=True)
+class _Table:
+    """Rows of cells, the first of which is the head, and what they are."""
+
+    caption: str
+    rows: list[list[str]]
+
+
+def _tables(found: Judgement) -> tuple[_Table, _Table, _Table]:
+    """What each table brings, its prizes, and who does what, as cells: the same on a terminal and on a page."""
+    return _measures(found), _prizes(found), _kinds(found)
+
+
+def _measures(found: Judgement) -> _Table:
     """What each table brings, in its unit and in percent of the most."""
     rows = [["", *(_head(found, split) for split in found.splits)]]
     for text, _ in found.yours.quantities:
@@ -271,14 +292,16 @@ def _measures(found: Judgement) -> str:
                 continue
             quantity = split.quantity(text)
             part = "" if quantity.part is None else f"  {quantity.part:>6.1%}"
-            digits = 4 if text != "entrants" else 3
-            cells.append(f"{_told(quantity, digits)}{part}")
+            cells.append(f"{_told(quantity, _digits(text))}{part}")
         rows.append([label(text), *cells])
     if any(split.kinds for split in found.splits):
         rows.append(["what bids cost", *(_cost_cell(found, split) if split.kinds else "–" for split in found.splits)])
-    return aligned(
-        rows, f"What each prize table brings, and in percent of the most that any table brings. {_of(found)}"
-    )
+    return _Table(f"What each prize table brings, and in percent of the most that any table brings. {_of(found)}", rows)
+
+
+def _digits(objective: str) -> int:
+    """To how many digits an objective is told."""
+    return 3 if objective == "entrants" else 4
 
 
 def _of(found: Judgement) -> str:
@@ -299,20 +322,24 @@ def _notes(found: Judgement) -> list[str]:
     return [fill(f"{_capital(named(split))}: {split.reason}", WIDTH) for split in found.splits if split.reason]
 
 
-def _prizes(found: Judgement) -> str:
+def _prizes(found: Judgement) -> _Table:
     """What each rank wins, in the unit in which the table was given."""
     ends = rank_ends(found)
     rows = [["prizes: rank", *(_head(found, split) for split in found.splits)]]
     for first, last in pairwise([0, *ends]):
         name = f"{first + 1}" if last == first + 1 else f"{first + 1}–{last}"
         rows.append([name, *(_amount(found, split, first, last) for split in found.splits)])
-    text = aligned(rows, f"What each rank wins under each prize table. {_of(found)}")
-    if _smooth(found, found.best):
-        text += (
-            f"\nThe best table pays {found.best.prizes} ranks, with prizes that fall little by little. Single amounts hardly "
-            f"matter, so they are told\nto two digits; many tables near it {AS_WELL}."
-        )
-    return text
+    return _Table(f"What each rank wins under each prize table. {_of(found)}", rows)
+
+
+def _of_smooth(found: Judgement) -> list[str]:
+    """What is to be said of a best table of many different prizes."""
+    if not _smooth(found, found.best):
+        return []
+    return [
+        f"The best table pays {found.best.prizes} ranks, with prizes that fall little by little. Single amounts hardly "
+        f"matter, so they are told\nto two digits; many tables near it {AS_WELL}."
+    ]
 
 
 def rank_ends(found: Judgement) -> list[int]:
@@ -353,11 +380,11 @@ def _amount(found: Judgement, split: Split, first: int, last: int) -> str:
     return f"{told[0]} to {told[1]}"
 
 
-def _kinds(found: Judgement) -> str:
+def _kinds(found: Judgement) -> _Table:
     """Who does and wins what under each table."""
     kinds = next((split.kinds for split in found.splits if split.kinds), ())
     if not kinds or not any(split.kinds for split in found.splits):
-        return ""
+        return _Table("", [])
     rows = [["who does, and wins, what", *(_head(found, split) for split in found.splits)]]
     for k, kind in enumerate(kinds):
         efforts, wins = [], []
@@ -369,7 +396,7 @@ def _kinds(found: Judgement) -> str:
         many = f"{kind.bidders:.3g}"
         rows.append([f"{kind.name} ({many}): effort of each", *efforts])
         rows.append(["  win together", *wins])
-    return aligned(rows, f"Who does and wins what under each prize table. {_of(found)}")
+    return _Table(f"Who does and wins what under each prize table. {_of(found)}", rows)
 
 
 def _won(found: Judgement, share: float) -> str:
@@ -414,6 +441,7 @@ def judged_values(found: Judgement) -> dict[str, Any]:
         "rounds": found.rounds,
         "seed": found.seed,
         "sentences": [in_plain_words(found), *how_known(found)],
+        "tables": [asdict(table) for table in _tables(found) if table.rows],
         "curves": found.curves.tolist(),
         "seconds": found.seconds,
     }
@@ -430,6 +458,7 @@ def _split_values(found: Judgement, split: Split) -> dict[str, Any]:
                 "half_width": quantity.half_width,
                 "rounds": quantity.rounds,
                 "part_of_most": quantity.part,
+                "told": _told(quantity, _digits(text)),
             }
             for text, quantity in split.quantities
         },
@@ -504,12 +533,27 @@ def _capital(text: str) -> str:
 
 # Figure ---------------------------------------------------------------------------------------------------------------
 
-_LOOKS: dict[str, dict[str, Any]] = {
-    "yours": {"color": "#D55E00", "marker": "o"},
-    "best": {"color": "#0072B2", "marker": "s"},
-    "winner-take-all": {"color": "#009E73", "marker": "^"},
-    "equal": {"color": "#CC79A7", "marker": "D"},
-}
+_MARKERS = ("o", "s", "^", "D")
+
+
+def _look(split: Split) -> dict[str, Any]:
+    """The colour and the marker of a table, the same in all figures and on the page."""
+    number = TABLES.index(split.name)
+    return {"color": colour_of(number), "marker": _MARKERS[number]}
+
+
+def _drawn(found: Judgement) -> dict[str, list[Split]]:
+    """The tables that differ, by name, each with those that are the same table: they are drawn once."""
+    groups: dict[str, list[Split]] = {}
+    for split in found.splits:
+        first = next((name for name, group in groups.items() if _looks_same(group[0], split)), split.name)
+        groups.setdefault(first, []).append(split)
+    return groups
+
+
+def _looks_same(one: Split, other: Split) -> bool:
+    """Whether nobody could see that two tables differ."""
+    return one.quantities != () and other.quantities != () and bool(np.allclose(one.shares, other.shares, atol=UNSEEN))
 
 
 def draw_judged(found: Judgement, path: Path) -> Path:
@@ -528,6 +572,7 @@ def draw_judged(found: Judgement, path: Path) -> Path:
 def _figure(found: Judgement) -> "Figure":
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
     curves = bool(np.isfinite(found.curves).any())
     figure = Figure(figsize=(7.2, 2.75), layout="constrained")
@@ -540,8 +585,10 @@ def _figure(found: Judgement) -> "Figure":
         _draw_efforts(panels[2], found)
     else:
         _draw_winnings(panels[2], found)
-    handles, words = panels[0].get_legend_handles_labels()
-    figure.legend(handles, words, loc="outside lower center", ncols=4)
+    groups = list(_drawn(found).values())
+    handles = [Line2D([], [], ls=dashes_of(k) if curves else "none", ms=4, **_look(g[0])) for k, g in enumerate(groups)]
+    names = [" = ".join(_head(found, split) for split in group) for group in groups]
+    figure.legend(handles, names, loc="outside lower center", ncols=4)
     figure.suptitle(
         fill(f"{found.bidders} bidders, {bidders_in_words(found.setting)}; {_source(found)}", 120),
         fontsize=8,
@@ -555,22 +602,30 @@ def _source(found: Judgement) -> str:
 
 
 def _draw_prizes(ax: "Axes", found: Judgement) -> None:
-    """What each rank wins, as steps."""
+    """What each rank wins: bars beside each other, or steps where there are many ranks."""
     most = max(split.prizes for split in found.splits)
     scale, unit = _axis_of(found)
     shown = min(found.bidders, most + 1)
-    ranks, every = np.arange(1, shown + 1), max(1, shown // 12)
-    for split in found.splits:
-        shares, style = np.array(split.shares[:shown]) * scale, _LOOKS[split.name]
-        paid = shares > 0
-        line: dict[str, Any] = {"drawstyle": "steps-mid", "ms": 3.2, "markevery": every, "label": _head(found, split)}
-        ax.plot(ranks[paid], shares[paid], **line, **style)
-    ax.set(xlabel="rank", ylabel=f"prize ({unit})" if unit else "prize", title="What each rank wins")
-    ax.set(xlim=(0.5, shown + 0.5), ylim=(0, 1.05 * scale))
-    if shown > 12:
-        low = min(min(x for x in split.shares if x > 1e-4) for split in found.splits) * scale
-        ax.set(xscale="log", yscale="log")
-        ax.set(xlim=(0.9, shown * 1.1), ylim=(low * 0.7, 1.4 * scale))
+    ranks = np.arange(1, shown + 1)
+    groups = list(_drawn(found).values())
+    if shown <= FEW:
+        width = 0.84 / len(groups)
+        for k, group in enumerate(groups):
+            at = ranks + width * (k - (len(groups) - 1) / 2)
+            shares = np.array(group[0].shares[:shown]) * scale
+            ax.bar(at[shares > 0], shares[shares > 0], width=0.9 * width, color=_look(group[0])["color"])
+        ax.set(xlabel="rank", ylabel=f"prize ({unit})" if unit else "prize", title="What each rank wins")
+        ax.set(xlim=(0.5, shown + 0.5), ylim=(0, 1.05 * scale))
+    else:
+        low = 0.7 * scale * min(min(x for x in split.shares if x > UNSEEN) for split in found.splits)
+        for k, group in enumerate(groups):
+            shares = np.array(group[0].shares[:shown]) * scale
+            paid = shares[: int(np.flatnonzero(shares > 0)[-1]) + 1]
+            steps = {"baseline": low, "color": _look(group[0])["color"], "linestyle": dashes_of(k), "lw": 1.4}
+            ax.stairs(paid, np.arange(len(paid) + 1) + 0.5, **steps)
+        ax.set(xscale="log", yscale="log", title="What each rank wins", xlabel="rank (logarithmic)")
+        ax.set(ylabel=f"prize ({unit}, logarithmic)" if unit else "prize (logarithmic)")
+        ax.set(xlim=(0.5, shown * 1.1), ylim=(low, 1.4 * scale))
     _plain_numbers(ax, shown)
 
 
@@ -580,7 +635,7 @@ def _plain_numbers(ax: "Axes", shown: int) -> None:
     ax.yaxis.set_minor_formatter(NullFormatter())
     ax.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.10g}"))
     steps = [step * 10**k for k in range(5) for step in (1, 2, 5)]
-    ticks = [k for k in steps if k <= shown] if shown > 12 else list(range(1, shown + 1))
+    ticks = [k for k in steps if k <= shown] if shown > FEW else list(range(1, shown + 1))
     ax.xaxis.set_major_locator(FixedLocator([float(k) for k in ticks]))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
@@ -598,7 +653,7 @@ def _draw_parts(ax: "Axes", found: Judgement) -> None:
     texts = [text for text, quantity in found.yours.quantities if quantity.part is not None]
     for row, text in enumerate(texts):
         ax.axhline(row, color="0.9", lw=0.6, zorder=0)
-        for k, split in enumerate(found.splits):
+        for k, split in enumerate(group[0] for group in _drawn(found).values()):
             if not split.quantities:
                 continue
             quantity = split.quantity(text)
@@ -611,7 +666,7 @@ def _draw_parts(ax: "Axes", found: Judgement) -> None:
                 ls="none",
                 ms=4.5,
                 elinewidth=0.8,
-                **_LOOKS[split.name],
+                **_look(split),
             )
     names = [f"{label(text)}\n(most: {_number(found.yours.quantity(text).most or 0.0, 3)})" for text in texts]
     ax.set_yticks(range(len(texts)), names)
@@ -622,10 +677,10 @@ def _draw_parts(ax: "Axes", found: Judgement) -> None:
 def _draw_efforts(ax: "Axes", found: Judgement) -> None:
     """What bidders do, by strength."""
     q = 100 * np.linspace(0, 1, found.curves.shape[1])
-    for split, bids in zip(found.splits, found.curves, strict=True):
-        if np.isfinite(bids).any():
-            style = _LOOKS[split.name]
-            ax.plot(q, bids, color=style["color"], marker=style["marker"], ms=3.2, markevery=10)
+    groups = _drawn(found)
+    for k, (split, bids) in enumerate(zip(found.splits, found.curves, strict=True)):
+        if np.isfinite(bids).any() and split.name in groups:
+            ax.plot(q, bids, ms=3.2, markevery=(2 * k, 10), linestyle=dashes_of(k), **_look(split))
     ax.set(xlabel=_strength(found.setting), ylabel="effort", title="Who does what", xlim=(0, 101))
     ax.set_ylim(bottom=0)
 
@@ -636,10 +691,10 @@ def _strength(setting: Setting) -> str:
 
 def _draw_winnings(ax: "Axes", found: Judgement) -> None:
     """Which part of the purse each kind of bidder wins."""
-    splits = [split for split in found.splits if split.kinds]
+    splits = [group[0] for group in _drawn(found).values() if group[0].kinds]
     shares: Array = np.array([[kind.share for kind in split.kinds] for split in splits])
     for k, split in enumerate(splits):
         at = np.arange(shares.shape[1]) + 0.18 * (k - (len(splits) - 1) / 2)
-        ax.bar(at, 100 * shares[k], width=0.16, color=_LOOKS[split.name]["color"])
+        ax.bar(at, 100 * shares[k], width=0.16, color=_look(split)["color"])
     ax.set_xticks(range(shares.shape[1]), [f"{kind.name}\n({kind.bidders:.3g})" for kind in splits[0].kinds])
     ax.set(ylabel="% of the purse", title="Who wins what")

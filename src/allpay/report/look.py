@@ -62,6 +62,9 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 """Okabe and Ito's, safe for the colour-blind, in an order of different greys."""
 
 
+TABLES = ("yours", "best", "winner-take-all", "equal")
+"""The prize tables of a judgement, in the order of their colours: in figures and on the page."""
+
 DASHES = ("-", (0, (5, 1.5)), (0, (4, 1.5, 1, 1.5)), (0, (1, 1.2)))
 """Lines that tell kinds apart where colours do not."""
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from allpay.optimum import beside_in_words, in_words
 from allpay.report.look import colour_of, drawing, place, save
 from allpay.report.summary import bidders_in_words, contest_in_words, who_in_words
 from allpay.report.words import aligned, prizes_in_words, significant
-from allpay.scenarios import Comparison
+from allpay.scenarios import GIVEN, Comparison
 from allpay.simplex import SHOWN
 from allpay.study.scenario import scenario_in_words
 
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 NOTHING = 5e-5
 """A loss below this is none."""
-
-SAME = 1e-3
-"""Designs whose weights differ by less are told as one."""
 
 WIDEST = 72
 """Names of scenarios that are longer, all together, are told below a table, and stand in it as numbers."""
@@ -51,12 +48,11 @@ def comparison_in_words(found: Comparison, amounts: Amounts | None = None) -> st
     numbered = sum(map(len, columns)) > WIDEST
     heads = [f"scenario {k}" for k in range(1, len(columns) + 1)] if numbered else columns
     rows = [["what each design loses if it is", *heads, "at most", "on average"]]
-    rows.append(["the best there brings", *(significant(float(x), 5) for x in found.best), "", ""])
+    rows.append([f"{best_there(found)} brings", *(significant(float(x), 5) for x in found.best), "", ""])
     kept, lost = different(found), found.losses
-    for number, name in kept.items():
-        cells = [_loss(float(x), float(e)) for x, e in zip(lost[number], found.errors[number], strict=True)]
-        ends = (_percent(float(lost[number].max())), _percent(float(found.mean_losses[number])))
-        rows.append([f"{number + 1}  {name}", *cells, *ends])
+    for d, name in kept.items():
+        ends = (_percent(float(lost[d].max())), _percent(float(found.mean_losses[d])))
+        rows.append([f"{found.numbers[d]}  {name}", *_losses(found, d), *ends])
     unequal = len({each.weight for each in found.scenarios}) > 1
     if unequal:
         rows.append(["held as likely as", *(f"{x:.3g}" for x in found.chances), "", ""])
@@ -69,7 +65,7 @@ def comparison_in_words(found: Comparison, amounts: Amounts | None = None) -> st
             "",
             *([*told, ""] if told else []),
             "the designs:",
-            *(f"{number + 1}  {named(found, number, amounts)}" for number in kept),
+            *(f"{found.numbers[d]}  {named(found, d, amounts)}" for d in kept),
             "",
             *_scenarios(found),
             _method(found),
@@ -92,14 +88,19 @@ def _scenarios(found: Comparison) -> list[str]:
 
 
 def different(found: Comparison) -> dict[int, str]:
-    """The designs that differ, by number, and what they are: one that is the best of several scenarios is told once."""
+    """The designs that differ, and what they are: one that is the best of several scenarios is told once."""
     names: dict[int, list[str]] = {}
-    points = found.space.points(found.designs)
-    for number, name in enumerate(found.names):
-        near = (d for d in names if np.abs(points[d] - points[number]).max() < SAME)
-        same = number if name == "given" else next(near, number)
-        names.setdefault(same, []).append(name)
-    return {number: _together(told) for number, told in names.items()}
+    for d, name in enumerate(found.names):
+        names.setdefault(_shown_as(found, d), []).append("yours" if name == GIVEN else name)
+    return {d: _together(told) for d, told in names.items()}
+
+
+def best_there(found: Comparison) -> str:
+    """What a design is held against, and of which designs that is the best where it could have more prizes."""
+    limit = found.limit
+    return (
+        "the best there" if limit is None else f"the best there with at most {prizes_in_words(limit, found.space.rule)}"
+    )
 
 
 def named(found: Comparison, design: int, amounts: Amounts | None = None) -> str:
@@ -120,8 +121,8 @@ def _together(names: list[str]) -> str:
     'best for 40 bidders and on average'
     >>> _together(["best for a", "best for b", "best for c", "best on average"])
     'best for a, 2 other scenarios and on average'
-    >>> _together(["given", "best for a", "best for b", "best on average"])
-    'given, best for 2 scenarios and on average'
+    >>> _together(["yours", "best for a", "best for b", "best on average"])
+    'yours, best for 2 scenarios and on average'
     """
     first, *others = names
     if others and not first.startswith("best "):
@@ -143,13 +144,19 @@ def _answer(found: Comparison, amounts: Amounts | None) -> str:
     what, count = objective(found.objective).words, len(found.scenarios)
     safest, lost = found.safest, found.losses
     worst = float(lost[safest].max())
-    text = f"Design {safest + 1}, {named(found, safest, amounts)}, is the safest: "
+    limit, number = found.limit, found.numbers
+    among = "" if limit is None else f" with at most {prizes_in_words(limit, found.space.rule)}"
+    text = f"Design {number[safest]}, {named(found, safest, amounts)}, is the safest: "
     if worst < NOTHING:
-        return text + f"it is best for the {what} in every one of the {count} scenarios."
-    text += f"whichever scenario is true, it loses at most {_percent(worst)} of the {what} that the best design there brings."
-    given = [d for d, name in enumerate(found.names) if name == "given"]
+        best = f"of all designs{among} it is best" if among else "it is best"
+        return text + f"{best} for the {what} in every one of the {count} scenarios."
+    text += (
+        f"whichever scenario is true, it loses at most {_percent(worst)} of the {what} that the best design there{among} "
+        "brings."
+    )
+    given = [d for d, name in enumerate(found.names) if name == GIVEN]
     for d in given[:OWN]:
-        at, which = int(lost[d].argmax()), "Yours" if len(given) == 1 else f"Design {d + 1}, yours,"
+        at, which = int(lost[d].argmax()), "Yours" if len(given) == 1 else f"Design {number[d]}, yours,"
         text += f" {which} loses up to {_percent(float(lost[d].max()))} (with {found.scenarios[at].name})."
     return text
 
@@ -181,7 +188,8 @@ def _numerical(found: Comparison) -> str:
     if np.isnan(found.errors).any():
         return f"{begin} a single round says nothing of chance; take more rounds."
     text = f"{begin} each loss has its own, as ± (90%), at most {_percent(float(found.errors.max()))}."
-    alike = [str(d + 1) for d in different(found) if d != found.safest and not _worse(found, d)]
+    safest = _shown_as(found, found.safest)
+    alike = [str(found.numbers[d]) for d in different(found) if d != safest and not _worse(found, d)]
     if alike:
         text += f" By the largest loss, design{'s' if len(alike) > 1 else ''} {_listed(alike)} cannot be told from the safest."
     return text
@@ -234,7 +242,7 @@ def _figure(found: Comparison) -> "Figure":
     told = worlds <= MOST_TOLD
     squares = max(0.78 * worlds, 1.9) if told else min(0.22 * worlds, 6.0)
     columns = [fill(each.name, 14 if told else 30) for each in found.scenarios]
-    labels = [fill(f"{d + 1}  {kept[d]}", 42) + chr(10) + _in_short(found, d) for d in rows]
+    labels = [fill(f"{found.numbers[d]}  {kept[d]}", 42) + chr(10) + _in_short(found, d) for d in rows]
     tall = 0.12 * max(label.count(chr(10)) + 2 for label in labels)
     below = 0.12 * max(name.count(chr(10)) for name in columns) if told else 0.055 * max(map(len, columns))
     figure = Figure(figsize=(5.1 + squares, 1.25 + below + tall * len(rows)), layout="constrained")
@@ -287,14 +295,14 @@ def _figure(found: Comparison) -> "Figure":
     )
     who = bidders_in_words(found.setting)
     what = objective(found.objective).words
-    figure.suptitle(f"Regret in {what}, as a part of the best there; {who}; by {by}", fontsize=7, color="0.35")
+    title = f"Regret in {what}, as a part of {best_there(found)}; {who}; by {by}"
+    figure.suptitle(fill(title, int(14 * figure.get_figwidth())), fontsize=7, color="0.35")
     return figure
 
 
 def _shown_as(found: Comparison, design: int) -> int:
-    """The number of the design that stands for one where those that do not differ are told once."""
-    rows, points = list(different(found)), found.space.points(found.designs)
-    return design if design in rows else min(rows, key=lambda d: float(np.abs(points[d] - points[design]).max()))
+    """The design that stands for one where those that do not differ are told once."""
+    return found.numbers.index(found.numbers[design])
 
 
 def _cell(loss: float, error: float) -> str:
@@ -316,6 +324,25 @@ def _in_short(found: Comparison, design: int) -> str:
 
 def _listed(words: list[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def comparison_values(found: Comparison, amounts: Amounts | None = None) -> dict[str, Any]:
+    """All of it, for JSON, with the words of the table for each design."""
+    values, kept = found.to_json(), different(found)
+    for d, design in enumerate(values["designs"]):
+        design["told"] = {
+            "design": named(found, d, amounts),
+            "what": kept[_shown_as(found, d)],
+            "losses": _losses(found, d),
+            "largest_loss": _percent(float(found.losses[d].max())),
+            "mean_loss": _percent(float(found.mean_losses[d])),
+        }
+    return {**values, "answer": _answer(found, amounts), "best_there": best_there(found)}
+
+
+def _losses(found: Comparison, design: int) -> list[str]:
+    """What a design loses in each scenario, as cells."""
+    return [_loss(float(x), float(e)) for x, e in zip(found.losses[design], found.errors[design], strict=True)]
 
 
 def _loss(x: float, error: float) -> str:

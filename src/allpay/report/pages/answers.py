@@ -2,6 +2,7 @@
 by theory, an estimate, and one design simulated."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from allpay.errors import AllpayError, printable
 from allpay.estimate.values import EstimatedValues
 from allpay.objectives import objective
 from allpay.report import charts
+from allpay.report.look import TABLES
 from allpay.report.pages.common import (
     COMMAND,
     FEWEST_ZEROS,
@@ -37,7 +39,10 @@ MOST_CELLS = 400
 NOTHING = 5e-4
 """A smaller part of what the best design brings is told as no loss."""
 
-TABLES = {"yours": "Your table", "best": "Best table", "winner-take-all": "Winner takes all", "equal": "Equal prizes"}
+UNSEEN = 1e-4
+"""Tables whose prizes differ by less of the purse are told as one."""
+
+TITLES = {"yours": "Your table", "best": "Best table", "winner-take-all": "Winner takes all", "equal": "Equal prizes"}
 
 GOALS = {"revenue": "total effort", "highest-bid": "best entry", "entrants": "entrants"}
 """What objectives are called by those who run contests."""
@@ -53,6 +58,7 @@ def called(text: str) -> str:
 class _Quantity(Kept):
     mean: float
     half_width: float
+    told: str = ""
 
 
 class _Kind(Kept):
@@ -80,6 +86,11 @@ class _Prizes(Kept):
     sentence: str
 
 
+class _Cells(Kept):
+    caption: str
+    rows: list[list[str]] = Field(min_length=1, max_length=10_000)
+
+
 class _Judged(Kept):
     prizes: _Prizes
     bidders: int
@@ -91,6 +102,7 @@ class _Judged(Kept):
     rounds: int
     seed: int
     sentences: list[str] = Field(min_length=1)
+    tables: list[_Cells] = Field(default=[], max_length=20)
     seconds: float
 
 
@@ -103,31 +115,35 @@ def judged(folder: Path) -> Page | None:
     found = parsed(_Judged, values, path)
     unit = called(found.objective)
     yours = found.splits[0].quantities.get(found.objective)
-    bars = []
-    for split in found.splits:
+    groups = _told_once(found.splits)
+    money = found.prizes.total if found.prizes.unit == "money" else None
+    names = {first: " = ".join(TITLES.get(each.name, each.name) for each in group) for first, group in groups.items()}
+    bars: list[dict[str, Any]] = []
+    for name, (split, *_) in groups.items():
         quantity = split.quantities.get(found.objective)
         if quantity is None:
             continue
-        less = None if yours is None or split.name == "yours" else versus(quantity.mean, yours.mean)
+        less = None if yours is None or name == "yours" else versus(quantity.mean, yours.mean)
+        half = quantity.half_width
         bars.append(
             {
-                "name": _table(split),
+                "name": f"{names[name]}: {_prizes_of(split, money)}",
                 "value": quantity.mean,
-                "low": quantity.mean - quantity.half_width if quantity.half_width else None,
-                "high": quantity.mean + quantity.half_width if quantity.half_width else None,
-                "told": told(quantity.mean) + ("" if less is None else f"  ({less:+.1%})"),
-                "best": split.name == "best",
-                "end": quantity.mean + quantity.half_width,
+                "low": quantity.mean - half if half else None,
+                "high": quantity.mean + half if half else None,
+                "told": (quantity.told or told(quantity.mean)) + ("" if less is None else f"  ({less:+.1%})"),
+                "best": name == "best",
+                "end": quantity.mean + half,
                 "less": less,
+                "colour": _colour(name),
             }
         )
-    ranks = min(max(len(split.shares) for split in found.splits), MOST_RANKS)
+    longest = max(len(split.shares) for split in found.splits)
     shown: list[dict[str, Any]] = [
-        {"x": k + 1, "y": split.shares[k] if k < len(split.shares) else 0.0, "kind": TABLES.get(split.name, split.name)}
-        for split in found.splits
-        for k in range(ranks)
+        {"x": k + 1, "y": group[0].shares[k] if k < len(group[0].shares) else 0.0, "kind": names[first]}
+        for first, group in groups.items()
+        for k in range(min(longest, MOST_RANKS))
     ]
-    names = list(dict.fromkeys(row["kind"] for row in shown))
     return Page(
         "judge.html.j2",
         "Is this prize table good?",
@@ -136,23 +152,39 @@ def judged(folder: Path) -> Page | None:
             "found": found,
             "unit": unit,
             "bars": bars,
-            "quantities": [(text, called(text)) for text in found.splits[0].quantities],
-            "tables": {split.name: _table(split) for split in found.splits},
-            "ranks": list(range(ranks)),
-            "longest": max(len(split.shares) for split in found.splits),
+            "shown": min(longest, MOST_RANKS),
+            "longest": longest,
             "charts": {
-                "bars": charts.bars(bars, unit),
-                "prizes": charts.lines(shown, ("rank", "part of the purse"), names, zero=True),
+                "bars": charts.bars(bars, unit, colours={bar["name"]: bar["colour"] for bar in bars}),
+                "prizes": charts.grouped(
+                    shown, ("rank", "part of the purse"), {names[first]: _colour(first) for first in groups}
+                ),
             },
         },
     )
 
 
-def _table(split: _Split) -> str:
-    name = TABLES.get(split.name, printable(split.name))
-    return (
-        f"{name}: {split_in_words(split.shares)}" if len(split.shares) <= 4 else f"{name} ({len(split.shares)} prizes)"
-    )
+def _told_once(splits: Sequence[_Split]) -> dict[str, list[_Split]]:
+    """The tables that differ, by name, each with those that are the same table."""
+    groups: dict[str, list[_Split]] = {}
+    for split in splits:
+        first = next((name for name, group in groups.items() if _same_table(group[0], split)), split.name)
+        groups.setdefault(first, []).append(split)
+    return groups
+
+
+def _same_table(one: _Split, other: _Split) -> bool:
+    pairs = zip_longest(one.shares, other.shares, fillvalue=0.0)
+    return bool(one.quantities) and bool(other.quantities) and all(abs(a - b) < UNSEEN for a, b in pairs)
+
+
+def _colour(table: str) -> int:
+    """The number of a table's colour, as in figures."""
+    return TABLES.index(table) if table in TABLES else len(TABLES)
+
+
+def _prizes_of(split: _Split, money: float | None) -> str:
+    return split_in_words(split.shares, money) if len(split.shares) <= 4 else f"{len(split.shares)} prizes"
 
 
 class _Swept(Kept):
@@ -234,8 +266,18 @@ class _Scenario(Kept):
     best: float
 
 
+class _InWords(Kept):
+    design: str
+    what: str
+    losses: list[str]
+    largest_loss: str
+    mean_loss: str
+
+
 class _Design(Kept):
     name: str
+    number: int = 0
+    told: _InWords | None = None
     weights: list[float] = Field(max_length=100_000)
     values: list[float]
     losses: list[float]
@@ -250,6 +292,8 @@ class _Compared(Kept):
     scenarios: list[_Scenario] = Field(min_length=1)
     designs: list[_Design] = Field(min_length=1)
     safest: int = Field(ge=1)
+    answer: str = ""
+    best_there: str = "the best there"
     seconds: float = 0.0
 
 
@@ -268,28 +312,27 @@ def compared(folder: Path) -> Page | None:
     found = parsed(_Compared, values, path)
     if found.safest > len(found.designs) or any(len(d.losses) != len(found.scenarios) for d in found.designs):
         raise AllpayError(f"{path} is damaged: make the folder again")
-    safest = found.designs[found.safest - 1]
     names = [scenario.name for scenario in found.scenarios]
-    splits = [split_in_words(design.weights) for design in found.designs]
-    called = [f"{d + 1}  {_clipped(design.name)}: {splits[d]}" for d, design in enumerate(found.designs)]
+    rows = _rows(found)
+    safest = next((row for row in rows if row["number"] == _number(found, found.safest - 1)), rows[0])
     cells = [
         {
-            "row": called[d],
+            "row": row["label"],
             "column": scenario,
             "loss": loss if loss > NOTHING else 0.0,
-            "told": f"{loss:.1%}" if loss > NOTHING else "–",
+            "told": text,
         }
-        for d, design in enumerate(found.designs)
-        for scenario, loss in zip(names, design.losses, strict=True)
+        for row in rows
+        for scenario, loss, text in zip(names, row["design"].losses, row["told"].losses, strict=True)
     ]
     bars = [
         {
-            "name": called[d],
-            "value": design.largest_loss if design.largest_loss > NOTHING else 0.0,
-            "told": f"{design.largest_loss:.1%} at most" if design.largest_loss > NOTHING else "next to nothing",
-            "best": d + 1 == found.safest,
+            "name": row["label"],
+            "value": max(row["design"].largest_loss, 0.0),
+            "told": row["told"].largest_loss,
+            "best": row is safest,
         }
-        for d, design in enumerate(found.designs)
+        for row in rows
     ]
     unit = objective(found.objective).words
     return Page(
@@ -300,16 +343,38 @@ def compared(folder: Path) -> Page | None:
             "found": found,
             "unit": unit,
             "safest": safest,
-            "split": split_in_words(safest.weights),
-            "splits": splits,
-            "nothing": NOTHING,
+            "rows": rows,
             "error": max((e for design in found.designs for e in design.errors if e), default=None),
             "charts": {
-                "bars": charts.bars(bars, f"{unit} lost in the worst scenario, as a part of the best there", "%"),
+                "bars": charts.bars(bars, f"{unit} lost in the worst scenario, as a part of {found.best_there}", "~%"),
                 "heat": charts.heat(cells, "scenario", "loss", names) if len(cells) <= MOST_CELLS else None,
             },
         },
     )
+
+
+def _number(found: _Compared, design: int) -> int:
+    """What a design is numbered as; in folders of older versions, where it stands."""
+    return found.designs[design].number or design + 1
+
+
+def _rows(found: _Compared) -> list[dict[str, Any]]:
+    """The designs that differ, each told once, as the summary tells them."""
+    rows: dict[int, dict[str, Any]] = {}
+    for d, design in enumerate(found.designs):
+        told = design.told or _InWords(
+            design=split_in_words(design.weights),
+            what=design.name,
+            losses=[f"{loss:.2%}" for loss in design.losses],
+            largest_loss=f"{design.largest_loss:.2%}",
+            mean_loss=f"{design.mean_loss:.2%}",
+        )
+        if len(told.losses) != len(design.losses):
+            raise AllpayError("a comparison that the folder holds is damaged: make the folder again")
+        number = _number(found, d)
+        label = f"{number}  {_clipped(told.what)}"
+        rows.setdefault(number, {"number": number, "label": label, "design": design, "told": told})
+    return list(rows.values())
 
 
 def _clipped(name: str) -> str:
