@@ -96,7 +96,9 @@ def test_contests_alike_tell_no_power():
     ):
         estimate_values(of_tables(2.0, ((1.0,),), 20), cost=Sought(), resamples=0)
     plain = estimate_values(of_tables(2.0, ((1.0,),), 60), cost=PowerCost(2), resamples=0, family="beta")
-    assert "the power of the cost of bids: any explains" in str(identification(plain)["not_identified"])
+    assert "the power of the cost of bids: where contests are alike, each above a bound" in str(
+        identification(plain)["not_identified"]
+    )
 
 
 def test_a_power_beyond_the_range_is_said():

@@ -1,8 +1,8 @@
 """How fast the cost of bids rises, where contests that differ tell it.
 
-Of one kind of contest each power p above a bound explains all bids, with values of its own. Contests that differ in prizes or rivals
-have bidders with the same values, and only near the true p do bids of all kinds follow from one distribution. So p is sought
-where that fits best; whatever form the distribution has, it is not that form which tells p.
+Of one kind of contest each power p above a bound explains all bids, with values of its own. Contests that differ in prizes or
+rivals have bidders with the same values, and only near the true p do bids of all kinds follow from one distribution. So p is
+sought where that fits best; whatever form the distribution has, it is not that form which tells p.
 """
 
 from collections.abc import Callable, Sequence
@@ -187,6 +187,6 @@ def check_told(samples: Samples) -> None:
     """Raise AllpayError unless contests differ, without which bids tell no power of cost."""
     if told_by(samples) < 2:
         raise AllpayError(
-            "all contests have the same prizes and bidders, whose bids more than one power of cost explains: give contests that differ, "
-            "the power, as --cost-power 2, or a range, as --cost-power 1:3, over which to see the best split"
+            "all contests have the same prizes and bidders, whose bids more than one power of cost explains: give contests "
+            "that differ, the power, as --cost-power 2, or a range, as --cost-power 1:3, over which to see the best split"
         )
