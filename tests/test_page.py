@@ -305,8 +305,16 @@ ANSWERS = {
         "Is this prize table good?",
         {"bars", "prizes"},
     ),
-    "sweep": (("sweep", "--bidders", "3:5", "--cost-power", 2), "As bidders", {"parts", "value"}),
-    "two": (("sweep", "--bidders", "3:4", "--cost-power", "1:2"), "cost power", {"first", "value"}),
+    "sweep": (
+        ("sweep", "--bidders", "3:5", "--cost-power", 2),
+        "As the number of bidders goes from",
+        {"parts", "value"},
+    ),
+    "two": (
+        ("sweep", "--bidders", "3:4", "--cost-power", "1:2"),
+        "the power of the cost goes from",
+        {"first", "value"},
+    ),
     "compare": (("compare", "0.5,0.3,0.2", "--bidders", "4,8"), "safest", {"bars", "heat"}),
     "theory": (("design", "--bidders", 5, "--method", "theory", "--cost-power", 2), "80% / 20%", {"bars"}),
 }
@@ -360,6 +368,44 @@ def test_the_page_of_a_table_has_the_cells_and_colours_of_the_terminal(answer, t
     assert kinds == {"Your table": 0.6, "Best table = Winner takes all": 1.0, "Equal prizes": 0.5}
 
 
+def test_the_page_of_the_best_design_says_money_ranges_and_assumptions(tmp_path):
+    who = ("--bidders", 5, "--distribution", "beta(2,3)", "--cost-power", 2)
+    run("design", "--method", "theory", *who, "--money", 20000, "--out", tmp_path / "best")
+    page = Page(html_of(tmp_path / "best"))
+    _, ranges, money = (tmp_path / "best" / "summary.txt").read_text().splitlines()
+    assert ranges in page.words
+    assert money.removeprefix("In money: ").rstrip(".") in page.words
+    assert "--money 20000 " in page.words
+    assert "5 bidders, private values, Beta(2, 3), cost b²." in page.words
+    assert "weights move together" in page.words
+    assert not re.search(r"\de-\d", page.words.split("The question in full")[0])
+
+
+def test_the_page_of_an_estimate_with_luck_says_luck_and_what_is_not_tested(tmp_path):
+    groups = ("--group", "1: common(1)", "--group", "2: common(0.7)")
+    run("simulate", "--weights", 1, "--luck", "tullock(1)", *groups, "--contests", 30, "--out", tmp_path / "past.csv")
+    luck = ("--luck", "tullock", "--cost-power", 1, "--resamples", 2)
+    run("estimate", tmp_path / "past.csv", *luck, "--out", tmp_path / "known")
+    page = Page(html_of(tmp_path / "known"))
+    visible = page.words.split("The summary in full")[0]
+    assert "30 contests, 90 bids" in visible
+    assert "to each, in units of" in visible
+    assert "half of the bidders" not in visible.lower()
+    assert "Luck: ranks are decided by luck" in visible
+    assert "these data cannot test" in visible
+    assert "a bid b costs b^1 (--cost-power)" in visible
+    assert "next figure" not in visible
+    assert page.charts == {}
+
+
+def test_the_page_of_numbers_of_prizes_says_how_many_are_enough(tmp_path):
+    run("sweep", "--prizes", "1:4", "--bidders", 6, "--cost-power", 2, "--out", tmp_path / "sweep")
+    page = Page(html_of(tmp_path / "sweep"))
+    assert "More than 3 prizes bring nothing more" in page.words.split("How sure is this?")[0]
+    assert "the number of prizes allowed goes from 1 to 4" in page.words
+    assert page.charts["value"]["layer"][0]["encoding"]["x"]["axis"]["values"] == [1, 2, 3, 4]
+
+
 def test_the_page_of_a_comparison_has_the_words_and_the_money_of_the_terminal(tmp_path):
     run("compare", "500,300,200", "500,500", "--bidders", "4,8", "--out", tmp_path / "money")
     page = Page(html_of(tmp_path / "money"))
@@ -383,6 +429,8 @@ def test_a_page_of_a_front_of_one_simulation_and_of_an_estimate(tmp_path):
     run("simulate", "--weights", 0.8, "--bidders", 3, "--contests", 20, "--out", tmp_path / "past.csv")
     more = ("--family", "uniform", "--resamples", 2)
     run("estimate", tmp_path / "past.csv", *more, "--out", tmp_path / "known")
+    bids = Page(html_of(tmp_path / "known")).charts["bids"]["layer"]
+    assert bids[1]["encoding"]["color"] == bids[0]["encoding"]["color"]  # diamonds and lines of a kind
     charts = {"front": {"front"}, "one": {"bars", "bids", "history"}, "known": {"values", "bids"}}
     for name, wanted in charts.items():
         page = Page(html_of(tmp_path / name))

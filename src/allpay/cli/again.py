@@ -47,7 +47,7 @@ def command_of(context: typer.Context) -> str:
 
 
 def _typed(value: Any) -> str:
-    return f"{value:.17g}" if isinstance(value, float) and not value.is_integer() else str(value)
+    return f"{value:.17g}" if isinstance(value, float) else str(value)
 
 
 def write_command(context: typer.Context, folder: Path) -> None:

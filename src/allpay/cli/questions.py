@@ -246,7 +246,7 @@ def sweep(
     asked = dict(locals())
     from allpay.contest.game import Setting
     from allpay.report.look import place
-    from allpay.report.statics import draw_statics, statics_in_words
+    from allpay.report.statics import draw_statics, statics_in_words, statics_values
     from allpay.statics import comparative_statics
 
     if method != "theory":
@@ -271,7 +271,9 @@ def sweep(
         TABLES[table.suffix](swept, table)
         typer.echo(f"allpay: wrote {table}", err=True)
     if folder is not None:
-        write_answer(folder, SWEPT, swept.to_json(), statics_in_words(swept), lambda path: draw_statics(swept, path))
+        write_answer(
+            folder, SWEPT, statics_values(swept), statics_in_words(swept), lambda path: draw_statics(swept, path)
+        )
         TABLES[".csv"](swept, folder / "table.csv")
         write_command(context, folder)
         typer.echo(f"allpay: wrote {folder}", err=True)

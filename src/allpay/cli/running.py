@@ -37,6 +37,9 @@ MOST_WORKERS = 10_000
 THEORY_FILES = {"summary.txt", "theory.json"}
 """What the answer of theory leaves in a folder."""
 
+MANY = 3
+"""So many standard errors from theory are more than chance."""
+
 MOST_SAID = 10
 """Of so many given designs, at most, it is said how they were read."""
 
@@ -228,6 +231,15 @@ def simulated_in_words(
             console.print(kinds.table())
         console.print(f"\n{' '.join([*contest_in_words(game), *kinds.sentences(game)])}", soft_wrap=True)
         console.print(outcome.sentence, soft_wrap=True)
+        off = 0.0 if exact is None else estimates["revenue"].mean - exact.revenue
+        if study.rounds > 1 and exact is not None and abs(off) > MANY * estimates["revenue"].stderr:
+            side = "above" if off > 0 else "below"
+            part = f"{abs(off) / exact.revenue:.2%}" if exact.revenue > 0 else numeral(abs(off), 2)
+            console.print(
+                f"± s.e. is the chance of rounds alone. That revenue is {part} {side} theory's is no chance: theory knows no "
+                "grid of values and bids, and bidders who learn stop short of its equilibrium.",
+                soft_wrap=True,
+            )
         if note:
             console.print(note, soft_wrap=True)
         if exact is None:
@@ -494,7 +506,7 @@ def design_by_theory(
     """The best design by the closed form and those that lose little beside it, on stdout, and in a folder if one is given."""
     from allpay.exact import exact_design
     from allpay.files import write
-    from allpay.report.exact import exact_in_words
+    from allpay.report.exact import assumed, exact_in_words, exact_told
 
     assert study.setting is not None
     check_free(out, THEORY_FILES)
@@ -504,7 +516,8 @@ def design_by_theory(
         values: dict[str, Any] = {"rule": study.space.rule, "method": "theory", "objective": study.objective}
         values |= dict.fromkeys(("best", "flat", "fraction", "within"))
     else:
-        values = found.values()
+        values = found.values() | {"told": exact_told(found, study.money)}
+    values |= {"assumed": assumed(study.setting, study.space.bidders)}
     words = exact_in_words(found, study.money)
     if known is not None and found is not None:
         told = _resampled(study, (*found.weights, *(number for _, number, *_ in found.chosen)), known)

@@ -53,6 +53,9 @@ ROOM = 1.24
 FIXED: Chart = {"autosize": {"type": "pad"}}
 """Of charts whose width is not the page's."""
 
+LETTERS = 120
+"""So many letters stand beside each other in a legend."""
+
 MOST_POINTS = 1500
 """Of more designs than this only every second, third … is drawn, so that the page stays small."""
 
@@ -325,12 +328,17 @@ def lines(
     marks: Sequence[Mapping[str, Any]] = (),
     legend: bool = True,
     percent: bool = False,
+    whole: bool = False,
 ) -> Chart:
-    """Curves of several kinds: rows with `x`, `y`, `kind`, and with a band `low` and `high`; beside them, points of theory.
-    Without a legend the page has one; places may be parts of a whole."""
+    """Curves of several kinds: rows with `x`, `y`, `kind`, and with a band `low` and `high`; beside them, points `marks` of the
+    same kinds.
+    Without a legend the page has one; places may be parts of a whole, or whole numbers."""
     x: Chart = {"field": "x", "type": "quantitative", "title": labels[0], "scale": {"zero": False, "nice": False}}
     if percent:
         x["axis"] = {"format": "~%"}
+    if whole:
+        places = sorted({row["x"] for row in rows})
+        x["axis"] = {"values": places, "format": "d", "labelOverlap": "greedy"}
     y = {"field": "y", "type": "quantitative", "title": labels[1], "scale": {"zero": zero}}
     colour = _kinds(kinds) if legend else {**_kinds(kinds), "legend": None}
     layers: list[Chart] = []
@@ -355,11 +363,10 @@ def lines(
                     "type": "point",
                     "shape": "diamond",
                     "filled": True,
-                    "size": 120,
-                    "color": OTHER,
+                    "size": 90,
                     "opacity": 1,
                 },
-                "encoding": {"x": x, "y": y},
+                "encoding": {"x": x, "y": y, "color": colour},
             }
         )
     return _chart(rows, {"height": height, "layer": layers, **({"title": title} if title else {})})
@@ -648,7 +655,13 @@ def _rows(line: Line, kind: str) -> list[dict[str, Any]]:
 
 def _kinds(kinds: Sequence[str]) -> Chart:
     colours = [KINDS[k % len(KINDS)] for k in range(len(kinds))]
-    legend = {"orient": "top", "symbolOpacity": 1, "columns": 4} if len(kinds) > 1 else None
+    longest = max((len(kind) for kind in kinds), default=1)
+    columns = max(1, min(4, LETTERS // (longest + 4)))
+    legend = (
+        {"orient": "top", "symbolOpacity": 1, "columns": columns, "labelLimit": 800 // columns}
+        if len(kinds) > 1
+        else None
+    )
     scale: Chart = {"domain": list(kinds), "range": colours}
     if len(kinds) > len(KINDS):
         scale = {"domain": list(kinds), "scheme": {"name": "viridis", "extent": [0.1, 0.9]}}

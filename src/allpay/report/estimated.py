@@ -67,7 +67,7 @@ def estimate_in_words(found: EstimatedValues | EstimatedGroups, read: str = "") 
     told = first
     told += [] if len(found.parts) == 1 else [f"Contests have {_who(found)}{_how_many_have(found)}."]
     told += over_in_words(found.open)
-    told += [] if found.luck is None else [_luck(found.luck, found.parts[0].confidence)]
+    told += [] if found.luck is None else [luck_in_words(found.luck, found.parts[0].confidence)]
     told += _power(found.parts[0])
     for part in found.parts:
         values, *more = _values(part, point)
@@ -142,7 +142,7 @@ def _who(found: EstimatedGroups) -> str:
     return " and ".join(each)
 
 
-def _luck(found: FoundLuck, confidence: float) -> str:
+def luck_in_words(found: FoundLuck, confidence: float) -> str:
     """How much luck there is, and what ranks say of it."""
     ranks = "no ranks say anything of it"
     if found.said is not None:

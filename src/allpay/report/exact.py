@@ -2,13 +2,16 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from allpay.bounded import called
+from allpay.contest.game import Setting
 from allpay.exact import Exact
 from allpay.objectives import objective
 from allpay.report.announced import in_money, share_lost, step_in_words
+from allpay.report.summary import contest_in_words, who_in_words
 from allpay.report.words import AS_WELL, keep_table, prizes_in_words
 from allpay.scalars import valued
 from allpay.simplex import FEW_ZEROS
@@ -62,6 +65,31 @@ def exact_in_words(found: Exact | None, money: float | None = None) -> str:
     if found.fraction < 1:
         lines.append("The others, as where a ban on overbidding binds, may be better: use --method surrogate for them.")
     return "\n".join(lines)
+
+
+def exact_told(found: Exact, money: float | None = None) -> dict[str, Any]:
+    """What a page says of the answer in the words of a terminal: the best design, those near it, and a table."""
+    rows, caption = _table(found, objective(found.objective).words)
+    if money is not None and found.space.rule == "prizes":
+        ends = zip(found.weights, found.low, found.high, strict=False)
+        amounts = [[in_money([x], money) for x in each] for each in ends]
+        rows = [
+            [*row, *(["in money", "from", "to"] if k == 0 else amounts[k - 1] if k <= len(amounts) else [""] * 3)]
+            for k, row in enumerate(rows[: len(rows) - len(found.chosen)])
+        ] + [[*row, "", "", ""] for row in rows[len(rows) - len(found.chosen) :]]
+    return {
+        "best": determined(found),
+        "money": None if money is None or found.flat else in_money(found.weights, money),
+        "value": valued(objective(found.objective).words, found.value),
+        "near": "" if found.flat or abs(found.value) <= NOTHING else near(found),
+        "table": {"caption": caption, "rows": rows},
+    }
+
+
+def assumed(setting: Setting, bidders: int) -> list[str]:
+    """Of whom and of which contest an answer by theory is."""
+    who = who_in_words(setting, bidders)
+    return [f"{who[:1].upper()}{who[1:]}.", *contest_in_words(setting)]
 
 
 def _table(found: Exact, what: str) -> tuple[list[list[str]], str]:

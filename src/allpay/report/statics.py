@@ -7,20 +7,13 @@ import numpy as np
 
 from allpay.report.look import draw
 from allpay.report.summary import bidders_in_words
-from allpay.report.words import Table, aligned, as_latex, significant
+from allpay.report.words import PARAMETERS, Table, aligned, as_latex, significant
 from allpay.scalars import numeral
 from allpay.statics import CARRIES, COUNTS, Statics, paid
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-NAMES = {
-    "max_bid": "highest bid allowed",
-    "bidders": "number of bidders",
-    "cost_power": "power of the cost",
-    "most_prizes": "most prizes allowed",
-}
 
 SHOWN = 6
 """The text and LaTeX tables have so many weights at most; files have all."""
@@ -37,12 +30,22 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "0.55")
 
 def statics_in_words(found: Statics) -> str:
     """A table for people, and what it is of."""
+    notes = notes_of(found)
+    return "\n".join([_heading(found), "", aligned(_cells(found), _asked(found)), *([""] if notes else []), *notes])
+
+
+def statics_values(found: Statics) -> dict[str, Any]:
+    """All of it, for JSON, with what is told below the table."""
+    return {**found.to_json(), "notes": notes_of(found), "assumed": _asked(found)}
+
+
+def notes_of(found: Statics) -> list[str]:
+    """What is to be said of the table: where there is no formula, and how many prizes are enough."""
     missing = sorted({reason for reason in found.reasons if reason})
     notes = [f"No best design where there is no formula: {reason}" for reason in missing[:3]]
     if any(best is not None and best.flat for best in found.best):
         notes.append("Where every design is worth the same, none is best.")
-    notes += _enough(found)
-    return "\n".join([_heading(found), "", aligned(_cells(found), _asked(found)), *([""] if notes else []), *notes])
+    return notes + _enough(found)
 
 
 def _enough(found: Statics) -> list[str]:
@@ -176,7 +179,7 @@ def _draw_lines(left: "Axes", right: "Axes", found: Statics) -> None:
 
 
 def _label(left: "Axes", right: "Axes", found: Statics, name: str) -> None:
-    words = NAMES.get(name, name.replace("_", " "))
+    words = PARAMETERS.get(name, name.replace("_", " "))
     what = found.objective.replace("-", " ")
     share = "part of the purse" if found.space.rule == "prizes" else "part of its bid that a rank pays"
     which = "first prize" if found.space.rule == "prizes" else "first weight"

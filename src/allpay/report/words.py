@@ -20,6 +20,15 @@ AS_WELL = "do practically as well"
 """What is said of designs that lose so little that nobody would care."""
 
 
+PARAMETERS = {
+    "max_bid": "highest bid allowed",
+    "bidders": "number of bidders",
+    "cost_power": "power of the cost",
+    "most_prizes": "number of prizes allowed",
+}
+"""What parameters are called in sentences and on axes, where their names do not say it."""
+
+
 def significant(x: float, digits: int = 4) -> str:
     """A number with so many significant digits; zeros at its end are kept, so that columns line up. A large one has all
     digits before its point, thousands apart: it may be money.

@@ -25,13 +25,16 @@ from allpay.report.pages.common import (
     told,
     versus,
 )
-from allpay.report.words import significant
+from allpay.report.words import PARAMETERS, significant
 
 MOST_RANKS = 30
 """Of so many prizes, at most, a row each is shown."""
 
 MOST_KINDS = 4
 """The bids of so many kinds of contests are drawn, those with most bids."""
+
+LEAST_DRAWN = 0.005
+"""A rank whose weight can be no larger than this is not drawn, as the summary does not name it."""
 
 MOST_CELLS = 400
 """A map of more designs and scenarios than this would not be read."""
@@ -192,6 +195,8 @@ class _Swept(Kept):
     objective: str
     rows: list[dict[str, float | bool | None]] = Field(min_length=1, max_length=100_000)
     reasons: list[str | None]
+    notes: list[str] = Field(default=[], max_length=100)
+    assumed: str = ""
     seconds: float
 
 
@@ -203,14 +208,13 @@ def swept(folder: Path) -> Page | None:
     values = json_in(path)
     found = parsed(_Swept, values, path)
     first, *second = found.over
-    unit, label = objective(found.objective).words, first.replace("_", " ")
+    whole = {name: all(float(x).is_integer() for x in numbers) for name, numbers in found.over.items()}
+    unit, label = objective(found.objective).words, _along(first)
     rows = [row for row in found.rows if row.get("value") is not None]
     if any(first not in row for row in rows):
         raise AllpayError(f"{path} is damaged: make the folder again")
     by = second[0] if second else ""
-    named = (
-        {row.get(by): f"{by.replace('_', ' ')} {significant(float(row.get(by) or 0), 3)}" for row in rows} if by else {}
-    )
+    named = {row.get(by): f"{_along(by)} {significant(float(row.get(by) or 0), 3)}" for row in rows} if by else {}
     kinds = list(named.values()) if by else [unit]
     curves = [{"x": row[first], "y": row["value"], "kind": named[row.get(by)] if by else unit} for row in rows]
     weights = (
@@ -241,22 +245,31 @@ def swept(folder: Path) -> Page | None:
         for row, reason in zip(found.rows, [*found.reasons, *[None] * len(found.rows)], strict=False)
     ]
     drawn: dict[str, Any] = {
-        "value": charts.lines(curves, (label, f"{unit} of the best design"), kinds, zero=True) if curves else None,
+        "value": charts.lines(curves, (label, f"{unit} of the best design"), kinds, zero=True, whole=whole[first])
+        if curves
+        else None,
         "parts": charts.stacks(parts, (label, "part of the purse"), "") if parts else None,
-        "first": charts.lines(firsts, (label, "first prize, part of the purse"), kinds, zero=True) if firsts else None,
+        "first": charts.lines(firsts, (label, "first prize, part of the purse"), kinds, zero=True, whole=whole[first])
+        if firsts
+        else None,
     }
     return Page(
         "sweep.html.j2",
-        f"The best design as {' and '.join(name.replace('_', ' ') for name in found.over)} change",
+        f"How the best design depends on the {' and the '.join(map(_along, found.over))}",
         {
             **_again(folder, values),
             "found": found,
             "unit": unit,
-            "over": list(found.over),
+            "over": [_along(name) for name in found.over],
             "rows": listed,
             "charts": drawn,
         },
     )
+
+
+def _along(parameter: str) -> str:
+    """What a parameter is called in a sentence, after `the`."""
+    return PARAMETERS.get(parameter, parameter.replace("_", " "))
 
 
 class _Scenario(Kept):
@@ -393,7 +406,17 @@ class _Within(Kept):
     high: list[float]
 
 
+class _Told(Kept):
+    best: str
+    money: str | None
+    value: str
+    near: str
+    table: _Cells
+
+
 class _Theory(Kept):
+    told: _Told | None = None
+    assumed: list[str] = Field(default=[], max_length=1000)
     rule: str
     objective: str
     best: _Best | None
@@ -415,7 +438,7 @@ def theory(folder: Path) -> Page | None:
         rows = [
             {"rank": k + 1, "best": w, "low": low, "high": high}
             for k, (w, low, high) in enumerate(ends)
-            if high > FEWEST_ZEROS
+            if high >= LEAST_DRAWN
         ][:MOST_RANKS]
         bars = [
             {
@@ -423,7 +446,7 @@ def theory(folder: Path) -> Page | None:
                 "value": row["best"],
                 "low": row["low"],
                 "high": row["high"],
-                "told": split_in_words([row["best"]]),
+                "told": f"{row['best']:.1%}",
                 "best": True,
                 "end": row["high"],
             }
@@ -500,7 +523,15 @@ class _Front(Kept):
 def estimated(folder: Path) -> Page | None:
     """The page of an estimate of values from past contests."""
     from allpay.estimate import kept
-    from allpay.report.estimated import cautions, over_in_words, range_in_words
+    from allpay.estimate.families import constant
+    from allpay.report.estimated import (
+        answers_in_words,
+        cautions,
+        identification,
+        luck_in_words,
+        over_in_words,
+        range_in_words,
+    )
 
     if not (folder / kept.FILE).is_file():
         return None
@@ -510,6 +541,7 @@ def estimated(folder: Path) -> Page | None:
     values = [
         {"x": q, "y": v, "low": low, "high": high, "kind": name}
         for name, part in zip(who, parts, strict=True)
+        if constant(part.distribution) is None  # one value for all is no curve
         for q, v, low, high in zip(part.levels, part.values.tolist(), part.low, part.high, strict=True)
     ]
     found = parts[0]
@@ -523,10 +555,21 @@ def estimated(folder: Path) -> Page | None:
         for name, kind in zip(kinds, few, strict=True)
         for q, b in zip(found.levels, kind.predicted, strict=True)
     ]
-    seen = [{"x": q, "y": b} for kind in few for q, b in zip(found.levels, kind.observed, strict=True)]
+    seen = [
+        {"x": q, "y": b, "kind": name}
+        for name, kind in zip(kinds, few, strict=True)
+        for q, b in zip(found.levels, kind.observed, strict=True)
+    ]
     half = list(found.levels).index(0.5)
+    luck = None if isinstance(whole, EstimatedValues) else whole.luck
     halves = [
-        {"who": name, "value": float(part.values[half]), "low": part.low[half], "high": part.high[half]}
+        {
+            "who": name,
+            "value": float(part.values[half]),
+            "low": part.low[half],
+            "high": part.high[half],
+            "alike": constant(part.distribution) is not None,
+        }
         for name, part in zip(who, parts, strict=True)
     ]
     labels = ("share of bidders with a lower value", "value of the whole purse")
@@ -542,9 +585,13 @@ def estimated(folder: Path) -> Page | None:
             "cautions": cautions(whole),
             "ranged": range_in_words(whole.open),
             "over": over_in_words(whole.open),
+            "bids": sum(part.bids for part in parts),
+            "luck": "" if luck is None else luck_in_words(luck, found.confidence),
+            "answers": list(dict.fromkeys(map(answers_in_words, parts))),
+            "known": identification(whole),
             "bidders": found.kinds[0].kind.bidders if len(parts) == 1 and found.kinds else None,
             "charts": {
-                "values": charts.lines(values, labels, who, band=bool(found.draws), zero=True),
+                "values": charts.lines(values, labels, who, band=bool(found.draws), zero=True) if values else None,
                 "bids": charts.lines(lines, ("share of bids below", "bid"), kinds, zero=True, marks=seen)
                 if few
                 else None,
