@@ -2,14 +2,18 @@
 
 import json
 import re
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
+from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
 from allpay.cli import app
 from allpay.contest.game import Setting
 from allpay.errors import AllpayError
+from allpay.report.experiments import _draw
+from allpay.report.page import html_of
 from allpay.report.pages.experiments import MEASURES, _best
 from allpay.study import DesignSpace
 from allpay.study.bundle import pack, unpacked
@@ -98,6 +102,10 @@ def test_one_table_and_one_figure_with_theory_beside(folder):
     assert (folder / "figure.pdf").stat().st_size > 5000
     said = (folder / "summary.txt").read_text()
     assert "2 learners in 3 contests under 2 designs, 2 rounds each, on one grid of 41 bids from 0 to 1.000" in said
+    assert said.count("steps of 0.025") == 2
+    page = " ".join(html_of(folder).split())
+    assert "all to the winner (100%)" in page
+    assert "the grid's, whose steps are 0.025" in page
     assert "No closed form to compare with, groups" in said
 
 
@@ -105,7 +113,10 @@ def test_the_folder_is_told_exported_and_repeated(file, folder, tmp_path):
     done = run("run", file)
     assert "nothing is computed again" in done.stderr
     assert done.stdout == (folder / "summary.txt").read_text()
-    assert run("status", folder).stdout.count("experiment-") == 4
+    status = run("status", folder).stdout
+    assert status.count("experiment-") == 4
+    for number, name in ((1, "cheap"), (2, "cheap"), (3, "dear")):
+        assert f"experiment-{number} ({name}): prizes" in status
     exported = pl.read_csv(run("export", folder).stdout.encode())
     assert exported["experiment"].n_unique() == 4
     (folder / "result.json").rename(folder / "old.json")
@@ -170,8 +181,22 @@ def test_the_page_says_the_answer_of_each_contest_and_draws_all(folder):
     assert all(row["y"] == pytest.approx(2 / 3 * row["x"] ** 3, abs=2e-3) for row in exact)
     assert {row["group"] for row in unlike[0]["data"]["values"]} == {"group 1", "group 2"}
     ranked = table.filter(pl.col("experiment") == "dear").sort("revenue", descending=True)
-    first = {1.0: "100%", 0.6: "60% / 40%"}[ranked["w1"][0]]
+    first = {1.0: "all to the winner (100%)", 0.6: "60% / 40%"}[ranked["w1"][0]]
     assert f"{first} is best, {ranked['revenue'][0]:.4f}" in words.split("Ranks are decided")[2]
+
+
+def test_learners_whose_lines_coincide_are_both_seen():
+    values = [k / 20 for k in range(21)]
+    bids = pl.DataFrame({"group": 1, "round": 1, "value": values, "mean": values, "q10": values, "q90": values})
+    ax = Figure().subplots()
+    for k, name in enumerate(("one", "two")):
+        experiment = SimpleNamespace(learner=SimpleNamespace(name=name))
+        _draw(ax, SimpleNamespace(game=SimpleNamespace(groups=(1,)), bids=bids, experiment=experiment), k, 2, {})
+    one, two = ax.lines
+    assert one.get_marker() != two.get_marker()
+    marked = [set(values[line.get_markevery()[0] :: line.get_markevery()[1]]) for line in (one, two)]
+    assert all(len(places) > 3 for places in marked)
+    assert not marked[0] & marked[1]
 
 
 def test_designs_that_chance_or_the_grid_keeps_together_are_told_as_alike():

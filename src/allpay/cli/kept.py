@@ -126,6 +126,20 @@ def _answers(results: list[dict[str, Any]], specification: dict[str, Any]) -> bo
     return [result["specification"]["objective"] for result in results] == asked
 
 
+def _named(specification: dict[str, Any]) -> dict[str, str]:
+    """What a file calls its experiments, by their folders."""
+    from allpay.study.received import parted
+
+    held = specification.get("experiments")
+    each = held.get("each") if isinstance(held, dict) else None
+    names = [one.get("name") for one in each if isinstance(one, dict)] if isinstance(each, list) else []
+    return {
+        folder: f" ({printable(name)[:60]})"
+        for folder, name in zip(parted(specification), names, strict=False)
+        if isinstance(name, str)
+    }
+
+
 def tell_state(folder: Path, as_json: bool) -> None:
     """Say how far the study in a folder is, on stdout."""
     from allpay.study.received import parted
@@ -139,10 +153,12 @@ def tell_state(folder: Path, as_json: bool) -> None:
         several = {"studies": states} if len(states) > 1 else states[0]
         print_json({**several, "running": running, "finished": finished})
         return
-    names = parted(specification)
-    for name, s in zip(names, states, strict=True):
+    named = _named(specification)
+    for name, s in zip(parted(specification), states, strict=True):
         of = f"of {'at most ' if s['active'] else ''}{s['samples']}"
-        which = f"{printable(name)}: " if specification.keys() & {"scenarios", "experiments"} else ""
+        which = (
+            f"{printable(name)}{named.get(name, '')}: " if specification.keys() & {"scenarios", "experiments"} else ""
+        )
         typer.echo(
             f"{which}{printable(s['rule'])}, {printable(s['learner'])}: {s['designs']} {of} designs × {s['rounds']} rounds"
         )

@@ -47,6 +47,9 @@ CONFIG: Chart = {
 
 HISTORY: Chart = {"format": "~g", "tickCount": 4}
 
+PADDING: Chart = {"left": 5, "top": 5, "bottom": 5, "right": 18}
+"""Room for the half of a label, or of a point, that stands at the right end of an axis."""
+
 ROOM = 1.24
 """How much longer than the longest bar its axis is."""
 
@@ -422,7 +425,12 @@ def dots(rows: Sequence[Mapping[str, Any]], unit: str, kinds: Sequence[str], *, 
         kinds: in their order.
         percent: whether these are parts.
     """
-    x: Chart = {"field": "value", "type": "quantitative", "title": unit, "scale": {"zero": percent, "nice": True}}
+    x: Chart = {
+        "field": "value",
+        "type": "quantitative",
+        "title": unit,
+        "scale": {"zero": percent, "nice": True, "padding": 8},
+    }
     x["axis"] = {"format": "~%" if percent else "~g", "orient": "top" if len(rows) > 24 else "bottom"}
     y: Chart = {"field": "name", "type": "nominal", "sort": None, "title": None}
     y["axis"] = {"labelLimit": 330, "ticks": False, "grid": True, "labelPadding": 10}
@@ -699,4 +707,4 @@ def _chart(rows: Sequence[Mapping[str, Any]], more: Chart) -> Chart:
 
 
 def _with_config(chart: Chart) -> Chart:
-    return {"config": CONFIG, **chart}
+    return {"config": CONFIG, "padding": PADDING, **chart}

@@ -17,6 +17,7 @@ from allpay.report.beside import GroupBids, Line, Told
 from allpay.report.learned import THEORY, mean_bids
 from allpay.report.look import colour_of, dashes_of, drawing, save
 from allpay.report.words import aligned, significant, with_error
+from allpay.scalars import numeral
 from allpay.simplex import shown
 from allpay.simulation import Estimate
 from allpay.study.experiment import Experiment, ExperimentStudy
@@ -26,6 +27,12 @@ from allpay.theory import Equilibrium, equilibrium_or_reason, value_or_reason
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+MARKERS = ("o", "^", "s", "D", "v")
+"""Of learners, whose lines may lie on each other."""
+
+MARKED = 7
+"""So many markers stand along a line."""
 
 MOST_PANELS = 24
 """Of more pairs of a contest and a design, so many are drawn, those first in the file."""
@@ -220,7 +227,8 @@ def experiments_in_words(asked: ExperimentStudy, seen: Sequence[Seen]) -> str:
         ]
         for one in seen
     ]
-    grid = f"{seen[0].game.bid_levels} bids from 0 to {significant(asked.top)}"
+    step = numeral(float(f"{asked.top / max(seen[0].game.bid_levels - 1, 1):.3g}"))
+    grid = f"{seen[0].game.bid_levels} bids from 0 to {significant(asked.top)}, in steps of {step}"
     contests = len(dict.fromkeys(each.name for each in asked.experiments))
     learners = len(dict.fromkeys(each.learner.name for each in asked.experiments))
     first = (
@@ -234,7 +242,10 @@ def experiments_in_words(asked: ExperimentStudy, seen: Sequence[Seen]) -> str:
         first += f" Furthest from the equilibrium's {goal.words} is {where}: {far.off:+.2%}."
     reasons = dict.fromkeys(f"{one.experiment.name}: {one.exact}" for one in seen if isinstance(one.exact, str))
     missing = [f"No closed form to compare with, {reason}." for reason in reasons]
-    gain = "What a bidder could gain is a part of the top prize."
+    gain = (
+        "What a bidder could gain is a part of the top prize. Rounds converge to an equilibrium on the grid: part of what is "
+        f"off theory is that of its steps of {step}, and more bid_levels make it smaller."
+    )
     return "\n\n".join([first, aligned([headings, *rows]), "\n".join([gain, *missing])])
 
 
@@ -277,7 +288,7 @@ def _figure(asked: ExperimentStudy, seen: Sequence[Seen]) -> "Figure":
     drawn: dict[str, Any] = {}
     for ax, ((name, design), inside) in zip(axes.ravel(), kept, strict=False):
         for one in inside:
-            _draw(ax, one, names.index(one.experiment.learner.name), drawn)
+            _draw(ax, one, names.index(one.experiment.learner.name), len(names), drawn)
         _theory(ax, inside[0], drawn)
         split = shown(asked.study.designs[design].tolist(), 2)
         called = name if len(name) <= LETTERS else f"{name[: LETTERS - 1]}…"
@@ -295,12 +306,19 @@ def _figure(asked: ExperimentStudy, seen: Sequence[Seen]) -> "Figure":
     return figure
 
 
-def _draw(ax: "Axes", one: Seen, colour: int, drawn: dict[str, Any]) -> None:
-    """The mean bid of each value, a line for each kind of bidder."""
+def _draw(ax: "Axes", one: Seen, learner: int, learners: int, drawn: dict[str, Any]) -> None:
+    """The mean bid of each value, a line for each kind of bidder; a marker for each learner shows where lines coincide."""
     for group in range(len(one.game.groups)):
         values, mean, *_ = _bids(one, group)
-        style: dict[str, Any] = {"color": colour_of(colour), "zorder": 3}
-        style |= {"marker": "o", "ms": 4, "ls": "none"} if len(values) == 1 else {"ls": dashes_of(group)}
+        style: dict[str, Any] = {
+            "color": colour_of(learner),
+            "zorder": 3,
+            "marker": MARKERS[learner % len(MARKERS)],
+            "ms": 3.5,
+        }
+        apart = max(len(values) // MARKED, 1)
+        style |= {"ls": "none"} if len(values) == 1 else {"ls": dashes_of(group), "mfc": "white", "mew": 0.9}
+        style |= {"markevery": (learner * apart // learners, apart)} if len(values) > 1 else {}
         (line,) = ax.plot(values, mean, **style)
         drawn.setdefault(one.experiment.learner.name, line)
 

@@ -100,7 +100,8 @@ def page(folder: Path) -> Page | None:
     own = next((one for one in MEASURES if one.mean == goal.column), None)
     main = own or Measure(_capital(goal.words), unit_of(goal), goal.column, *beside_objective(goal.column))
     measures = (main, *(one for one in MEASURES if one is not own))
-    step = found.grid.top / max(found.grid.bid_levels - 1, 1) if found.grid and goal.unit == BIDS else 0.0
+    spacing = found.grid.top / max(found.grid.bid_levels - 1, 1) if found.grid else 0.0
+    step = spacing if goal.unit == BIDS else 0.0
     rows = [
         _row(values, one, outline, measures, path)
         for one, outline in zip(found.results, outlines.values(), strict=True)
@@ -120,6 +121,7 @@ def page(folder: Path) -> Page | None:
         "verdict": _verdict(contests, len(designs)),
         "rounds": rows[0]["rounds"] if rows else 0,
         "step": step,
+        "spacing": spacing,
         "grid": found.grid,
         "furthest": max(off, key=lambda row: abs(row["off"]), default=None),
         "unsettled": 1 - sum(row["converged"] for row in rows) / max(sum(row["rounds"] for row in rows), 1),
@@ -167,7 +169,7 @@ def _row(
 
     weights = [number(name) or 0.0 for name in outline.names[: outline.bidders]]
     chosen = [f"{printable(name)} {known(name):.3g}" for name in outline.names[outline.bidders :]]
-    split = split_in_words(weights) if outline.rule == "prizes" else _payments(weights)
+    split = _called(weights) if outline.rule == "prizes" else _payments(weights)
     return {
         "contest": one.experiment,
         "learner": one.learner,
@@ -178,6 +180,12 @@ def _row(
         **{name: number(name) for measure in measures for name in (measure.error, measure.theory)},
         **{measure.mean: known(measure.mean) for measure in (*measures, GAIN)},
     }
+
+
+def _called(weights: Sequence[float]) -> str:
+    """What a split of the purse is called as a design."""
+    split = split_in_words(weights)
+    return f"all to the winner ({split})" if sum(w > FEWEST_ZEROS for w in weights) == 1 else split
 
 
 def _payments(weights: Sequence[float]) -> str:
