@@ -10,7 +10,7 @@ import numpy as np
 
 from allpay.contest.preferences import PowerCost
 from allpay.contest.success import success
-from allpay.contest.values import Distribution
+from allpay.contest.values import Curve, Distribution
 from allpay.errors import shortened
 from allpay.estimate.advice import Advice, LastYear
 from allpay.estimate.families import constant, words_of
@@ -374,7 +374,10 @@ def told_as(distribution: Distribution) -> str:
 
 def _family(found: EstimatedValues) -> str:
     text = told_as(found.distribution)
-    shown = text if len(text) <= 60 else found.family
+    bare = (
+        isinstance(found.distribution, Curve) and constant(found.distribution) is None
+    )  # coefficients tell people nothing
+    shown = found.family if bare or len(text) > 60 else text
     if found.family == BY_CONDITION:
         return (
             f"Distribution: {text if constant(found.distribution) is not None else 'a curve'}, of the "
