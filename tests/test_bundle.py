@@ -192,3 +192,9 @@ def test_the_citation_is_valid():
     cffconvert = pytest.importorskip("cffconvert")
     made = cffconvert.Citation(citation(["A: B", "C\nD"], 'Of "prizes": {a} # b'))
     made.validate()
+
+
+def test_a_folder_that_cannot_be_packed_is_told_which_can(tmp_path):
+    (tmp_path / "estimate.json").write_text("{}")
+    with pytest.raises(AllpayError, match=r"give a folder that allpay run, sweep or design has simulated"):
+        pack(tmp_path, tmp_path / "some.zip")

@@ -22,7 +22,7 @@ from allpay.estimate.generate import past_contests
 from allpay.estimate.kept import FILE, load, save
 from allpay.estimate.past import Contests
 from allpay.estimate.values import LEVELS, estimate_values, kinds_of, targets_of
-from allpay.report.estimated import estimate_in_words, last_year_in_words
+from allpay.report.estimated import estimate_in_words, last_year_in_words, warnings_of
 from allpay.study import DesignSpace
 
 LEVEL = np.array(LEVELS)
@@ -369,6 +369,58 @@ def test_bids_that_no_family_explains_are_told():
     """Bids of people to whom effort costs its fourth power, taken as if it cost what it is."""
     games = [game_of(Beta(2, 3), bidders=n, power=4.0) for n in (3, 8)]
     found = estimate_values(past_contests(games, 60, seed=0), resamples=0)
-    assert "No family explains these bids: the error is " in estimate_in_words(found)
+    told = estimate_in_words(found, "What was read.")
+    assert told.startswith("Do not use these values: no distribution of them explains the bids")
+    assert "was taken to be b^1: give allpay estimate another, as --cost-power 2, or --cost-power estimate." in told
+    assert told.index("What was read.") < told.index("Found: ")
+    assert warnings_of(found) == [told.split("\n\n")[0]]
     rightly = estimate_values(past_contests(games, 60, seed=0), cost=PowerCost(4), resamples=0)
     assert "No family explains" not in estimate_in_words(rightly)
+
+
+def test_values_not_to_be_used_are_named_wherever_they_are_taken(tmp_path, monkeypatch):
+    """One value for all does not explain these bids; yet theory takes it, and each command says what speaks against it."""
+    monkeypatch.chdir(tmp_path)
+    contests = past_contests(game_of(Beta(2, 3), power=3.0), 60, seed=2)
+    found = estimate_values(contests, resamples=2)
+    assert len(set(found.distribution.coefficients)) == 1
+    (tmp_path / "known").mkdir()
+    save(found, tmp_path / "known")
+    for line in (("design", "--bidders", 5, "--method", "theory"), ("equilibrium", "--weights", "1,0,0,0,0")):
+        done = run(*line, "--values-from", "known", "--json")
+        assert done.exit_code == 0, done.output
+        assert json.loads(done.stdout)["warnings"] == warnings_of(found)
+        assert done.stderr.count("allpay: --values-from known: Do not use these values") == 1
+    other = run("equilibrium", "--weights", "1,0,0", "--json")
+    assert "warnings" not in json.loads(other.stdout)
+
+
+def test_ranges_hold_the_estimate_and_resamples_without_a_formula_are_counted():
+    contests = past_contests(game_of(Beta(2, 3)), 40, seed=2)
+    found = estimate_values(contests, cost=PowerCost(2), family="beta", resamples=2)
+    off = replace(found, low=tuple(found.values * 2), high=tuple(found.values * 3))
+    assert off.low == pytest.approx(found.values)
+    assert off.high == pytest.approx(found.values * 3)
+    space, setting = DesignSpace("prizes", 5, 2), Setting(Private(Beta(2, 3)), cost_power=2.0)
+    draws = (Beta(2, 3), Atoms())
+    told = advise(space, setting, "revenue", (0.6, 0.4, 0, 0, 0), draws)
+    assert (len(told.best), told.without) == (1, 1)
+    low = replace(found, distribution=Beta(2, 3), draws=(Beta(2, 3, 2.0), Beta(2, 3, 3.0), Atoms()))
+    (year,) = last_year(low, space, setting, (0.6, 0.4, 0, 0, 0))
+    assert year.within[0][0] == year.new[0]  # below those of both resamples
+    assert year.without == 1
+    assert "In 1 more resamples theory has no formula." in last_year_in_words([year], 5)
+
+
+class Atoms:
+    """Two values, of which theory is not told where they part."""
+
+    def quantile(self, q):
+        return np.where(np.asarray(q) < 0.5, 0.2, 0.7)
+
+
+def test_beta_values_are_known_at_all_quantiles():
+    """SciPy has none for these at some of the quantiles below 1e-16."""
+    values = Beta(1.0158299154389672, 0.906178001774011, 2.0).quantile(10.0 ** np.arange(-200, -1, 2.3))
+    assert np.all(np.isfinite(values))
+    assert np.all(np.diff(values) > 0)

@@ -132,7 +132,14 @@ def test_the_range_is_in_the_folder_the_json_and_the_study_file(tmp_path, monkey
     assert [float(row["loss"]) for row in rows] == [world["loss"] for world in worlds]
     study = tomllib.loads((tmp_path / "estimate" / "study.toml").read_text())
     assert [one["cost_power"] for one in study["scenario"]] == [world["power"] for world in worlds]
-    assert "Safe over the whole range: " in (tmp_path / "estimate" / "summary.txt").read_text()
+    words = (tmp_path / "estimate" / "summary.txt").read_text()
+    assert words.startswith(
+        "Found over a range of the cost power, 1.6:3, which these data do not tell: half of the bidders"
+    )
+    assert "Safe over the whole range: " in words
+    kept = load(tmp_path / "estimate").open
+    assert f"a bid b costs {kept.worlds[kept.kept].text}, one of the range 1.6:3 that you gave" in words
+    assert any(f"for {kept.worlds[kept.kept].text} alone, one point of the range" in one for one in values["warnings"])
     both = run(
         "estimate", "past.csv", "--prizes", "0.6,0.4", "--scores", "--luck", "normal(0.01:0.02)", "--cost-power", "1:2"
     )

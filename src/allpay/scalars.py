@@ -68,6 +68,15 @@ def written(number: float) -> str:
     return f"{number:,.0f}" if number.is_integer() and 1e6 <= abs(number) < MOST_FIXED else exactly(number)
 
 
+def holding(low: float, high: float, number: float) -> tuple[float, float]:
+    """The ends of an interval, moved apart as far as it takes to hold a number.
+
+    >>> holding(0.84, 0.92, 0.82)
+    (0.82, 0.92)
+    """
+    return min(low, number), max(high, number)
+
+
 def numeral(number: float, digits: int = 6) -> str:
     """A number in a sentence: so many digits, without zeros at its end. Amounts of money are such numbers: a large one has
     all digits before its point, thousands apart, and no power of ten.

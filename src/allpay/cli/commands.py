@@ -2,14 +2,14 @@
 
 import io
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from allpay.cli.again import write_command
-from allpay.cli.console import in_one_line, plain, print_json, reporting
+from allpay.cli.console import WARNINGS, in_one_line, plain, print_json, reporting
 from allpay.cli.drawing import OPTIONS, drawn, in_tables
 from allpay.cli.examples import epilog_of
 from allpay.cli.options import (
@@ -908,10 +908,10 @@ def known_from(
     if folder is None:
         return None
     from allpay.contest.preferences import PowerCost
-    from allpay.contest.values import text_of
+    from allpay.estimate.families import words_of
     from allpay.estimate.kept import load
     from allpay.estimate.values import EstimatedGroups, EstimatedValues
-    from allpay.report.estimated import group_texts
+    from allpay.report.estimated import group_texts, warnings_of
 
     try:
         found = load(folder)
@@ -936,12 +936,21 @@ def known_from(
         asked["group"] = group_texts(found)
         if found.luck is not None:
             asked["luck"] = found.luck.text
+        warn_of(folder, warnings_of(found))
         return found
     assert isinstance(found.cost, PowerCost)
-    asked["distribution"], asked["cost_power"] = text_of(found.distribution), found.cost.power
+    asked["distribution"], asked["cost_power"] = words_of(found.distribution), found.cost.power
     if "attendance" not in written and found.presence < 1 and (asked["bidders"] or "0").isdecimal():
         asked["attendance"] = found.presence
+    warn_of(folder, warnings_of(found))
     return found
+
+
+def warn_of(folder: Path, warnings: Sequence[str]) -> None:
+    """Say on stderr, a line each, what speaks against the values of a folder; `--json` has it as `warnings`."""
+    for warning in warnings:
+        typer.echo(f"allpay: --values-from {shortened(str(folder), 80)}: {warning}", err=True)
+    WARNINGS.set(tuple(warnings))
 
 
 def numbers_in(text: str | None) -> tuple[str | None, ...]:

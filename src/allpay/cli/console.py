@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -35,6 +36,9 @@ LEAST_COLUMNS, MOST_COLUMNS = 40, 1000
 
 ANY_SIGN = "allpay"
 """The name of how the program's streams write signs that their encoding does not have."""
+
+WARNINGS: ContextVar[tuple[str, ...]] = ContextVar("warnings", default=())
+"""What is to be said beside the answer of the command that runs; each command begins with none."""
 
 EXACT = 2**53
 """Above this, programs that read the numbers of JSON as floats take one whole number for another."""
@@ -71,6 +75,7 @@ def in_one_line(function: Callable[..., None]) -> Callable[..., None]:
     def wrapped(*args: Any, **options: Any) -> None:
         if sys.stdout is None:
             fail("stdout is closed: send it to a file, or to /dev/null", FAILED)
+        WARNINGS.set(())
         with ending_in_one_line():
             try:
                 function(*args, **options)
@@ -236,8 +241,9 @@ def usage_in_one_line(error: Exception, arguments: Sequence[str]) -> str | None:
 
 
 def print_json(values: Mapping[str, Any]) -> None:
-    """One JSON object on stdout; what is not a number is null."""
-    print(json.dumps(plain(values), allow_nan=False))
+    """One JSON object on stdout; what is not a number is null. What its values are warned of goes with it."""
+    warnings = list(WARNINGS.get())
+    print(json.dumps(plain({**values, "warnings": warnings} if warnings else values), allow_nan=False))
 
 
 def plain(value: Any) -> Any:

@@ -131,12 +131,13 @@ def estimate(
     from allpay.estimate.kept import save, values_of
     from allpay.estimate.known import estimate_known, known_values
     from allpay.estimate.luck import Asked
-    from allpay.estimate.over import over_luck, over_powers
+    from allpay.estimate.over import bidders_of, over_luck, over_powers
     from allpay.estimate.past import read_contests
     from allpay.estimate.power import Sought, cost_of, differ
     from allpay.estimate.values import EstimatedGroups, EstimatedValues, estimate_groups, estimate_values
     from allpay.estimate.with_luck import estimate_with_luck, ranks_tell
-    from allpay.report.estimated import estimate_in_words, identification, write_estimate
+    from allpay.files import in_shell
+    from allpay.report.estimated import cautions, estimate_in_words, identification, warnings_of, write_estimate
     from allpay.report.past import read_in_words
 
     check_free(out, FILES)
@@ -205,12 +206,15 @@ def estimate(
             "read": plain(asdict(read)),
             "estimate": plain(values_of(found)),
             "identification": identification(found),
+            "warnings": warnings_of(found),
         }
         print_json({**told, "files": files})
         return
-    typer.echo(f"{read_in_words(contests, read)}\n\n{estimate_in_words(found)}\n\nWritten to {out}: {', '.join(files)}")
-    who = f" --bidders {found.kinds[0].kind.bidders}" if isinstance(found, EstimatedValues) else ""
-    typer.echo(f"Next: allpay design --values-from {out}{who}")
+    typer.echo(f"{estimate_in_words(found, read_in_words(contests, read))}\n\nWritten to {out}: {', '.join(files)}")
+    if not cautions(found):
+        alike = isinstance(found, EstimatedValues)  # for whom theory has a formula
+        who = f" --bidders {bidders_of(found)} --method theory" if alike else ""
+        typer.echo(f"Next: allpay design --values-from {in_shell(out)}{who}")
 
 
 @command

@@ -489,7 +489,9 @@ def advice_words(study: "Study", advice: "Advice | None") -> str:
     from allpay.report.estimated import advice_in_words
 
     if advice is None:
-        return "How sure the data make it cannot be told by theory, which has no formula here."
+        return (
+            "How sure the data make it cannot be told: theory has a formula in none of the resamples of your contests."
+        )
     ranks = ["the first prize", "the second", "the third", "the fourth", "the fifth"][: study.space.dimension]
     return advice_in_words(advice, ranks)
 

@@ -29,6 +29,9 @@ HIGHEST = Bound(at_least=LEAST, at_most=MOST, or_zero=True)
 HIGH = Bound(at_least=LEAST, at_most=MOST)
 """The same of one that begins at 0."""
 
+TINY = 1e-12
+"""Below this quantile of a Beta distribution its first power alone tells the value, where SciPy does not."""
+
 SHAPE = Bound(at_least=0.01, at_most=1e6)
 """How large the exponents of a distribution may be: beyond, nearly all values are the same number."""
 
@@ -99,9 +102,17 @@ class Beta:
         HIGH.check("high of beta values", self.high)
 
     def quantile(self, q: ArrayLike) -> Array:
-        from scipy.special import betaincinv
+        from scipy.special import betaincinv, betaln
 
-        return self.high * betaincinv(self.a, self.b, np.asarray(q, float))
+        q = np.asarray(q, float)
+        found = betaincinv(self.a, self.b, q)
+        if np.isnan(
+            found
+        ).any():  # SciPy gives none at some q below 1e-16, where F(x) = x^a / (a·B(a, b)) to the last digit
+            with np.errstate(divide="ignore"):
+                near = np.exp((np.log(q) + np.log(self.a) + betaln(self.a, self.b)) / self.a)
+            found = np.where(np.isnan(found) & (q < TINY), near, found)
+        return self.high * found
 
 
 @dataclass(frozen=True)

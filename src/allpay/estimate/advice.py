@@ -13,6 +13,7 @@ from allpay.contest.values import Common, Distribution, Private
 from allpay.estimate.families import constant
 from allpay.estimate.values import EstimatedGroups, EstimatedValues, Explained
 from allpay.exact import best_in_theory, objective_at
+from allpay.scalars import holding
 from allpay.study import DesignSpace
 from allpay.theory import equilibrium
 
@@ -28,11 +29,13 @@ class Advice:
         design: the weights, and what is chosen beside them.
         best: `[draws]` the best design of each resample.
         loss: `[draws]` the part of the best objective that the design loses there.
+        without: how many resamples more have no best design, since theory has no formula there.
     """
 
     design: tuple[float, ...]
     best: tuple[tuple[float, ...], ...]
     loss: tuple[float, ...]
+    without: int = 0
 
     def within(self, share: float = 0.95) -> list[tuple[float, float]]:
         """The range of each number of the best design over this share of the resamples, without as many at either end."""
@@ -61,8 +64,8 @@ def advise(
         draws: where values come from in each resample.
         advance: is told how far it is.
     """
-    levels = setting.values.levels
-    drawn = [replace(setting, values=Private(draw, levels)) for draw in draws]
+    levels = levels_of(setting.values)
+    drawn = [replace(setting, values=wants(draw, levels)) for draw in draws]
     return advise_in(space, drawn, objective, design, advance)
 
 
@@ -76,7 +79,7 @@ def settings_of(found: EstimatedValues | EstimatedGroups, setting: Setting) -> l
         return [
             replace(
                 setting,
-                values=Private(draw, levels),
+                values=wants(draw, levels),
                 attendance=absent[k] if absent else setting.attendance,
                 cost_power=setting.cost_power if found.power is None else found.power.draws[k],
             )
@@ -113,18 +116,19 @@ def advise_in(
     design: Sequence[float],
     advance: Callable[[float, float], None] = lambda done, total: None,
 ) -> Advice | None:
-    """The same in settings: as many as resamples are looked at."""
+    """The same in settings: as many as resamples are looked at. None where theory has a formula in none of them."""
     best, loss = [], []
     drawn = settings[:MOST_DRAWS]
     for done, there in enumerate(drawn):
         found = best_in_theory(space, there, objective)
-        if found is None:
-            return None
-        value = float(objective_at(space, there, objective)(space.points(np.array([design], float)))[0][0])
-        best.append(found.design)
-        loss.append(max(0.0, (found.value - value) / abs(found.value)) if found.value else 0.0)
         advance(done + 1, len(drawn))
-    return Advice(tuple(map(float, design)), tuple(best), tuple(loss)) if best else None
+        if found is None:
+            continue
+        value = float(objective_at(space, there, objective)(space.points(np.array([design], float)))[0][0])
+        if np.isfinite(value):
+            best.append(found.design)
+            loss.append(max(0.0, (found.value - value) / abs(found.value)) if found.value else 0.0)
+    return Advice(tuple(map(float, design)), tuple(best), tuple(loss), len(drawn) - len(best)) if best else None
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,8 @@ class LastYear:
         old: what theory expects of both with the prizes that there were.
         new: with the design.
         within: the range of each of `new` over 95 % of the resamples; None without resamples.
-        change: the range of new over old less 1, resample by resample; None without resamples.
+        change: the range of new over old less 1, resample by resample; None without resamples. Both hold what is told.
+        without: how many resamples more tell nothing, since theory has no formula there.
     """
 
     bidders: int
@@ -149,6 +154,7 @@ class LastYear:
     new: tuple[float, float]
     within: tuple[tuple[float, float], tuple[float, float]] | None
     change: tuple[tuple[float, float], tuple[float, float]] | None
+    without: int = 0
 
 
 MOST_YEARS = 3
@@ -181,22 +187,32 @@ def last_year(
         rows = []
         for done, there in enumerate([setting, *drawn]):
             both = [_brings(game) for game in _games(space, there, design, prizes)]
-            if both[0] is None or both[1] is None:
-                return None
-            rows.append(both)
             advance(number + (done + 1) / (1 + len(drawn)), len(same))
-        table = np.array(rows, float)  # [draws, old and new, total and best]
+            if both[0] is not None and both[1] is not None:
+                rows.append(both)
+            elif done == 0:
+                return None
+        table = np.array(rows, float)  # [1 + draws, old and new, total and best]
         ends = (
             [np.quantile(x, [0.025, 0.975], axis=0).T for x in (table[1:, 1], table[1:, 1] / table[1:, 0] - 1)]
-            if drawn
+            if len(rows) > 1
             else []
         )
-        within, change = (tuple((float(low), float(high)) for low, high in x) for x in ends) if ends else (None, None)
+        said = table[0, 1], table[0, 1] / table[0, 0] - 1
+        within, change = (
+            (
+                (tuple(holding(float(low), float(high), float(x)) for (low, high), x in zip(*both, strict=True)))
+                for both in zip(ends, said, strict=True)
+            )
+            if ends
+            else (None, None)
+        )
+        without = 1 + len(drawn) - len(rows)
         assert kind.total is not None
         assert kind.best is not None
         old, new = (tuple(map(float, table[0, k])) for k in (0, 1))
         told.append(
-            LastYear(space.bidders, prizes, kind.contests, (kind.total, kind.best), old, new, within, change)  # type: ignore[arg-type]
+            LastYear(space.bidders, prizes, kind.contests, (kind.total, kind.best), old, new, within, change, without)  # type: ignore[arg-type]
         )
     return tuple(told)
 

@@ -84,6 +84,7 @@ class _Open(_Model):
     bidders: Annotated[int, Field(ge=1)]
     method: str
     excluded: list[str]
+    within: Annotated[list[Number], Field(min_length=2, max_length=2)] | None = None
 
 
 class _Part(_Model):
@@ -170,7 +171,8 @@ def _open(kept: _Open) -> Open:
         )
         for world in kept.worlds
     )
-    return Open(kept.what, worlds, tuple(kept.split), kept.bidders, kept.method, tuple(kept.excluded))
+    within = None if kept.within is None else (kept.within[0], kept.within[1])
+    return Open(kept.what, worlds, tuple(kept.split), kept.bidders, kept.method, tuple(kept.excluded), within)
 
 
 def _luck_values(luck: FoundLuck) -> dict[str, Any]:

@@ -45,6 +45,9 @@ PARTS = 10
 LEVELS = 64
 """So many values a bidder can have there."""
 
+USUAL_LEVELS = Private().levels
+"""The same of bidders alike."""
+
 
 def over_powers(
     contests: Contests,
@@ -65,7 +68,8 @@ def over_powers(
     powers = np.geomspace(sought.low, sought.high, LOOKED_AT).tolist()
     texts = [f"b^{numeral(float(f'{p:.3g}'))}" for p in powers]
     return _over(
-        *("cost power", powers, texts, lambda k, draws: estimate(PowerCost(powers[k]), draws), resamples, reporter)
+        *("cost power", (sought.low, sought.high), powers, texts),
+        *(lambda k, draws: estimate(PowerCost(powers[k]), draws), resamples, reporter),
     )
 
 
@@ -81,11 +85,12 @@ def over_luck(
         raise AllpayError(f"luck has no range here: give one, as {luck.template.format('0.1:0.3')}")
     numbers = [float(f"{x:.4g}") for x in np.geomspace(*luck.within, POINTS)]
     texts = [luck.text(x) for x in numbers]
-    return _over("luck", numbers, texts, lambda k, draws: estimate(texts[k], draws), resamples, reporter)
+    return _over("luck", luck.within, numbers, texts, lambda k, draws: estimate(texts[k], draws), resamples, reporter)
 
 
 def _over(
     what: str,
+    within: tuple[float, float],
     numbers: Sequence[float],
     texts: Sequence[str],
     estimate: Callable[[int, int], Estimate],
@@ -120,7 +125,7 @@ def _over(
         )
         for number, text, one, own, loss in zip(numbers, texts, found, best, losses, strict=True)
     )
-    told = Open(what, worlds, tuple(split), bidders, method, excluded)
+    told = Open(what, worlds, tuple(split), bidders, method, excluded, within)
     return replace(estimate(int(chosen[told.kept]), resamples), open=told)
 
 
@@ -147,7 +152,7 @@ def bidders_of(found: Estimate) -> int:
 def setting_of(found: Estimate) -> Setting:
     """The bidders of an estimate."""
     if isinstance(found, EstimatedValues):
-        return Setting(Private(found.distribution), cost_power=_power(found), attendance=found.presence)
+        return Setting(wants(found.distribution, USUAL_LEVELS), cost_power=_power(found), attendance=found.presence)
     groups = tuple(
         (Bidder(wants(part.distribution, LEVELS), cost=part.cost, presence=part.presence), count)
         for part, count in zip(found.parts, found.counts, strict=True)

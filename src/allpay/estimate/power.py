@@ -1,8 +1,8 @@
 """How fast the cost of bids rises, where contests that differ tell it.
 
-Of one kind of contest any power p explains all bids: with another p values are others. Contests that differ in prizes or rivals
-have bidders with the same values, and only near the true p do bids of all kinds follow from one distribution. So p is sought
-where that fits best; whatever form the distribution has, it is not that form which tells p.
+Of one kind of contest each power p above a bound explains all bids, with values of its own. Contests that differ in prizes or
+rivals have bidders with the same values, and only near the true p do bids of all kinds follow from one distribution. So p is
+sought where that fits best; whatever form the distribution has, it is not that form which tells p.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from allpay.contest.preferences import PowerCost
 from allpay.errors import AllpayError, short
 from allpay.estimate.conditions import Bids
 from allpay.estimate.past import Contests
-from allpay.scalars import real
+from allpay.scalars import holding, real
 
 Array = NDArray[np.float64]
 
@@ -119,6 +119,10 @@ class FoundPower:
     within: tuple[float, float]
     kinds: int
 
+    def __post_init__(self) -> None:
+        if self.band is not None:
+            object.__setattr__(self, "band", holding(*self.band, self.number))
+
     @classmethod
     def of(
         cls, sought: Sought, power: float, draws: Sequence[float], confidence: float, samples: Samples
@@ -180,9 +184,9 @@ def lowest(sought: Sought, loss: Callable[[float], float], begin: float | None =
 
 
 def check_told(samples: Samples) -> None:
-    """Raise AllpayError unless contests differ, without which any power of cost explains all bids."""
+    """Raise AllpayError unless contests differ, without which bids tell no power of cost."""
     if told_by(samples) < 2:
         raise AllpayError(
-            "all contests have the same prizes and bidders, whose bids any power of cost explains: give contests that differ, "
-            "the power, as --cost-power 2, or a range, as --cost-power 1:3, over which to see the best split"
+            "all contests have the same prizes and bidders, whose bids more than one power of cost explains: give contests "
+            "that differ, the power, as --cost-power 2, or a range, as --cost-power 1:3, over which to see the best split"
         )

@@ -19,7 +19,7 @@ from allpay.estimate.worlds import Open
 from allpay.frozen import Brief, Framed
 from allpay.learners.base import check_count, check_seed
 from allpay.progress import Reporter, Silent
-from allpay.scalars import numeral, real
+from allpay.scalars import holding, numeral, real
 
 Array = NDArray[np.float64]
 
@@ -88,7 +88,7 @@ class EstimatedValues(Brief, Framed):
         family: from which it is.
         tried: all families, the best first.
         levels: quantiles of values.
-        low, high: at each of them, between which values its value lies with the confidence.
+        low, high: at each of them, between which values its value lies with the confidence; they hold the estimate itself.
         confidence: how often these are to hold the truth.
         draws: the distribution that each resample of the contests gives.
         presence: the chance that a registered bidder bids.
@@ -128,6 +128,11 @@ class EstimatedValues(Brief, Framed):
     power: FoundPower | None = None
     open: Open | None = None
     told: int = 0
+
+    def __post_init__(self) -> None:
+        ends = [holding(*row) for row in zip(self.low, self.high, self.values.tolist(), strict=True)]
+        object.__setattr__(self, "low", tuple(low for low, _ in ends))
+        object.__setattr__(self, "high", tuple(high for _, high in ends))
 
     @property
     def values(self) -> Array:

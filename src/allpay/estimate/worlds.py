@@ -39,6 +39,7 @@ class Open:
         bidders: of the contests for which splits are.
         method: `theory`, or `learned`.
         excluded: numbers of the range that data contradict, as no distribution explains bids then.
+        within: the ends of the range that was given; None in a folder that does not say.
     """
 
     what: str
@@ -47,6 +48,7 @@ class Open:
     bidders: int
     method: str
     excluded: tuple[str, ...] = ()
+    within: tuple[float, float] | None = None
 
     @property
     def kept(self) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from re import sub
 from string import ascii_lowercase
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from allpay.contest.preferences import PowerCost
 from allpay.contest.success import success
-from allpay.contest.values import Distribution
+from allpay.contest.values import Curve, Distribution
 from allpay.errors import shortened
 from allpay.estimate.advice import Advice, LastYear
 from allpay.estimate.families import constant, words_of
@@ -52,18 +53,88 @@ KEPT = (
 )
 
 
-def estimate_in_words(found: EstimatedValues | EstimatedGroups) -> str:
-    """What values are, how sure that is, how well it explains bids, what is known from what, and what to do with it."""
+def estimate_in_words(found: EstimatedValues | EstimatedGroups, read: str = "") -> str:
+    """What values are, how sure that is, how well it explains bids, what is known from what, and what to do with it.
+
+    Args:
+        found: the estimate.
+        read: what was read; it stands behind what nobody may miss.
+    """
+    first = [*cautions(found), *range_in_words(found.open), *([read] if read else [])]
+    point = "" if found.open is None else found.open.worlds[found.open.kept].text
     if isinstance(found, EstimatedValues):
-        return "\n\n".join([*over_in_words(found.open), *_power(found), *_values(found), *_known(found)])
-    told = [] if len(found.parts) == 1 else [f"Contests have {_who(found)}{_how_many_have(found)}."]
+        return "\n\n".join([*first, *over_in_words(found.open), *_power(found), *_values(found, point), *_known(found)])
+    told = first
+    told += [] if len(found.parts) == 1 else [f"Contests have {_who(found)}{_how_many_have(found)}."]
     told += over_in_words(found.open)
     told += [] if found.luck is None else [luck_in_words(found.luck, found.parts[0].confidence)]
     told += _power(found.parts[0])
     for part in found.parts:
-        first, *more = _values(part)
-        told += [f"Group {shortened(part.group, 40)}. {first}" if part.group else first, *more]
+        values, *more = _values(part, point)
+        told += [f"Group {shortened(part.group, 40)}. {values}" if part.group else values, *more]
     return "\n\n".join([*told, *_known(found)])
+
+
+def warnings_of(found: EstimatedValues | EstimatedGroups) -> list[str]:
+    """What whoever takes values of an estimate has to know of them, in one line each."""
+    return [*cautions(found), *([] if found.open is None else [_one_of(found.open)])]
+
+
+def cautions(found: EstimatedValues | EstimatedGroups) -> list[str]:
+    """That values are not to be used where they do not explain the bids, and what to try instead; else nothing."""
+    parts = (found,) if isinstance(found, EstimatedValues) else found.parts
+    errors = [part.tried[0].held_out for part in parts if part.tried]
+    far = [error for error in errors if error > MISFIT]
+    if not far:
+        return []
+    if parts[0].power is not None:
+        remedy = "Perhaps ranks need luck (--luck), or bidders do not play an equilibrium."
+    else:
+        assert isinstance(parts[0].cost, PowerCost)
+        power = parts[0].cost.power
+        tell = "--cost-power estimate" if any(len(p.kinds) > 1 for p in parts) else "a range, as --cost-power 1:3"
+        remedy = (
+            f"The cost of a bid b was taken to be b^{numeral(power, 4)}: give allpay estimate another, as --cost-power "
+            f"{1 if power == 2 else 2}, or {tell}. Or ranks need luck (--luck), or bidders do not play an equilibrium."
+        )
+    return [
+        "Do not use these values: no distribution of them explains the bids, whose mean squared error is "
+        f"{max(far):.3g} times what chance leaves, where {MISFIT:g} is the most that is taken for explained. {remedy}"
+    ]
+
+
+def range_in_words(found: Open | None) -> list[str]:
+    """Between which values half of the bidders lie over a range that was given, in one sentence; it stands first."""
+    if found is None:
+        return []
+    first, last = found.worlds[0], found.worlds[-1]
+    told = []
+    for g in range(len(first.values)):
+        halves = [float(world.values[g].quantile(np.array(0.5))) for world in found.worlds]
+        who = "half of the bidders" if len(first.values) == 1 else f"half of group {g + 1}"
+        told.append(
+            f"{who} work as if the whole purse were worth more than {min(halves):.3g} to {max(halves):.3g} to them "
+            f"({halves[0]:.3g} with {first.text}, {halves[-1]:.3g} with {last.text})"
+        )
+    return [
+        f"Found over a range of the {found.what}{_asked(found)}, which these data do not tell: {'; '.join(told)}, in units "
+        "of what bids cost."
+    ]
+
+
+def _asked(found: Open) -> str:
+    return "" if found.within is None else f", {found.within[0]:g}:{found.within[1]:g}"
+
+
+def _one_of(found: Open) -> str:
+    """That an answer is of one point of a range, and which split is safe over all of it."""
+    most = max(0.0, *(world.loss for world in found.worlds))
+    kept = found.worlds[found.kept].text
+    return (
+        f"the data do not tell the {found.what}, and this answer is for {kept} alone, one point of the range "
+        f"{found.worlds[0].text} to {found.worlds[-1].text}; safe over all of it is the split {split_of(found.split)} "
+        f"({found.bidders} bidders), which loses at most {share_lost(most)}."
+    )
 
 
 def _who(found: EstimatedGroups) -> str:
@@ -132,10 +203,11 @@ def over_in_words(found: Open | None) -> list[str]:
     most = max(world.loss for world in found.worlds)
     loses = "the best of all that were tried" if most <= 0 else f"which loses at most {share_lost(most)} of the best"
     return [
-        f"Not told by these data: the {found.what}. What follows from each of a range, for {found.bidders} bidders ({how}):\n"
+        f"Not told by these data: the {found.what}. For each of a range of it, this is what would follow for "
+        f"{found.bidders} bidders ({how}):\n"
         f"{table}"
         + (
-            f"\nNo distribution of values explains these bids with {', '.join(found.excluded)}."
+            f"\nWith {', '.join(found.excluded)} no distribution of values explains these bids, so these are left out."
             if found.excluded
             else ""
         ),
@@ -153,11 +225,11 @@ def _how_many_have(found: EstimatedGroups) -> str:
     return "" if found.share == 1 else f" in {found.share:.0%} of cases, the most frequent"
 
 
-def _values(found: EstimatedValues) -> list[str]:
-    """The values of one group, in paragraphs."""
+def _values(found: EstimatedValues, point: str = "") -> list[str]:
+    """The values of one group, in paragraphs; at one point of a range, if there is one."""
     assert isinstance(found.cost, PowerCost)
     power = found.cost.power if found.power is None else float(f"{found.cost.power:.3g}")
-    cost = "a bid costs its own amount" if power == 1 else f"a bid b costs b^{numeral(power)}"
+    cost = "a bid costs its own amount" if power == 1 else f"a bid b costs b^{numeral(power, 4)}"
     one = constant(found.distribution)
     purse = "the whole purse" if found.purse == 1 else f"the whole purse ({numeral(found.purse)} on average)"
     at = [found.levels.index(q) for q in TOLD]
@@ -187,11 +259,11 @@ def _values(found: EstimatedValues) -> list[str]:
     lines = [
         known
         if found.told
-        else f"Found: {worth}, "
+        else f"{f'With {point}, one point of the range' if point else 'Found'}: {worth}, "
         f"in units of what bids cost ({cost}). {found.contests:,} contests and {found.bids:,} bids tell this.",
-        f"Their value is to lie between {found.low[0]:.3g} and {found.high[0]:.3g} in {found.confidence:.0%}."
+        f"Their value lies between {found.low[0]:.3g} and {found.high[0]:.3g} in {found.confidence:.0%} of such samples."
         if found.draws and one is not None
-        else f"Values, with ranges that are to hold the truth in {found.confidence:.0%}: {told}."
+        else f"Values, each with a range that holds the true one in {found.confidence:.0%} of such samples: {told}."
         if found.draws
         else "How sure it is was not asked: give --resamples.",
         _family(found),
@@ -240,9 +312,13 @@ def identification(found: EstimatedValues | EstimatedGroups) -> dict[str, list[s
     value = "" if lone else " but for their value, which each knows of itself alone"
     assert isinstance(parts[0].cost, PowerCost)
     cost, differ = (
-        f"a bid b costs b^{numeral(parts[0].cost.power)} (--cost-power)",
+        f"a bid b costs b^{numeral(parts[0].cost.power, 4)} (--cost-power)",
         any(len(p.kinds) > 1 for p in parts),
     )
+    ranged = found.open if found.open is not None and found.open.what == "cost power" else None
+    if ranged is not None:
+        given = "a range" if ranged.within is None else f"the range {ranged.within[0]:g}:{ranged.within[1]:g}"
+        cost = f"a bid b costs {ranged.worlds[ranged.kept].text}, one of {given} that you gave"
     if parts[0].power is not None:
         cost = "a bid costs a power of it"
         from_what = "bids at known values" if known else "contests that differ in prizes or bidders"
@@ -259,10 +335,13 @@ def identification(found: EstimatedValues | EstimatedGroups) -> dict[str, list[s
         unknown.append(
             "luck, if what the table has are scores, which bids and luck make together: ability and luck look alike"
         )
-    if parts[0].power is None and (differ or known):
+    if parts[0].power is None and ranged is None and (differ or known):
         cost += "; these contests could tell the power: --cost-power estimate"
     if not differ and not known:
-        unknown.append("the power of the cost of bids: any explains contests that are alike, with other values")
+        unknown.append(
+            "the power of the cost of bids: where contests are alike, each above a bound that the bids set explains them, with "
+            "values of its own"
+        )
         unknown.append("whether bids answer to prizes as assumed, since all contests have the same")
     zero = [_unseen(part) for part in parts]
     unknown += [text for text in zero if text]
@@ -288,12 +367,20 @@ def _known(found: EstimatedValues | EstimatedGroups) -> list[str]:
     ]
 
 
+def told_as(distribution: Distribution) -> str:
+    """A distribution as people read it: its numbers to four digits, `beta(2.043,3.1)`."""
+    return sub(r"\d+\.\d+(e-?\d+)?", lambda number: f"{float(number[0]):.4g}", words_of(distribution))
+
+
 def _family(found: EstimatedValues) -> str:
-    text = words_of(found.distribution)
-    shown = text if len(text) <= 60 else found.family
+    text = told_as(found.distribution)
+    bare = (
+        isinstance(found.distribution, Curve) and constant(found.distribution) is None
+    )  # coefficients tell people nothing
+    shown = found.family if bare or len(text) > 60 else text
     if found.family == BY_CONDITION:
         return (
-            f"Distribution: {words_of(found.distribution) if constant(found.distribution) is not None else 'a curve'}, of the "
+            f"Distribution: {text if constant(found.distribution) is not None else 'a curve'}, of the "
             "values that make each bid a best response; no family is assumed."
         )
     if found.told:
@@ -303,23 +390,14 @@ def _family(found: EstimatedValues) -> str:
     second = next(t for t in found.tried[1:])
     return (
         f"Distribution: {shown}. Of {len(found.tried)} families it foretells the bids of contests left out best: with a mean "
-        f"squared error of {found.tried[0].held_out:.3f}, where chance alone leaves 1; next comes {second.family} with "
-        f"{second.held_out:.3f}. Each resample chooses anew.{_misfit(found.tried[0].held_out)}"
+        f"squared error of {found.tried[0].held_out:.3f}, where chance alone leaves 1 and more than {MISFIT:g} is too much to "
+        f"use it: {'too much' if found.tried[0].held_out > MISFIT else 'it explains them'}. Next comes {second.family} with "
+        f"{second.held_out:.3f}. Each resample chooses anew."
     )
 
 
 MISFIT = 3.0
 """A family foretells no bids whose mean squared error is more than so many times what chance leaves."""
-
-
-def _misfit(error: float) -> str:
-    """A warning where no family explains the bids."""
-    if error <= MISFIT:
-        return ""
-    return (
-        f" No family explains these bids: the error is {error:.3g} times what chance leaves, so do not use these values. "
-        "Perhaps bids cost otherwise (--cost-power), ranks need luck (--luck), or bidders do not play an equilibrium."
-    )
 
 
 def answers_in_words(found: EstimatedValues) -> str:
@@ -340,11 +418,13 @@ def answers_in_words(found: EstimatedValues) -> str:
     where = f"with {kind.kind.bidders} bidders and prizes {_prizes(kind.kind.prizes)}"
     apart = f"bids are {abs(beyond):.1%} {'above' if beyond > 0 else 'below'} what the other kinds foretell"
     size = f"{abs(beyond) / error:.1f} standard errors; the largest of {len(tested)} kinds"
-    far = abs(beyond) / error > _surprising(len(tested))
+    far, bound = abs(beyond) / error > _surprising(len(tested)), _bound(len(tested))
     verdict = (
-        "Bids do not answer to prizes or rivals as assumed: trust the estimate for contests like these only."
+        f"{bound}, and this is beyond it. Bids do not answer to prizes or rivals as assumed: trust the estimate for "
+        "contests like these only."
         if far
-        else "That is what chance brings: bids answer to prizes and rivals as assumed, as far as these data can tell."
+        else f"{bound}, and this is within it: these data give no reason to doubt that bids answer to prizes and rivals as "
+        "assumed."
     )
     return f"{kinds} Tested: {where}, {apart} ({size}). {verdict}"
 
@@ -360,13 +440,15 @@ def _answers_at_known(found: EstimatedValues) -> str:
         )
         return f"Whether bids are those of equilibrium at these values was not tested: {why}."
     kind, beyond, error = max(tested, key=lambda row: abs(row[1]) / row[2])
-    far = abs(beyond) / error > _surprising(len(tested))
+    far, bound = abs(beyond) / error > _surprising(len(tested)), _bound(len(tested))
     most = f"; the largest of {len(tested)} kinds" if len(tested) > 1 else ""
     verdict = (
-        "Bids are not those of this equilibrium: people bid otherwise, or bids cost otherwise (--cost-power). allpay fit holds "
+        f"{bound}, and this is beyond it. Bids are not those of this equilibrium: people bid otherwise, or bids cost "
+        "otherwise (--cost-power). allpay fit holds "
         "models of how people bid against them."
         if far
-        else "That is what chance brings: bids are those of equilibrium at these values, as far as these data can tell."
+        else f"{bound}, and this is within it: these data give no reason to doubt that bids are those of equilibrium at these "
+        "values."
     )
     return (
         f"Tested: with {kind.kind.bidders} bidders and prizes {_prizes(kind.kind.prizes)}, the mean bid is {abs(beyond):.1%} "
@@ -386,6 +468,10 @@ def _surprising(tests: int) -> float:
     return NormalDist().inv_cdf(0.5 + 0.5 * 0.95 ** (1 / tests))
 
 
+def _bound(tests: int) -> str:
+    return f"Chance alone exceeds {_surprising(tests):.1f} standard errors in 1 of 20 cases"
+
+
 def advice_in_words(advice: Advice, words: Sequence[str]) -> str:
     """How far the best design depends on the data.
 
@@ -394,6 +480,7 @@ def advice_in_words(advice: Advice, words: Sequence[str]) -> str:
         words: what each number of a design is called.
     """
     draws = len(advice.best)
+    none = f" In {advice.without} more resamples theory has no formula." if advice.without else ""
     told = [
         f"{name} {_range(low, high)}"
         for name, (low, high) in zip(words, advice.within(), strict=False)
@@ -403,14 +490,17 @@ def advice_in_words(advice: Advice, words: Sequence[str]) -> str:
         f"How sure the data make it: over 95% of {draws} resamples of your contests the best design has "
         f"{', '.join(told[:5])} of the purse. The design recommended loses at most {share_lost(advice.most_lost())} of the "
         f"best in 95% of them, and {share_lost(max(advice.loss))} in the worst. This is by theory, whose "
-        "assumptions the data cannot vouch for."
+        f"assumptions the data cannot vouch for.{none}"
     )
 
 
 def last_year_in_words(told: Sequence[LastYear] | None, bidders: int) -> str:
     """What a design would have brought last year, beside what was seen."""
     if told is None:
-        return "What would have happened last year cannot be told by theory, which has no formula here."
+        return (
+            "What would have happened last year cannot be told: theory has no formula for these bidders with the prizes that "
+            "there were, or with this design."
+        )
     if not told:
         return f"What would have happened last year: no past contest of the data had {bidders} bidders."
     lines = []
@@ -426,11 +516,13 @@ def last_year_in_words(told: Sequence[LastYear] | None, bidders: int) -> str:
             each.append(f"{seen}; with this design theory expects {new:.4g}{within}, {by}{change}")
         lines.append(f"in {where}, {'. And '.join(each)}.")
     ranges = (
-        " Ranges hold 95% of the resamples; the change is theory against theory, with the same purse."
+        " Ranges hold what is told and 95% of the resamples; the change is theory against theory, with the same purse."
         if told[0].within
         else ""
     )
-    return f"What would have happened last year: {' '.join(lines)}{ranges}"
+    without = max(kind.without for kind in told)
+    none = f" In {without} more resamples theory has no formula." if without else ""
+    return f"What would have happened last year: {' '.join(lines)}{ranges}{none}"
 
 
 def _range(low: float, high: float) -> str:

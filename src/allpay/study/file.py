@@ -188,6 +188,20 @@ def _drawn(group: tuple[Bidder, int]) -> bool:
     return isinstance(values, Private) and not isinstance(values.distribution, Discrete)
 
 
+def _values_in(text: str, levels: int) -> Private | Common:
+    """Values that a text names: a distribution, or one value that all have, as `common(0.5)`."""
+    match = re.fullmatch(r"\s*common\s*(?:\(([^()]*)\))?\s*", text.lower())
+    if match is None:
+        drawn = distribution(text)
+        return Private(drawn) if isinstance(drawn, Discrete) else Private(drawn, levels)
+    try:
+        return Common(float(match[1] or 1.0))
+    except ValueError as error:
+        if isinstance(error, AllpayError):
+            raise
+        raise AllpayError(f"cannot read the number of {short(text)}: write it as common(0.5)") from None
+
+
 class GameSection(_Section):
     """The section `[game]`; what is not given is as in the learner's usual setting."""
 
@@ -248,9 +262,12 @@ class GameSection(_Section):
         else:
             assert isinstance(values, Private)
             if self.distribution is not None:
-                drawn = distribution(self.distribution)
-                values = Private(drawn) if isinstance(drawn, Discrete) else Private(drawn, values.levels)
+                values = _values_in(self.distribution, values.levels)
             if self.value_levels is not None:
+                if isinstance(values, Common):
+                    raise AllpayError(
+                        f"value-levels {self.value_levels} has no effect where all have one value: leave it out"
+                    )
                 values = replace(values, levels=self.value_levels)
         if self.overbidding is not None:
             contest["overbidding"] = self.overbidding
@@ -296,7 +313,7 @@ class BidderSection(_Section):
             AllpayError: if a part of it does not fit.
         """
         made = Bidder(
-            self._values(levels),
+            _values_in(self.values, levels),
             PowerCost(self.cost_power, self.cost_scale),
             self._utility(),
             self.max_bid,
@@ -308,18 +325,6 @@ class BidderSection(_Section):
             Expected() if self.attitude is None else attitude(self.attitude),
         )
         return groups_of([(made, self.count)])[0]
-
-    def _values(self, levels: int) -> Private | Common:
-        match = re.fullmatch(r"\s*common\s*(?:\(([^()]*)\))?\s*", self.values.lower())
-        if match is None:
-            drawn = distribution(self.values)
-            return Private(drawn) if isinstance(drawn, Discrete) else Private(drawn, levels)
-        try:
-            return Common(float(match[1] or 1.0))
-        except ValueError as error:
-            if isinstance(error, AllpayError):
-                raise
-            raise AllpayError(f"cannot read the number of {short(self.values)}: write it as common(0.5)") from None
 
     def _utility(self) -> Utility:
         given = {

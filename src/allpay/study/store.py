@@ -483,7 +483,9 @@ def read_folder(folder: Path) -> Held:
     if not path.exists() and not copy.exists():
         if not folder.exists():
             raise AllpayError(f"there is no folder {folder}: `allpay run` and --out make one")
-        raise AllpayError(f"{folder} holds no study (it has no {SPECIFICATION})")
+        raise AllpayError(
+            f"{folder} holds no study (it has no {SPECIFICATION}): give a folder that allpay run, sweep or design has simulated"
+        )
     try:
         for place in (copy, path):
             held = _read(place)

@@ -531,7 +531,14 @@ def estimated(folder: Path) -> Page | None:
     """The page of an estimate of values from past contests."""
     from allpay.estimate import kept
     from allpay.estimate.families import constant
-    from allpay.report.estimated import answers_in_words, identification, luck_in_words, over_in_words
+    from allpay.report.estimated import (
+        answers_in_words,
+        cautions,
+        identification,
+        luck_in_words,
+        over_in_words,
+        range_in_words,
+    )
 
     if not (folder / kept.FILE).is_file():
         return None
@@ -581,6 +588,9 @@ def estimated(folder: Path) -> Page | None:
             "found": found,
             "parts": list(zip(who, parts, strict=True)),
             "halves": halves,
+            "alike": isinstance(whole, EstimatedValues),
+            "cautions": cautions(whole),
+            "ranged": range_in_words(whole.open),
             "over": over_in_words(whole.open),
             "bids": sum(part.bids for part in parts),
             "luck": "" if luck is None else luck_in_words(luck, found.confidence),
