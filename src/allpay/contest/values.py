@@ -106,9 +106,8 @@ class Beta:
 
         q = np.asarray(q, float)
         found = betaincinv(self.a, self.b, q)
-        if np.isnan(
-            found
-        ).any():  # SciPy gives none at some q below 1e-16, where F(x) = x^a / (a·B(a, b)) to the last digit
+        if np.isnan(found).any():
+            # SciPy gives none at some q below 1e-16, where F(x) = x^a / (a·B(a, b)) to the last digit
             with np.errstate(divide="ignore"):
                 near = np.exp((np.log(q) + np.log(self.a) + betaln(self.a, self.b)) / self.a)
             found = np.where(np.isnan(found) & (q < TINY), near, found)
