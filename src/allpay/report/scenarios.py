@@ -294,8 +294,8 @@ def _figure(found: Comparison) -> "Figure":
         else f"simulation, {found.study.learner.name}{'; ± 90%' if np.isfinite(found.errors).all() else ''}"
     )
     # what no scenario has is not told of all
-    kept = any(each.setting.values == found.setting.values for each in found.scenarios)
-    who = bidders_in_words(found.setting) if kept else "bidders as the scenarios say"
+    shared = any(each.setting.values == found.setting.values for each in found.scenarios)
+    who = bidders_in_words(found.setting) if shared else "bidders as the scenarios say"
     what = objective(found.objective).words
     title = f"Regret in {what}, as a part of {best_there(found)}; {who}; by {by}"
     figure.suptitle(fill(title, int(14 * figure.get_figwidth())), fontsize=7, color="0.35")
