@@ -38,6 +38,7 @@ Table = Annotated[
     ),
 ]
 USUAL = "found by usual names"
+WORTH = "what the whole purse was worth to the bidder"
 ContestColumn = Annotated[str | None, _column("which contest", USUAL)]
 BidderColumn = Annotated[str | None, _column("who", USUAL)]
 BidColumns = Annotated[list[str] | None, _column("what was bid, or the score; several for one row a contest", USUAL)]
@@ -68,12 +69,8 @@ def estimate(
     group: Annotated[str | None, _column("the kind of bidder, each estimated apart", USUAL)] = None,
     value_column: Annotated[
         str | None,
-        typer.Option(
-            "--value-column",
-            help="what the whole purse was worth to the bidder: values then come from it, and bids test the model",
-            show_default=USUAL,
-            rich_help_panel=COLUMNS,
-            metavar="NAME",
+        _column(
+            "what the whole purse was worth to the bidder: values then come from it, and bids test the model", USUAL
         ),
     ] = None,
     bids_only: Annotated[
@@ -228,16 +225,7 @@ def fit(
     rank: RankColumn = None,
     prize: PrizeColumns = None,
     prizes: OneTable = None,
-    value_column: Annotated[
-        str | None,
-        typer.Option(
-            "--value-column",
-            help="what the whole purse was worth to the bidder",
-            show_default=USUAL,
-            rich_help_panel=COLUMNS,
-            metavar="NAME",
-        ),
-    ] = None,
+    value_column: Annotated[str | None, _column(WORTH, USUAL)] = None,
     value: Annotated[
         float | None,
         typer.Option(

@@ -15,7 +15,6 @@ from allpay.estimate.luck import summed_up
 from allpay.estimate.past import Contests
 from allpay.estimate.power import FoundPower, Sought, costing, lowest
 from allpay.estimate.values import (
-    LEVELS,
     EstimatedGroups,
     EstimatedValues,
     Tried,
@@ -127,26 +126,15 @@ def estimate_known(
         answers = dict(
             zip(tested, zip(beside(first, samples, paying, once), errors.tolist(), strict=True), strict=True)
         )
-    tail, parts = 0.5 * (1 - asked.confidence), []
+    parts = []
     for g, (sample, curve) in enumerate(zip(samples, first, strict=True)):
-        own = tuple(row[g] for row in draws)
-        at = np.array([draw.quantile(np.array(LEVELS)) for draw in own or (curve,)])
-        low, high = np.quantile(at, [tail, 1 - tail], axis=0)
-        size = sum(len(bids.costs) for bids in sample)
         parts.append(
-            EstimatedValues(
-                distribution=curve,
+            EstimatedValues.of_draws(
+                *(curve, tuple(row[g] for row in draws), sample, asked.confidence),
                 family=AS_TOLD,
                 tried=(Tried(AS_TOLD, np.nan, len(set(curve.coefficients))),),
-                levels=LEVELS,
-                low=tuple(low.tolist()),
-                high=tuple(high.tolist()),
-                confidence=asked.confidence,
-                draws=own,
-                presence=sample[0].kind.presence,
                 purse=purse,
                 contests=number,
-                bids=size,
                 cost=paying,
                 payments=asked.payments,
                 kinds=tuple(
@@ -157,7 +145,6 @@ def estimate_known(
                 seed=seed,
                 group=contests.groups[g] if grouped else "",
                 presences=tuple(presences[g]),
-                zeros=sum(int(np.sum(bids.costs == 0)) for bids in sample) / size,
                 power=power,
                 told=len(values[g]),
             )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,6 +134,32 @@ class EstimatedValues(Brief, Framed):
         ends = [holding(*row) for row in zip(self.low, self.high, self.values.tolist(), strict=True)]
         object.__setattr__(self, "low", tuple(low for low, _ in ends))
         object.__setattr__(self, "high", tuple(high for _, high in ends))
+
+    @classmethod
+    def of_draws(
+        cls,
+        distribution: Distribution,
+        draws: Sequence[Distribution],
+        sample: Sequence[Bids],
+        confidence: float,
+        **rest: Any,
+    ) -> "EstimatedValues":
+        """The same with its bands from the distributions of resamples, and its counts of bids from what was seen."""
+        tail, size = 0.5 * (1 - confidence), sum(len(bids.costs) for bids in sample)
+        at = np.array([draw.quantile(np.array(LEVELS)) for draw in draws or (distribution,)])
+        low, high = np.quantile(at, [tail, 1 - tail], axis=0)
+        return cls(
+            distribution=distribution,
+            levels=LEVELS,
+            low=tuple(low.tolist()),
+            high=tuple(high.tolist()),
+            confidence=confidence,
+            draws=tuple(draws),
+            presence=sample[0].kind.presence,
+            bids=size,
+            zeros=sum(int(np.sum(bids.costs == 0)) for bids in sample) / size,
+            **rest,
+        )
 
     @property
     def values(self) -> Array:
@@ -324,27 +351,16 @@ def _estimated(
                 asked.resamples > 0,
                 search,
             )
-        drawn_values = np.array([draw.quantile(np.array(LEVELS)) for draw in draws[k] or [best.distribution]])
-        tail = 0.5 * (1 - asked.confidence)
-        low, high = np.quantile(drawn_values, [tail, 1 - tail], axis=0)
         told.append(
-            EstimatedValues(
-                distribution=best.distribution,
+            EstimatedValues.of_draws(
+                *(best.distribution, draws[k], sample, asked.confidence),
                 family=best.family,
                 tried=tuple(
                     Tried(asked.families[i].name, float(losses[k][i]), fits[k][i].parameters) for i in orders[k]
                 ),
-                levels=LEVELS,
-                low=tuple(low.tolist()),
-                high=tuple(high.tolist()),
-                confidence=asked.confidence,
-                draws=tuple(draws[k]),
-                presence=sample[0].kind.presence,
                 presences=tuple(presences[k]),
                 purse=purse,
                 contests=contests,
-                bids=sum(len(bids.costs) for bids in sample),
-                zeros=sum(int(np.sum(bids.costs == 0)) for bids in sample) / sum(len(bids.costs) for bids in sample),
                 cost=cost,
                 payments=asked.payments,
                 kinds=tuple(

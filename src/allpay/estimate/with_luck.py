@@ -147,31 +147,19 @@ def estimate_with_luck(
                 *(samples, bidding, luck_by, cost_found, power, asked.rule, scores, rng, contests.contests, reporter)
             )
     samples = costing(samples, cost_found)
-    tail, parts = 0.5 * (1 - confidence), []
+    parts = []
     for k, (sample, values) in enumerate(zip(samples, first, strict=True)):
         if values is None:
             who = f"the group {short(contests.groups[k], 40)}" if contests.groups[k] else "everybody"
             raise AllpayError(f"{who} bids 0 each time, which tells nothing of values: leave it out")
-        draws = tuple(row[k] for row in drawn)
-        at = np.array([draw.quantile(np.array(LEVELS)) for draw in draws or (values,)])
-        low, high = np.quantile(at, [tail, 1 - tail], axis=0)
-        size = sum(len(bids.costs) for bids in sample)
         parts.append(
-            EstimatedValues(
-                distribution=values,
+            EstimatedValues.of_draws(
+                *(values, tuple(row[k] for row in drawn), sample, confidence),
                 family=BY_CONDITION,
                 tried=(Tried(BY_CONDITION, np.nan, len(set(values.coefficients))),),
-                levels=LEVELS,
-                low=tuple(low.tolist()),
-                high=tuple(high.tolist()),
-                confidence=confidence,
-                draws=draws,
-                presence=sample[0].kind.presence,
                 presences=tuple(presences[k]),
                 purse=purse,
                 contests=contests.contests,
-                bids=size,
-                zeros=sum(int(np.sum(bids.costs == 0)) for bids in sample) / size,
                 cost=cost_found,
                 payments=whole,
                 kinds=tuple(
@@ -183,7 +171,8 @@ def estimate_with_luck(
                 power=power,
             )
         )
-    ends = None if likelihood is None or not numbers else np.quantile(numbers, [tail, 1 - tail]).tolist()
+    half = 0.5 * (1 - confidence)
+    ends = None if likelihood is None or not numbers else np.quantile(numbers, [half, 1 - half]).tolist()
     kinds, times = np.unique(counts, axis=0, return_counts=True)
     most = int(np.argmax(times))
     return EstimatedGroups(
