@@ -196,5 +196,5 @@ def test_the_citation_is_valid():
 
 def test_a_folder_that_cannot_be_packed_is_told_which_can(tmp_path):
     (tmp_path / "estimate.json").write_text("{}")
-    with pytest.raises(AllpayError, match=r"give a folder that allpay run, sweep or design has simulated"):
+    with pytest.raises(AllpayError, match=r"give a folder of allpay design, run, reproduce or simulate"):
         pack(tmp_path, tmp_path / "some.zip")

@@ -484,7 +484,7 @@ def read_folder(folder: Path) -> Held:
         if not folder.exists():
             raise AllpayError(f"there is no folder {folder}: `allpay run` and --out make one")
         raise AllpayError(
-            f"{folder} holds no study (it has no {SPECIFICATION}): give a folder that allpay run, sweep or design has simulated"
+            f"{folder} holds no study (it has no {SPECIFICATION}): give a folder of allpay design, run, reproduce or simulate"
         )
     try:
         for place in (copy, path):
