@@ -69,9 +69,7 @@ def estimate(
     group: Annotated[str | None, _column("the kind of bidder, each estimated apart", USUAL)] = None,
     value_column: Annotated[
         str | None,
-        _column(
-            "what the whole purse was worth to the bidder: values then come from it, and bids test the model", USUAL
-        ),
+        _column(f"{WORTH}: values then come from it, and bids test the model", USUAL),
     ] = None,
     bids_only: Annotated[
         bool,

@@ -310,7 +310,7 @@ class Likelihood:
             what = (
                 "ranks do not depend on bids: they are what chance alone brings; name what decides them"
                 if much
-                else "the higher bid came first nearly always: leave --luck out, or say how much there is, as "
+                else "the higher bid came first always, or nearly always: leave --luck out, or say how much there is, as "
                 f"--luck '{asked.template.format(1)}'"
             )
             raise AllpayError(f"how much luck there is cannot be found: {what}")

@@ -261,9 +261,9 @@ def _values(found: EstimatedValues, point: str = "") -> list[str]:
         if found.told
         else f"{f'With {point}, one point of the range' if point else 'Found'}: {worth}, "
         f"in units of what bids cost ({cost}). {found.contests:,} contests and {found.bids:,} bids tell this.",
-        f"Their value lies between {found.low[0]:.3g} and {found.high[0]:.3g} in {found.confidence:.0%} of such samples."
+        f"Their value lies between {found.low[0]:.3g} and {found.high[0]:.3g} ({found.confidence:.0%} range)."
         if found.draws and one is not None
-        else f"Values, each with a range that holds the true one in {found.confidence:.0%} of such samples: {told}."
+        else f"Values, each with its {found.confidence:.0%} range: {told}."
         if found.draws
         else "How sure it is was not asked: give --resamples.",
         _family(found),
@@ -286,7 +286,7 @@ def _values_table(found: EstimatedValues) -> tuple[list[list[str]], str]:
     bands = bool(found.draws)
     rows = [[f"{q:.0%}", f"{v:.4g}", *((f"{a:.4g}", f"{b:.4g}") if bands else ())] for q, v, a, b in cells]
     head = ["share of bidders below", "value", *(("from", "to") if bands else ())]
-    sure = f", with ranges that hold the truth in {found.confidence:.0%}" if bands else ""
+    sure = f", with {found.confidence:.0%} ranges" if bands else ""
     caption = f"What the whole purse is worth to bidders{_of(found)}, in units of what bids cost{sure}; "
     return [head, *rows], f"{caption}{found.contests:,} contests, {found.bids:,} bids."
 
