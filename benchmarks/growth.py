@@ -1,4 +1,6 @@
-"""How the cost of an iteration grows with bidders, bids, values, groups and designs: `python benchmarks/growth.py [--figure FILE]`.
+"""How the cost of an iteration grows with bidders, bids, values, groups and designs.
+
+    python benchmarks/growth.py [--figure FILE]
 
 CPU time of one core, the least of several runs; exponents are slopes of the logarithms, fitted to the upper half of the sizes.
 An iteration is one of fictitious play: what every bid is worth against all others, ties included, and a best reply of each
