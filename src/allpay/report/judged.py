@@ -516,7 +516,8 @@ def _who(found: Judgement) -> str:
 
 def _told(quantity: Quantity, digits: int = 4) -> str:
     half = quantity.half_width
-    if half == 0:
+    last = 10.0 ** (np.floor(np.log10(abs(quantity.mean) or 1.0)) + 1 - digits)
+    if half < last / 2:  # it shows in no digit
         text = _number(quantity.mean, digits)
         return text.rstrip("0").rstrip(".") if digits == 3 and "." in text else text
     decimals = max(0, min(6, 1 - int(np.floor(np.log10(half)))))
