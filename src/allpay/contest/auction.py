@@ -177,44 +177,52 @@ def alias_table(mass):  # type: ignore[no-untyped-def]
 def _play_alike(mass, payments, bids, auctions, state, step, revenue, highest):  # type: ignore[no-untyped-def]
     """The same of many bidders who all bid with the probabilities `mass` `[bids]`: values do not matter then, nor who of
     several equal bids is ahead, and a random word is enough for two bidders."""
-    n, levels = len(payments), len(mass)
+    n, levels = len(payments), uint64(len(mass))
     limit, other = alias_table(mass)
-    becomes = np.empty((levels, 2), np.int64)
-    for b in range(levels):
-        becomes[b, 0], becomes[b, 1] = b, other[b]
+    becomes = np.empty(2 * len(mass), np.int64)  # no jump, which could not be foretold
+    for b in range(len(mass)):
+        becomes[2 * b], becomes[2 * b + 1] = b, other[b]
     last = payments[n - 1]
     used = n
     while used > 0 and payments[used - 1] == last:
         used -= 1
-    counts = np.zeros(levels, np.int64)
+    counts = np.zeros(len(mass), np.int64)
+    pairs = (n + 1) // 2
+    words, drawn = np.empty(pairs, np.uint64), np.empty(2 * pairs, np.int64)
     half = uint64(0xFFFFFFFF)
     for t in range(auctions):
-        total = 0.0
+        for i in range(pairs):  # on vector registers, as are the draws
+            words[i] = word(state + step * uint64(i + 1))
+        state += step * uint64(pairs)
+        for i in range(pairs):
+            low, high = (words[i] & half) * levels, (words[i] >> uint64(32)) * levels
+            one, two = int64(low >> uint64(32)), int64(high >> uint64(32))
+            drawn[i] = becomes[2 * one + int64((low & half) >= limit[one])]
+            drawn[pairs + i] = becomes[2 * two + int64((high & half) >= limit[two])]
+        first = second = 0.0  # two sums, so that none waits for the last addition
+        for i in range(n // 2):
+            first += bids[drawn[i]]
+            second += bids[drawn[pairs + i]]
+        if n % 2:
+            first += bids[drawn[pairs - 1]]
         top = 0
-        bits = uint64(0)
         for i in range(n):
-            if i % 2 == 0:
-                state += step
-                bits = word(state)
-            else:
-                bits >>= uint64(32)
-            scaled = (bits & half) * uint64(levels)
-            drawn = int64(scaled >> uint64(32))
-            bid = becomes[drawn, int64((scaled & half) >= limit[drawn])]  # no jump, which could not be foretold
-            total += bids[bid]
-            top = max(top, bid)
-            if used > 0:
-                counts[bid] += 1
-        revenue[t] = last * total
+            top = max(top, drawn[i])
+        revenue[t] = last * (first + second)
         highest[t] = bids[top]
         if used > 0:
-            rank = 0
-            for b in range(top, -1, -1):
-                for _ in range(counts[b]):
-                    if rank < used:
-                        revenue[t] += (payments[rank] - last) * bids[b]
+            for i in range(n):
+                counts[drawn[i]] += 1
+            bid, rank = top, 0
+            while rank < used:
+                if counts[bid] > 0:
+                    revenue[t] += (payments[rank] - last) * bids[bid]
+                    counts[bid] -= 1
                     rank += 1
-                counts[b] = 0
+                else:
+                    bid -= 1
+            for i in range(n):
+                counts[drawn[i]] = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -431,18 +439,18 @@ def _play_any(game: Game, cumulative: Array, auctions: int, seed: int) -> Played
         shape = (part.stop - first, n)
         there = turn_up(game, shape[0], random) if absent else np.empty((0, n), bool)
         luck = mechanism.success.noise(random, shape) if lucky else np.empty((0, n))
-        state = _play_ranked(
+        _play_ranked(
             *(table, limit, other, scores, luck, there, payments, game.bid_grid, int(mechanism.may_stay_out), seconds),
-            *(state, step, revenue[part], highest[part]),
+            *(state, step, uint64(first * n), revenue[part], highest[part]),
         )
     return Played(revenue, highest)
 
 
 @compiled
 def _play_ranked(  # type: ignore[no-untyped-def]
-    table, limit, other, scores, luck, there, payments, bids, out, seconds, state, step, revenue, highest
+    table, limit, other, scores, luck, there, payments, bids, out, seconds, state, step, taken, revenue, highest
 ):
-    """Fill revenue and highest `[auctions]`; return the state of the stream after them.
+    """Fill revenue and highest `[auctions]`.
 
     Args:
         table: `[bidders]` which row of limit and other `[rows, bids]`, see `alias_table`, a bidder's bids are drawn from.
@@ -452,7 +460,9 @@ def _play_ranked(  # type: ignore[no-untyped-def]
         payments: `[bidders]` the part of its bid that each rank pays.
         out: 1 where the first bid is to stay out.
         seconds: 1 where all losers with at most one score strictly above theirs pay as second.
+        state, step, taken: of the stream, and how many words of it were taken before.
     """
+    state += step * taken
     n, levels = scores.shape
     last = payments[n - 1]
     used = n
@@ -497,4 +507,3 @@ def _play_ranked(  # type: ignore[no-untyped-def]
             rank = 1 if seconds and k > 0 and above <= 1 else k
             paid += (payments[rank] - last) * top_bids[k]
         revenue[t], highest[t] = paid, top
-    return state
