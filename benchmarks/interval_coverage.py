@@ -6,7 +6,7 @@ where samples of many weights seldom come; so the corners are among the designs 
 
     python benchmarks/interval_coverage.py [--studies 200] [--bidders 3 5 12 80] [--keep FILE] [--minutes 60] [--figure FILE]
 
-A study takes 2 to 15 s of one core. With --keep answers are added to a file, and those that it has are not asked again.
+A study takes 1 to 4 s of one core. With --keep answers are added to a file, and those that it has are not asked again.
 
 For each case: how often the interval of the value holds the truth, and that of the prediction alone; how often the best design
 lies within the ranges of weights that are told; the mean regret; and how often it is said that nothing is known.
@@ -30,7 +30,8 @@ from allpay.outcome import Outcome
 from allpay.simplex import vertices
 
 BIDDERS = (3, 5, 12, 80)
-PLACES = ("inside", "edge", "corner")
+WHERE = {"inside": "best design inside", "edge": "best design on an edge", "corner": "best design at a corner"}
+PLACES = tuple(WHERE)
 DESIGNS, ROUNDS, NOISE = 50, 10, 0.02
 MOST_RANKS = 8
 """So many ranks may carry weight at most: 50 designs say next to nothing of 79 dimensions."""
@@ -132,31 +133,40 @@ def draw(found: dict[Case, list[Answer]], path: Path) -> None:
     """For each number of bidders, place and strategy, how often the interval of the value held the truth."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.2, 2.8), layout="constrained")
-    colours = {"inside": "#0072B2", "edge": "#009E73", "corner": "#D55E00"}
+    figure = Figure(figsize=(7.2, 2.6), layout="constrained")
+    signs = {"inside": ("#0072B2", "o"), "edge": ("#009E73", "s"), "corner": ("#D55E00", "^")}
     for ax, strategy in zip(figure.subplots(1, 2, sharey=True), ("sample", "active"), strict=True):
-        ax.axhspan(0.85, 0.95, color="0.92", lw=0)
+        ax.axhspan(0.85, 0.95, color="0.93", lw=0)
         ax.axhline(0.9, color="black", lw=0.8, ls=(0, (4, 2)))
         for shift, place in zip((-0.18, 0.0, 0.18), PLACES, strict=True):
+            colour, marker = signs[place]
             for at, bidders in enumerate(BIDDERS):
                 rows = [row.value for row in found.get(Case(bidders, place, strategy), [])]
                 if rows:
                     share, (low, high) = np.mean(rows), interval(sum(rows), len(rows))
-                    label = place if at == 0 else None
+                    label = WHERE[place] if at == 0 else None
                     error = [[share - low], [high - share]]
-                    ax.errorbar(at + shift, share, error, fmt="o", ms=4, color=colours[place], capsize=2, label=label)
-        ax.set(
-            xticks=range(len(BIDDERS)),
-            xticklabels=BIDDERS,
-            xlabel="bidders",
-            title=f"strategy {strategy}",
-            ylim=(0.5, 1.01),
+                    ax.errorbar(
+                        *(at + shift, share, error),
+                        fmt=marker,
+                        ms=4,
+                        color=colour,
+                        capsize=2,
+                        elinewidth=1,
+                        label=label,
+                    )
+        ax.set_xticks(range(len(BIDDERS)), [str(bidders) for bidders in BIDDERS])
+        ax.set(xlabel="bidders", ylim=(0.75, 1.0))
+        ax.set_title(
+            {"sample": "designs drawn", "active": "designs chosen one after another"}[strategy], loc="left", fontsize=8
         )
-    figure.axes[0].set_ylabel("how often the 90 % interval\nof the value holds the truth")
+        ax.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].set_ylabel("share of studies whose 90 % interval\nof the value holds the truth")
+    for ax in figure.axes:
+        for text in (ax.xaxis.label, ax.yaxis.label, *ax.get_xticklabels(), *ax.get_yticklabels()):
+            text.set_fontsize(8)
     handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(
-        handles, [f"best design {label}" for label in labels], loc="outside lower center", ncols=3, frameon=False
-    )
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     figure.savefig(path, dpi=200)
 
 
