@@ -605,10 +605,10 @@ def _draw_prizes(ax: "Axes", found: Judgement) -> None:
     """What each rank wins: bars beside each other, or steps where there are many ranks."""
     most = max(split.prizes for split in found.splits)
     scale, unit = _axis_of(found)
-    shown = min(found.bidders, most + 1)
+    shown = most if most <= FEW else min(found.bidders, most + 1)  # steps go down to the first rank that wins nothing
     ranks = np.arange(1, shown + 1)
     groups = list(_drawn(found).values())
-    if shown <= FEW:
+    if most <= FEW:
         width = 0.84 / len(groups)
         for k, group in enumerate(groups):
             at = ranks + width * (k - (len(groups) - 1) / 2)
