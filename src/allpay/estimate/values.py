@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from allpay.contest.preferences import Cost, PowerCost
 from allpay.contest.values import Distribution
 from allpay.errors import AllpayError, one_of, short
-from allpay.estimate.conditions import Bids, Kind, Turnout
+from allpay.estimate.conditions import FLATTEST, Bids, Kind, Turnout
 from allpay.estimate.families import FAMILIES, Family, Fit, Smooth, Target, loss_of
 from allpay.estimate.luck import FoundLuck
 from allpay.estimate.past import Contests
@@ -303,7 +303,9 @@ def _estimated(
         check_told(samples)
         search = partial(_cost, asked.cost)
         with reporter.stage("how fast the cost of bids rises"):
-            cost = search(samples, once)
+            begin = _first_cost(asked.cost, samples, once)
+            cost = search(_foretold(samples, once, begin), once, begin)
+            as_they_are = _foretold(samples, once, cost)
         samples = costing(samples, cost)
     fits, orders, losses = [], [], []
     for sample in samples:
@@ -374,17 +376,47 @@ def _estimated(
     return told
 
 
-def _cost(
-    sought: Sought,
-    samples: "Sequence[Sequence[Bids]]",
-    weights: Array,
-    begin: Cost | None = None,
-) -> PowerCost:
-    """The power at which bids of all kinds of contests are nearest to those of one distribution of values in each group."""
+def _first_cost(sought: Sought, samples: "Sequence[Sequence[Bids]]", weights: Array) -> PowerCost:
+    """The power at which bids of all kinds of contests are nearest to those of one distribution of values in each group, each
+    power with slopes of its own. They make low powers seem worse, which draws it up a little where bids are few.
+    """
 
     def apart(power: float) -> float:
         there = costing(samples, PowerCost(power))
         return sum(FIRST.fit(targets).loss for sample in there if (targets := targets_of(sample, weights)))
+
+    return PowerCost(lowest(sought, apart))
+
+
+def _foretold(samples: "Sequence[Sequence[Bids]]", weights: Array, cost: PowerCost) -> list[list[Bids]]:
+    """The bids with what a first fit says of their quantiles."""
+    told = []
+    for plain, sample in zip(samples, costing(samples, cost), strict=True):
+        values, each = FIRST.fit(targets_of(sample, weights)).distribution, []
+        for bare, bids in zip(plain, sample, strict=True):
+            costs = _foreseen(bids, values)
+            at = np.asarray(cost.bid(np.maximum(costs, FLATTEST * (costs.max() or 1.0))))
+            each.append(replace(bare, foretold=np.array([at, judged(bids, values, weights).slopes / cost.slope(at)])))
+        told.append(each)
+    return told
+
+
+def _cost(sought: Sought, samples: "Sequence[Sequence[Bids]]", weights: Array, begin: Cost | None = None) -> PowerCost:
+    """The power at which bids are nearest to those of one distribution, downhill from one, all powers with the same slopes."""
+    seen = [[(again := bids.again(weights), *again.at_quantiles(weights)) for bids in sample] for sample in samples]
+
+    def apart(power: float) -> float:
+        cost, loss = PowerCost(power), 0.0
+        for sample in seen:
+            targets = []
+            for bids, at, count in sample:
+                if count > 0 and at[-1] > 0:
+                    assert bids.foretold is not None
+                    first, slopes = bids.foretold
+                    spent = np.asarray(cost.cost(at)) * bids.condition.paid
+                    targets.append(Target(bids, spent, count, slopes * cost.slope(first)))
+            loss += FIRST.fit(targets).loss if targets else 0.0
+        return loss
 
     return PowerCost(lowest(sought, apart, begin.power if isinstance(begin, PowerCost) else None))
 
