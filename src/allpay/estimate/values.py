@@ -45,6 +45,9 @@ MOST_TESTED_BESIDE_POWER = 3
 FIRST = Smooth(8)
 """What the slopes are taken from."""
 
+NO_PRIZE = 1e-9
+"""Neighbouring quantiles win at least this part of the prizes apart, so that slopes between them are finite."""
+
 
 @dataclass(frozen=True)
 class Tried:
@@ -303,9 +306,9 @@ def _estimated(
         check_told(samples)
         search = partial(_cost, asked.cost)
         with reporter.stage("how fast the cost of bids rises"):
-            begin = _first_cost(asked.cost, samples, once)
-            cost = search(_foretold(samples, once, begin), once, begin)
-            as_they_are = _foretold(samples, once, cost)
+            begin = search(_as_seen(samples, once), once)
+            as_they_are = _foretold(samples, once, begin)
+            cost = search(as_they_are, once, begin)
         samples = costing(samples, cost)
     fits, orders, losses = [], [], []
     for sample in samples:
@@ -376,16 +379,20 @@ def _estimated(
     return told
 
 
-def _first_cost(sought: Sought, samples: "Sequence[Sequence[Bids]]", weights: Array) -> PowerCost:
-    """The power at which bids of all kinds of contests are nearest to those of one distribution of values in each group, each
-    power with slopes of its own. They make low powers seem worse, which draws it up a little where bids are few.
-    """
-
-    def apart(power: float) -> float:
-        there = costing(samples, PowerCost(power))
-        return sum(FIRST.fit(targets).loss for sample in there if (targets := targets_of(sample, weights)))
-
-    return PowerCost(lowest(sought, apart))
+def _as_seen(samples: "Sequence[Sequence[Bids]]", weights: Array) -> list[list[Bids]]:
+    """The bids with what neighbouring quantiles of themselves say of their slopes, whatever the power of their cost."""
+    told = []
+    for sample in samples:
+        each = []
+        for bids in sample:
+            at, _ = bids.at_quantiles(weights)
+            condition = bids.condition
+            spent, won = at * condition.paid, np.cumsum(condition.mass.sum(axis=1))
+            values = np.gradient(spent, won + NO_PRIZE * np.arange(len(won)) * (won[-1] or 1.0))
+            slopes = condition.slopes(np.maximum(values, 0.0), spent)
+            each.append(replace(bids, foretold=np.array([np.maximum(at, FLATTEST * (at.max() or 1.0)), slopes])))
+        told.append(each)
+    return told
 
 
 def _foretold(samples: "Sequence[Sequence[Bids]]", weights: Array, cost: PowerCost) -> list[list[Bids]]:
@@ -402,7 +409,11 @@ def _foretold(samples: "Sequence[Sequence[Bids]]", weights: Array, cost: PowerCo
 
 
 def _cost(sought: Sought, samples: "Sequence[Sequence[Bids]]", weights: Array, begin: Cost | None = None) -> PowerCost:
-    """The power at which bids are nearest to those of one distribution, downhill from one, all powers with the same slopes."""
+    """The power at which bids are nearest to those of one distribution in each group, downhill from one, if one is given.
+
+    All powers are judged by the same slopes. By its own a wrong power can explain bids as well: values that jump make its
+    slopes steep, and what is left seem small.
+    """
     seen = [[(again := bids.again(weights), *again.at_quantiles(weights)) for bids in sample] for sample in samples]
 
     def apart(power: float) -> float:
