@@ -1,4 +1,5 @@
-"""Fictitious play at the size of a study, its distance from the processor's bound, and what weighting late play more is worth.
+"""Fictitious play at the size of a study, its distance from the processor's bound, beside the same rule in plain NumPy and as a
+scan of JAX over many runs at once, and what weighting late play more is worth.
 
 Other work on the machine slows the wall clock but hardly the CPU time: both are printed, and ratios are of figures of one run.
 """
@@ -11,8 +12,9 @@ import numpy as np
 from numba import njit
 
 from allpay.contest.game import Game
-from allpay.contest.payoffs import terms
+from allpay.contest.payoffs import evaluate, quadrature, terms
 from allpay.learners import FictitiousPlay, run_seeds
+from allpay.learners.base import random_profile
 
 DESIGNS, ROUNDS = 50, 10
 WEIGHTS = (0.5, 0.6, 0.8, 1.0)
@@ -48,6 +50,82 @@ def exploitability(values: str, weighting: float) -> np.ndarray:
     )
 
 
+def rule(xp, game: Game):
+    """One iteration of the same process for runs `[runs]` at once, by the arrays of NumPy or JAX: from what each bid is played
+    for each value `[runs, values, bids]`, counted, to the best bid of each value `[runs, values]`."""
+    n, rules = game.bidders, quadrature(game.bidders)
+    nodes, weights = rules.nodes[0], rules.weights[0]
+    ranks = np.arange(n)
+    chances = weights[:, None] * np.exp(rules.log_binomials)  # of each rank at each node of a tie
+    share, paid = chances * np.array(game.mechanism.prizes), chances * np.array(game.mechanism.payments)
+    values, costs = game.value_grid, game.cost_grids[0]
+
+    def best(counts):
+        mass = counts.sum(axis=1)
+        high = xp.cumsum(mass, axis=1) / mass.sum(axis=1, keepdims=True)
+        q = high[:, :, None] - (1 - nodes) * (mass / mass.sum(axis=1, keepdims=True))[:, :, None]
+        rank = q[..., None] ** (n - 1 - ranks) * (1 - q[..., None]) ** ranks  # [runs, bids, nodes, ranks]
+        won, spent = (rank * share).sum(axis=(2, 3)), (rank * paid).sum(axis=(2, 3)) * costs
+        return xp.argmax(values[:, None] * won[:, None] - spent[:, None], axis=2)
+
+    return best
+
+
+def by_numpy(game: Game, start: np.ndarray, iterations: int) -> np.ndarray:
+    counts, best = start.copy(), rule(np, game)
+    runs, values = np.arange(len(start))[:, None], np.arange(start.shape[1])
+    for t in range(1, iterations + 1):
+        counts[runs, values, best(counts)] += t
+    return counts
+
+
+def by_jax(game: Game, start: np.ndarray, iterations: int) -> Callable[[], np.ndarray]:
+    import jax
+    import jax.numpy as jnp
+
+    best = rule(jnp, game)
+    runs, values = np.arange(len(start))[:, None], np.arange(start.shape[1])
+
+    @jax.jit
+    def whole(counts):
+        def step(counts, t):
+            return counts.at[runs, values, best(counts)].add(t), None
+
+        return jax.lax.scan(step, counts, jnp.arange(1.0, iterations + 1))[0]
+
+    def run() -> np.ndarray:
+        with jax.enable_x64(True):
+            return np.asarray(whole(start))
+
+    return run
+
+
+def beside(runs: int = 20, iterations: int = 3000) -> None:
+    """CPU time of an iteration of one run: allpay, NumPy and JAX, from the same beliefs, with what each ends at."""
+    game = Game.from_weights("prizes", 0.8, 3)
+    seeds = run_seeds(1, 1, runs)
+    start = np.stack([random_profile(game, seed)[0] for seed in seeds[0]])
+    learner = FictitiousPlay(iterations=iterations, auctions=1)
+    scan = by_jax(game, start, iterations)
+    learner.learn([game], seeds)  # compile
+    scan()
+    found = {}
+    for name, run in (
+        ("allpay", lambda: learner.learn([game], seeds).strategy[0, :, 0]),
+        (f"a scan of JAX, {runs} runs at once", scan),
+        (f"plain NumPy, {runs} runs at once", lambda: by_numpy(game, start, iterations)),
+    ):
+        begun = time.process_time()
+        counts = run()
+        seconds = (time.process_time() - begun) / (runs * iterations)
+        revenue = np.mean([evaluate(game, c[None] / c.sum(axis=1, keepdims=True)).revenue for c in counts])
+        found[name] = seconds, revenue
+    print(f"{'CPU time of an iteration of one run':44}{'µs':>10}{'÷ allpay':>10}{'revenue':>12}")
+    for name, (seconds, revenue) in found.items():
+        print(f"{name:44}{seconds * 1e6:10.2f}{seconds / found['allpay'][0]:10.1f}{revenue:12.6f}")
+    print()
+
+
 def main() -> None:
     learner = FictitiousPlay()
     games = [Game.from_weights("prizes", float(w), 3) for w in np.linspace(0.5, 1.0, DESIGNS)]
@@ -76,6 +154,7 @@ def main() -> None:
     )
     print(f"{least * 1e6:.2f} µs ({table.nbytes / least / 1e9:.0f} GB/s): {per_iteration / least:.1f} times less.\n")
 
+    beside()
     header = "".join(f"{f'w = {w:g}':>10}" for w in WEIGHTS)
     print(f"{'exploitability after ' + format(learner.iterations, ',') + ' iterations':44}{header}")
     for kind in ("private", "common"):

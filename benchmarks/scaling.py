@@ -1,6 +1,7 @@
 """What a batch costs beside what is learned in it, what two workers gain, and where a thousand would saturate.
 
 python benchmarks/scaling.py            # all of it, in two minutes
+python benchmarks/scaling.py --million  # a million designs on up to 10,000 workers, simulated from what is measured here
 python benchmarks/scaling.py --learners # about how long a run of each learner takes, for `study/batches.py`
 """
 
@@ -12,15 +13,20 @@ import pickle
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, as_completed
 from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+import simpy
 
 from allpay.learners import LEARNERS, EpsilonGreedy, learner
 from allpay.learners.base import run_seeds, threads_limited
 from allpay.study import Study, run
 from allpay.study.batches import MOST_BATCHES, SECONDS, designs_per_batch, seconds_per_run
-from allpay.study.executors import pool_of
+from allpay.study.executors import AHEAD, pool_of
 from allpay.study.store import open_store
 from allpay.study.task import Answer, Task, learn_batch, task_of
 from allpay.versions import versions
@@ -208,10 +214,121 @@ def saturation(costs: dict[str, float], spawned: float, dask: float | None) -> N
     )
 
 
+class Speeds(NamedTuple):
+    """Seconds of a batch: in which it is learned, handed out and its answer taken, and written."""
+
+    learned: float
+    handed: float
+    written: float
+
+
+class Course(NamedTuple):
+    """What became of a study: seconds, and the part of them that the scheduler and the writer were busy."""
+
+    seconds: float
+    scheduler: float
+    writer: float
+
+
+UNEVEN = 0.2
+"""The standard deviation of the logarithm of how long batches take: cores differ, and so do their neighbours."""
+
+
+def course(speeds: Speeds, batches: int, workers: int, seed: int = 0) -> Course:
+    """A study on so many workers, as a simulation of discrete events.
+
+    As in `allpay.study.executors`: the client hands out so many batches that `AHEAD` wait for each that is being learned, and
+    another as soon as one is written; a worker takes the next that waits. Scheduler and writer do one thing at a time.
+    """
+    world = simpy.Environment()
+    scheduler, writer = simpy.Resource(world), simpy.Resource(world)
+    room = simpy.Container(world, init=(1 + AHEAD) * workers)
+    ready = simpy.Store(world)
+    long = speeds.learned * np.random.default_rng(seed).lognormal(-(UNEVEN**2) / 2, UNEVEN, batches)
+    left = batches
+
+    def taken(resource: simpy.Resource, seconds: float) -> Iterator[Any]:
+        with resource.request() as turn:
+            yield turn
+            yield world.timeout(seconds)
+
+    def client() -> Iterator[Any]:
+        for batch in range(batches):
+            yield room.get(1)
+            yield from taken(scheduler, speeds.handed)
+            yield ready.put(batch)
+
+    def worker() -> Iterator[Any]:
+        while True:
+            batch = yield ready.get()
+            yield world.timeout(long[batch])
+            world.process(kept())
+
+    def kept() -> Iterator[Any]:
+        nonlocal left
+        yield from taken(writer, speeds.written)
+        left -= 1
+        yield room.put(1)
+        if left == 0:
+            done.succeed()
+
+    done = world.event()
+    world.process(client())
+    for _ in range(workers):
+        world.process(worker())
+    world.run(until=done)
+    return Course(world.now, batches * speeds.handed / world.now, batches * speeds.written / world.now)
+
+
+def million(folder: Path) -> None:
+    """A million designs of fictitious play, 10 rounds each: core hours from today's speed, and what saturates first."""
+    study = Study(samples=1_000_000)
+    size = designs_per_batch(study)
+    batches = math.ceil(study.samples / size)
+    few = Study(samples=10)
+    task = task_of(few, 0, few.designs, threads=1)
+    table = learn_batch(task).table
+    assert table is not None
+    begun = time.process_time()
+    answer = learn_batch(task)
+    a_design = (time.process_time() - begun) / few.samples
+    many = pl.concat([table] * math.ceil(size / few.samples))[: size * few.rounds]
+    with open_store(folder, few.specification(), versions(), 1) as store:
+        written = median(lambda k: store.write_batch(k, many, answer.versions), 50)
+    kilobytes = (folder / "batches" / "batch-00000.parquet").stat().st_size / 1000
+    full = task_of(study, 0, few.designs * (size // few.samples))
+    dask = dask_rate(full)
+    assert dask is not None, "pip install 'allpay-auctions[cluster]'"
+    speeds = Speeds(a_design * size, 1 / dask, written)
+    hours = speeds.learned * batches / 3600
+    print(
+        f"{study.samples:,} designs × {study.rounds} rounds: {1e3 * a_design:.0f} ms a design on one core, {hours:.1f} core "
+        f"hours; {batches:,} batches of {size} designs, {speeds.learned:.1f} s and {kilobytes:,.0f} kB each, "
+        f"{kilobytes * batches / 1e6:.1f} GB in all"
+    )
+    print(
+        f"The scheduler takes {1e3 * speeds.handed:.1f} ms of each batch, the writer {1e3 * speeds.written:.1f} ms.\n"
+    )
+    print("| workers | takes | with no wait | efficiency | scheduler busy | writer busy |")
+    print("|--:|--:|--:|--:|--:|--:|")
+    for workers in (10, 100, 300, 1000, 3000, 10_000):
+        found, least = course(speeds, batches, workers), speeds.learned * batches / workers
+        print(
+            f"| {workers:,} | {found.seconds / 60:,.1f} min | {least / 60:,.1f} min | {least / found.seconds:.0%} "
+            f"| {found.scheduler:.0%} | {found.writer:.0%} |"
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--learners", action="store_true", help="time a run of each learner")
-    if parser.parse_args().learners:
+    parser.add_argument("--million", action="store_true", help="simulate a million designs on many workers")
+    given = parser.parse_args()
+    if given.million:
+        with tempfile.TemporaryDirectory() as place:
+            million(Path(place) / "million")
+        return
+    if given.learners:
         for name in LEARNERS:
             study = Study(learner=learner(name), rounds=10)
             learn_batch(task_of(study, 0, study.designs[:1]))  # compile

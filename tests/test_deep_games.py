@@ -240,3 +240,17 @@ def test_numbers_drawn_flat_are_those_of_the_shape():
         np.testing.assert_array_equal(uniform(key, 3, 2, 5), jax.random.uniform(key, (3, 2, 5)))
         keys = jax.random.split(key, 6).reshape(2, 3)
         np.testing.assert_array_equal(*map(jax.random.key_data, (keys, jax.random.split(key, (2, 3)))))
+
+
+@pytest.mark.parametrize("bids", [2, 3, 10, 50])
+def test_a_drawn_bid_is_the_first_whose_running_sum_is_above_the_number(bids):
+    """However running sums are parted into blocks."""
+    design = design_of(Game.from_weights("prizes", 0.8, 3, values=Private(Uniform(), 4), bid_levels=bids))
+    random = np.random.default_rng(bids)
+    policy = random.dirichlet(np.ones(bids), (3, 4)).astype(np.float32)
+    value, chance = random.integers(4, size=(3, 400)), random.random((3, 400)).astype(np.float32)
+    sums = np.cumsum(policy, axis=2, dtype=np.float32)[np.arange(3)[:, None], value]
+    sums[:, :, -1] = np.inf
+    clear = np.all(np.abs(sums - chance[..., None]) > 1e-6, axis=2)
+    drawn = np.asarray(draw_bids(design, jnp.asarray(policy), jnp.asarray(value), jnp.asarray(chance)))
+    np.testing.assert_array_equal(drawn[clear], np.argmax(sums > chance[..., None], axis=2)[clear])

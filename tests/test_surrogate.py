@@ -7,7 +7,8 @@ import pytest
 
 from allpay.errors import AllpayError
 from allpay.simplex import candidates, sample_ordered_simplex
-from allpay.surrogate import _train, fit_surrogate
+from allpay.surrogate import fit_surrogate
+from allpay.training import train
 
 GRID = candidates(3, 2, 501)
 
@@ -196,6 +197,6 @@ def test_weights_of_another_game_are_refused(fitted):
 
 
 def test_one_compilation_serves_all_fits_of_one_shape(fitted):
-    before = _train._cached._cache_size()
+    before = train._cache_size()
     fit_surrogate(*simulated(half, 0.01, seed=3), seed=8)
-    assert _train._cached._cache_size() == before
+    assert train._cache_size() == before

@@ -1,6 +1,7 @@
 """The surrogate: an ensemble from weights to the objective, each member a quadratic and a small network on what it leaves.
 
-It takes arrays and gives arrays; what was simulated, and where the ensemble is ascended, is other files' matter.
+It takes arrays and gives arrays; what was simulated, and where the ensemble is ascended, is other files' matter. Networks are
+evaluated by NumPy, which compiles nothing, whatever number of points is asked for; `training` fits them by JAX.
 """
 
 import zipfile
@@ -9,21 +10,17 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-import optax  # type: ignore[import-untyped]
 from numpy.typing import ArrayLike, NDArray
 
 from allpay.errors import AllpayError
 from allpay.files import load_arrays
 from allpay.frozen import ByValue
-from allpay.precision import pinned
 
 Array = NDArray[np.float64]
+Single = NDArray[np.float32]
 
 FEWEST_DESIGNS = 5
 
@@ -37,24 +34,24 @@ PENALTIES = 10.0 ** np.arange(-8.0, 2.5, 0.5)
 """From which the penalty of the trend is chosen."""
 
 
+AT_ONCE = 128
+"""Points that are looked at together: what is made of them on the way stays in the cache, and no product of matrices is worth a
+second thread."""
+
 _NUMBERS = ("centre", "scale", "level", "unit", "r2", "rmse", "held_out")
 """Fields of a surrogate beside its networks and its trend."""
 
 
-class Network(eqx.Module):
-    """One member: layers of weights and biases, smooth units (x·sigmoid x) between them; `[n]` in, one number out.
+class Network(NamedTuple):
+    """The members' layers, of matrices and biases, with smooth units (x·sigmoid x) between them: `[n]` in, one number out.
 
-    The parameters of an ensemble are stacked along their first axis.
+    Attributes:
+        matrices: `[members, inputs, units]` of each layer.
+        biases: `[members, units]` of each layer.
     """
 
-    matrices: tuple[jax.Array, ...]
-    biases: tuple[jax.Array, ...]
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        *hidden, last = zip(self.matrices, self.biases, strict=True)
-        for matrix, bias in hidden:
-            x = jax.nn.silu(x @ matrix + bias)
-        return (x @ last[0] + last[1])[0]
+    matrices: tuple[Single, ...]
+    biases: tuple[Single, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,23 +106,25 @@ class Surrogate(ByValue):
     trend: Trend
     held_out: Array
 
-    @pinned
     def members(self, weights: ArrayLike) -> Array:
         """`[members, points]` what each member predicts at the weights `[points, n]`."""
-        return self.level + self.unit * self._scaled(*self._inputs(weights))
+        return self.level + self.unit * self._scaled(self._inputs(weights))
 
     def predict(self, weights: ArrayLike) -> tuple[Array, Array]:
         """Mean and standard deviation over members, `[points]` each, at the weights `[points, n]`."""
         every = self.members(weights)
         return every.mean(axis=0), every.std(axis=0, ddof=1)
 
-    @pinned
     def value_and_gradient(self, weights: ArrayLike) -> tuple[Array, Array]:
         """The members' mean `[points]` and its gradient in the weights `[points, n]`."""
-        x, single = self._inputs(weights)
-        value, slope = (np.asarray(a).astype(float)[: len(x)] for a in _mean_and_slope(self.networks, single))
-        mean = self.trend.mean
-        value, slope = mean.members(x)[0] + value, mean.gradients(x)[0] + slope
+        x, first, mean = self._inputs(weights), self.networks.matrices[0], self.trend.mean
+        backwards = first.transpose(0, 2, 1).reshape(-1, first.shape[1]) / np.float32(len(first))
+        value, slope = mean.members(x)[0], mean.gradients(x)[0]
+        for part in _parts(x):
+            received, shares, said = _layers(self.networks, x[part].astype(np.float32))
+            inner = _slopes(self.networks, received, shares)
+            value[part] += said.mean(axis=0)
+            slope[part] += inner.transpose(1, 0, 2).reshape(inner.shape[1], -1) @ backwards
         return self.level + self.unit * value, self.unit * slope / self.scale
 
     def save(self, file: BinaryIO) -> None:
@@ -136,7 +135,6 @@ class Surrogate(ByValue):
         np.savez(file, **arrays, **{name: np.asarray(getattr(self, name)) for name in _NUMBERS})  # type: ignore[arg-type]
 
     @classmethod
-    @pinned
     def load(cls, path: Path | str) -> "Surrogate":
         """The surrogate that a file holds.
 
@@ -147,7 +145,10 @@ class Surrogate(ByValue):
             arrays = load_arrays(Path(path))
             layers = range(sum(name.startswith("matrices ") for name in arrays))
             networks = Network(
-                *(tuple(jnp.asarray(arrays[f"{name} {i}"]) for i in layers) for name in ("matrices", "biases"))
+                *(
+                    tuple(np.asarray(arrays[f"{name} {i}"], np.float32) for i in layers)
+                    for name in ("matrices", "biases")
+                )
             )
             numbers: dict[str, Any] = {n: arrays[n] if arrays[n].ndim else float(arrays[n]) for n in _NUMBERS}
             trend = Trend(*(arrays[f"trend {name}"] for name in ("level", "slope", "bend")))
@@ -157,30 +158,33 @@ class Surrogate(ByValue):
         except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
             raise AllpayError(f"{path} holds no surrogate, or is damaged: run its study again") from None
 
-    @pinned
     def members_and_gradients(self, weights: ArrayLike) -> tuple[Array, Array]:
         """What each member predicts `[members, points]`, and its gradient `[members, points, n]`, at weights `[points, n]`."""
-        x, single = self._inputs(weights)
-        value, slope = (np.asarray(a).astype(float)[:, : len(x)] for a in _each_and_slope(self.networks, single))
-        value, slope = self.trend.members(x) + value, self.trend.gradients(x) + slope
+        x = self._inputs(weights)
+        value, slope = self.trend.members(x), self.trend.gradients(x)
+        for part in _parts(x):
+            received, shares, said = _layers(self.networks, x[part].astype(np.float32))
+            value[:, part] += said
+            slope[:, part] += _slopes(self.networks, received, shares) @ self.networks.matrices[0].swapaxes(1, 2)
         return self.level + self.unit * value, self.unit * slope / self.scale
 
-    def _scaled(self, x: Array, single: jax.Array) -> Array:
+    def _scaled(self, x: Array) -> Array:
         """Predictions `[members, points]` in units of the training outputs' scatter, from their mean."""
-        return self.trend.members(x) + np.asarray(_apply(self.networks, single)).astype(float)[:, : len(x)]
+        value = self.trend.members(x)
+        for part in _parts(x):
+            value[:, part] += _layers(self.networks, x[part].astype(np.float32))[-1]
+        return value
 
-    def _inputs(self, weights: ArrayLike) -> tuple[Array, jax.Array]:
-        """Scaled weights; and, for the networks, in single precision and filled up so that few shapes are ever compiled."""
+    def _inputs(self, weights: ArrayLike) -> Array:
+        """Weights from their mean, in units of their scatter."""
         w = np.asarray(weights, float)
         if w.ndim != 2 or w.shape[1] != len(self.centre):
             raise AllpayError(
                 f"the surrogate takes weights [points, {len(self.centre)}]: got an array of shape {w.shape}"
             )
-        x = (w - self.centre) / self.scale
-        return x, jnp.asarray(_filled(x.T, 1 << (max(len(w), 1) - 1).bit_length()).T)
+        return (w - self.centre) / self.scale
 
 
-@pinned
 def fit_surrogate(
     weights: ArrayLike,
     values: ArrayLike,
@@ -193,7 +197,7 @@ def fit_surrogate(
     steps: int = 1000,
     learning_rate: float = 0.01,
 ) -> Surrogate:
-    """Fit an ensemble to simulated designs, the networks of all members side by side in one compiled function.
+    """Fit an ensemble to simulated designs, the networks of all members side by side.
 
     A member is a quadratic of the weights, fitted by ridge regression, and a network trained on what that leaves. Revenue
     is smooth in the weights over most of a space, and in many dimensions a quadratic says more of it from few designs than a
@@ -223,6 +227,8 @@ def fit_surrogate(
         uncertainty estimation using deep ensembles. Davison and Hinkley (1997), section 3.8, on resampling groups. Hoerl
         and Kennard (1970), Ridge regression. Box and Wilson (1951), On the experimental attainment of optimum conditions.
     """
+    from allpay.training import trained  # JAX takes a second to load, and not all who have an ensemble fit one
+
     w, y = _checked(weights, values)
     if not 2 <= folds <= len(w):
         raise AllpayError(f"folds must be between 2 and the {len(w)} designs: got {folds}")
@@ -242,22 +248,19 @@ def fit_surrogate(
     size = float(np.sqrt(np.mean(rest**2))) or 1.0
     start = _initial(members, [w.shape[1], *[width] * depth, 1], rng)
     room = _room(len(w))
-    target, drawn_, unseen_ = (jnp.asarray(_filled(a, room)) for a in (rest / size, drawn, unseen))
-    together = jnp.asarray(np.all(held[:, None] == held, axis=2), jnp.float32)
-    inputs = jnp.asarray(_filled(x.T, room).T)
-    networks = _train(start, inputs, target, drawn_, unseen_, together, steps, learning_rate)
-    networks = Network(
-        *((*layers[:-1], layers[-1] * np.float32(size)) for layers in (networks.matrices, networks.biases))
-    )
+    target, drawn, unseen, inputs = (_filled(a, room) for a in (rest / size, drawn, unseen, x.T))
+    together = np.all(held[:, None] == held, axis=2).astype(np.float32)
+    networks = trained(start, inputs.T, target, drawn, unseen, together, steps, learning_rate)
+    networks = Network(*((*layers[:-1], layers[-1] * np.float32(size)) for layers in networks))
 
     fitted = Surrogate(networks, centre, scale, level, unit, 0.0, 0.0, trend, scaled)
-    held_out = np.sum(fitted._scaled(*fitted._inputs(w)) * held, axis=0) / np.sum(held, axis=0)
+    held_out = np.sum(fitted._scaled(fitted._inputs(w)) * held, axis=0) / np.sum(held, axis=0)
     square = float(np.mean((held_out - scaled) ** 2))
     r2 = 1.0 - square if unit > 0 else 0.0
     return replace(fitted, r2=r2, rmse=unit * square**0.5, held_out=level + unit * held_out)
 
 
-def _resample(designs: int, members: int, folds: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
+def _resample(designs: int, members: int, folds: int, rng: np.random.Generator) -> tuple[Single, Single, Single]:
     """For each member and design, `[members, designs]` each: whether held out, how often drawn, whether used for stopping."""
     fold = rng.permutation(np.arange(designs) % folds)
     held = fold == (np.arange(members) % folds)[:, None]
@@ -267,7 +270,7 @@ def _resample(designs: int, members: int, folds: int, rng: np.random.Generator) 
     return held.astype(np.float32), drawn.astype(np.float32), unseen.astype(np.float32)
 
 
-def _trends(x: Array, y: Array, held: Array, drawn: Array, unseen: Array) -> Trend:
+def _trends(x: Array, y: Array, held: Single, drawn: Single, unseen: Single) -> Trend:
     """The quadratic of each member, by ridge regression on the designs `[designs, n]` that it has drawn.
 
     Members that are held out of the same fold share the penalty at which they predict designs best that they have not drawn.
@@ -303,7 +306,7 @@ def _room(designs: int) -> int:
     return max(16, 1 << (designs - 1).bit_length()) if designs <= 64 else -(-designs // 64) * 64
 
 
-def _filled(rows: Array, room: int) -> Array:
+def _filled(rows: Array | Single, room: int) -> Single:
     """Zeros after the last column up to `room`, in single precision: designs without weight, or points not asked for."""
     return np.pad(rows, ((0, 0), (0, room - rows.shape[1]))).astype(np.float32)
 
@@ -319,71 +322,38 @@ def _initial(members: int, sizes: list[int], rng: np.random.Generator) -> Networ
     # with biases of 0 all units of the first layer would bend at the same place, the mean of the designs
     biases = [rng.standard_normal((members, sizes[1]), np.float32)]
     biases += [np.zeros((members, b), np.float32) for b in sizes[2:]]
-    return Network(tuple(map(jnp.asarray, matrices)), tuple(map(jnp.asarray, biases)))
+    return Network(tuple(matrices), tuple(biases))
 
 
-@eqx.filter_jit
-def _train(
-    start: Network,
-    x: jax.Array,
-    y: jax.Array,
-    drawn: jax.Array,
-    unseen: jax.Array,
-    together: jax.Array,
-    steps: int,
-    learning_rate: float,
-) -> Network:
-    """All members trained side by side, those of a fold each as it was when all of them did best on the designs kept for it.
-
-    `y`, `drawn` and `unseen` are `[members, designs]`, `together` `[members, members]` 1 for members of one fold.
-    """
-    adam = optax.adam(optax.cosine_decay_schedule(learning_rate, steps))
-    kept = together @ jnp.sum(unseen, axis=1)
-
-    def losses(network: Network, y: jax.Array, drawn: jax.Array, unseen: jax.Array) -> tuple[jax.Array, jax.Array]:
-        square = (jax.vmap(network)(x) - y) ** 2
-        return jnp.sum(drawn * square) / jnp.sum(drawn), jnp.sum(unseen * square)
-
-    slopes = jax.vmap(jax.value_and_grad(losses, has_aux=True))
-
-    def step(state: Any, _: None) -> tuple[Any, None]:
-        networks, moments, best, lowest = state
-        (_loss, wrong), gradients = slopes(networks, y, drawn, unseen)
-        check = together @ wrong / kept
-        better = check < lowest
-
-        def taken(new: jax.Array, old: jax.Array) -> jax.Array:
-            return jnp.where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old)
-
-        best = jax.tree.map(taken, networks, best)
-        updates, moments = adam.update(gradients, moments)
-        return (optax.apply_updates(networks, updates), moments, best, jnp.minimum(check, lowest)), None
-
-    begin = (start, adam.init(start), start, jnp.full(len(kept), jnp.inf, y.dtype))
-    (_, _, best, _), _ = jax.lax.scan(step, begin, length=steps)
-    return best
+def _parts(x: Array) -> list[slice]:
+    """Parts of the points `[points, n]`, of at most `AT_ONCE` each."""
+    return [slice(i, i + AT_ONCE) for i in range(0, len(x), AT_ONCE)]
 
 
-@jax.jit
-def _apply(networks: Network, x: jax.Array) -> jax.Array:
-    """`[members, points]` every member at every point."""
-    return jax.vmap(lambda network: jax.vmap(network)(x))(networks)
+def _layers(networks: Network, x: Single) -> tuple[list[Single], list[Single], Single]:
+    """What the units of each hidden layer receive, and the share of it that each lets through, the sigmoid of it: a list of
+    `[members, points, units]` each; and what each member says, `[members, points]`, at the points `[points, n]`."""
+    received, shares = [], []
+    *hidden, last = zip(networks.matrices, networks.biases, strict=True)
+    for matrix, bias in hidden:
+        z = x @ matrix
+        z += bias[:, None]
+        with np.errstate(over="ignore"):  # of −100 nothing is let through
+            share = 1 / (1 + np.exp(-z))
+        received.append(z)
+        shares.append(share)
+        x = z * share
+    return received, shares, (x @ last[0])[..., 0] + last[1]
 
 
-@jax.jit
-def _mean_and_slope(networks: Network, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The mean over members `[points]` and its gradient `[points, n]`."""
-
-    def mean(point: jax.Array) -> jax.Array:
-        return jnp.mean(jax.vmap(lambda network: network(point))(networks))
-
-    return jax.vmap(jax.value_and_grad(mean))(x)
-
-
-@jax.jit
-def _each_and_slope(networks: Network, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Every member at every point `[members, points]`, and its gradient `[members, points, n]`."""
-    return jax.vmap(lambda network: jax.vmap(jax.value_and_grad(network))(x))(networks)
+def _slopes(networks: Network, received: list[Single], shares: list[Single]) -> Single:
+    """How what each member says moves with what the units of its first hidden layer receive, `[members, points, units]`."""
+    *_, slopes = (matrix.swapaxes(1, 2) for matrix in networks.matrices)
+    for matrix, z, share in reversed(list(zip(networks.matrices, received, shares, strict=False))):
+        slopes = slopes * (share * (1 + z * (1 - share)))
+        if matrix is not networks.matrices[0]:
+            slopes = slopes @ matrix.swapaxes(1, 2)
+    return slopes
 
 
 def _checked(weights: ArrayLike, values: ArrayLike) -> tuple[Array, Array]:

@@ -413,29 +413,88 @@ AT_A_TIME = 2_000_000
 
 
 def _play_any(game: Game, cumulative: Array, auctions: int, seed: int) -> Played:
-    """`play` for any game, settled by `settle`."""
-    random = np.random.default_rng(int(seed))
-    kinds, values, levels = cumulative.shape
-    n = game.bidders
-    which = np.repeat(np.arange(kinds), game.counts if kinds == len(game.groups) else 1)
-    grids = np.repeat(game.value_grids, game.counts, axis=0)
-    # one ascending list of all rows, so that one search finds every bid
-    rows = (cumulative.reshape(-1, levels) + np.arange(kinds * values)[:, None]).ravel()
+    """`play` for any game."""
+    random, (state, step) = np.random.default_rng(int(seed)), stream(seed)
+    kinds, n, mechanism = len(cumulative), game.bidders, game.mechanism
+    group = np.repeat(np.arange(len(game.groups)), game.counts)
+    tables = [alias_table(row) for row in np.diff(cumulative, axis=2, prepend=0.0).mean(axis=1)]
+    limit, other = (np.stack(parts) for parts in zip(*tables, strict=True))
+    payments, seconds = np.asarray(mechanism.payments), int(mechanism.ties != "random")
+    ranked = bool(seconds) or bool(np.any(payments != payments[-1]))  # else all who bid pay alike, whatever their rank
+    lucky, absent = ranked and mechanism.success.lucky, game.field is not None or bool(np.any(game.presence < 1))
+    scores = mechanism.success.scores(game.efforts)[group]
+    table = group if kinds == len(game.groups) else np.arange(n)
     revenue, highest = np.empty(auctions), np.empty(auctions)
-    step = max(1, AT_A_TIME // n)
-    for first in range(0, auctions, step):
-        part = slice(first, min(first + step, auctions))
+    size = max(1, AT_A_TIME // n)
+    for first in range(0, auctions, size):
+        part = slice(first, min(first + size, auctions))
         shape = (part.stop - first, n)
-        value = random.integers(values, size=shape)
-        place = which * values + value
-        bid = np.searchsorted(rows, place + random.random(shape), side="right") - place * levels
-        bid = np.clip(bid, 0, levels - 1)
-        enters = turn_up(game, shape[0], random)
-        if game.mechanism.may_stay_out:
-            enters &= bid > 0
-        bids = game.bid_grid[bid]
-        luck = game.mechanism.success.noise(random, shape)
-        settled = settle(game, grids[np.arange(n), value], bids, random.random(shape), luck, enters)
-        revenue[part] = settled.payment.sum(axis=1)
-        highest[part] = np.where(enters, bids, 0.0).max(axis=1)
+        there = turn_up(game, shape[0], random) if absent else np.empty((0, n), bool)
+        luck = mechanism.success.noise(random, shape) if lucky else np.empty((0, n))
+        state = _play_ranked(
+            *(table, limit, other, scores, luck, there, payments, game.bid_grid, int(mechanism.may_stay_out), seconds),
+            *(state, step, revenue[part], highest[part]),
+        )
     return Played(revenue, highest)
+
+
+@compiled
+def _play_ranked(  # type: ignore[no-untyped-def]
+    table, limit, other, scores, luck, there, payments, bids, out, seconds, state, step, revenue, highest
+):
+    """Fill revenue and highest `[auctions]`; return the state of the stream after them.
+
+    Args:
+        table: `[bidders]` which row of limit and other `[rows, bids]`, see `alias_table`, a bidder's bids are drawn from.
+        scores: `[bidders, bids]` what decides ranks, before luck.
+        luck: `[auctions, bidders]` what is added to it, or `[0, bidders]` where nothing is.
+        there: `[auctions, bidders]` who is there, or `[0, bidders]` where all always are.
+        payments: `[bidders]` the part of its bid that each rank pays.
+        out: 1 where the first bid is to stay out.
+        seconds: 1 where all losers with at most one score strictly above theirs pay as second.
+    """
+    n, levels = scores.shape
+    last = payments[n - 1]
+    used = n
+    while used > 0 and payments[used - 1] == last and not seconds:
+        used -= 1
+    top_scores, top_ties, top_bids = np.empty(used), np.empty(used, np.uint64), np.empty(used)
+    half = uint64(0xFFFFFFFF)
+    for t in range(len(revenue)):
+        total, top, held = 0.0, 0.0, 0
+        for i in range(n):
+            state += step
+            bits = word(state)
+            if len(there) > 0 and not there[t, i]:
+                continue
+            row = table[i]
+            scaled = (bits & half) * uint64(levels)
+            bid = int64(scaled >> uint64(32))
+            if (scaled & half) >= limit[row, bid]:
+                bid = other[row, bid]
+            if out and bid == 0:
+                continue
+            total += bids[bid]
+            top = max(top, bids[bid])
+            if used == 0:
+                continue
+            score, tie = scores[i, bid], bits >> uint64(32)
+            if len(luck) > 0:
+                score += luck[t, i]
+            if held < used:
+                held += 1
+            elif not (score > top_scores[held - 1] or (score == top_scores[held - 1] and tie > top_ties[held - 1])):
+                continue
+            k = held - 1
+            while k > 0 and (score > top_scores[k - 1] or (score == top_scores[k - 1] and tie > top_ties[k - 1])):
+                top_scores[k], top_ties[k], top_bids[k] = top_scores[k - 1], top_ties[k - 1], top_bids[k - 1]
+                k -= 1
+            top_scores[k], top_ties[k], top_bids[k] = score, tie, bids[bid]
+        paid, above = last * total, 0
+        for k in range(held):
+            if k > 0 and top_scores[k] != top_scores[k - 1]:
+                above = k
+            rank = 1 if seconds and k > 0 and above <= 1 else k
+            paid += (payments[rank] - last) * top_bids[k]
+        revenue[t], highest[t] = paid, top
+    return state

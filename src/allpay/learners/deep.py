@@ -279,11 +279,22 @@ def at(table: jax.Array, value: jax.Array, bid: jax.Array) -> jax.Array:
 
 
 def draw_bids(design: Design, policy: jax.Array, value: jax.Array, chance: jax.Array) -> jax.Array:
-    """Indices of bids drawn from a policy `[bidders, values, bids]` at values `[bidders, auctions]`, by uniform numbers."""
+    """Indices of bids drawn from a policy `[bidders, values, bids]` at values `[bidders, auctions]`, by uniform numbers.
+
+    The bid is how many of the running sums of its row are at most the uniform number. They are parted into as many blocks as a
+    block has sums: the ends of blocks say which block is the one to look at.
+    """
+    sums = policy.shape[-1] - 1
+    size = max(1, math.isqrt(sums))
+    blocks = -(-sums // size)
 
     def draw(policy: jax.Array, value: jax.Array, chance: jax.Array) -> jax.Array:
         cumulative = jnp.cumsum(policy, axis=-1)[:, :-1]
-        return jnp.sum(cumulative[value] <= chance[:, None], axis=1, dtype=jnp.int32)
+        cumulative = jnp.pad(cumulative, ((0, 0), (0, blocks * size - sums)), constant_values=2.0)
+        ends = cumulative[:, size - 1 : -1 : size]
+        block = jnp.sum(ends[value] <= chance[:, None], axis=1, dtype=jnp.int32)
+        rest = cumulative.reshape(-1, size)[value * blocks + block]
+        return size * block + jnp.sum(rest <= chance[:, None], axis=1, dtype=jnp.int32)
 
     # where rounding leaves the sum of a row below the uniform number, it is the last bid allowed
     return jnp.minimum(jax.vmap(draw)(policy, value, chance), allowed_at(design, value) - 1)
