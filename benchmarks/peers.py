@@ -285,7 +285,7 @@ def on_continuous_bids(fine: Game) -> Iterator[tuple[str, Callable[[], list[Foun
         return found
 
     yield "allpay, fictitious play (mean bids, 64 values × 101 bids)", learned
-    yield "bnelearn, evolution strategies", lambda: by_bnelearn(fine, [10, 30, 100, 200, 400])
+    yield "bnelearn, evolution strategies", lambda: by_bnelearn(fine, [10, 30, 100, 200])
 
 
 def main() -> None:
