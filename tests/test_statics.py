@@ -67,7 +67,7 @@ def test_the_command_writes_every_kind_of_table(tmp_path):
     assert found["question"]["setting"]["cost_power"] == 2
     assert json.loads((tmp_path / "t.json").read_text()) == found
     told = statics_in_words(swept)
-    assert "Best prizes for the revenue by theory, by bidders" in told
+    assert "Best prizes for the revenue by theory, by the number of bidders" in told
     assert "0.667" in told
 
 
