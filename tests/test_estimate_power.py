@@ -147,6 +147,7 @@ def test_with_luck_the_power_is_found_beside_it():
     both = estimate_with_luck(contests, "tullock", cost=Sought(), resamples=0)
     assert abs(both.luck.number - 1) < 0.3
     assert both.parts[0].power.number == pytest.approx(1.5, rel=0.02)
+    assert "two kinds tell the power of cost, and so cannot test it" in answers_in_words(both.parts[0])
 
 
 def test_kinds_whose_values_rise_and_fall_with_bids_are_unlike():
