@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test setup lint lowest site wheel check clean
+.PHONY: demo test setup lint lowest pages site wheel check clean
 
 demo: setup  ## run the main experiment; leaves figure, table and summary in the folder demo
 	$(BIN)/allpay reproduce --out demo
@@ -20,6 +20,9 @@ setup: .venv/ready
 	$(BIN)/python -m pip install --quiet --no-compile --editable . --group dev
 	-$(BIN)/python -m compileall -qq -j 0 .venv
 	@touch .venv/ready
+
+pages: setup  ## run every block of README.md and docs, slow ones too
+	$(BIN)/python .ci/run_docs.py
 
 site: .venv/site  ## the documentation as a site, in the folder site; warnings are errors
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet

@@ -186,6 +186,24 @@ def test_past_contests_are_data_of_bounded_size():
     assert (found.bidders, found.contests) == (3, 120)
     assert found.median == pytest.approx(np.median(values), abs=0.06)
     assert READERS["values"](found.values) == found.values
+    assert not found.warnings
+    assert "where a bid b costs b^1, as on this page" in found.told
+    wrong = "contest,bid\n" + "".join(f"{k},{0.9 + 0.01 * b}\n" for k in range(60) for b in range(3))  # all bid much
+    refused = next(known(Contest(prizes=(1.0,)), "past.csv", wrong.encode()))
+    assert refused.told.startswith("Do not use these values")
+    assert "The page keeps its own bidders." in refused.told
+
+
+def test_past_contests_with_luck_or_with_values_are_read_so():
+    rng = np.random.default_rng(2)
+    bids = rng.uniform(0.1, 0.3, (80, 3))
+    order = np.argsort(-(bids + rng.normal(0, 0.1, bids.shape)), axis=1).argsort(axis=1) + 1
+    rows = [f"{k},{b:.4f},{r},{1 + b:.4f}" for k in range(80) for b, r in zip(bids[k], order[k], strict=True)]
+    lucky = next(known(Contest(luck="normal(0.1)"), "x.csv", "\n".join(["contest,bid,rank,value", *rows]).encode()))
+    assert "with normal(0.1), as on this page" in lucky.told
+    plain = [row.rsplit(",", 2)[0] + "," + row.rsplit(",", 1)[1] for row in rows]
+    told = next(known(Contest(prizes=(1.0,)), "x.csv", "\n".join(["contest,bid,value", *plain]).encode()))
+    assert told.median == pytest.approx(1 + np.median(bids), rel=0.01)
 
 
 def test_the_page_lists_what_the_library_has():

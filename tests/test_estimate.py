@@ -280,6 +280,11 @@ def test_from_a_table_to_the_next_prizes(tmp_path, monkeypatch):
     several = run("run", "known/study.toml", "--method", "theory", "--json")  # each resample is a scenario
     assert several.exit_code == 0, several.output
     assert [s["name"] for s in json.loads(several.stdout)["scenarios"]] == [f"resample {k}" for k in (1, 2, 3, 4)]
+    judged = " ".join(run("judge", 1200, 800, "--values-from", "known", "--bidders", 5).stdout.split())
+    assert "face value" not in judged  # nothing tells what an effort costs in the money of new prizes
+    assert re.search(r"an effort of [\d.]+, which costs them [\d.]+ times what a bid of 1 costs", judged)
+    assert "of the past contests (1000 on average) was worth to it, in units of what a bid of 1 cost there" in judged
+    assert "one of 1 costs a bidder a value of 1, and one of 0.5 costs 0.25 of that (the cost of b is b^2)" in judged
     words = run("design", "--values-from", "known", "--bidders", 5, "--prizes", 2, "--method", "theory").stdout
     assert re.search(r"over 95% of 4 resamples of your contests the best design has the first prize ", words)
     assert re.search(

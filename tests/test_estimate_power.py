@@ -15,10 +15,11 @@ from allpay.errors import AllpayError
 from allpay.estimate.advice import settings_of
 from allpay.estimate.generate import as_table, past_contests
 from allpay.estimate.kept import load, save
+from allpay.estimate.luck import Standing
 from allpay.estimate.past import Contests
 from allpay.estimate.power import FoundPower, Sought, cost_of, lowest
 from allpay.estimate.values import estimate_groups, estimate_values
-from allpay.estimate.with_luck import estimate_with_luck
+from allpay.estimate.with_luck import _unlike, estimate_with_luck
 from allpay.report.estimated import answers_in_words, estimate_in_words, identification
 
 
@@ -37,7 +38,7 @@ def of_tables(power, tables=((0.5, 0.3, 0.2), (1.0,)), contests=400, seed=1, val
     ("power", "values", "tables"),
     [
         (2.0, Beta(2, 3), ((0.5, 0.3, 0.2), (1.0,))),
-        (1.5, Uniform(0.2, 1), ((0.7, 0.3), (1.0,))),
+        (1.5, Uniform(0.2, 1), ((0.5, 0.3, 0.2), (1.0,))),
         (1.0, Beta(2, 3), ((0.7, 0.3), (0.35, 0.15))),  # the same split of another purse
     ],
 )
@@ -81,7 +82,7 @@ def test_three_kinds_test_the_model_beside_the_power_and_two_do_not(monkeypatch)
     )
     assert [kind.error is not None for kind in three.kinds] == [True] * 3
     assert "Bids do not answer" not in answers_in_words(three)
-    two = estimate_values(of_tables(2.0), cost=Sought(1.4, 3), resamples=1, family="beta")
+    two = estimate_values(of_tables(2.0), cost=Sought(1.4, 3), resamples=2, family="beta")
     assert "two kinds tell the power of cost, and so cannot test it" in answers_in_words(two)
     told = estimate_in_words(two)
     assert re.search(r"a bid b costs b\^\d\.\d+ \(\d\.\d+ to \d\.\d+ in 90%\)", told)
@@ -146,6 +147,18 @@ def test_with_luck_the_power_is_found_beside_it():
     both = estimate_with_luck(contests, "tullock", cost=Sought(), resamples=0)
     assert abs(both.luck.number - 1) < 0.3
     assert both.parts[0].power.number == pytest.approx(1.5, rel=0.02)
+    assert "two kinds tell the power of cost, and so cannot test it" in answers_in_words(both.parts[0])
+
+
+def test_kinds_whose_values_rise_and_fall_with_bids_are_unlike():
+    """Though the values are the same ones: who bids more in equilibrium has the higher value."""
+    half, one = np.full(2, 0.5), np.ones(2)
+    rising, falling = (
+        Standing(np.array([1.0, 2.0]), half, 10.0, one, one, 1 / np.array(values), np.zeros(2))
+        for values in ((1.0, 2.0), (2.0, 1.0))
+    )
+    assert _unlike([[rising, rising]], PowerCost(1)) == 0
+    assert _unlike([[rising, falling]], PowerCost(1)) > 0.05
 
 
 def test_with_luck_bids_answer_to_prizes_or_do_not(monkeypatch):
@@ -204,5 +217,9 @@ def test_from_a_table_to_a_design_with_the_power_found(tmp_path, monkeypatch):
 def test_what_was_found_knows_its_range():
     found = FoundPower.of(Sought(1, 3), 2.0, [1.9, 2.1], 0.9, [[None, None]])
     assert found.within == (1, 3)
-    assert found.band == pytest.approx((1.91, 2.09))
+    off = 1.6448536 * np.log(2.1 / 1.9) / np.sqrt(2)  # standard errors, of which 90 % lie within so many
+    assert found.band == pytest.approx((2 * np.exp(-off), 2 * np.exp(off)))
+    wide = FoundPower.of(Sought(1, 3), 2.0, [1.0, 2.9], 0.9, [[None, None]])
+    assert wide.band == (1, 3)
+    assert FoundPower.of(Sought(1, 3), 2.0, [1.9], 0.9, [[None, None]]).band is None
     assert Noise("normal", 0.2).scale == 0.2

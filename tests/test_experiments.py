@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 from allpay.cli import app
 from allpay.contest.game import Setting
 from allpay.errors import AllpayError
+from allpay.report import charts
+from allpay.report.beside import GroupBids, Line
 from allpay.report.experiments import _draw
 from allpay.report.page import html_of
 from allpay.report.pages.experiments import MEASURES, _best
@@ -107,6 +109,16 @@ def test_one_table_and_one_figure_with_theory_beside(folder):
     assert "all to the winner (100%)" in page
     assert "the grid's, whose steps are 0.025" in page
     assert "No closed form to compare with, groups" in said
+
+
+def test_learners_are_told_apart_by_more_than_colour():
+    line = Line(x=[0.0, 0.5, 1.0], y=[0.0, 0.1, 0.4])
+    for one, channel in ((line, "strokeDash"), (Line(x=[1.0], y=[0.5]), "shape")):
+        inside = [(name, SimpleNamespace(groups=[GroupBids(bidders=2, learned=one, theory=None)])) for name in "ab"]
+        encoding = charts.laid_over(inside, "ab", 1.0)["layer"][0]["encoding"]
+        assert len(set(map(str, encoding[channel]["scale"]["range"]))) == 2
+    points = charts.dots([{"name": "x", "kind": kind, "value": 1.0} for kind in "ab"], "revenue", "ab")["layer"][-1]
+    assert len(set(points["encoding"]["shape"]["scale"]["range"])) == 2
 
 
 def test_the_folder_is_told_exported_and_repeated(file, folder, tmp_path):

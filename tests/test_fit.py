@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from allpay import Bidder, Common, Game, Mechanism, Private, Setting, Uniform
+from allpay import Beta, Bidder, Common, Game, Mechanism, Private, Setting, Uniform
 from allpay.cli import app
 from allpay.contest.mechanism import all_pay
 from allpay.contest.preferences import LossAverse, PowerCost
 from allpay.errors import AllpayError
 from allpay.estimate.behaviour import MODELS, Bids, Fit, _at_bounds, fit_behaviour
 from allpay.estimate.fit import FittedModels, fit_models
-from allpay.estimate.generate import past_contests
+from allpay.estimate.generate import as_table, past_contests
 from allpay.estimate.past import Contests
 from allpay.learners import LevelK, LogitEquilibrium
 from allpay.report.fitted import fitted_in_words, fitted_values
@@ -189,3 +189,26 @@ def test_a_parameter_at_an_end_of_its_range_is_said():
     assert "At an end of the range in which it was sought: losses of losses (highest, 10)" in fitted_in_words(found)
     assert fitted_values(found)["models"][0]["at_bounds"] == {"losses": "highest"}
     assert "At an end" not in fitted_in_words(replace(found, fits=(replace(near, at_bounds={}),)))
+
+
+def test_the_power_of_cost_is_found_where_values_are_not_known_and_contests_differ(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("allpay.estimate.values.TEST_DRAWS", 2)
+    setting = Setting(Private(Beta(2, 2)), cost_power=1.6)
+    games = [setting.game(Mechanism((1.0, *[0.0] * (n - 1)), (1.0,) * n)) for n in (3, 4, 6)]
+    as_table(past_contests(games, 300, seed=5)).write_csv("kinds.csv")
+    as_table(past_contests(games[:1], 60, seed=5)).write_csv("alike.csv")
+    found = json.loads(run("fit", "kinds.csv", "--cost-power", "estimate", "--json").stdout)
+    assert found["cost_power"] == pytest.approx(1.6, rel=0.15)
+    assert all(abs(kind["beyond"]) < 0.15 for kind in found["kinds"])
+    for line, words in (
+        (
+            ("alike.csv", "--cost-power", "1:3"),
+            "contests that are all alike tell no power of cost: got --cost-power 1:3",
+        ),
+        (("kinds.csv", "--cost-power", "estimate", "--value", 1), "fit needs a number: got --cost-power estimate"),
+        (("kinds.csv", "--cost-power", "often"), "--cost-power is a number"),
+    ):
+        refused = run("fit", *line)
+        assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1), refused.output
+        assert words in refused.stderr

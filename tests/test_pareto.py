@@ -16,8 +16,6 @@ from allpay.exact import best_in_theory, objective_at
 from allpay.pareto import pareto, pareto_in_theory, polished, search, undominated
 from allpay.report.front import front_in_words, front_table
 from allpay.study import DesignSpace, run
-from documented import ROOT, assert_printed, sections
-from documented import run as run_block
 from test_objectives_of_studies import SMALL
 
 
@@ -152,16 +150,3 @@ def test_the_command_gives_a_front_by_theory(tmp_path):
     refused = CliRunner().invoke(app, [*line, "--out", str(tmp_path)])
     assert refused.exit_code == 2
     assert "holds something else" in refused.stderr
-
-
-OBJECTIVES = ROOT / "docs" / "objectives.md"
-
-
-@pytest.mark.parametrize("title", ["By theory", "Several at once", "From Python", "Your own"])
-def test_the_page_does_what_it_says(title, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    names = {}
-    for block in sections(OBJECTIVES)[title]:
-        printed = run_block(block, names, tmp_path)
-        if block.printed is not None:
-            assert_printed(block.printed, printed)

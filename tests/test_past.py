@@ -281,6 +281,10 @@ BAD = {
         swapped("bid,", "amount,"),
         r"no column of bids \(bid, score, effort or points\): it has contest, bidder, a",
     ),
+    "other separator": (
+        LONG.replace(",", "^"),
+        "it has contest.bidder.*separate cells by commas, semicolons, tabs or bars",
+    ),
     "no contests": (swapped("contest,", "x,"), "no column of contests"),
     "no prizes": (swapped(",prize", ",x"), "no column of prizes.*or give the prizes of all contests"),
     "two bids": (swapped("rank", "bid"), "has two columns 'bid'"),

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from allpay import Game, equilibrium
 from allpay.cli import app
 from allpay.cli.scenarios import FILES, THEORY
+from allpay.contest.amounts import Amounts
 from allpay.contest.game import Setting
 from allpay.contest.mechanism import Mechanism
 from allpay.contest.values import Power, Private, Uniform
@@ -104,6 +105,8 @@ def test_designs_that_are_told_have_numbers_without_gaps():
         assert [int(x) for x in re.findall(r"^(\d+)  ", part, re.MULTILINE)] == list(range(1, count + 1))
     labels = [label.get_text() for label in _figure(found).axes[0].get_yticklabels()]
     assert [int(label.split()[0]) for label in labels] == list(range(1, count + 1))
+    told = _figure(found, Amounts((500.0,), "money", "$")).axes[0].get_yticklabels()[0].get_text()
+    assert told.splitlines()[-1] == "$400, $100"
     assert f"Design {found.numbers[found.safest]}, " in words
     assert found.table["design"].unique().sort().to_list() == list(range(1, count + 1))
 

@@ -67,7 +67,7 @@ def test_the_command_writes_every_kind_of_table(tmp_path):
     assert found["question"]["setting"]["cost_power"] == 2
     assert json.loads((tmp_path / "t.json").read_text()) == found
     told = statics_in_words(swept)
-    assert "Best prizes for the revenue by theory, by bidders" in told
+    assert "Best prizes for the revenue by theory, by the number of bidders" in told
     assert "0.667" in told
 
 
@@ -98,6 +98,8 @@ def test_the_most_prizes_that_were_tried_are_no_end():
     found = comparative_statics({"most_prizes": range(1, 7)}, Setting(cost_power=2.0), DesignSpace("prizes", 12))
     told = statics_in_words(found)
     assert "The most that were tried, 6, bring most; the best with at most 5 loses less than 1% of that." in told
+    assert "by the number of prizes allowed; " in told
+    assert told.splitlines()[2].startswith("prizes allowed  revenue  prizes ")
     assert "nothing more" not in told
 
 

@@ -158,6 +158,8 @@ class Judgement(ByValue, Framed):
         learner, samples, rounds, seed: how it was learned; None, 0, 1 and 0 by theory.
         curves: `[splits, 101]` the bid at each quantile of the value, by theory where bidders are alike; NaN elsewhere.
         seconds: how long it took.
+        past_purse: what the prizes of a past contest came to on average, where values were estimated from such: a value is in
+            units of what their bids cost, and an effort is a bid of theirs; None where values are given.
     """
 
     amounts: Amounts
@@ -175,6 +177,7 @@ class Judgement(ByValue, Framed):
     seed: int = 0
     curves: Array = field(default_factory=lambda: np.empty((0, 101)), repr=False)
     seconds: float = field(default=0.0, compare=False)
+    past_purse: float | None = None
 
     @property
     def yours(self) -> Split:

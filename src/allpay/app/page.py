@@ -621,12 +621,9 @@ class Page:
                 told = "The page shows the contest of this file."
             else:
                 found = await worker.ask("past.known", self.contest, e.file.name, content)
-                told = (
-                    f"{found.contests:,} contests with {found.bids:,} bids: the purse is worth {found.median:.3g} to the "
-                    f"bidder in the middle, {found.low:.3g} to {found.high:.3g} with {found.confidence:.0%} confidence."
-                )
+                told = found.told
                 known = {"values": found.values, "attendance": found.attendance, "bidders": str(found.bidders)}
-                contest = replace(self.contest, groups=(), **known)
+                contest = self.contest if found.warnings else replace(self.contest, groups=(), **known)
             self.told_file.set_text(told)
             await self.become(contest)
         except ValueError as error:

@@ -194,6 +194,8 @@ class Known:
         contests, bids: how many were read.
         median, low, high: the value of the bidder in the middle, and between which it lies.
         confidence: how often this is to hold.
+        warnings: what speaks against these values; the page then keeps its own.
+        told: all of it in words.
     """
 
     values: str
@@ -205,3 +207,5 @@ class Known:
     low: float
     high: float
     confidence: float
+    warnings: tuple[str, ...] = ()
+    told: str = ""

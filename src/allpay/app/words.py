@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from allpay.app.contest import number_of
 from allpay.app.labels import NAMES, told_prizes
-from allpay.app.state import NOTHING, Answer, Best, Contest
+from allpay.app.state import NOTHING, Answer, Best, Contest, Known
 from allpay.objectives import objective
 from allpay.scalars import numeral
 
@@ -97,3 +97,15 @@ def unit(contest: Contest) -> str:
     worth = "the whole purse" if contest.purse is None else numeral(contest.purse, 4)
     half = "" if contest.cost_power == 1 else f"; one of 0.5 costs {numeral(0.5**contest.cost_power, 3)} of that"
     return f"An effort of 1 costs as much as {worth} is worth at face value{half}."
+
+
+def past_in_words(found: Known, contest: Contest) -> str:
+    """What past contests say, and what of the page was assumed; what speaks against it first."""
+    cost = f"a bid b costs b^{numeral(contest.cost_power, 4)}"
+    luck = "" if contest.luck == "none" else f", with {contest.luck}"
+    told = (
+        f"{found.contests:,} contests with {found.bids:,} bids: the purse is worth {found.median:.3g} to the bidder in the "
+        f"middle, {found.low:.3g} to {found.high:.3g} with {found.confidence:.0%} confidence, in units of what bids cost, "
+        f"where {cost}{luck}, as on this page."
+    )
+    return " ".join([*found.warnings, "The page keeps its own bidders.", told]) if found.warnings else told

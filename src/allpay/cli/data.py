@@ -10,7 +10,7 @@ from allpay.cli.again import check_free, write_command
 from allpay.cli.commands import command
 from allpay.cli.console import plain, print_json, reporting
 from allpay.cli.drawing import drawn, in_tables
-from allpay.cli.options import AsJson, CostPower, Seed
+from allpay.cli.options import AsJson, Seed
 from allpay.cli.questions import app
 from allpay.errors import AllpayError, one_of
 
@@ -232,7 +232,14 @@ def fit(
             rich_help_panel=MODEL,
         ),
     ] = None,
-    cost_power: CostPower = 1.0,
+    cost_power: Annotated[
+        str,
+        typer.Option(
+            help="the power p: a bid b that is paid costs its bidder b^p; a number; or, where values are not known, estimate, "
+            "or a range as 1:3: the power at which three kinds of contests or more agree best",
+            rich_help_panel=MODEL,
+        ),
+    ] = "1",
     max_bid: Annotated[
         float | None,
         typer.Option(
@@ -256,18 +263,18 @@ def fit(
     as_json: AsJson = False,
 ) -> None:
     """Do people bid as models say? Theory beside bids, and models of behaviour, fitted and compared by contests left out."""
-    from allpay.contest.preferences import PowerCost
     from allpay.contest.success import success
     from allpay.estimate.behaviour import MODELS
     from allpay.estimate.fit import fit_models
     from allpay.estimate.past import read_contests
+    from allpay.estimate.power import Sought, cost_of, differ
     from allpay.estimate.values import estimate_values
     from allpay.report.fitted import FILES as OF_FIT
     from allpay.report.fitted import fitted_in_words, fitted_values, write_fitted
     from allpay.report.past import read_in_words
 
     check_free(out, OF_FIT)
-    rule = success(luck)
+    rule, paying = success(luck), cost_of(cost_power)
     for name in model or ():
         one_of("model", name, MODELS)
     with reporting("models") as reporter:
@@ -285,15 +292,24 @@ def fit(
                 luck=rule.lucky,
             )
         if contests.value is None and value is None:
-            test = estimate_values(contests, cost=PowerCost(cost_power), resamples=1, reporter=reporter)
+            if isinstance(paying, Sought) and not differ(contests):
+                raise AllpayError(
+                    f"contests that are all alike tell no power of cost: got --cost-power {cost_power}; give a number, as 2"
+                )
+            test = estimate_values(contests, cost=paying, resamples=1, reporter=reporter)
             tell_test(contests, read, test, as_json)
             return
+        if isinstance(paying, Sought):
+            raise AllpayError(
+                f"a model of behaviour and another power of cost explain the same bids, so that fit needs a number: got "
+                f"--cost-power {cost_power}; allpay estimate finds the power at which known values and equilibrium fit best"
+            )
         with reporter.stage("fitting models of behaviour"):
             found = fit_models(
                 contests,
                 tuple(dict.fromkeys(model)) if model else tuple(MODELS),
                 value=value,
-                cost=PowerCost(cost_power),
+                cost=paying,
                 max_bid=max_bid,
                 luck=rule if rule.lucky else None,
                 advance=reporter.advance,
@@ -320,7 +336,7 @@ NEEDS = (
 
 def tell_test(contests: "Contests", read: "Read", test: "EstimatedValues", as_json: bool) -> None:
     """Whether bids answer to prizes, where values are not known: that alone can be told."""
-    from allpay.report.estimated import answers_in_words
+    from allpay.report.estimated import answers_in_words, power_in_words
     from allpay.report.past import read_in_words
 
     if as_json:
@@ -328,6 +344,8 @@ def tell_test(contests: "Contests", read: "Read", test: "EstimatedValues", as_js
             {"bidders": k.kind.bidders, "prizes": list(k.kind.prizes), "beyond": k.beyond, "error": k.error}
             for k in test.kinds
         ]
-        print_json({"read": plain(asdict(read)), "models": None, "kinds": plain(kinds), "needs": NEEDS})
+        power = None if test.power is None else test.power.number
+        told = {"models": None, "kinds": plain(kinds), "cost_power": power, "needs": NEEDS}
+        print_json({"read": plain(asdict(read)), **told})
         return
-    typer.echo(f"{read_in_words(contests, read)}\n\n{answers_in_words(test)}\n\n{NEEDS}")
+    typer.echo("\n\n".join([read_in_words(contests, read), *power_in_words(test), answers_in_words(test), NEEDS]))

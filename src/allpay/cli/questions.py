@@ -1,5 +1,6 @@
 """The commands that answer a designer's questions: how good is this prize table, and how does the best design change?"""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -157,6 +158,7 @@ def judge(
     """Is this prize table good? It beside the best table of the same purse, winner-take-all and equal prizes."""
     one_thread()
     asked = dict(locals())
+    from allpay.estimate.over import parts_of
     from allpay.judgement import judge as judge_table
     from allpay.learners import learner as named
     from allpay.report.judged import draw_judged, judged_in_words, judged_values
@@ -167,7 +169,7 @@ def judge(
     check_free(out, {*FILES, JUDGED})
     written = given_in(context)
     bidding = named(learner, **{name: asked[name] for name in ("iterations", "noise", "level", "tolerance")})
-    known_from(values_from, asked, written)
+    estimated = known_from(values_from, asked, written)
     setting, n = contest_of(asked, written, bidding.setting)
     with reporting() as reporter:
         found = judge_table(
@@ -184,6 +186,8 @@ def judge(
             seed=seed,
             reporter=reporter,
         )
+    if estimated is not None:
+        found = replace(found, past_purse=parts_of(estimated)[0].purse)
     if found.method == "theory":
         for name in OF_LEARNING:
             if name in written:

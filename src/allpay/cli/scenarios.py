@@ -82,7 +82,7 @@ def in_scenarios(
     if plot is not None:
         from allpay.report.scenarios import draw_comparison
 
-        typer.echo(f"allpay: wrote {draw_comparison(found, plot)[0]}", err=True)
+        typer.echo(f"allpay: wrote {draw_comparison(found, plot, amounts=amounts)[0]}", err=True)
 
 
 def given_amounts(study: "Study", designs: "Sequence[str]") -> "Amounts | None":
@@ -123,7 +123,7 @@ def write_comparison(found: "Comparison", out: Path, amounts: "Amounts | None") 
     write(out / "summary.txt", lambda file: file.write(f"{comparison_in_words(found, amounts)}\n".encode()))
     write(out / "losses.csv", found.table.write_csv)
     write(out / "losses.parquet", found.table.write_parquet)
-    draw_comparison(found, out / "figure.png", out / "figure.pdf")
+    draw_comparison(found, out / "figure.png", out / "figure.pdf", amounts=amounts)
     return [str(out / name) for name in FILES]
 
 

@@ -280,6 +280,8 @@ class Bids:
         turnout: who came, over all kinds; None where everybody did.
         weights: `[contests]` how often each contest counts in the condition, or once.
         held: how many contests of the kind there were, those in which nobody bid included; 0 where that is not told.
+        foretold: `[2, m]` of a first fit at the quantiles of the condition: bids, and the slopes of what is spent by which
+            differences are judged, over the slope of the cost; None before there is one.
     """
 
     kind: Kind
@@ -289,6 +291,7 @@ class Bids:
     turnout: Turnout | None = None
     weights: Array | None = None
     held: int = 0
+    foretold: Array | None = None
 
     @classmethod
     def of(cls, kind: Kind, bids: Array, contest: Whole, cost: Cost) -> "Bids":
@@ -343,15 +346,20 @@ class Bids:
 
     def spent(self, weights: Array | None = None) -> tuple[Array, float]:
         """`[m]` the observed c(b(q))·S(q), and of how many bids; each contest counts `weights` `[contests]` times, or once."""
+        costs, count = self.at_quantiles(weights)
+        return costs * self.condition.paid, count
+
+    def at_quantiles(self, weights: Array | None = None) -> tuple[Array, float]:
+        """`[m]` the observed c(b(q)), and of how many bids."""
         each = self.each(weights)
         if self.groups:
             own = Seen(self.costs, each)
-            return own.cost_at(self.condition.quantiles) * self.condition.paid, own.count
+            return own.cost_at(self.condition.quantiles), own.count
         below = np.cumsum(each)
         if below[-1] == 0:
             return np.zeros(len(self.condition.quantiles)), 0.0
         at = np.interp(self.condition.quantiles, (below - each / 2) / below[-1], self.costs)
-        return at * self.condition.paid, float(below[-1])
+        return at, float(below[-1])
 
 
 def _quantile(x: Array) -> Array:

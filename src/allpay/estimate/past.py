@@ -323,8 +323,9 @@ def _listed(header: Sequence[str]) -> str:
 
 def _missing(role: str, plural: str, header: tuple[str, ...], file: str) -> None:
     *names, last = ROLES[role]
+    remedy = "say which it is" if len(header) > 1 else "separate cells by commas, semicolons, tabs or bars"
     raise AllpayError(
-        f"{file} has no column of {plural} ({', '.join(names)} or {last}): it has {_listed(header)}; say which it is"
+        f"{file} has no column of {plural} ({', '.join(names)} or {last}): it has {_listed(header)}; {remedy}"
     )
 
 

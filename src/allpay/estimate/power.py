@@ -7,6 +7,7 @@ sought where that fits best; whatever form the distribution has, it is not that 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,7 +108,7 @@ class FoundPower:
 
     Attributes:
         number: the power.
-        band: between these it is to lie with the confidence; None where there are no resamples.
+        band: between these it is to lie with the confidence; None where there are fewer than two resamples.
         draws: the power in each resample.
         within: the range that was looked at.
         kinds: of contests that told it.
@@ -127,11 +128,16 @@ class FoundPower:
     def of(
         cls, sought: Sought, power: float, draws: Sequence[float], confidence: float, samples: Samples
     ) -> "FoundPower":
-        """What was found, of these bids."""
-        tail = 0.5 * (1 - confidence)
-        band = np.quantile(draws, [tail, 1 - tail]).tolist() if len(draws) else None
-        within = sought.low, sought.high
-        return cls(power, None if band is None else (band[0], band[1]), tuple(draws), within, told_by(samples))
+        """What was found, of these bids.
+
+        The band is the estimate and as many standard errors of its logarithm, those of the resamples, to either side: quantiles
+        of resamples are off twice by what the estimate is off on average, and hold the truth less often (measured).
+        """
+        band, within = None, (sought.low, sought.high)
+        if len(draws) > 1:
+            off = NormalDist().inv_cdf(0.5 + 0.5 * confidence) * float(np.std(np.log(draws), ddof=1))
+            band = max(within[0], power * float(np.exp(-off))), min(within[1], power * float(np.exp(off)))
+        return cls(power, band, tuple(draws), within, told_by(samples))
 
     @property
     def at_end(self) -> bool:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from allpay.contest.preferences import Cost, PowerCost
 from allpay.contest.values import Distribution
 from allpay.errors import AllpayError, one_of, short
-from allpay.estimate.conditions import Bids, Kind, Turnout
+from allpay.estimate.conditions import FLATTEST, Bids, Kind, Turnout
 from allpay.estimate.families import FAMILIES, Family, Fit, Smooth, Target, loss_of
 from allpay.estimate.luck import FoundLuck
 from allpay.estimate.past import Contests
@@ -44,6 +44,9 @@ MOST_TESTED_BESIDE_POWER = 3
 
 FIRST = Smooth(8)
 """What the slopes are taken from."""
+
+NO_PRIZE = 1e-9
+"""Neighbouring quantiles win at least this part of the prizes apart, so that slopes between them are finite."""
 
 
 @dataclass(frozen=True)
@@ -303,7 +306,9 @@ def _estimated(
         check_told(samples)
         search = partial(_cost, asked.cost)
         with reporter.stage("how fast the cost of bids rises"):
-            cost = search(samples, once)
+            begin = search(_as_seen(samples, once), once)
+            as_they_are = _foretold(samples, once, begin)
+            cost = search(as_they_are, once, begin)
         samples = costing(samples, cost)
     fits, orders, losses = [], [], []
     for sample in samples:
@@ -374,17 +379,55 @@ def _estimated(
     return told
 
 
-def _cost(
-    sought: Sought,
-    samples: "Sequence[Sequence[Bids]]",
-    weights: Array,
-    begin: Cost | None = None,
-) -> PowerCost:
-    """The power at which bids of all kinds of contests are nearest to those of one distribution of values in each group."""
+def _as_seen(samples: "Sequence[Sequence[Bids]]", weights: Array) -> list[list[Bids]]:
+    """The bids with what neighbouring quantiles of themselves say of their slopes, whatever the power of their cost."""
+    told = []
+    for sample in samples:
+        each = []
+        for bids in sample:
+            at, _ = bids.at_quantiles(weights)
+            condition = bids.condition
+            spent, won = at * condition.paid, np.cumsum(condition.mass.sum(axis=1))
+            values = np.gradient(spent, won + NO_PRIZE * np.arange(len(won)) * (won[-1] or 1.0))
+            slopes = condition.slopes(np.maximum(values, 0.0), spent)
+            each.append(replace(bids, foretold=np.array([np.maximum(at, FLATTEST * (at.max() or 1.0)), slopes])))
+        told.append(each)
+    return told
+
+
+def _foretold(samples: "Sequence[Sequence[Bids]]", weights: Array, cost: PowerCost) -> list[list[Bids]]:
+    """The bids with what a first fit says of their quantiles."""
+    told = []
+    for plain, sample in zip(samples, costing(samples, cost), strict=True):
+        values, each = FIRST.fit(targets_of(sample, weights)).distribution, []
+        for bare, bids in zip(plain, sample, strict=True):
+            costs = _foreseen(bids, values)
+            at = np.asarray(cost.bid(np.maximum(costs, FLATTEST * (costs.max() or 1.0))))
+            each.append(replace(bare, foretold=np.array([at, judged(bids, values, weights).slopes / cost.slope(at)])))
+        told.append(each)
+    return told
+
+
+def _cost(sought: Sought, samples: "Sequence[Sequence[Bids]]", weights: Array, begin: Cost | None = None) -> PowerCost:
+    """The power at which bids are nearest to those of one distribution in each group, downhill from one, if one is given.
+
+    All powers are judged by the same slopes. By its own a wrong power can explain bids as well: values that jump make its
+    slopes steep, and what is left seem small.
+    """
+    seen = [[(again := bids.again(weights), *again.at_quantiles(weights)) for bids in sample] for sample in samples]
 
     def apart(power: float) -> float:
-        there = costing(samples, PowerCost(power))
-        return sum(FIRST.fit(targets).loss for sample in there if (targets := targets_of(sample, weights)))
+        cost, loss = PowerCost(power), 0.0
+        for sample in seen:
+            targets = []
+            for bids, at, count in sample:
+                if count > 0 and at[-1] > 0:
+                    assert bids.foretold is not None
+                    first, slopes = bids.foretold
+                    spent = np.asarray(cost.cost(at)) * bids.condition.paid
+                    targets.append(Target(bids, spent, count, slopes * cost.slope(first)))
+            loss += FIRST.fit(targets).loss if targets else 0.0
+        return loss
 
     return PowerCost(lowest(sought, apart, begin.power if isinstance(begin, PowerCost) else None))
 

@@ -269,10 +269,11 @@ def _unlike(there: Standings, cost: PowerCost) -> float:
             values = one.values(cost)
             known = np.isfinite(values) & (one.chance > 0)
             if one.count and known.any():
-                order = np.argsort(values[known])
-                chance = one.chance[known][order]
-                middle = 1.0 - chance.sum() + np.cumsum(chance) - chance / 2  # those who bid 0 have the lowest values
-                rows.append(np.interp(PLACES, middle, values[known][order]))
+                chance = one.chance[
+                    known
+                ]  # by bids, in whose order values are in equilibrium; those who bid 0 are lowest
+                middle = 1.0 - chance.sum() + np.cumsum(chance) - chance / 2
+                rows.append(np.interp(PLACES, middle, values[known]))
                 counts.append(one.count)
         if len(rows) > 1:
             mean = np.average(rows, axis=0, weights=counts)

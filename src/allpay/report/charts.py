@@ -19,6 +19,10 @@ FONT = "system-ui, -apple-system, Segoe UI, Roboto, Helvetica Neue, Arial, sans-
 
 KINDS = (LEARNED, OTHER, THIRD, FOURTH)
 
+DASHES = ([1, 0], [8, 3], [6, 2, 2, 2], [2, 2])
+SHAPES = ("circle", "triangle-up", "square", "diamond")
+"""What tells kinds apart beside their colours: of lines, and of points."""
+
 THEORY_DASH = [5, 3]
 
 CONFIG: Chart = {
@@ -469,7 +473,14 @@ def dots(rows: Sequence[Mapping[str, Any]], unit: str, kinds: Sequence[str], *, 
     layers.append(
         {
             "mark": {"type": "point", "filled": True, "size": 55, "opacity": 1},
-            "encoding": {"x": x, "y": y, **beside, "color": _kinds(kinds), "tooltip": tooltip},
+            "encoding": {
+                "x": x,
+                "y": y,
+                **beside,
+                "color": _kinds(kinds),
+                "shape": _also(_kinds(kinds), SHAPES),
+                "tooltip": tooltip,
+            },
         }
     )
     return _chart(rows, {"height": {"step": step, "for": "position"}, "layer": layers})
@@ -497,7 +508,9 @@ def laid_over(inside: Sequence[tuple[str, Told]], kinds: Sequence[str], top: flo
     x: Chart = {"field": "x", "type": "quantitative", "title": "value", "scale": {"nice": False, "zero": True}}
     y: Chart = {"field": "y", "type": "quantitative", "title": "bid", "scale": {"domain": [0, top], "nice": False}}
     apart: Chart = {"detail": {"field": "group", "type": "nominal"}}
-    shape: Chart = {"clip": True, "point": {"size": 22, "filled": True}} if _single(learned) else {"clip": True}
+    single = _single(learned)
+    shape: Chart = {"clip": True, "point": {"size": 40, "filled": True}} if single else {"clip": True}
+    also: Chart = {"shape": _also(colour, SHAPES)} if single else {"strokeDash": _also(colour, DASHES)}
     layers: list[Chart] = [
         {
             "data": {"values": learned},
@@ -506,6 +519,7 @@ def laid_over(inside: Sequence[tuple[str, Told]], kinds: Sequence[str], top: flo
                 "x": x,
                 "y": y,
                 "color": colour,
+                **also,
                 **apart,
                 "tooltip": _tooltip(learned, ("kind", *(("group",) if several else ()), "x", "y")),
             },
@@ -680,6 +694,12 @@ def _kinds(kinds: Sequence[str]) -> Chart:
         "title": None,
         "legend": legend,
     }
+
+
+def _also(colour: Chart, signs: Sequence[Any]) -> Chart:
+    """Something beside the colour that tells the same kinds apart."""
+    kinds = colour["scale"]["domain"]
+    return {**colour, "scale": {"domain": kinds, "range": [signs[k % len(signs)] for k in range(len(kinds))]}}
 
 
 def _field(name: str) -> Chart:

@@ -63,12 +63,14 @@ def estimate_in_words(found: EstimatedValues | EstimatedGroups, read: str = "") 
     first = [*cautions(found), *range_in_words(found.open), *([read] if read else [])]
     point = "" if found.open is None else found.open.worlds[found.open.kept].text
     if isinstance(found, EstimatedValues):
-        return "\n\n".join([*first, *over_in_words(found.open), *_power(found), *_values(found, point), *_known(found)])
+        return "\n\n".join(
+            [*first, *over_in_words(found.open), *power_in_words(found), *_values(found, point), *_known(found)]
+        )
     told = first
     told += [] if len(found.parts) == 1 else [f"Contests have {_who(found)}{_how_many_have(found)}."]
     told += over_in_words(found.open)
     told += [] if found.luck is None else [luck_in_words(found.luck, found.parts[0].confidence)]
-    told += _power(found.parts[0])
+    told += power_in_words(found.parts[0])
     for part in found.parts:
         values, *more = _values(part, point)
         told += [f"Group {shortened(part.group, 40)}. {values}" if part.group else values, *more]
@@ -158,7 +160,7 @@ def luck_in_words(found: FoundLuck, confidence: float) -> str:
     return f"Luck: ranks are decided by {success(found.text).words}, {how}; {ranks}."
 
 
-def _power(estimate: EstimatedValues) -> list[str]:
+def power_in_words(estimate: EstimatedValues) -> list[str]:
     """How fast the cost of bids rises, where contests told it."""
     found = estimate.power
     if found is None:

@@ -157,6 +157,8 @@ def _same(one: Split, other: Split) -> bool:
 
 def _cost(found: Judgement, split: Split) -> str:
     """What all bids cost, in the unit of the prizes, or that of values."""
+    if found.past_purse is not None:
+        return f"{significant(split.cost, 3)} times what a bid of 1 costs"
     if found.amounts.unit == "money":
         return _worth(found, split.cost)
     return f"{split.cost:.1%} of what the purse is worth at its face value"
@@ -164,7 +166,7 @@ def _cost(found: Judgement, split: Split) -> str:
 
 def _in_money(found: Judgement) -> bool:
     """Whether values are taken to be in money."""
-    return found.amounts.unit == "money" and _highest(found.setting) > MONEY_VALUES
+    return found.past_purse is None and found.amounts.unit == "money" and _highest(found.setting) > MONEY_VALUES
 
 
 def _compared(own: Quantity, other: Quantity) -> str:
@@ -227,15 +229,26 @@ def units(found: Judgement) -> list[str]:
     money = found.amounts.unit == "money"
     face = f"its face value, {purse}" if money else "its face value"
     costs = _costs(setting)
-    if _in_money(found):
+    if found.past_purse is not None:
+        past = numeral(found.past_purse)
+        yours = f"Yours, {purse}," if money else "Yours"
+        lines = [
+            f"A bidder's value is what the whole purse of the past contests ({past} on average) was worth to it, in units of "
+            f"what a bid of 1 cost there, which need not be money. {yours} is taken to be worth as much."
+        ]
+        subject, worth = (
+            "An effort is a bid as in the past contests, in their unit: one of 1 costs a bidder",
+            "a value of 1",
+        )
+    elif _in_money(found):
         lines = [
             f"A bidder's value is what the whole purse is worth to it, taken to be in money: up to "
             f"{numeral(_highest(setting))}."
         ]
-        worth = "1 of money"
+        subject, worth = "An effort of 1 costs a bidder", "1 of money"
     else:
         lines = [f"A bidder's value is what the whole purse is worth to it: 1 stands for {face}."]
-        worth = purse if money else "the purse at its face value"
+        subject, worth = "An effort of 1 costs a bidder", purse if money else "the purse at its face value"
     if len(costs) != 1:
         return [
             *lines,
@@ -243,10 +256,10 @@ def units(found: Judgement) -> list[str]:
         ]
     power, scale = costs[0]
     half = 0.5**power
-    text = f"An effort of 1 costs a bidder {'' if scale == 1 else f'{scale:g} times '}{worth}"
+    text = f"{subject} {'' if scale == 1 else f'{scale:g} times '}{worth}"
     if power != 1:
         part = found.amounts.of(half) if money and worth == purse and scale == 1 else f"{half:.3g} of that"
-        text += f", and one of 0.5 costs {part} (the cost of b is b^{power:g})"
+        text += f", and one of 0.5 costs {part} (the cost of b is b^{numeral(power, 4)})"
     return [*lines, f"{text}."]
 
 
@@ -295,7 +308,10 @@ def _measures(found: Judgement) -> _Table:
             cells.append(f"{_told(quantity, _digits(text))}{part}")
         rows.append([label(text), *cells])
     if any(split.kinds for split in found.splits):
-        rows.append(["what bids cost", *(_cost_cell(found, split) if split.kinds else "–" for split in found.splits)])
+        unit = "" if found.past_purse is None else " (a bid of 1: 1)"
+        rows.append(
+            [f"what bids cost{unit}", *(_cost_cell(found, split) if split.kinds else "–" for split in found.splits)]
+        )
     return _Table(f"What each prize table brings, and in percent of the most that any table brings. {_of(found)}", rows)
 
 
@@ -310,6 +326,8 @@ def _of(found: Judgement) -> str:
 
 
 def _cost_cell(found: Judgement, split: Split) -> str:
+    if found.past_purse is not None:
+        return significant(split.cost, 4)
     return _worth(found, split.cost) if found.amounts.unit == "money" else f"{split.cost:.1%} of purse"
 
 
@@ -444,6 +462,7 @@ def judged_values(found: Judgement) -> dict[str, Any]:
         "tables": [asdict(table) for table in _tables(found) if table.rows],
         "curves": found.curves.tolist(),
         "seconds": found.seconds,
+        "past_purse": found.past_purse,
     }
 
 
@@ -606,10 +625,10 @@ def _draw_prizes(ax: "Axes", found: Judgement) -> None:
     """What each rank wins: bars beside each other, or steps where there are many ranks."""
     most = max(split.prizes for split in found.splits)
     scale, unit = _axis_of(found)
-    shown = min(found.bidders, most + 1)
+    shown = most if most <= FEW else min(found.bidders, most + 1)  # steps go down to the first rank that wins nothing
     ranks = np.arange(1, shown + 1)
     groups = list(_drawn(found).values())
-    if shown <= FEW:
+    if most <= FEW:
         width = 0.84 / len(groups)
         for k, group in enumerate(groups):
             at = ranks + width * (k - (len(groups) - 1) / 2)

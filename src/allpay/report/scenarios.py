@@ -212,25 +212,26 @@ def _model(found: Comparison, unequal: bool) -> str:
     )
 
 
-def draw_comparison(found: Comparison, *paths: Path) -> tuple[Path, ...]:
+def draw_comparison(found: Comparison, *paths: Path, amounts: Amounts | None = None) -> tuple[Path, ...]:
     """Draw what each design loses in each scenario: a square for each, and beside them the largest loss and that on average.
 
     Args:
         found: what is drawn.
         paths: one or several files, of which each says its format.
+        amounts: the purse, where designs are to be told as money.
 
     Raises:
         AllpayError: if a format is unknown or a file cannot be written.
     """
     places = tuple(place(path) for path in paths)
     with drawing():
-        figure = _figure(found)
+        figure = _figure(found, amounts)
         for path in places:
             save(figure, path)
     return places
 
 
-def _figure(found: Comparison) -> "Figure":
+def _figure(found: Comparison, amounts: Amounts | None = None) -> "Figure":
     from matplotlib import colormaps
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.colors import PowerNorm
@@ -242,7 +243,7 @@ def _figure(found: Comparison) -> "Figure":
     told = worlds <= MOST_TOLD
     squares = max(0.78 * worlds, 1.9) if told else min(0.22 * worlds, 6.0)
     columns = [fill(each.name, 14 if told else 30) for each in found.scenarios]
-    labels = [fill(f"{found.numbers[d]}  {kept[d]}", 42) + chr(10) + _in_short(found, d) for d in rows]
+    labels = [fill(f"{found.numbers[d]}  {kept[d]}", 42) + chr(10) + _in_short(found, d, amounts) for d in rows]
     tall = 0.12 * max(label.count(chr(10)) + 2 for label in labels)
     below = 0.12 * max(name.count(chr(10)) for name in columns) if told else 0.055 * max(map(len, columns))
     figure = Figure(figsize=(5.1 + squares, 1.25 + below + tall * len(rows)), layout="constrained")
@@ -313,15 +314,20 @@ def _cell(loss: float, error: float) -> str:
     return text if not error > 0 else f"{text}{chr(10)}±{error:.2g}"
 
 
-def _in_short(found: Comparison, design: int) -> str:
-    """The first few weights that carry something, of one alone the 0 after it too; and what is chosen beside them."""
+def _in_short(found: Comparison, design: int, amounts: Amounts | None) -> str:
+    """The first few weights that carry something, of one alone the 0 after it too, or the amounts that they are; and what is
+    chosen beside them."""
     weights = found.weights[design]
-    carrying = [f"{x:.2g}" if x < 0.995 else f"{x:.3g}" for x in weights if x >= 0.005]
-    shown = carrying[:MOST_WEIGHTS] if len(carrying) > 1 else [*carrying, "0"]
-    more = ", …" if len(weights) > len(shown) and len(carrying) != len(shown) else ""
-    return f"({', '.join(shown)}{more})" + beside_in_words(
-        (name, float(f"{x:.2g}")) for name, x in found.chosen(design).items()
-    )
+    carrying = [float(x) for x in weights if x >= 0.005]
+    if amounts is None:
+        told = [f"{x:.2g}" if x < 0.995 else f"{x:.3g}" for x in carrying]
+        shown = told[:MOST_WEIGHTS] if len(told) > 1 else [*told, "0"]
+        more = ", …" if len(weights) > len(shown) and len(told) != len(shown) else ""
+        first = f"({', '.join(shown)}{more})"
+    else:
+        first = runs_in_words([amounts.of(x) for x in carrying[:MOST_WEIGHTS]])
+        first += ", …" if len(carrying) > MOST_WEIGHTS else ""
+    return first + beside_in_words((name, float(f"{x:.2g}")) for name, x in found.chosen(design).items())
 
 
 def _listed(words: list[str]) -> str:

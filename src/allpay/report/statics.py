@@ -21,6 +21,9 @@ SHOWN = 6
 LITTLE, NOTHING = 0.01, 1e-6
 """Parts of the value: what is little to lose, and what is nothing."""
 
+HEADS = {"most_prizes": "prizes allowed"}
+"""What columns are called, where the name of the parameter does not say it."""
+
 LINES = 5
 """So many weights a figure draws, and beside them the sum of all others."""
 
@@ -77,16 +80,20 @@ def _heading(found: Statics) -> str:
 
 def _asked(found: Statics) -> str:
     what = found.objective.replace("-", " ")
-    varied = " and ".join(name.replace("_", " ") for name, _ in found.over)
+    varied = " and ".join(_called(name) for name, _ in found.over)
     return (
         f"Best {found.space.rule} for the {what} by theory, by {varied}; {bidders_in_words(found.setting)} otherwise."
     )
 
 
+def _called(name: str) -> str:
+    return f"the {PARAMETERS[name]}" if name in PARAMETERS else name.replace("_", " ")
+
+
 def _cells(found: Statics) -> list[list[str]]:
     ranks = min(found.ranks, SHOWN)
     more = found.ranks > SHOWN
-    head = [name.replace("_", " ") for name, _ in found.over]
+    head = [HEADS.get(name, name.replace("_", " ")) for name, _ in found.over]
     head += [
         found.objective.replace("-", " "),
         "prizes",
