@@ -109,3 +109,28 @@ def test_a_score_below_0_is_told_with_its_row_and_what_to_do(tmp_path):
     assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
     assert "line 3, column score: -2 is below 0: a bid or score of 0 is no effort" in refused.stderr
     assert "leave the cell empty" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("ban", "said"),
+    [
+        (["--no-overbidding"], "line 4, column bid: the bid 0.1 is above the bidder's value"),
+        (["--max-bid", "0.35"], "line 5, column bid: the bid 0.4 is above the cap of 0.35"),
+    ],
+)
+def test_bids_that_were_not_allowed_are_refused(tmp_path, ban, said):
+    rows = ["1,a,.3,.7,.9", "1,b,.2,.3,.5", "1,c,.1,0,.05", "2,a,.4,.7,.8", "2,b,.25,.3,.6", "2,c,.12,0,.3"]
+    (tmp_path / "past.csv").write_text("\n".join(["contest,bidder,bid,prize,value", *rows]))
+    for order in ("estimate", "fit"):
+        refused = run(order, tmp_path / "past.csv", *ban)
+        assert refused.exit_code == 2
+        assert said in refused.stderr
+    (tmp_path / "bids.csv").write_text(
+        "\n".join(r.rsplit(",", 1)[0] for r in ["contest,bidder,bid,prize,value", *rows])
+    )
+    refused = run("estimate", tmp_path / "bids.csv", "--no-overbidding")
+    assert refused.exit_code == 2
+    assert "--no-overbidding has no effect on a table that tells no values" in refused.stderr
+    told = run("estimate", tmp_path / "bids.csv", "--max-bid", "0.4", "--resamples", "2", "--out", tmp_path / "found")
+    assert told.exit_code == 0
+    assert "1 of 6 bids are at the cap of 0.4" in told.stderr

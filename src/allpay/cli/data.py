@@ -12,7 +12,7 @@ from allpay.cli.console import plain, print_json, reporting
 from allpay.cli.drawing import drawn, in_tables
 from allpay.cli.options import AsJson, Seed
 from allpay.cli.questions import app
-from allpay.errors import AllpayError, one_of
+from allpay.errors import AllpayError, exactly, one_of
 
 if TYPE_CHECKING:
     from allpay.estimate.past import Contests, Read
@@ -52,6 +52,20 @@ OneTable = Annotated[
         rich_help_panel=COLUMNS,
     ),
 ]
+Banned = Annotated[
+    bool,
+    typer.Option(
+        "--no-overbidding",
+        help="no bid may exceed the bidder's value, where the table tells values: those that do are refused",
+        rich_help_panel=MODEL,
+    ),
+]
+
+
+def check_ban(contests: "Contests", banned: bool) -> None:
+    """Raise AllpayError if bids above values are banned where no values are told."""
+    if banned and contests.value is None:
+        raise AllpayError("--no-overbidding has no effect on a table that tells no values: leave it out")
 
 
 @command
@@ -114,6 +128,11 @@ def estimate(
             rich_help_panel=MODEL,
         ),
     ] = None,
+    max_bid: Annotated[
+        float | None,
+        typer.Option(help="the highest bid that was allowed", show_default="none", rich_help_panel=MODEL),
+    ] = None,
+    banned: Banned = False,
     resamples: Annotated[
         int, typer.Option(help="how often contests are drawn anew, for the uncertainty", rich_help_panel=MODEL)
     ] = 200,
@@ -149,8 +168,17 @@ def estimate(
                 value=value_column,
                 prize=prize or None,
                 prizes=prizes,
+                max_bid=max_bid,
+                overbidding=not banned,
                 luck=luck is not None,
                 estimable=luck is None or scores,
+            )
+        check_ban(contests, banned)
+        if max_bid is not None and (capped := int((contests.there & (contests.bid >= max_bid)).sum())):
+            typer.echo(
+                f"allpay: {capped:,} of {int(contests.there.sum()):,} bids are at the cap of {exactly(max_bid)}: what is found "
+                "of the values behind them is too low, for they are taken to be as high as their bidders wished",
+                err=True,
             )
         apart = len(contests.groups) > 1 and not alike
         if not apart:
@@ -246,6 +274,7 @@ def fit(
             help="the highest bid that was allowed", show_default="what anybody may want to bid", rich_help_panel=MODEL
         ),
     ] = None,
+    banned: Banned = False,
     luck: Annotated[
         str, typer.Option(help="how ranks were decided: none, tullock(1), normal(0.2), …", rich_help_panel=MODEL)
     ] = "none",
@@ -289,8 +318,10 @@ def fit(
                 value=value_column,
                 prizes=prizes,
                 max_bid=max_bid,
+                overbidding=not banned,
                 luck=rule.lucky,
             )
+        check_ban(contests, banned)
         if contests.value is None and value is None:
             if isinstance(paying, Sought) and not differ(contests):
                 raise AllpayError(
