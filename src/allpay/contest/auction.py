@@ -431,10 +431,11 @@ def _play_any(game: Game, cumulative: Array, auctions: int, seed: int) -> Played
         shape = (part.stop - first, n)
         there = turn_up(game, shape[0], random) if absent else np.empty((0, n), bool)
         luck = mechanism.success.noise(random, shape) if lucky else np.empty((0, n))
-        state = _play_ranked(
+        after = _play_ranked(
             *(table, limit, other, scores, luck, there, payments, game.bid_grid, int(mechanism.may_stay_out), seconds),
             *(state, step, revenue[part], highest[part]),
         )
+        state = np.uint64(after)  # a plain int of 64 bits would be taken for a signed one
     return Played(revenue, highest)
 
 
