@@ -7,6 +7,7 @@ import pytest
 from numba import njit, uint64
 from scipy import stats
 
+from allpay.contest import auction
 from allpay.contest.auction import (
     LEARNING,
     MOST_AUCTIONS,
@@ -23,6 +24,7 @@ from allpay.contest.auction import (
     stream,
     word,
 )
+from allpay.contest.bidder import Bidder
 from allpay.contest.game import Game
 from allpay.contest.mechanism import MOST_BIDDERS, Mechanism
 from allpay.contest.payoffs import evaluate, exploitability
@@ -330,3 +332,16 @@ def test_settling_and_playing_agree(bidders):
     paid, exact = settled.payment.sum(axis=1), evaluate(game, np.tile(mass, (1, 3, 1)))
     assert abs(paid.mean() - exact.revenue) < 4 * paid.std() / 200
     assert np.all(np.sort(settled.rank, axis=1) == np.arange(bidders))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_auctions_that_are_sampled_in_parts_are_those_of_one_part(seed, monkeypatch):
+    game = Game(
+        Mechanism((0.7, 0.3, 0), (1, 1, 1)), [(Bidder(Common(1.0)), 1), (Bidder(Common(0.5)), 2)], bid_levels=11
+    )
+    spread = np.full((2, game.value_levels, 11), 1 / 11)
+    whole = play(game, spread, 100, seed)
+    monkeypatch.setattr(auction, "AT_A_TIME", 3 * 30)
+    parts = play(game, spread, 100, seed)
+    np.testing.assert_array_equal(parts.revenue, whole.revenue)
+    np.testing.assert_array_equal(parts.highest_bid, whole.highest_bid)
