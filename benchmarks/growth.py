@@ -99,22 +99,30 @@ def measured() -> list[Growth]:
 
 
 def draw(found: list[Growth], path: Path) -> None:
-    """Seconds by size, both in logarithms, with the fitted line."""
+    """Time by size, both in logarithms, with the fitted line."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
     figure = Figure(figsize=(7.2, 4.2), layout="constrained")
     for ax, row in zip(figure.subplots(2, 3).flat, found, strict=True):
         half = len(row.sizes) // 2
-        line = np.array(row.sizes[half:], float)
-        middle = np.exp(np.mean(np.log(row.seconds[half:]))) * (line / np.exp(np.mean(np.log(line)))) ** row.exponent
-        ax.loglog(row.sizes, 1e6 * np.array(row.seconds), "o-", color="#0072B2", ms=3.5, lw=1)
-        ax.loglog(line, 1e6 * middle, color="#D55E00", lw=1.4, ls=(0, (4, 2)))
-        ax.set_title(f"{row.what}: {row.by}$^{{{row.exponent:.2f}}}$", fontsize=9, loc="left")
+        unit, told = (1e-6, "µs") if max(row.seconds) < 1e-3 else (1e-3, "ms")
+        seconds, line = np.array(row.seconds) / unit, np.array(row.sizes[half:], float)
+        middle = np.exp(np.mean(np.log(seconds[half:]))) * (line / np.exp(np.mean(np.log(line)))) ** row.exponent
+        ax.loglog(row.sizes, seconds, "o-", color="#0072B2", ms=3.5, lw=1)
+        ax.loglog(line, middle, color="#D55E00", lw=1.4, ls=(0, (4, 2)))
+        ax.set_title(f"{row.what}: {row.by}$^{{{row.exponent:.2f}}}$", fontsize=8, loc="left")
         ax.set_xlabel(row.by, fontsize=8)
+        ax.set_ylabel(f"{told} of one core", fontsize=8)
+        shown = row.sizes if len(row.sizes) <= 7 else [3, 10, 40, 160, 640]
+        ax.set_xticks(shown, [str(size) for size in shown])
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+        ax.yaxis.set_minor_formatter(NullFormatter())
         ax.tick_params(labelsize=7.5)
         ax.grid(alpha=0.25, lw=0.5)
-    for ax in figure.axes[::3]:
-        ax.set_ylabel("µs of one core", fontsize=8)
+        ax.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=200)
 
 
