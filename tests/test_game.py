@@ -360,3 +360,19 @@ def test_a_risk_aversion_beyond_all_numbers_is_refused():
     Game.from_weights("prizes", 0.8, 3, risk_aversion=100.0)
     with pytest.raises(AllpayError, match="risk aversion must be at most 100 where 1 can be lost or won: got 1e\\+06"):
         Game.from_weights("prizes", 0.8, 3, risk_aversion=1e6)
+
+
+def test_values_that_fall_by_a_rounding_error_are_taken_and_rise():
+    """As a smooth quantile function with a flat stretch, of which the last bits go up and down."""
+
+    @dataclass(frozen=True)
+    class Flat:
+        fall: float
+
+        def quantile(self, q):
+            return np.where(np.arange(np.size(q)) % 2 == 0, 0.5, 0.5 * (1 - self.fall)).reshape(np.shape(q))
+
+    grid = Private(Flat(1e-15), levels=8).grid()
+    np.testing.assert_array_equal(grid, 0.5)
+    with pytest.raises(AllpayError, match="nondecreasing"):
+        Private(Flat(1e-9), levels=8).grid()

@@ -20,6 +20,9 @@ Array = NDArray[np.float64]
 MOST_CELLS = 10_000_000
 """So many values × bids a game may have at most; each of several tables of a run has a number of 8 bytes for each."""
 
+ROUNDING = 1e-12
+"""The part of the highest by which values may fall between quantiles next to each other: what a quantile function rounds."""
+
 MOST_COEFFICIENTS = 41
 """So many coefficients a curve may have."""
 
@@ -388,7 +391,8 @@ class Private:
 
 
 def values_at(given: Distribution, q: ArrayLike, infinite: bool = False) -> Array:
-    """The values at quantiles `q`, same shape, which increase; the distribution may be somebody else's.
+    """The values at quantiles `q`, same shape, made nondecreasing where they only are up to rounding; the distribution may be
+    somebody else's.
 
     Args:
         given: the distribution.
@@ -408,12 +412,13 @@ def values_at(given: Distribution, q: ArrayLike, infinite: bool = False) -> Arra
         raise AllpayError(f"the quantile function of {short(given)} must give a number for each quantile: got {kind}")
     values = found.astype(float)
     fine = not np.isnan(values).any() and (infinite or np.isfinite(values).all())
-    if not (fine and np.all(values >= 0) and np.all(values.ravel()[1:] >= values.ravel()[:-1])):
-        raise AllpayError(f"the quantile function of {short(given)} must be finite, ≥ 0 and nondecreasing")
     most = float(values.max(initial=0.0, where=np.isfinite(values)))
+    rising = np.maximum.accumulate(values.ravel()).reshape(values.shape)
+    if not (fine and np.all(values >= 0) and np.all(values >= rising - ROUNDING * most)):
+        raise AllpayError(f"the quantile function of {short(given)} must be finite, ≥ 0 and nondecreasing")
     if most > MOST:
         raise AllpayError(f"values must be at most {MOST:g}: {short(given)} has {most:g}")
-    return values
+    return rising
 
 
 @dataclass(frozen=True)

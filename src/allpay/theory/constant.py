@@ -7,14 +7,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from allpay.contest.game import Array
-from allpay.contest.values import Distribution
+from allpay.contest.values import ROUNDING, Distribution
 from allpay.errors import AllpayError, short
 from allpay.scalars import unboxed
 from allpay.theory.noformula import NoFormula, check_number
 from allpay.theory.symmetric import indistinct
-
-ROUNDING = 1e-12
-"""The part of the highest by which values may fall between quantiles next to each other: what a quantile function rounds."""
 
 LAST = 1 - 2.0**-53
 """The last quantile below 1."""
