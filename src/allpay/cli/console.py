@@ -232,7 +232,9 @@ def usage_in_one_line(error: Exception, arguments: Sequence[str]) -> str | None:
         word = next((word for word in arguments if word[:2] == option and option != "--"), option)
         near = meant(word.lstrip("-"), [name.lstrip("-") for other in context.command.params for name in other.opts])
         below = word[1:2].isdigit() or word[1:2] == "."
-        hint = near[2:].replace("'", "'--", 1) or ("a number below 0 is read as an option" if below else "")
+        hint = near[2:].replace("'", "'--", 1) or (
+            "a number below 0 is read as an option; prizes and weights are at least 0" if below else ""
+        )
         told = f"No such option: {shortened(one_line(word), 60)}{f' ({hint})' if hint else ''}"
     for parsers, plainer in PLAINER.items():
         told = told.replace(parsers, plainer)

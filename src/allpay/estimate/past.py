@@ -321,9 +321,18 @@ def _listed(header: Sequence[str]) -> str:
     return shortened(", ".join(header) or "nothing", 80)
 
 
+def _option(role: str) -> str:
+    """How a column is named on the command line, and in Python."""
+    return f"--{'value-column' if role == 'value' else role} NAME"
+
+
 def _missing(role: str, plural: str, header: tuple[str, ...], file: str) -> None:
     *names, last = ROLES[role]
-    remedy = "say which it is" if len(header) > 1 else "separate cells by commas, semicolons, tabs or bars"
+    remedy = (
+        f"say which it is ({_option(role)})"
+        if len(header) > 1
+        else "separate cells by commas, semicolons, tabs or bars"
+    )
     raise AllpayError(
         f"{file} has no column of {plural} ({', '.join(names)} or {last}): it has {_listed(header)}; {remedy}"
     )
@@ -365,7 +374,7 @@ def _usual(
         one, two = (short(header[columns[0]], 40) for columns in choices[:2])
         if one == two:
             raise AllpayError(f"{file} has two columns {one}: give each its own name")
-        raise AllpayError(f"{file}: the {role} may be {one} or {two}: say which it is")
+        raise AllpayError(f"{file}: the {role} may be {one} or {two}: say which it is ({_option(role)})")
     return choices[0] if choices else ()
 
 

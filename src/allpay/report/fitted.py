@@ -45,7 +45,9 @@ def _theory(found: FittedModels) -> str:
         side = "above" if beyond > 0 else "below"
         error = f", {abs(kind.observed - kind.theory) / kind.error:.1f} standard errors" if kind.error > 0 else ""
         lines.append(f"{where}: {mean}, {abs(beyond):.1%} {side} the {kind.theory:.4g} of equilibrium{error}.")
-    return "Do bids answer to prizes as theory says, at the values that are known?\n" + "\n".join(lines)
+    cost = "a bid costs its own amount" if found.cost_power == 1 else f"a bid b costs b^{numeral(found.cost_power)}"
+    asked = f"Do bids answer to prizes as theory says, at the values that are known, if {cost} (--cost-power)?"
+    return f"{asked}\n" + "\n".join(lines)
 
 
 def _table(found: FittedModels) -> str:
@@ -85,7 +87,8 @@ def _ends(found: FittedModels) -> list[str]:
 
 def _best(found: FittedModels) -> str:
     best, *others = found.fits
-    text = f"Best by contests left out, in {found.folds} parts: {best.model} ({MODELS[best.model].words})."
+    words = f"{best.model} ({MODELS[best.model].words})"
+    text = f"Best by contests left out, in {found.folds} parts: {words}." if others else f"Only one was tried: {words}."
     if others and np.isfinite(best.held_out):
         gain = best.held_out - others[0].held_out
         sure = "far ahead" if gain > 5 else "ahead by little: these contests hardly tell the two apart"

@@ -260,6 +260,10 @@ def units(found: Judgement) -> list[str]:
     if power != 1:
         part = found.amounts.of(half) if money and worth == purse and scale == 1 else f"{half:.3g} of that"
         text += f", and one of 0.5 costs {part} (the cost of b is b^{numeral(power, 4)})"
+    else:
+        text += (
+            ", and one of 2 twice that; where it costs more than that (--cost-power 2), more prizes are often better"
+        )
     return [*lines, f"{text}."]
 
 

@@ -165,7 +165,7 @@ def _method(found: Comparison) -> str:
     """By which method the answer is, and of which designs."""
     text = f"Designs of at most {prizes_in_words(found.ranks, found.space.rule)} are compared"
     if found.study is None:
-        return f"{text}, by theory ({bidders_in_words(found.setting)} otherwise)."
+        return f"{text}, by theory ({bidders_in_words(found.setting)}, but for what scenarios change)."
     study = found.study
     rounds = f"{study.rounds} round{'s' if study.rounds > 1 else ''}"
     text += (
