@@ -303,11 +303,11 @@ def test_long_work_says_now_and_then_how_far_it_is(monkeypatch, capsys):
         ),
         (
             ["judge", "7500", "-500,20"],
-            "No such option: -500,20 (a number below 0 is read as an option; prizes and weights are at least 0); see allpay judge --help",
+            "No such option: -500,20 (a number below 0 is read as an option; no prize is below 0); see allpay judge --help",
         ),
         (
             ["compare", "-.5,1.5"],
-            "No such option: -.5,1.5 (a number below 0 is read as an option; prizes and weights are at least 0); see allpay compare --help",
+            "No such option: -.5,1.5 (a number below 0 is read as an option; no prize is below 0); see allpay compare --help",
         ),
         (["judge", "-bidders", "3"], "No such option: -bidders (did you mean '--bidders'?); see allpay judge --help"),
         (["judge", "-x", "3"], "No such option: -x; see allpay judge --help"),

@@ -61,6 +61,9 @@ NOT_A_PLACE = {
 SIZES = ("samples", "rounds", "bidders", "value_levels", "bid_levels", "iterations", "workers")
 """The options that say how much memory a command takes."""
 
+BELOW = "a number below 0 is read as an option; no prize is below 0"
+"""What is said of one that stands where an option might."""
+
 PLAINER = {
     "Input should be a valid integer, unable to parse string as an integer": "it must be a whole number",
     "Input should be a valid number, unable to parse string as a number": "it must be a number",
@@ -232,9 +235,7 @@ def usage_in_one_line(error: Exception, arguments: Sequence[str]) -> str | None:
         word = next((word for word in arguments if word[:2] == option and option != "--"), option)
         near = meant(word.lstrip("-"), [name.lstrip("-") for other in context.command.params for name in other.opts])
         below = word[1:2].isdigit() or word[1:2] == "."
-        hint = near[2:].replace("'", "'--", 1) or (
-            "a number below 0 is read as an option; prizes and weights are at least 0" if below else ""
-        )
+        hint = near[2:].replace("'", "'--", 1) or (BELOW if below else "")
         told = f"No such option: {shortened(one_line(word), 60)}{f' ({hint})' if hint else ''}"
     for parsers, plainer in PLAINER.items():
         told = told.replace(parsers, plainer)
