@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
+from shlex import quote
 from textwrap import fill as fill_lines
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +109,7 @@ def in_plain_words(found: Judgement) -> str:
             continue
         there = Split("", shares)
         seen = next((split for split in reversed(found.splits) if split.quantities and _same(split, there)), None)
-        which = "another table" if seen is None else named(seen)
+        which = f"another table (--objective {quote(text)})" if seen is None else named(seen)
         mine, most = yours.quantity(text), Quantity((worth,)) if seen is None else seen.quantity(text)
         if _same(yours, there) or abs(worth - mine.mean) <= ALIKE * abs(worth):
             sentences.append(
