@@ -391,10 +391,10 @@ def _family(found: EstimatedValues) -> str:
         return f"Distribution: {shown}, the family asked for."
     second = next(t for t in found.tried[1:])
     return (
-        f"Distribution: {shown}. Of {len(found.tried)} families it foretells the bids of contests left out best: with a mean "
-        f"squared error of {found.tried[0].held_out:.3f}, where chance alone leaves about 1 and more than {MISFIT:g} is too much "
-        f"to use it: {'too much' if found.tried[0].held_out > MISFIT else 'it explains them'}. Next comes {second.family} with "
-        f"{second.held_out:.3f}. Each resample chooses anew."
+        f"Distribution: {shown}. Of {len(found.tried)} families it foretells the bids of contests left out best: with a "
+        f"mean squared error of {found.tried[0].held_out:.3f}, where chance alone leaves about 1 and more than "
+        f"{MISFIT:g} is too much to use it: {'too much' if found.tried[0].held_out > MISFIT else 'it explains them'}. "
+        f"Next comes {second.family} with {second.held_out:.3f}. Each resample chooses anew."
     )
 
 
