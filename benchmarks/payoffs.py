@@ -11,9 +11,14 @@ from collections.abc import Callable
 import numpy as np
 from numba import njit
 
+from allpay.contest.auction import play
+from allpay.contest.bidder import Bidder
 from allpay.contest.game import Game
 from allpay.contest.mechanism import Mechanism
 from allpay.contest.payoffs import _points, evaluate, expected_payoffs, exploitability, payoffs_of, tie_averages
+from allpay.contest.success import Highest, Noise, Tullock
+from allpay.contest.values import Private, Uniform
+from allpay.learners.base import random_profile
 from allpay.theory import equilibrium
 from allpay.verify import on_grid
 
@@ -113,6 +118,29 @@ def main() -> None:
     )
     theory_beside_it(big)
     averages()
+    sampled()
+
+
+def sampled(bidders: int = 80, auctions: int = 50_000) -> None:
+    """What it takes to sample auctions with strategies: of alike and unlike bidders, with luck, all paying and not."""
+    first = np.zeros(bidders)
+    first[:5] = 0.4, 0.25, 0.15, 0.12, 0.08
+    prizes, falling = tuple(first), tuple(np.linspace(1, 0, bidders))
+    values = Private(Uniform(0, 1), 64)
+    halves = [(Bidder(values), bidders // 2), (Bidder(Private(Uniform(0, 0.7), 64)), bidders - bidders // 2)]
+    print(f"\n{auctions:,} sampled auctions of {bidders} bidders, 101 bids: CPU ms\n")
+    for name, kind, luck in (
+        ("alike", values, Highest()),
+        ("two groups", halves, Highest()),
+        ("Tullock", values, Tullock(1)),
+        ("normal luck", values, Noise("normal", 0.1)),
+    ):
+        row = []
+        for payments in ((1.0,) * bidders, falling):
+            game = Game(Mechanism(prizes, payments, success=luck), kind, bid_levels=101)
+            strategy = random_profile(game, np.uint64(1))
+            row.append(least(lambda game=game, s=strategy: play(game, s, auctions, 1), 3))
+        print(f"{name:>12}: all pay {row[0]:6.1f}, payments that fall by rank {row[1]:8.1f}")
 
 
 def theory_beside_it(game: Game) -> None:

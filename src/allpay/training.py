@@ -1,6 +1,5 @@
 """Small networks trained side by side, by JAX: the part of `surrogate` that needs a compiler, loaded when one is fitted."""
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -13,9 +12,6 @@ from numpy.typing import NDArray
 from allpay.precision import pinned
 
 Single = NDArray[np.float32]
-Layers = tuple[Sequence[Any], Sequence[Any]]
-"""Matrices and biases of all layers, those of all members stacked along their first axis."""
-
 Networks = TypeVar("Networks")
 
 
