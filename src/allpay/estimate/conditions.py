@@ -24,14 +24,14 @@ move together, which is what makes it a best response.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from allpay.contest.preferences import Cost, PowerCost
-from allpay.contest.values import bernstein
+from allpay.contest.values import Distribution, bernstein
 from allpay.theory.field import Rivals
 
 Array = NDArray[np.float64]
@@ -42,6 +42,12 @@ MOST_QUANTILES = 60
 
 BEYOND = 3.0
 """So many bids are expected below the lowest of these quantiles, and above the highest: extremes are no bridge."""
+
+FINER = 400
+"""Into so many quantiles a condition is cut to look up which of them bids a cost."""
+
+SAME = 1e-9
+"""Bids whose difference is a smaller part of the highest count as equal."""
 
 BEYOND_OF_GROUPS = 15.0
 """The same where bids of several groups are matched: what a bid wins is read off the others' bids at one that is off itself,
@@ -95,6 +101,7 @@ class Condition:
     """
 
     def __init__(self, kind: Kind, count: int) -> None:
+        self._kind = kind
         ends = np.arange(count + 1) / (count + 1)
         points, weights = np.polynomial.legendre.leggauss(NODES)
         x = ends[:-1, None] + (points + 1) / (2 * (count + 1))
@@ -114,6 +121,35 @@ class Condition:
     def spent(self, values: Array) -> Array:
         """∫₀^q v dΠ at the quantiles, `[m, …]`, of values `[m, NODES, …]` at the nodes."""
         return np.asarray(np.cumsum(np.einsum("mk,mk...->m...", self.mass, values), axis=0))
+
+    def foreseen(self, distribution: Distribution) -> Array:
+        """`[m]` what is spent at the quantiles by bidders whose values are of a distribution."""
+        values = np.asarray(distribution.quantile(self.nodes.ravel())).reshape(self.nodes.shape)
+        return self.spent(values)
+
+    def left(self, spent: Array, distribution: Distribution, slopes: Array) -> Array:
+        """`[m + 1]` what a distribution leaves unexplained of what was `spent`, as steps of a bridge, like `residuals`.
+
+        A difference of costs over their slope is how far bids are off in quantiles, to first order. Where costs are curved, as
+        those of the lowest bids, that can be 20 times as much as they are off. So the quantile itself is looked up at which the
+        distribution bids what was observed, and the smaller of both counts.
+        """
+        first = (spent - self.foreseen(distribution)) / slopes
+        off = self._found_at(spent / self.paid, distribution) - self.quantiles
+        return self.residuals(np.where(np.abs(first) < np.abs(off), first, off), np.ones(len(first)))
+
+    def _found_at(self, costs: Array, distribution: Distribution) -> Array:
+        """The quantiles at which bidders bear these costs."""
+        fine = self._fine
+        borne = fine.foreseen(distribution) / fine.paid
+        slope = (borne[-1] - borne[-2]) / (fine.quantiles[-1] - fine.quantiles[-2])
+        borne = np.concatenate([[0.0], borne, [borne[-1] + slope * (1 - fine.quantiles[-1])]])
+        rising = np.maximum.accumulate(borne) + 1e-15 * borne[-1] * np.arange(len(borne))
+        return np.interp(costs, rising, np.concatenate([[0.0], fine.quantiles, [1.0]]))
+
+    @cached_property
+    def _fine(self) -> "Condition":
+        return Condition(self._kind, FINER)
 
     def spent_by_increments(self, degree: int) -> Array:
         """`[m, degree + 1]` what is spent where values are a curve and one increment of its coefficients is 1, all others 0.
@@ -175,6 +211,9 @@ class Against(Condition):
         moves = values * self._prize_moves - spent / np.maximum(self.paid, 1e-12) * self._pay_moves
         slopes = np.sqrt(np.sum(moves**2 * self._noise, axis=0))
         return np.asarray(np.maximum(slopes, FLATTEST * slopes.max()))
+
+    def left(self, spent: Array, distribution: Distribution, slopes: Array) -> Array:
+        return self.residuals(spent - self.foreseen(distribution), slopes)
 
     def residuals(self, apart: Array, slopes: Array) -> Array:
         """`[m + 1, …]` steps as of `Condition`, and the last difference itself: an integral over bridges, which begin and end
@@ -280,6 +319,7 @@ class Bids:
         turnout: who came, over all kinds; None where everybody did.
         weights: `[contests]` how often each contest counts in the condition, or once.
         held: how many contests of the kind there were, those in which nobody bid included; 0 where that is not told.
+        spread: `[bids]` as `costs`, where bids were recorded in steps with equal ones spread over their step; empty if none is.
         foretold: `[2, m]` of a first fit at the quantiles of the condition: bids, and the slopes of what is spent by which
             differences are judged, over the slope of the cost; None before there is one.
     """
@@ -291,18 +331,23 @@ class Bids:
     turnout: Turnout | None = None
     weights: Array | None = None
     held: int = 0
+    spread: Array = field(default_factory=lambda: np.zeros(0))
     foretold: Array | None = None
 
     @classmethod
     def of(cls, kind: Kind, bids: Array, contest: Whole, cost: Cost) -> "Bids":
         order = np.argsort(bids, kind="stable")
-        return cls(kind, np.asarray(cost.cost(bids[order])), contest[order])
+        ordered = bids[order]
+        even = spread_over_steps(ordered)
+        spread = np.zeros(0) if even is ordered else np.asarray(cost.cost(even))
+        return cls(kind, np.asarray(cost.cost(ordered)), contest[order], spread=spread)
 
     def costing(self, cost: Cost) -> "Bids":
         """The same with what bids cost, where what is told as costs are the bids themselves."""
         other = replace(
             self,
             costs=np.asarray(cost.cost(self.costs)),
+            spread=np.asarray(cost.cost(self.spread)) if len(self.spread) else self.spread,
             groups=tuple(group.costing(cost) for group in self.groups),
         )
         if not self.groups:  # the condition hangs on who took part alone
@@ -313,7 +358,8 @@ class Bids:
         """Those of the contests that are chosen `[contests]`; with fewer quantiles, as there are fewer bids."""
         kept = chosen[self.contest]
         groups = tuple(group.among(chosen) for group in self.groups)
-        return replace(self, costs=self.costs[kept], contest=self.contest[kept], groups=groups)
+        spread = self.spread[kept] if len(self.spread) else self.spread
+        return replace(self, costs=self.costs[kept], contest=self.contest[kept], spread=spread, groups=groups)
 
     def again(self, weights: Array) -> "Bids":
         """The same with a condition of contests drawn anew: of who came, and of what the others bid."""
@@ -344,6 +390,14 @@ class Bids:
         """`[bids]` how often each counts."""
         return np.ones(len(self.costs)) if weights is None else weights[self.contest]
 
+    def evenly(self) -> "Bids":
+        """The same with equal bids spread over the step in which bids were recorded, where bidders are alike."""
+        if self.groups or not len(self.spread):
+            return self
+        other = replace(self, costs=self.spread)
+        other.__dict__["condition"] = self.condition
+        return other
+
     def spent(self, weights: Array | None = None) -> tuple[Array, float]:
         """`[m]` the observed c(b(q))·S(q), and of how many bids; each contest counts `weights` `[contests]` times, or once."""
         costs, count = self.at_quantiles(weights)
@@ -360,6 +414,28 @@ class Bids:
             return np.zeros(len(self.condition.quantiles)), 0.0
         at = np.interp(self.condition.quantiles, (below - each / 2) / below[-1], self.costs)
         return at, float(below[-1])
+
+
+def spread_over_steps(bids: Array) -> Array:
+    """Bids in order as they may have been before they were recorded in steps, as of whole points.
+
+    Equal bids are spread evenly over the step that they stand for. The step is the least difference of bids that differ: where
+    bids that tie are no rounding but meant, as at 0 beside bids of any size, it is next to nothing, and they stay together.
+
+    Returns:
+        `[bids]`, the same object if no two are equal.
+    """
+    if not len(bids):
+        return bids
+    starts = np.flatnonzero(np.diff(bids, prepend=-np.inf) > SAME * bids[-1])
+    if len(starts) in (1, len(bids)):
+        return bids
+    counts = np.diff(np.append(starts, len(bids)))
+    at = np.repeat(bids[starts], counts)
+    step = float(np.diff(bids[starts]).min())
+    low, high = np.maximum(at - step / 2, 0.0), at + step / 2
+    share = (np.arange(len(bids)) - np.repeat(starts, counts) + 0.5) / np.repeat(counts, counts)
+    return np.where(np.repeat(counts, counts) > 1, low + (high - low) * share, bids)
 
 
 def _quantile(x: Array) -> Array:

@@ -72,12 +72,8 @@ class Fit:
 
 def loss_of(distribution: Distribution, targets: Sequence[Target]) -> float:
     """The sum of squared residuals of bids if values come from this distribution."""
-    total = 0.0
-    for target in targets:
-        condition = target.bids.condition
-        values = np.asarray(distribution.quantile(condition.nodes.ravel())).reshape(condition.nodes.shape)
-        total += float(np.sum(target.residuals(target.spent - condition.spent(values)) ** 2))
-    return total
+    apart = (target.residuals(target.spent - target.bids.condition.foreseen(distribution)) for target in targets)
+    return float(sum(np.sum(residuals**2) for residuals in apart))
 
 
 @dataclass(frozen=True)

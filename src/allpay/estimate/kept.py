@@ -110,6 +110,8 @@ class _Part(_Model):
     zeros: Annotated[float, Field(ge=0, le=1)] = 0.0
     power: _Power | None = None
     told: Annotated[int, Field(ge=0)] = 0
+    misfit: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    apart: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
 
 class _Kept(_Part):
@@ -197,6 +199,8 @@ def _part_values(estimate: EstimatedValues) -> dict[str, Any]:
             }
             for t in estimate.tried
         ],
+        "misfit": estimate.misfit,
+        "apart": estimate.apart,
         "draws": [text_of(draw) for draw in estimate.draws],
         "cost_power": estimate.cost.power,
         "cost_scale": estimate.cost.scale,
@@ -313,6 +317,8 @@ def _part(kept: _Part) -> EstimatedValues:
         group=kept.group,
         zeros=kept.zeros,
         told=kept.told,
+        misfit=kept.misfit,
+        apart=kept.apart,
         presences=tuple(kept.presences),
         power=None if kept.power is None else _power(kept.power),
     )

@@ -33,9 +33,6 @@ Estimate = EstimatedValues | EstimatedGroups
 POINTS, LOOKED_AT = 5, 9
 """So many points of a range are told, of so many powers of cost that are looked at."""
 
-MISFIT = 1.5
-"""Where the mean squared error of bids left out is more than so many times the least, data exclude a number."""
-
 RANKS, RANKS_IN_THEORY = 3, 5
 """So many ranks may have a prize where bidders learn, and where theory knows the best split."""
 
@@ -103,10 +100,8 @@ def _over(
         for k in range(len(numbers)):
             found.append(estimate(k, 0))
             reporter.advance(k + 1, len(numbers))
-    errors = np.array([max(part.tried[0].held_out for part in parts_of(one)) for one in found])
-    allowed = (
-        np.flatnonzero(~(errors > MISFIT * np.nanmin(errors))) if np.isfinite(errors).any() else np.arange(len(found))
-    )
+    explaining = np.array([all(part.explains for part in parts_of(one)) for one in found])
+    allowed = np.flatnonzero(explaining | ~explaining.any())  # where none does, the answer warns
     if len(allowed) < 2:
         raise AllpayError(
             f"of this range of the {what} only {texts[int(allowed[0])]} explains these bids: give that one, or a narrower range"

@@ -15,7 +15,7 @@ from allpay.errors import shortened
 from allpay.estimate.advice import Advice, LastYear
 from allpay.estimate.families import constant, words_of
 from allpay.estimate.luck import FoundLuck
-from allpay.estimate.values import EstimatedGroups, EstimatedValues
+from allpay.estimate.values import MISFIT, EstimatedGroups, EstimatedValues
 from allpay.estimate.with_luck import BY_CONDITION
 from allpay.estimate.worlds import Open
 from allpay.report.announced import share_lost
@@ -85,8 +85,7 @@ def warnings_of(found: EstimatedValues | EstimatedGroups) -> list[str]:
 def cautions(found: EstimatedValues | EstimatedGroups) -> list[str]:
     """That values are not to be used where they do not explain the bids, and what to try instead; else nothing."""
     parts = (found,) if isinstance(found, EstimatedValues) else found.parts
-    errors = [part.tried[0].held_out for part in parts if part.tried]
-    far = [error for error in errors if error > MISFIT]
+    far = [part for part in parts if not part.explains]
     if not far:
         return []
     if parts[0].power is not None:
@@ -99,10 +98,24 @@ def cautions(found: EstimatedValues | EstimatedGroups) -> list[str]:
             f"The cost of a bid b was taken to be b^{numeral(power, 4)}: give allpay estimate another, as --cost-power "
             f"{1 if power == 2 else 2}, or {tell}. Or ranks need luck (--luck), or bidders do not play an equilibrium."
         )
+    worst = max(far, key=lambda part: part.misfit or 0.0)
     return [
-        "Do not use these values: no distribution of them explains the bids, whose mean squared error is "
-        f"{max(far):.3g} times what chance leaves, where {MISFIT:g} is the most that is taken for explained. {remedy}"
+        f"Do not use these values: no distribution of them explains the bids{_of(worst)}. {_off(worst, 'the nearest')} {remedy}"
     ]
+
+
+def _off(found: EstimatedValues, who: str = "it") -> str:
+    """How far bids are from those foretold, and what chance would leave; nothing if it was not looked at."""
+    if found.misfit is None or found.apart is None:
+        return ""
+    far = f"{found.apart:.1%} of" if found.apart < 1 else f"{found.apart:.2g} times"
+    chance = f"more than {MISFIT:g} is beyond chance" if found.misfit > MISFIT else "this is within chance"
+    if found.misfit > MISFIT and found.explains:
+        chance = "this is beyond chance, but too little to matter"
+    return (
+        f"Quantile by quantile, bids are {far} the mean bid away from what {who} foretells: in the mean square "
+        f"{found.misfit:.2g} times what chance leaves; {chance}."
+    )
 
 
 def range_in_words(found: Open | None) -> list[str]:
@@ -255,9 +268,9 @@ def _values(found: EstimatedValues, point: str = "") -> list[str]:
     keep_table(*_values_table(found))
     if len(found.tried) > 1:
         rows = [[one.family, f"{one.held_out:.4f}", str(one.parameters)] for one in found.tried]
-        caption = f"Families of distributions{_of(found)} by how well they foretell bids of contests left out"
-        head = ["family", "mean squared error left out", "numbers fitted"]
-        keep_table([head, *rows], f"{caption} (1 is what chance leaves).")
+        caption = f"Families of distributions{_of(found)} by how well they foretell bids of contests left out."
+        head = ["family", "mean loss left out", "numbers fitted"]
+        keep_table([head, *rows], caption)
     lines = [
         known
         if found.told
@@ -388,18 +401,13 @@ def _family(found: EstimatedValues) -> str:
     if found.told:
         return "Distribution: a curve through the values of the table; no family is assumed."
     if len(found.tried) == 1:
-        return f"Distribution: {shown}, the family asked for."
+        return f"Distribution: {shown}, the family asked for. {_off(found)}".rstrip()
     second = next(t for t in found.tried[1:])
     return (
         f"Distribution: {shown}. Of {len(found.tried)} families it foretells the bids of contests left out best: with a "
-        f"mean squared error of {found.tried[0].held_out:.3f}, where chance alone leaves about 1 and more than "
-        f"{MISFIT:g} is too much to use it: {'too much' if found.tried[0].held_out > MISFIT else 'it explains them'}. "
-        f"Next comes {second.family} with {second.held_out:.3f}. Each resample chooses anew."
-    )
-
-
-MISFIT = 3.0
-"""A family foretells no bids whose mean squared error is more than so many times what chance leaves."""
+        f"mean loss of {found.tried[0].held_out:.3g}; next comes {second.family} with "
+        f"{second.held_out:.3g}. Each resample chooses anew. {_off(found)}"
+    ).rstrip()
 
 
 def answers_in_words(found: EstimatedValues) -> str:
