@@ -20,6 +20,7 @@ from allpay.app.learning import frames
 from allpay.app.past import known
 from allpay.app.split import dragged, reach, resized
 from allpay.app.state import MOST_BYTES, Contest
+from allpay.app.words import unit
 from allpay.app.worker import Stopped, Worker
 from allpay.cli import app
 from allpay.contest.game import Setting
@@ -192,6 +193,13 @@ def test_past_contests_are_data_of_bounded_size():
     refused = next(known(Contest(prizes=(1.0,)), "past.csv", wrong.encode()))
     assert refused.told.startswith("Do not use these values")
     assert "The page keeps its own bidders." in refused.told
+
+
+def test_the_unit_of_effort_is_that_of_the_values():
+    assert unit(Contest()) == "An effort of 1 costs as much as the whole purse is worth at face value."
+    estimated = replace(Contest(), values="beta(2,3,1.5)", cost_power=2.0)
+    assert unit(estimated).startswith("Efforts are in the unit of the bids that the values come from")
+    assert unit(estimated).endswith("an effort of 1 costs a value of 1, one of 0.5 costs 0.25.")
 
 
 def test_past_contests_with_luck_or_with_values_are_read_so():

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from allpay.app.contest import number_of
-from allpay.app.labels import NAMES, told_prizes
+from allpay.app.labels import NAMES, VALUES, told_prizes
 from allpay.app.state import NOTHING, Answer, Best, Contest, Known
 from allpay.objectives import objective
 from allpay.scalars import numeral
@@ -93,7 +93,12 @@ def method_in_words(answer: Answer) -> str:
 
 
 def unit(contest: Contest) -> str:
-    """What an effort of 1 is."""
+    """What an effort of 1 is: values that are none of the page's own, as those of past contests, have their unit."""
+    if contest.values not in VALUES:
+        half = "" if contest.cost_power == 1 else f", one of 0.5 costs {numeral(0.5**contest.cost_power, 3)}"
+        return (
+            f"Efforts are in the unit of the bids that the values come from: an effort of 1 costs a value of 1{half}."
+        )
     worth = "the whole purse" if contest.purse is None else numeral(contest.purse, 4)
     half = "" if contest.cost_power == 1 else f"; one of 0.5 costs {numeral(0.5**contest.cost_power, 3)} of that"
     return f"An effort of 1 costs as much as {worth} is worth at face value{half}."
