@@ -113,7 +113,7 @@ STEIN = Game(
     "learner",
     [
         DQN(iterations=300, batch=512, learning_rate=4e-3, averaging=0.02, chunk=1),
-        PPO(iterations=150, batch=512, learning_rate=5e-3, averaging=0.03, chunk=1),
+        PPO(iterations=150, batch=512, epochs=2, minibatches=2, learning_rate=5e-3, averaging=0.03, chunk=1),
     ],
     ids=["dqn", "ppo"],
 )

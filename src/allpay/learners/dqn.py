@@ -111,7 +111,7 @@ class DQN:
     temperature: float = 0.05
     final_temperature: float = 0.003
     averaging: float = 0.003
-    chunk: int = 10
+    chunk: int = 5
     tolerance: float | None = None
 
     name: ClassVar[str] = "dqn"
@@ -143,24 +143,25 @@ class DQN:
     def step(self, design: Design, state: State) -> tuple[State, jax.Array]:
         bidders = design.bidders
         key, draw = jax.random.split(state.key)
-        chance = uniform(draw, 5, bidders, self.batch)
+        chance = uniform(draw, 3 if self.replay == 1 else 4, bidders, self.batch)
         progress = state.step / self.iterations
 
         value = below(chance[0], design.values)
+        left = chance[0] * design.values - value  # as random, and enough to try bids by
         greedy = draw_bids(design, self._play(design, state.networks, progress), value, chance[1])
         auction, bidder = jnp.arange(self.batch), jnp.arange(bidders)[:, None]
         epsilon = jnp.maximum(self.exploration * (1 - 2 * progress), self.final_exploration)
         disturbed = auction < jnp.minimum(epsilon * self.batch, self.batch - 1)
         explores = disturbed & (auction % bidders == bidder)
-        bid = jnp.where(explores, below(chance[2], allowed_at(design, value)), greedy)
+        bid = jnp.where(explores, below(left, allowed_at(design, value)), greedy)
         rest = chance_of(design, draw, self.batch)
-        auctions, played = settle(design, value, bid, chance[3], rest, ~disturbed)
+        auctions, played = settle(design, value, bid, chance[2], rest, ~disturbed)
 
         counts = explores | ~disturbed
         new = Replay(auctions, (counts if rest is None else counts & rest.there).astype(jnp.float32))
         buffer = jax.tree.map(lambda ring, new: ring.at[state.step % self.replay].set(new), state.buffer, new)
         if self.replay > 1:
-            slot = below(chance[4, 0], jnp.minimum(state.step + 1, self.replay))
+            slot = below(chance[3, 0], jnp.minimum(state.step + 1, self.replay))
             new = jax.tree.map(lambda ring: ring[slot, :, auction].T, buffer)
         (value, bid, utility), counts = new
 

@@ -217,8 +217,8 @@ class PPO:
 
     iterations: int = 1000
     batch: int = 2048
-    epochs: int = 2
-    minibatches: int = 2
+    epochs: int = 1
+    minibatches: int = 4
     clip: float = 0.1
     width: int = 32
     learning_rate: float = 2e-3
