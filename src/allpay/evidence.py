@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy  # whose parts are loaded when they are used
 from numpy.typing import NDArray
-from scipy.special import chdtri, digamma, fdtrc, polygamma, stdtr, stdtrit
 
 if TYPE_CHECKING:
     from scipy.spatial import KDTree
@@ -108,11 +108,11 @@ class Evidence:
         nearby = self.variances[self.near(weights[None])[0]]
         freedom = max(self.rounds - 1, 1)
         tail = (1 + confidence) / 2
-        pooled = float(stdtrit(freedom * len(nearby), tail)) ** 2 * float(nearby.mean())
+        pooled = float(scipy.special.stdtrit(freedom * len(nearby), tail)) ** 2 * float(nearby.mean())
         typical, worth = _prior(self.variances, freedom)
         mixed = typical if np.isinf(worth) else (worth * typical + (count - 1) * own) / (worth + count - 1)
         degrees = min(worth + count - 1, float(freedom * len(self.variances)))
-        moderated = float(stdtrit(degrees, tail)) ** 2 * mixed
+        moderated = float(scipy.special.stdtrit(degrees, tail)) ** 2 * mixed
         return float(np.sqrt(max(pooled, moderated) / count))
 
     def misfit(self, points: Array) -> Array:
@@ -123,7 +123,7 @@ class Evidence:
         """
         nearest = self.near(points)
         count = nearest.shape[1]
-        square = np.mean(self.missed[nearest] ** 2, axis=1) * count / float(chdtri(count, 1 - UNUSUAL))
+        square = np.mean(self.missed[nearest] ** 2, axis=1) * count / float(scipy.special.chdtri(count, 1 - UNUSUAL))
         noise = np.mean(self.variances[nearest], axis=1) / self.rounds if self.rounds > 1 else 0.0
         return np.sqrt(np.maximum(square - noise, 0.0))
 
@@ -151,9 +151,9 @@ class Evidence:
             return 1.0
         noise = float(self.variances.mean()) / self.rounds + self.grid**2
         freedom = count * (self.rounds - 1)
-        by_variance = float(fdtrc(count - 1, freedom, self.means.var(ddof=1) / noise))
+        by_variance = float(scipy.special.fdtrc(count - 1, freedom, self.means.var(ddof=1) / noise))
         furthest = float(np.abs(self.means - np.median(self.means)).max())
-        by_one = 2 * count * float(stdtr(freedom, -furthest / np.sqrt(noise)))
+        by_one = 2 * count * float(scipy.special.stdtr(freedom, -furthest / np.sqrt(noise)))
         return min(1.0, 2 * min(by_variance, by_one))
 
     def unknown(self, freedom: int) -> str:
@@ -168,12 +168,12 @@ class Evidence:
 
 def _prior(variances: Array, freedom: int) -> tuple[float, float]:
     """The variance typical of designs, and for how many degrees of freedom of an own one it counts (Smyth 2004)."""
-    logs = np.log(variances) - digamma(freedom / 2) + np.log(freedom / 2)
-    scatter = float(logs.var(ddof=1) - polygamma(1, freedom / 2))
+    logs = np.log(variances) - scipy.special.digamma(freedom / 2) + np.log(freedom / 2)
+    scatter = float(logs.var(ddof=1) - scipy.special.polygamma(1, freedom / 2))
     if scatter <= 0:
         return float(variances.mean()), np.inf
     worth = 0.5 + 1 / scatter  # half the degrees of freedom, where trigamma is the scatter: by Newton's method
     for _ in range(50):
-        value = float(polygamma(1, worth))
-        worth += value * (1 - value / scatter) / float(polygamma(2, worth))
-    return float(np.exp(logs.mean() + digamma(worth) - np.log(worth))), 2 * worth
+        value = float(scipy.special.polygamma(1, worth))
+        worth += value * (1 - value / scatter) / float(scipy.special.polygamma(2, worth))
+    return float(np.exp(logs.mean() + scipy.special.digamma(worth) - np.log(worth))), 2 * worth

@@ -8,6 +8,7 @@ progress and errors go to stderr.
 """
 
 from allpay.cli.stopping import StoppedBySignals
+from allpay.memory import look_seldom
 
 TYPE_CHECKING = False
 
@@ -21,6 +22,7 @@ __all__ = ["app", "main"]
 
 def main() -> None:
     """The program `allpay`."""
+    look_seldom()
     with StoppedBySignals():  # before the imports below, which take a moment
         from allpay.cli import app
         from allpay.cli.console import run_program

@@ -19,6 +19,7 @@ from allpay.cores import cores
 from allpay.devices import check_devices
 from allpay.errors import AllpayError
 from allpay.learners import DEEP
+from allpay.memory import look_seldom
 from allpay.study.batches import designs_per_batch
 from allpay.study.study import Study
 from allpay.versions import to_install
@@ -173,6 +174,7 @@ def _no_interrupts() -> Iterator[None]:
 
 def _begin(threads: int) -> None:
     """Make a spawned process ready: it ends with the one that started it, however that ended, and takes its share of cores."""
+    look_seldom()
     flags = os.environ.get("XLA_FLAGS", "")
     if threads == 1 and ONE_THREAD.partition("=")[0] not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} {ONE_THREAD}".strip()  # read when JAX is first used, which is later
