@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numba import njit, uint64
 
-from allpay.contest.auction import high_index, low_index, stream, word
+from allpay.contest.auction import fill, high_index, low_index, stream
 from allpay.contest.game import Game
 from allpay.contest.mechanism import Mechanism
 from allpay.contest.values import Private, integers
@@ -110,14 +110,17 @@ def jax_scan(game: Game, auctions: int, runs: int) -> tuple[float, float]:
 
 @njit(nogil=True, error_model="numpy")
 def least(state, gap, auctions, estimate, count):
-    """What no learner of sample averages can do without: a word for each bidder, and the update of one entry."""
-    for _ in range(auctions):
-        for i in range(BIDDERS):
-            state += gap
-            bits = word(state)
-            v, b = high_index(bits, VALUES), low_index(bits, BIDS)
-            count[i, v, b] += 1.0
-            estimate[i, v, b] += (v - estimate[i, v, b]) / count[i, v, b]
+    """What no learner of sample averages can do without: a word for each bidder, made many at once, and the update of one
+    entry."""
+    words = np.empty((100, BIDDERS), np.uint64)
+    for _ in range(auctions // len(words)):
+        fill(words.reshape(-1), state, gap)
+        state += gap * uint64(words.size)
+        for row in words:
+            for i in range(BIDDERS):
+                v, b = high_index(row[i], VALUES), low_index(row[i], BIDS)
+                count[i, v, b] += 1.0
+                estimate[i, v, b] += (v - estimate[i, v, b]) / count[i, v, b]
 
 
 @njit(nogil=True)
@@ -143,7 +146,7 @@ def main() -> None:
     scan_wall, scan_cpu = jax_scan(designs[2], scan_auctions, scan_runs)
 
     tables = np.zeros((2, BIDDERS, VALUES, BIDS))
-    least(*stream(0), 10, *tables)
+    least(*stream(0), 100, *tables)
     chain(np.uint64(1), 10)
     least_cpu = timed(lambda: least(*stream(0), 10_000_000, *tables))[1] / 10_000_000
     cycle = timed(lambda: chain(np.uint64(1), 50_000_000))[1] / 50_000_000 / 5

@@ -55,6 +55,13 @@ def word(state):  # type: ignore[no-untyped-def]
     return z ^ (z >> uint64(31))
 
 
+@njit(nogil=True, error_model="numpy")
+def fill(words, state, step):  # type: ignore[no-untyped-def]
+    """The words that follow a state of the stream, as many as there is room for."""
+    for k in range(len(words)):
+        words[k] = word(state + step * uint64(k + 1))
+
+
 @njit(inline="always")
 def high_index(bits, size):  # type: ignore[no-untyped-def]
     """A number in 0…size−1 from the upper 32 of 64 random bits; its bias is below size/2³²."""

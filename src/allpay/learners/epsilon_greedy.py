@@ -16,13 +16,13 @@ from allpay.compiled import compiled
 from allpay.contest.auction import (
     LEARNING,
     bid_key,
+    fill,
     high_index,
     low_index,
     rank_of,
     stream,
     turn_up,
     utilities_by_rank,
-    word,
 )
 from allpay.contest.game import Array, Game, Setting, check_expected_utility
 from allpay.contest.payoffs import evaluate, exploitability
@@ -34,6 +34,9 @@ from allpay.scalars import plain_fields
 
 BLOCK = 4096
 """For so many auctions at most random numbers are drawn at once, in games with more than bids."""
+
+WORDS = 256
+"""So many random words are made at once, on vector registers."""
 
 UNROLLED = 6
 """Up to so many bidders go to the loop as a tuple: the compiler knows its length, and unrolls what is done for each."""
@@ -105,12 +108,13 @@ class EpsilonGreedy:
             if not game.simple:
                 return self._run_any(game, utilities[id(game)], seed, stops, checkpoints)
             shape = (game.bidders, len(game.value_grid), game.bid_levels)
-            tables = (np.zeros(shape), np.zeros(shape), np.zeros(shape[:2], np.int64), np.zeros(shape[:2]))
-            payments = np.asarray(game.mechanism.payments)
+            tables = (np.zeros((*shape, 2)), np.zeros(shape[:2], np.int64), np.zeros(shape[:2]))
             bidders = tuple(range(game.bidders)) if game.bidders <= UNROLLED else np.arange(game.bidders)
-            worth = np.ascontiguousarray(utilities[id(game)][0, ..., :-1])
+            worth = utilities[id(game)][0, ..., :-1]
+            paying = np.outer(game.bid_grid, np.asarray(game.mechanism.payments))
+            known = np.stack([worth, np.broadcast_to(paying, worth.shape)], axis=-1)
             state, step = stream(int(seed), LEARNING)
-            state = _explore(state, step, *tables, bidders, worth, game.allowed, self.exploration, self.restart)
+            state = _explore(state, step, *tables, bidders, known, game.allowed, self.exploration, self.restart)
             history, parts, t = [], [], self.exploration
             for stop in stops:
                 state, paid, top = _exploit(
@@ -118,9 +122,8 @@ class EpsilonGreedy:
                     step,
                     *tables,
                     bidders,
-                    worth,
+                    known,
                     game.allowed,
-                    payments,
                     game.bid_grid,
                     t - self.exploration,
                     stop - self.exploration,
@@ -129,7 +132,7 @@ class EpsilonGreedy:
                 parts.append((stop - t, paid, top))
                 t = stop
                 if stop in checkpoints:
-                    profile = (tables[2][..., None] == np.arange(game.bid_levels)).astype(float)
+                    profile = (tables[1][..., None] == np.arange(game.bid_levels)).astype(float)
                     # a run with fewer auctions than checkpoints has some of them at the same auction
                     history += [exploitability(game, profile).mean()] * checkpoints.count(stop)
                     if within(game, profile, history[-1], self.tolerance):
@@ -162,8 +165,8 @@ class EpsilonGreedy:
         which = np.repeat(np.arange(len(game.groups)), game.counts)
         limits = game.limits[which]
         shape = (n, game.value_levels, levels)
-        tables = (np.zeros(shape), np.zeros(shape), np.zeros(shape[:2], np.int64), np.zeros(shape[:2]))
-        _, count, best, _ = tables
+        tables = (np.zeros((*shape, 2)), np.zeros(shape[:2], np.int64), np.zeros(shape[:2]))
+        table, best, _ = tables
         scores = game.mechanism.success.scores(game.efforts)
         rules = _Rules(
             which, utilities, limits, np.asarray(game.mechanism.payments), game.bid_grid, scores,
@@ -190,7 +193,7 @@ class EpsilonGreedy:
                 paid, top, t = paid + more_paid, top + more_top, t + size
             if stop == self.exploration:
                 if self.restart:
-                    count[:] = np.minimum(count, 1.0)
+                    table[..., 1] = np.minimum(table[..., 1], 1.0)
                 continue
             parts.append((stop - begun, paid, top))
             if stop in checkpoints:
@@ -227,9 +230,11 @@ def _mean_of_tail(parts: list[tuple[int, float, float]], tail: int) -> tuple[flo
 
 
 @compiled
-def _block(estimate, count, best, runner_up, rules, value, tries, pick, luck, ties, there):  # type: ignore[no-untyped-def]
-    """Auctions whose random numbers are given, each `[auctions, bidders]`; returns the sums of revenue and of highest bids."""
+def _block(table, best, runner_up, rules, value, tries, pick, luck, ties, there):  # type: ignore[no-untyped-def]
+    """Auctions whose random numbers are given, each `[auctions, bidders]`, on the tables of `_explore`; returns the sums of
+    revenue and of highest bids."""
     auctions, n = value.shape
+    cells, (_, values, levels, _) = table.reshape(-1), table.shape
     bid, enters, score = np.zeros(n, np.int64), np.zeros(n, np.bool_), np.zeros(n)
     paid = top = 0.0
     for t in range(auctions):
@@ -256,14 +261,18 @@ def _block(estimate, count, best, runner_up, rules, value, tries, pick, luck, ti
                 if rules.seconds and rank > 0:
                     rank = 1 if above <= 1 else 2
                 paid += rules.payments[rank] * rules.bids[b]
-            count[i, v, b] += 1.0
-            new = estimate[i, v, b] + (rules.utilities[rules.which[i], v, b, rank] - estimate[i, v, b]) / count[i, v, b]
-            estimate[i, v, b] = new
+            table[i, v, b, 1] += 1.0
+            new = (
+                table[i, v, b, 0]
+                + (rules.utilities[rules.which[i], v, b, rank] - table[i, v, b, 0]) / table[i, v, b, 1]
+            )
+            table[i, v, b, 0] = new
             if b == best[i, v]:
                 if new < runner_up[i, v]:
-                    best[i, v], runner_up[i, v] = _two_best(estimate[i, v, : rules.limits[i, v]], best[i, v])
-            elif new > estimate[i, v, best[i, v]]:
-                runner_up[i, v] = estimate[i, v, best[i, v]]
+                    row = uint64(2 * (i * values + v) * levels)
+                    best[i, v], runner_up[i, v] = _two_best(cells, row, rules.limits[i, v], best[i, v])
+            elif new > table[i, v, best[i, v], 0]:
+                runner_up[i, v] = table[i, v, best[i, v], 0]
                 best[i, v] = b
             elif new > runner_up[i, v]:
                 runner_up[i, v] = new
@@ -271,117 +280,126 @@ def _block(estimate, count, best, runner_up, rules, value, tries, pick, luck, ti
 
 
 @compiled
-def _explore(  # type: ignore[no-untyped-def]
-    state, step, estimate, count, best, runner_up, bidders, utilities, allowed, auctions, restart
-):
+def _explore(state, step, table, best, runner_up, bidders, known, allowed, auctions, restart):  # type: ignore[no-untyped-def]
     """Auctions in which all bids are random; fills the bidders' tables and returns the state of the random stream.
 
     State and step are those of `auction.stream`.
 
-    Estimate and count are `[bidders, values, bids]`; best, the index of the bid of highest estimate, and runner_up, which is
-    at least the estimate of every other bid, are `[bidders, values]`.
+    Shapes: table `[bidders, values, bids, 2]` the mean of what a bid has brought, and of how many auctions; best, the index of
+    the bid of highest mean, and runner_up, which is at least the mean of every other bid, `[bidders, values]`; known
+    `[values, bids, ranks, 2]` utility and payment. What is used together lies together: that halves the places to keep in mind.
     """
-    n, (_, values, levels) = len(bidders), estimate.shape
-    total, times, worth = estimate.reshape(-1), count.reshape(-1), utilities.reshape(-1)
-    value, bid, key = np.zeros(n, np.uint64), np.zeros(n, np.uint64), np.zeros(n, np.int64)
+    n, (_, values, levels, _) = len(bidders), table.shape
+    cells, worth = table.reshape(-1), known.reshape(-1)
+    key, place = np.zeros(n, np.int64), np.zeros(n, np.uint64)
+    words = np.empty(WORDS + 2 * n, np.uint64)
+    used, state = uint64(WORDS), state - step * uint64(WORDS)
     for _ in range(auctions):
+        if used >= uint64(WORDS):
+            state += step * used
+            fill(words, state, step)
+            used = uint64(0)
         for i in range(n):
-            state += step
-            bits = word(state)
-            value[i] = high_index(bits, values)
-            bid[i] = low_index(bits, allowed[value[i]])
-            state += step
-            key[i] = bid_key(int64(bid[i]), word(state), i, n)
+            bits = words[used]
+            v = uint64(high_index(bits, values))
+            b = uint64(low_index(bits, allowed[v]))
+            key[i], place[i] = bid_key(int64(b), words[used + uint64(1)], i, n), v * uint64(levels) + b
+            used += uint64(2)
         for i in range(n):
             # While all bids are random nobody asks for the averages: sums will do.
-            at = value[i] * uint64(levels) + bid[i]
-            cell = uint64(i * values * levels) + at
-            total[cell] += worth[at * uint64(n) + uint64(rank_of(i, key, n))]
-            times[cell] += 1.0
+            at = place[i]
+            cell = uint64(2) * (uint64(i * values * levels) + at)
+            cells[cell] += worth[uint64(2) * (at * uint64(n) + uint64(rank_of(i, key, n)))]
+            cells[cell + uint64(1)] += 1.0
     for i in range(n):
         for v in range(values):
             for b in range(allowed[v]):
-                if count[i, v, b] > 0:
-                    estimate[i, v, b] /= count[i, v, b]
+                if table[i, v, b, 1] > 0:
+                    table[i, v, b, 0] /= table[i, v, b, 1]
                     if restart:
-                        count[i, v, b] = 1.0
-            best[i, v], runner_up[i, v] = _two_best(estimate[i, v, : allowed[v]], best[i, v])
-    return state
+                        table[i, v, b, 1] = 1.0
+            row = uint64(2 * (i * values + v) * levels)
+            best[i, v], runner_up[i, v] = _two_best(cells, row, allowed[v], best[i, v])
+    return state + step * used
 
 
 @compiled
 def _exploit(  # type: ignore[no-untyped-def]
-    state, step, estimate, count, best, runner_up, bidders, utilities, allowed, payments, bids, first, last, halving
+    state, step, table, best, runner_up, bidders, known, allowed, bids, first, last, halving
 ):
     """Auctions first…last−1 after exploration, on the tables of `_explore`.
 
     Returns the state of the random stream, and the sums of revenue and of the highest bids.
     """
-    n, (_, values, levels) = len(bidders), estimate.shape
+    n, (_, values, levels, _) = len(bidders), table.shape
     # Flat tables and unsigned places in them: a number that may be negative is looked at before it is used as an index.
-    average, times, worth = estimate.reshape(-1), count.reshape(-1), utilities.reshape(-1)
-    chosen, second = best.reshape(-1), runner_up.reshape(-1)
-    paid_at = np.outer(payments, bids).reshape(-1)
-    value, place, bid = np.zeros(n, np.uint64), np.zeros(n, np.uint64), np.zeros(n, np.uint64)
-    key = np.zeros(n, np.int64)
+    cells, worth, chosen, second = table.reshape(-1), known.reshape(-1), best.reshape(-1), runner_up.reshape(-1)
+    key, rank = np.zeros(n, np.int64), np.zeros(n, np.uint64)
+    seen = np.zeros(2 * n, np.uint64)  # value and bid of each
+    words = np.empty(WORDS + 3 * n, np.uint64)
+    used, state = uint64(WORDS), state - step * uint64(WORDS)
     paid = top = 0.0
     t = first
     while t < last:
         stop = min(last, (t // halving + 1) * halving)  # epsilon is the same up to there
         threshold = uint64(0.5 ** (1 + t // halving) * 2.0**32)
         for _ in range(t, stop):
+            if used >= uint64(WORDS):
+                state += step * used
+                fill(words, state, step)
+                used = uint64(0)
             highest = uint64(0)
             for i in range(n):
-                state += step
-                bits = word(state)
+                bits = words[used]
+                used += uint64(1)
                 v = uint64(high_index(bits, values))
-                at = uint64(i * values) + v
-                b = uint64(chosen[at])
-                own = bid_key(int64(b), bits, i, n)
+                b = uint64(chosen[uint64(i * values) + v])
                 if threshold > 0:
-                    state += step
-                    bits = word(state)
-                    if (bits >> uint64(32)) < threshold:
-                        b = uint64(low_index(bits, allowed[v]))
-                        state += step
-                        own = bid_key(int64(b), word(state), i, n)
+                    tries = words[used]
+                    used += uint64(1)
+                    if (tries >> uint64(32)) < threshold:
+                        b = uint64(low_index(tries, allowed[v]))
+                        bits = words[used]
+                        used += uint64(1)
                 highest = max(highest, b)
-                value[i], place[i], bid[i], key[i] = v, at, b, own
+                key[i], seen[2 * i], seen[2 * i + 1] = bid_key(int64(b), bits, i, n), v, b
             top += bids[highest]
+            for i in range(n):  # alone, so that it is done on vector registers where bidders are many
+                rank[i] = uint64(rank_of(i, key, n))
             for i in range(n):
-                r = uint64(rank_of(i, key, n))
-                v, at, b = value[i], place[i], bid[i]
-                cell = at * uint64(levels) + b
-                paid += paid_at[r * uint64(levels) + b]
-                times[cell] += 1.0
-                new = average[cell] + (worth[(v * uint64(levels) + b) * uint64(n) + r] - average[cell]) / times[cell]
-                average[cell] = new
+                v, b = seen[2 * i], seen[2 * i + 1]
+                at, row = uint64(i * values) + v, uint64(2) * (uint64(i * values) + v) * uint64(levels)
+                cell = row + uint64(2) * b
+                found = uint64(2) * ((v * uint64(levels) + b) * uint64(n) + rank[i])
+                paid += worth[found + uint64(1)]
+                times = cells[cell + uint64(1)] + 1.0
+                cells[cell + uint64(1)] = times
+                new = cells[cell] + (worth[found] - cells[cell]) / times
+                cells[cell] = new
                 now = uint64(chosen[at])
                 if b == now:
                     if new < second[at]:
-                        chosen[at], second[at] = _two_best(estimate[i, v, : allowed[v]], best[i, v])
-                elif new > average[at * uint64(levels) + now]:
-                    second[at] = average[at * uint64(levels) + now]
+                        chosen[at], second[at] = _two_best(cells, row, allowed[v], chosen[at])
+                elif new > cells[row + uint64(2) * now]:
+                    second[at] = cells[row + uint64(2) * now]
                     chosen[at] = int64(b)
                 elif new > second[at]:
                     second[at] = new
         t = stop
-    return state, paid, top
+    return state + step * used, paid, top
 
 
 @njit(inline="always")
-def _two_best(row, best):  # type: ignore[no-untyped-def]
-    """The index of the largest number of a row, and the second largest number.
+def _two_best(cells, row, count, best):  # type: ignore[no-untyped-def]
+    """Of a row of means, which begins at a place in flat tables, the index of the largest and the second largest number.
 
     Among equals `best` stays, else it is the first: what a bidder plays never depends on how old a runner-up is.
     """
-    first, second = row[best], -np.inf
-    start = best
-    for b in range(len(row)):
-        if row[b] > first:
-            second = first
-            first = row[b]
-            best = b
-        elif row[b] > second and b != start:
-            second = row[b]
+    begin, first, second = best, cells[row + uint64(2) * uint64(best)], -np.inf
+    for b in range(count):
+        mean = cells[row + uint64(2) * uint64(b)]
+        if mean > first:
+            second, first, best = first, mean, b
+        elif mean > second and b != begin:
+            second = mean
     return best, second
