@@ -32,8 +32,11 @@ MOST_LOGARITHM = 500.0
 """Up to this logarithm binomial coefficients are taken as numbers; above it only through their logarithms."""
 
 
-STRETCH = 16
-"""So many bids are looked at together where the best is sought: a few vector registers."""
+BLOCK = 32
+"""So many numbers are a few vector registers."""
+
+TOGETHER = 4
+"""So many bids are looked at together where the best is sought."""
 
 SAME_SCORE = 1e-12
 """Scores that differ by less, relative to the highest, tie."""
@@ -175,36 +178,50 @@ def _used(coefficients, g):  # type: ignore[no-untyped-def]
 
 @compiled
 def _exact_averages(coefficients, cdf, nodes, weights, log_binomials, out):  # type: ignore[no-untyped-def]
-    """`tie_averages` for few bidders. All inner loops run over bids, on vector registers."""
+    """`tie_averages` for few bidders. All inner loops run over bids, at all nodes beside each other, on vector registers; rows
+    are filled up to whole `BLOCK`s, since what is left over of a loop is done one by one."""
     terms, n = coefficients.shape
-    bids = out.shape[1]
-    room = np.empty((3, bids))
-    q, total, power = room[0], room[1], room[2]
+    bids, count = out.shape[1], len(nodes)
+    stride = BLOCK * ((bids + BLOCK - 1) // BLOCK)
+    size = count * stride
+    room = np.empty((4, size))
+    q, rest, total, power = room[0], room[1], room[2], room[3]
+    for m in range(count):
+        for b in range(bids):
+            q[m * stride + b] = cdf[b] + nodes[m] * (cdf[b + 1] - cdf[b])
+        for b in range(bids, stride):
+            q[m * stride + b] = 1.0
+    for j in range(size):
+        rest[j] = 1.0 - q[j]
     for g in range(terms):
         tail = coefficients[g, n - 1]
         used = _used(coefficients, g)
-        for b in range(bids):
-            out[g, b] = 0.0 if used > 0 else tail
         if used == 0:
+            for b in range(bids):
+                out[g, b] = tail
             continue
-        scaled = np.exp(log_binomials[:used]) * (coefficients[g, :used] - tail)
-        for m in range(len(nodes)):
+        first = np.exp(log_binomials[0]) * (coefficients[g, 0] - tail)
+        if used > 1:
+            scale = np.exp(log_binomials[1]) * (coefficients[g, 1] - tail)
+            for j in range(size):
+                power[j] = rest[j]
+                total[j] = first * q[j] + scale * rest[j]
+        else:
+            for j in range(size):
+                total[j] = first
+        for k in range(2, used):
+            scale = np.exp(log_binomials[k]) * (coefficients[g, k] - tail)
+            for j in range(size):
+                power[j] *= rest[j]
+                total[j] = total[j] * q[j] + scale * power[j]
+        for _ in range(used, n):
+            for j in range(size):
+                total[j] *= q[j]
+        for b in range(bids):
+            out[g, b] = weights[0] * total[b]
+        for m in range(1, count):
             for b in range(bids):
-                q[b] = cdf[b] + nodes[m] * (cdf[b + 1] - cdf[b])
-                total[b] = scaled[0]
-            if used > 1:
-                for b in range(bids):
-                    power[b] = 1.0 - q[b]
-                    total[b] = total[b] * q[b] + scaled[1] * power[b]
-            for k in range(2, used):
-                for b in range(bids):
-                    power[b] *= 1.0 - q[b]
-                    total[b] = total[b] * q[b] + scaled[k] * power[b]
-            for _ in range(used, n):
-                for b in range(bids):
-                    total[b] *= q[b]
-            for b in range(bids):
-                out[g, b] += weights[m] * total[b]
+                out[g, b] += weights[m] * total[m * stride + b]
         for b in range(bids):
             out[g, b] += tail
 
@@ -546,45 +563,31 @@ def best_responses(payoffs, i, averages, best, payoff, u):  # type: ignore[no-un
 def _best_of_lines(values, averages, lines, best, payoff):  # type: ignore[no-untyped-def]
     """The same where the worth of a bid is a line in the value, value·lines[0]·averages[0] + Σ_{g≥1} lines[g]·averages[g].
 
-    Bids are looked at `STRETCH` at a time. No bid of a stretch is worth more than the line with its largest slope and its
-    largest intercept, which holds after rounding too; so most stretches need no further look. The first is where the value
-    before found its best.
+    Every bid is looked at for every value: values side by side on vector registers, `TOGETHER` bids between reading what is
+    the best so far and writing it. There is no jump to foretell, which costs more than the bids that it might leave out.
     """
     terms, bids = lines.shape
-    stretches = (bids + STRETCH - 1) // STRETCH
-    room = np.empty((4, STRETCH * stretches))
-    slope, level, steepest, most = room[0], room[1], room[2], room[3]
+    padded = TOGETHER * ((bids + TOGETHER - 1) // TOGETHER)
+    room = np.empty((2, padded))
+    slope, level = room[0], room[1]
     for b in range(bids):
         slope[b] = lines[0, b] * averages[0, b]
         level[b] = lines[1, b] * averages[1, b]
     for g in range(2, terms):
         for b in range(bids):
             level[b] += lines[g, b] * averages[g, b]
-    for b in range(bids, len(slope)):
+    for b in range(bids, padded):
         slope[b], level[b] = 0.0, -np.inf
-    for j in range(stretches):
-        steepest[j] = most[j] = -np.inf
-        for b in range(STRETCH * j, STRETCH * (j + 1)):
-            steepest[j], most[j] = max(steepest[j], slope[b]), max(most[j], level[b])
-    at = 0
     for v in range(len(values)):
-        x = values[v]
-        top = -np.inf
-        for b in range(STRETCH):
-            top = max(top, x * slope[STRETCH * at + b] + level[STRETCH * at + b])
-        found = at
-        for j in range(stretches):
-            if j != at and x * steepest[j] + most[j] >= top:
-                high = -np.inf
-                for b in range(STRETCH):
-                    high = max(high, x * slope[STRETCH * j + b] + level[STRETCH * j + b])
-                if high > top or (high == top and j < found):
-                    top, found = high, j
-        at = found
-        b = STRETCH * at
-        while x * slope[b] + level[b] != top:
-            b += 1
-        best[v], payoff[v] = b, top
+        best[v], payoff[v] = 0, -np.inf
+    for first in range(0, padded, TOGETHER):
+        for v in range(len(values)):
+            top, at = payoff[v], best[v]
+            for b in range(first, first + TOGETHER):  # unrolled
+                worth = values[v] * slope[b] + level[b]
+                at = b if worth > top else at
+                top = worth if worth > top else top
+            payoff[v], best[v] = top, at
 
 
 @dataclass(frozen=True, eq=False)
