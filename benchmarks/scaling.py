@@ -335,7 +335,7 @@ def main() -> None:
             begun = time.process_time()
             learn_batch(task_of(study, 1, study.designs[1:2]))
             print(
-                f"{name:<24}{(time.process_time() - begun) / study.rounds:8.3f} s a run (taken for {SECONDS.get(name)})"
+                f"{name:<24}{(time.process_time() - begun) / study.rounds:8.3f} s a run (taken for {SECONDS[name][0]})"
             )
         return
     with tempfile.TemporaryDirectory() as place:

@@ -1,13 +1,15 @@
 """How designs are parted into batches: long enough, few enough, small enough; a function of the study alone."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from allpay.contest.game import Setting
+from allpay.contest.success import Tullock
 from allpay.contest.values import Private
 from allpay.learners import DQN, LEARNERS, FictitiousPlay, learner
-from allpay.study import Study
+from allpay.study import DesignSpace, Study
 from allpay.study.batches import (
     LEAST,
     MEMORY,
@@ -62,6 +64,21 @@ def test_longer_runs_make_smaller_batches():
     assert seconds_per_run(longer) == pytest.approx(3 * seconds_per_run(usual))
     assert seconds_per_run(larger) == pytest.approx(8 * seconds_per_run(usual))
     assert designs_per_batch(usual) > designs_per_batch(longer) > designs_per_batch(larger)
+
+
+def test_more_bidders_take_a_learner_on_exact_payoffs_little_longer():
+    """Its batches hold more designs than those of one that draws for each bidder; with luck or groups they do not."""
+
+    def longer(learner, **setting):
+        few, many = (
+            Study(DesignSpace("prizes", n), learner=learner, setting=replace(learner.setting, **setting))
+            for n in (3, 96)
+        )
+        return seconds_per_run(many) / seconds_per_run(few)
+
+    assert longer(FictitiousPlay()) == pytest.approx(32**0.3)
+    assert longer(FictitiousPlay(), luck=Tullock(1)) == pytest.approx(32)
+    assert longer(DQN()) == pytest.approx(32)
 
 
 def test_memory_goes_before_all_else():

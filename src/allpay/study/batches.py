@@ -14,21 +14,26 @@ from allpay.errors import AllpayError
 from allpay.study.received import Outline
 from allpay.study.study import Study
 
-SECONDS = {
-    "fictitious-play": 0.02,
-    "epsilon-greedy": 0.05,
-    "regret-matching": 0.06,
-    "multiplicative-weights": 0.25,
-    "logit-play": 0.2,
-    "interior-point": 0.02,
-    "logit-equilibrium": 0.05,
-    "level-k": 0.01,
-    "dqn": 1.4,
-    "ppo": 1.7,
-}
-"""About how long one core takes for a run of each learner with its usual setting, measured by `benchmarks/scaling.py`."""
+SHARES, EACH = 0.3, 1.0
+"""To this power of the bidders rises what a run takes: of a learner on exact payoffs, which knows rivals by their share of each
+bid, and of one that draws for each bidder (`benchmarks/growth.py`)."""
 
-UNKNOWN = 0.1
+SECONDS = {
+    "fictitious-play": (0.02, SHARES),
+    "epsilon-greedy": (0.05, EACH),
+    "regret-matching": (0.06, SHARES),
+    "multiplicative-weights": (0.25, SHARES),
+    "logit-play": (0.2, SHARES),
+    "interior-point": (0.02, SHARES),
+    "logit-equilibrium": (0.05, SHARES),
+    "level-k": (0.01, SHARES),
+    "dqn": (1.4, EACH),
+    "ppo": (1.7, EACH),
+}
+"""About how long one core takes for a run of each learner with its usual setting, measured by `benchmarks/scaling.py`, and to
+which power of the bidders that rises where they are alike and there is no luck."""
+
+UNKNOWN = (0.1, EACH)
 """The same for another learner."""
 
 LEAST = 1.0
@@ -81,12 +86,14 @@ def designs_per_batch(study: Study) -> int:
 def seconds_per_run(study: Study) -> float:
     """About how long one core takes for a round under one design: as long as usual, times how much larger it is than usual."""
     learner: Any = study.learner
-    seconds = SECONDS.get(learner.name, UNKNOWN)
+    seconds, power = SECONDS.get(learner.name, UNKNOWN)
     usual = type(learner)() if learner.name in SECONDS else learner
     longer = getattr(learner, "iterations", 1) / getattr(usual, "iterations", 1)
     assert study.setting is not None
-    larger = _cells(study.setting) / _cells(learner.setting) * study.space.bidders / 3
-    return seconds * longer * larger
+    larger = _cells(study.setting) / _cells(learner.setting)
+    if isinstance(study.setting.values, tuple) or study.setting.luck.lucky:
+        power = EACH
+    return seconds * longer * larger * (study.space.bidders / 3) ** power
 
 
 def _cells(setting: Setting) -> int:
