@@ -93,6 +93,25 @@ def by_openspiel(game: Game, solver: str, steps: list[int]) -> list[Found]:
     return found
 
 
+def by_fictitious_play_of_openspiel(game: Game, steps: list[int]) -> list[Found]:
+    """The same of its extensive-form fictitious play (Heinrich, Lanctot & Silver 2015), in Python."""
+    from open_spiel.python.algorithms.fictitious_play import XFPSolver
+
+    form = openspiel.extensive_form(game)
+    made = XFPSolver(form)
+    found, spent, done = [], 0.0, 0
+    for count in steps:
+        start = time.process_time()
+        while done < count and spent + time.process_time() - start < LONGEST:
+            made.iteration()
+            done += 1
+        spent += time.process_time() - start
+        found.append((spent, *judged(game, openspiel.strategy_of_policy(game, form, made.average_policy()))))
+        if done < count:
+            break
+    return found
+
+
 def by_gambit(game: Game) -> list[Found]:
     """Lemke's algorithm on the sequence form, in a process that ends when it takes too long."""
     import pygambit  # noqa: F401  that it is there is found out here
@@ -265,6 +284,8 @@ def on_a_grid(game: Game) -> Iterator[tuple[str, Callable[[], list[Found]]]]:
         yield f"SODA, {name}", lambda learner=learner, given=parameter: by_soda(game, learner, given, steps)
     for name, solver in (("CFR", "CFRSolver"), ("CFR+", "CFRPlusSolver")):
         yield f"OpenSpiel, {name}", lambda solver=solver: by_openspiel(game, solver, steps)
+    short = [2**k for k in range(11)]
+    yield "OpenSpiel, fictitious play", lambda: by_fictitious_play_of_openspiel(game, short)
     yield "Gambit, lcp", lambda: by_gambit(game)
 
 
