@@ -339,6 +339,12 @@ class Curve:
         return np.where((panel == 0) | (panel == len(self.cost) - 1), straight, smooth)
 
 
+@lru_cache(maxsize=1)
+def laguerre_rule() -> tuple[Array, Array]:
+    """Nodes and weights of Gauss–Laguerre, `[nodes]` each."""
+    return np.polynomial.laguerre.laggauss(NODES)
+
+
 def mean_under_power(given: Distribution, q: Array, power: int, bend: float = 0.0) -> Array:
     """The mean value below quantiles `q` weighted by d(q^power): ∫₀^∞ v(q·e^{−t/power}) e^{−t} dt by Gauss–Laguerre.
 
@@ -347,7 +353,7 @@ def mean_under_power(given: Distribution, q: Array, power: int, bend: float = 0.
     Args:
         bend: κ of the exponential mean, ln(mean of e^{κv})/κ, which is taken where it is not 0.
     """
-    t, weights = np.polynomial.laguerre.laggauss(NODES)
+    t, weights = laguerre_rule()
     values = np.asarray(given.quantile(q[:, None] * np.exp(-t / power)), float)
     return values @ weights if bend == 0 else np.log1p(np.expm1(bend * values) @ weights) / bend
 
