@@ -54,6 +54,7 @@ def test_what_the_template_comments_out_is_the_default_too(tmp_path):
     [
         ("[study]\nrounds = -1", "rounds must be at least 1: got -1"),
         ("[study]\nsamplse = 9", "unknown key in .*: 'samplse'.*did you mean 'samples'"),
+        ("[study]\nprizes = 3", "unknown key in .*: .prizes.*; ranks is what --prizes is here"),
         ("[studdy]\nsamples = 9", "unknown key in .*: 'studdy'.*did you mean 'study'"),
         ("[study]\nsamples = 'many'", "study.samples must be a whole number: got 'many'"),
         ("[study]\nrounds = true", "study.rounds must be a whole number: got True"),

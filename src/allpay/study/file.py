@@ -494,6 +494,9 @@ TABLES = {
 }
 """The sections of which there may be several, written [[so]]."""
 
+OPTIONS = {"prizes": "ranks"}
+"""The keys whose option on the command line has another name."""
+
 
 class StudyFile(_Section):
     """A whole file."""
@@ -691,7 +694,8 @@ def _fault(path: Path, fault: Any) -> AllpayError:
         elif key in StudyFile.model_fields:
             text = f"{key} is a section: got {full} = {given}; write [{key}]"
         else:
-            choices = f"choose from {', '.join(known)}{meant(key, known)}"
+            here = f"; {OPTIONS[key]} is what --{key} is here" if OPTIONS.get(key) in known else meant(key, known)
+            choices = f"choose from {', '.join(known)}{here}"
             return AllpayError(
                 f"unknown key in {shortened(str(path), 80)}{f', {where}' if inside else ''}: {key!r}: {choices}"
             )
