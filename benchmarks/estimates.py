@@ -19,6 +19,10 @@ values are commonly known, 500 contests, and private values with normal noise.
 
 finds the power of the cost of bids from contests that differ in prizes or bidders, and beside the scale of normal noise.
 
+    python benchmarks/estimates.py --alarms [--seeds 50]
+
+counts how often "Do not use these values" is said of values under the power of cost that made the bids, and under others.
+
     python benchmarks/estimates.py --bound
 
 prints how precise any estimate from 400 contests of five can be at most (Cramér–Rao), for whoever knows that values are from a
@@ -258,6 +262,37 @@ def told_of_power(what: str, truth: float, rows: np.ndarray, luck: str = "") -> 
     print(f"| {' | '.join(cells)} |", flush=True)
 
 
+def alarms(seeds: int) -> None:
+    """How often values are said to explain no bids, if the power of cost is the true one, 2, or another."""
+    uniform, prizes = Uniform(0.0, 1.0), [(0.5, 0.3, 0.2)]
+    kinds = {
+        "100 contests of 5, uniform": (100, [5], prizes, uniform, 0.0),
+        "400 of 5, Beta(2, 3)": (400, [5], prizes, Beta(2, 3), 0.0),
+        "50 of 20, uniform": (50, [20], prizes, uniform, 0.0),
+        "20 of 5, the winner takes all": (20, [5], [(1.0,)], Beta(2, 3), 0.0),
+        "400 of 5, uniform, bids in 30 steps": (400, [5], prizes, uniform, 0.02),
+        "100 of 3, 5 and 8, uniform": (100, [3, 5, 8], prizes, uniform, 0.0),
+        "400 of 3, 5 and 8, uniform": (400, [3, 5, 8], prizes, uniform, 0.0),
+        "400 of 5, two tables, lognormal": (400, [5], [(0.5, 0.3, 0.2), (1.0,)], Lognormal(0.0, 0.5, 5.0), 0.0),
+    }
+    powers = (2.0, 1.0, 1.5, 4.0)
+    print(f"| contests | seeds | {' | '.join(f'told b^{p:g}' for p in powers)} |\n|---|--:|{'--:|' * len(powers)}")
+    for name, (contests, bidders, tables, values, step) in kinds.items():
+        games = [
+            Setting(Private(values), cost_power=2.0).game(Mechanism((*table, *[0.0] * (n - len(table))), (1.0,) * n))
+            for n in bidders
+            for table in tables
+        ]
+        told = np.zeros(len(powers), int)
+        for seed in range(seeds):
+            past = past_contests(games, contests, seed=100 + seed)
+            bid = np.round(past.bid / step) * step if step else past.bid
+            for k, power in enumerate(powers):
+                found = estimate_values(replace(past, bid=bid), cost=PowerCost(power), resamples=0, seed=seed)
+                told[k] += not found.explains
+        print(f"| {name} | {seeds} | {' | '.join(map(str, told))} |", flush=True)
+
+
 def bound() -> None:
     """The least standard errors of values at some quantiles, as parts of them: of 2,000 bids, if the family is known."""
     at, bids, true, step = np.array([LEVELS[k] for k in TOLD]), 2000, np.log([2.0, 3.0, 1.0]), 1e-4
@@ -317,11 +352,17 @@ def main() -> None:
     parser.add_argument("--groups", action="store_true", help="bidders of unlike groups, and nothing else")
     parser.add_argument("--luck", action="store_true", help="luck that ranks tell, and nothing else")
     parser.add_argument("--power", action="store_true", help="the power of cost, and nothing else")
+    parser.add_argument(
+        "--alarms", action="store_true", help="how often values are said to explain no bids, and nothing else"
+    )
     parser.add_argument("--bound", action="store_true", help="the best that can be, and nothing else")
     given = parser.parse_args()
     if given.bound:
         bound()
         bound_of_luck()
+        return
+    if given.alarms:
+        alarms(given.seeds)
         return
     if given.groups or given.luck or given.power:
         for asked, run in ((given.groups, groups), (given.luck, luck), (given.power, power)):
