@@ -6,8 +6,8 @@ Like the optimum it sees an ensemble only through its predictions; what has been
 from typing import Protocol
 
 import numpy as np
+import scipy  # whose parts are loaded when they are used
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.distance import cdist
 
 from allpay.ascent import mirror_ascent
 from allpay.evidence import Evidence
@@ -170,4 +170,4 @@ def _bounds(every: Array, boldness: Array) -> Array:
 
 def _nearest(weights: Array, others: Array) -> Array:
     """`[points]` how far each design lies from the nearest of others, in the sum of differences of weights."""
-    return np.asarray(cdist(weights, others, "cityblock").min(axis=1), float)
+    return np.asarray(scipy.spatial.distance.cdist(weights, others, "cityblock").min(axis=1), float)
