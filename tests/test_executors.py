@@ -60,12 +60,15 @@ def test_spawned_workers_give_the_same_bits(tmp_path, undisturbed):
 
 @pytest.mark.parametrize(("threads", "before", "after"), [(1, None, "{}"), (1, "--a=b", "--a=b {}"), (2, None, None)])
 def test_a_process_of_one_thread_tells_xla(monkeypatch, threads, before, after):
+    monkeypatch.delenv("NPROC", raising=False)
     if before is None:
         monkeypatch.delenv("XLA_FLAGS", raising=False)
     else:
         monkeypatch.setenv("XLA_FLAGS", before)
     with executors._Spawned(1, multiprocessing.get_context("spawn"), executors._begin, (threads,)) as executor:
         flags = executor.submit(os.getenv, "XLA_FLAGS").result()
+        share = executor.submit(os.getenv, "NPROC").result()
+    assert share == str(threads)
     assert flags == (after and after.format(executors.ONE_THREAD))
 
 

@@ -30,6 +30,10 @@ AHEAD = 2
 ONE_THREAD = "--xla_cpu_multi_thread_eigen=false"
 """Tells XLA, where it computes on a CPU, not to part an operation between threads; that changes no bit of what it computes."""
 
+SHARE = "NPROC"
+"""The environment variable from which XLA takes how many threads share its operations on a CPU. With one for each core in each
+of several processes they wait for each other, and take a third longer; no bit depends on it."""
+
 PER_PROCESS = 2
 """So many batches must be there for each process, or it is not worth starting several."""
 
@@ -175,9 +179,10 @@ def _no_interrupts() -> Iterator[None]:
 def _begin(threads: int) -> None:
     """Make a spawned process ready: it ends with the one that started it, however that ended, and takes its share of cores."""
     look_seldom()
+    os.environ.setdefault(SHARE, str(threads))  # both are read when JAX is first used, which is later
     flags = os.environ.get("XLA_FLAGS", "")
     if threads == 1 and ONE_THREAD.partition("=")[0] not in flags:
-        os.environ["XLA_FLAGS"] = f"{flags} {ONE_THREAD}".strip()  # read when JAX is first used, which is later
+        os.environ["XLA_FLAGS"] = f"{flags} {ONE_THREAD}".strip()
     if not hasattr(signal, "pthread_sigmask"):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
