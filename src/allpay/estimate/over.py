@@ -33,6 +33,10 @@ Estimate = EstimatedValues | EstimatedGroups
 POINTS, LOOKED_AT = 5, 9
 """So many points of a range are told, of so many powers of cost that are looked at."""
 
+EXCLUDED = 1.5
+"""Data exclude a number with which more than so many times the least is left unexplained, or what chance leaves: a likelihood
+ratio of e⁵ at 20 quantiles."""
+
 RANKS, RANKS_IN_THEORY = 3, 5
 """So many ranks may have a prize where bidders learn, and where theory knows the best split."""
 
@@ -100,8 +104,8 @@ def _over(
         for k in range(len(numbers)):
             found.append(estimate(k, 0))
             reporter.advance(k + 1, len(numbers))
-    explaining = np.array([all(part.explains for part in parts_of(one)) for one in found])
-    allowed = np.flatnonzero(explaining | ~explaining.any())  # where none does, the answer warns
+    left = np.array([max(np.nan if part.misfit is None else part.misfit for part in parts_of(one)) for one in found])
+    allowed = np.arange(len(found)) if np.isnan(left).any() else np.flatnonzero(left <= EXCLUDED * max(1.0, left.min()))
     if len(allowed) < 2:
         raise AllpayError(
             f"of this range of the {what} only {texts[int(allowed[0])]} explains these bids: give that one, or a narrower range"
