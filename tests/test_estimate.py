@@ -408,6 +408,16 @@ def test_a_wrong_power_of_cost_is_said_to_explain_no_bids():
     assert all(one.apart > 0.1 for one in found)
 
 
+def test_what_other_contests_foretell_wrongly_is_said_first():
+    games = [game_of(Uniform(0, 1), bidders=n, prizes=(0.6, 0.3, 0.1)) for n in (3, 5, 8)]
+    past = past_contests(games, 450, seed=1)
+    wrong = estimate_values(past, cost=PowerCost(4), resamples=1)
+    told = estimate_in_words(wrong)
+    assert told.startswith("Doubt these values: bids do not answer to prizes or rivals as assumed.")
+    assert "try --cost-power estimate" in warnings_of(wrong)[0]
+    assert not warnings_of(estimate_values(past, cost=PowerCost(2), resamples=1))
+
+
 def test_of_groups_too_only_the_wrong_model_is_said_to_explain_no_bids():
     rules = Mechanism((1.0, 0.0), (1.0, 1.0))
     game = Game(rules, [(Bidder(Private(values)), 1) for values in (Uniform(0, 1), Uniform(0, 0.5))])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from allpay import Bidder, Common, Game, Mechanism, Private, Setting, Uniform
+from allpay import Bidder, Common, Game, Mechanism, Private, Setting, Tullock, Uniform
 from allpay.cli import app
 from allpay.contest.preferences import PowerCost
 from allpay.contest.success import success
@@ -229,3 +229,16 @@ def test_from_a_table_with_luck_to_a_design(tmp_path, monkeypatch):
     assert (unsaid.exit_code, unsaid.stderr.count("\n")) == (2, 1)
     assert "scores alone do not tell luck from ability" in unsaid.stderr
     assert "--family has no effect" in run("estimate", "past.csv", "--luck", "tullock", "--family", "beta").stderr
+
+
+def test_bids_that_are_alike_do_not_tell_luck():
+    """Each order is as likely whatever the luck; once it is given, values follow."""
+    rules = Mechanism((0.7, 0.3, 0.0, 0.0), (1.0,) * 4, success=Tullock(1))
+    past = past_contests(Game(rules, [(Bidder(Common(1)), 4)]), 200, seed=4)
+    assert np.ptp(past.bid) == 0
+    with pytest.raises(
+        AllpayError, match=r"so alike that ranks do not tell it; say how much there is, as --luck 'tullock\(1\)'"
+    ):
+        estimate_with_luck(past, "tullock", resamples=2)
+    found = estimate_with_luck(past, "tullock(1)", resamples=2)
+    assert found.parts[0].values[0] == pytest.approx(1.0, rel=1e-3)  # by slopes between neighbouring bids

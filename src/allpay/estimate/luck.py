@@ -29,6 +29,9 @@ Whole = NDArray[np.int64]
 REACH = (0.04, 40.0)
 """The number of the luck is sought between these, times the spread of scores where it is a scale."""
 
+TELLING = 1.0
+"""Ranks tell nothing of luck where their log likelihood differs by less than this over all that is looked at."""
+
 COARSE, FINE = 25, 17
 """At so many numbers the likelihood is computed over the whole reach, and around the best of them."""
 
@@ -289,7 +292,7 @@ class Likelihood:
         """The likelihood around its maximum.
 
         Raises:
-            AllpayError: if ranks follow bids without exception, or do not depend on them.
+            AllpayError: if ranks follow bids without exception, or do not depend on them, or bids are too alike to tell.
         """
         rule = asked.rule(1.0)
         spread = 1.0
@@ -298,12 +301,13 @@ class Likelihood:
             spread = float(np.std(scores)) or 1.0
         if asked.within is not None:
             numbers = np.geomspace(*asked.within, FINE)
-            return cls(
-                numbers, np.column_stack([orders.loglikelihoods(asked.rule(x)) for x in numbers]), orders.contest
-            )
+            each = np.column_stack([orders.loglikelihoods(asked.rule(x)) for x in numbers])
+            _check_telling(asked, each.sum(axis=0))
+            return cls(numbers, each, orders.contest)
         numbers = spread * np.geomspace(*REACH, COARSE)
         some = orders.some(SOME)
         total = np.array([some.loglikelihoods(asked.rule(x)).sum() for x in numbers])
+        _check_telling(asked, total)
         best = int(np.argmax(total))
         if best in (0, COARSE - 1):
             much = (best == 0) == isinstance(rule, Tullock)
@@ -326,6 +330,15 @@ class Likelihood:
         curve = before - 2 * at + after
         shift = 0.0 if curve >= 0 else float(np.clip(0.5 * (before - after) / curve, -1, 1))
         return float(np.exp(np.log(self.numbers[k]) + shift * np.log(self.numbers[1] / self.numbers[0])))
+
+
+def _check_telling(asked: Asked, total: Array) -> None:
+    """Raise AllpayError if ranks are as likely with any luck: `total` is the log likelihood by how much there is."""
+    if np.ptp(total) < TELLING:
+        raise AllpayError(
+            "how much luck there is cannot be found: the bids of a contest are so alike that ranks do not tell it; say how "
+            f"much there is, as --luck '{asked.template.format(1)}'"
+        )
 
 
 # What bids say of values ----------------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ def estimate_in_words(found: EstimatedValues | EstimatedGroups, read: str = "") 
         found: the estimate.
         read: what was read; it stands behind what nobody may miss.
     """
-    first = [*cautions(found), *range_in_words(found.open), *([read] if read else [])]
+    first = [*cautions(found), *doubts(found), *range_in_words(found.open), *([read] if read else [])]
     point = "" if found.open is None else found.open.worlds[found.open.kept].text
     if isinstance(found, EstimatedValues):
         return "\n\n".join(
@@ -79,7 +79,7 @@ def estimate_in_words(found: EstimatedValues | EstimatedGroups, read: str = "") 
 
 def warnings_of(found: EstimatedValues | EstimatedGroups) -> list[str]:
     """What whoever takes values of an estimate has to know of them, in one line each."""
-    return [*cautions(found), *([] if found.open is None else [_one_of(found.open)])]
+    return [*cautions(found), *doubts(found), *([] if found.open is None else [_one_of(found.open)])]
 
 
 def cautions(found: EstimatedValues | EstimatedGroups) -> list[str]:
@@ -104,6 +104,32 @@ def cautions(found: EstimatedValues | EstimatedGroups) -> list[str]:
     ]
 
 
+def doubts(found: EstimatedValues | EstimatedGroups) -> list[str]:
+    """That bids of one kind of contest are far from what the others foretell, beyond `FAR`, where nothing worse is said."""
+    parts = (found,) if isinstance(found, EstimatedValues) else found.parts
+    if cautions(found):
+        return []
+    tested = [
+        (p, k, k.beyond, k.error) for p in parts if not p.told for k in p.kinds if k.beyond is not None and k.error
+    ]
+    if not tested:
+        return []
+    part, kind, beyond, error = max(tested, key=lambda row: abs(row[2]) / row[3])
+    if abs(beyond) / error <= FAR:
+        return []
+    where = f"with {kind.kind.bidders} bidders and prizes {_prizes(kind.kind.prizes)}"
+    remedy = "" if part.power is not None else " Perhaps bids cost otherwise: try --cost-power estimate."
+    return [
+        f"Doubt these values: bids do not answer to prizes or rivals as assumed. Those{_of(part)} {where} are "
+        f"{abs(beyond):.0%} {'above' if beyond > 0 else 'below'} what the other contests foretell, "
+        f"{abs(beyond) / error:.1f} standard errors.{remedy}"
+    ]
+
+
+FAR = 4.0
+"""A kind of contest is doubted at the top if its bids are so many standard errors off: by chance one estimate in some 2,000."""
+
+
 def _off(found: EstimatedValues, who: str = "it") -> str:
     """How far bids are from those foretold, and what chance would leave; nothing if it was not looked at."""
     if found.misfit is None or found.apart is None:
@@ -114,7 +140,7 @@ def _off(found: EstimatedValues, who: str = "it") -> str:
         chance = "this is beyond chance, but too little to matter"
     return (
         f"Quantile by quantile, bids are {far} the mean bid away from what {who} foretells: in the mean square "
-        f"{found.misfit:.2g} times what chance leaves; {chance}."
+        f"{found.misfit:.3g} times what chance leaves; {chance}."
     )
 
 

@@ -534,6 +534,7 @@ def estimated(folder: Path) -> Page | None:
     from allpay.report.estimated import (
         answers_in_words,
         cautions,
+        doubts,
         identification,
         luck_in_words,
         over_in_words,
@@ -590,6 +591,7 @@ def estimated(folder: Path) -> Page | None:
             "halves": halves,
             "alike": isinstance(whole, EstimatedValues),
             "cautions": cautions(whole),
+            "doubts": doubts(whole),
             "ranged": range_in_words(whole.open),
             "over": over_in_words(whole.open),
             "bids": sum(part.bids for part in parts),
