@@ -263,34 +263,36 @@ def told_of_power(what: str, truth: float, rows: np.ndarray, luck: str = "") -> 
 
 
 def alarms(seeds: int) -> None:
-    """How often values are said to explain no bids, if the power of cost is the true one, 2, or another."""
-    uniform, prizes = Uniform(0.0, 1.0), [(0.5, 0.3, 0.2)]
+    """How often values are said to explain no bids, told the power of cost that made them, or another."""
+    uniform, beta, prizes = Uniform(0.0, 1.0), Beta(2, 3), [(0.5, 0.3, 0.2)]
     kinds = {
-        "100 contests of 5, uniform": (100, [5], prizes, uniform, 0.0),
-        "400 of 5, Beta(2, 3)": (400, [5], prizes, Beta(2, 3), 0.0),
-        "50 of 20, uniform": (50, [20], prizes, uniform, 0.0),
-        "20 of 5, the winner takes all": (20, [5], [(1.0,)], Beta(2, 3), 0.0),
-        "400 of 5, uniform, bids in 30 steps": (400, [5], prizes, uniform, 0.02),
-        "100 of 3, 5 and 8, uniform": (100, [3, 5, 8], prizes, uniform, 0.0),
-        "400 of 3, 5 and 8, uniform": (400, [3, 5, 8], prizes, uniform, 0.0),
-        "400 of 5, two tables, lognormal": (400, [5], [(0.5, 0.3, 0.2), (1.0,)], Lognormal(0.0, 0.5, 5.0), 0.0),
+        "100 contests of 5, uniform": (100, [5], prizes, uniform, 0.0, 2.0),
+        "400 of 5, Beta(2, 3)": (400, [5], prizes, beta, 0.0, 2.0),
+        "50 of 20, uniform": (50, [20], prizes, uniform, 0.0, 2.0),
+        "20 of 5, the winner takes all": (20, [5], [(1.0,)], beta, 0.0, 2.0),
+        "100 of 3, 5 and 8, uniform": (100, [3, 5, 8], prizes, uniform, 0.0, 2.0),
+        "400 of 3, 5 and 8, uniform": (400, [3, 5, 8], prizes, uniform, 0.0, 2.0),
+        "400 of 5, two tables, lognormal": (400, [5], [(0.5, 0.3, 0.2), (1.0,)], Lognormal(0.0, 0.5, 5.0), 0.0, 2.0),
+        "400 of 5, uniform, bids in 30 steps": (400, [5], prizes, uniform, 0.02, 2.0),
+        "400 of 3 and 6, Beta(2, 3), in whole points": (400, [3, 6], prizes, beta, 0.01, 2.0),
+        "the same at b": (400, [3, 6], prizes, beta, 0.01, 1.0),
+        "the same, the winner takes all": (400, [3, 6], [(1.0,)], beta, 0.01, 1.0),
     }
-    powers = (2.0, 1.0, 1.5, 4.0)
-    print(f"| contests | seeds | {' | '.join(f'told b^{p:g}' for p in powers)} |\n|---|--:|{'--:|' * len(powers)}")
-    for name, (contests, bidders, tables, values, step) in kinds.items():
-        games = [
-            Setting(Private(values), cost_power=2.0).game(Mechanism((*table, *[0.0] * (n - len(table))), (1.0,) * n))
-            for n in bidders
-            for table in tables
-        ]
+    powers = (None, 1.0, 1.5, 4.0)
+    heads = ["told the true power", *(f"told b^{p:g}" for p in powers[1:])]
+    print(f"| contests | made | seeds | {' | '.join(heads)} |\n|---|--:|--:|{'--:|' * len(powers)}")
+    for name, (contests, bidders, tables, values, step, made) in kinds.items():
+        setting = Setting(Private(values), cost_power=made)
+        games = [setting.game(Mechanism((*t, *[0.0] * (n - len(t))), (1.0,) * n)) for n in bidders for t in tables]
         told = np.zeros(len(powers), int)
         for seed in range(seeds):
             past = past_contests(games, contests, seed=100 + seed)
-            bid = np.round(past.bid / step) * step if step else past.bid
+            bid = np.round(past.bid / step) if step else past.bid
             for k, power in enumerate(powers):
-                found = estimate_values(replace(past, bid=bid), cost=PowerCost(power), resamples=0, seed=seed)
+                cost = PowerCost(made if power is None else power)
+                found = estimate_values(replace(past, bid=bid), cost=cost, resamples=0, seed=seed)
                 told[k] += not found.explains
-        print(f"| {name} | {seeds} | {' | '.join(map(str, told))} |", flush=True)
+        print(f"| {name} | b^{made:g} | {seeds} | {' | '.join(map(str, told))} |", flush=True)
 
 
 def bound() -> None:

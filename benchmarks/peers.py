@@ -5,7 +5,7 @@ judged by `allpay.evaluate`. A program that is not installed is left out.
 
 On a grid of values and bids:
 
-- OpenSpiel (counterfactual regret minimisation, in C++) gets the auction as a tree, by `allpay.adapters.openspiel`.
+- OpenSpiel (counterfactual regret minimisation, fictitious play) gets the auction as a tree, by `allpay.adapters.openspiel`.
 - Gambit (`pip install pygambit`) gets the same tree. Its algorithm for two players is Lemke's, on the sequence form (`lcp`).
 - SODA (https://github.com/MOberlechner/soda, on PYTHONPATH) is given the auction as an `AllPayAuction` with the same grid, and
   learns by what it has, with the steps of its own configurations.
@@ -24,6 +24,7 @@ import sys
 import time
 import types
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -75,38 +76,29 @@ def by_allpay(game: Game, learner: Callable[[int], Learner], steps: list[int]) -
     return found
 
 
-def by_openspiel(game: Game, solver: str, steps: list[int]) -> list[Found]:
-    """The same of counterfactual regret minimisation in OpenSpiel's C++, of its average policy."""
-    import pyspiel
+OPENSPIEL = {
+    "CFR": ("pyspiel", "CFRSolver", "evaluate_and_update_policy"),
+    "CFR+": ("pyspiel", "CFRPlusSolver", "evaluate_and_update_policy"),
+    "fictitious play": ("open_spiel.python.algorithms.fictitious_play", "XFPSolver", "iteration"),
+}
+"""Solvers of OpenSpiel, and what takes a step: two in C++, and extensive-form fictitious play in Python (Heinrich, Lanctot &
+Silver 2015)."""
 
+
+def by_openspiel(game: Game, module: str, solver: str, step: str, steps: list[int]) -> list[Found]:
+    """The same of a solver of OpenSpiel's, of its average policy."""
     form = openspiel.extensive_form(game)
-    made = getattr(pyspiel, solver)(form)
+    made = getattr(import_module(module), solver)(form)
+    take = getattr(made, step)
     found, spent, done = [], 0.0, 0
     for count in steps:
         start = time.process_time()
         while done < count and spent + time.process_time() - start < LONGEST:
-            made.evaluate_and_update_policy()
+            take()
             done += 1
         spent += time.process_time() - start
         strategy = openspiel.strategy_of_policy(game, form, made.average_policy())
         found.append((spent, *judged(game, strategy)))
-    return found
-
-
-def by_fictitious_play_of_openspiel(game: Game, steps: list[int]) -> list[Found]:
-    """The same of its extensive-form fictitious play (Heinrich, Lanctot & Silver 2015), in Python."""
-    from open_spiel.python.algorithms.fictitious_play import XFPSolver
-
-    form = openspiel.extensive_form(game)
-    made = XFPSolver(form)
-    found, spent, done = [], 0.0, 0
-    for count in steps:
-        start = time.process_time()
-        while done < count and spent + time.process_time() - start < LONGEST:
-            made.iteration()
-            done += 1
-        spent += time.process_time() - start
-        found.append((spent, *judged(game, openspiel.strategy_of_policy(game, form, made.average_policy()))))
         if done < count:
             break
     return found
@@ -282,10 +274,8 @@ def on_a_grid(game: Game) -> Iterator[tuple[str, Callable[[], list[Found]]]]:
     yield "allpay, interior point", lambda: by_allpay(game, lambda n: InteriorPoint(), steps[:1])
     for name, (learner, parameter) in SODA.items():
         yield f"SODA, {name}", lambda learner=learner, given=parameter: by_soda(game, learner, given, steps)
-    for name, solver in (("CFR", "CFRSolver"), ("CFR+", "CFRPlusSolver")):
-        yield f"OpenSpiel, {name}", lambda solver=solver: by_openspiel(game, solver, steps)
-    short = [2**k for k in range(11)]
-    yield "OpenSpiel, fictitious play", lambda: by_fictitious_play_of_openspiel(game, short)
+    for name, given in OPENSPIEL.items():
+        yield f"OpenSpiel, {name}", lambda given=given: by_openspiel(game, *given, steps)
     yield "Gambit, lcp", lambda: by_gambit(game)
 
 

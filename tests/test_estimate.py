@@ -17,7 +17,7 @@ from allpay.contest.success import success
 from allpay.contest.values import Curve, bernstein, distribution, text_of
 from allpay.errors import AllpayError
 from allpay.estimate.advice import advise, last_year
-from allpay.estimate.conditions import Condition, Kind, spread_over_steps
+from allpay.estimate.conditions import Condition, Kind, recorded_within
 from allpay.estimate.families import loss_of
 from allpay.estimate.generate import past_contests
 from allpay.estimate.kept import FILE, load, save
@@ -442,15 +442,12 @@ def test_what_is_left_unexplained_is_a_step_of_quantiles():
     assert abs(first[0]) > 2 * abs(left[0])  # the lowest quantile, where costs are curved most
 
 
-def test_bids_in_steps_are_spread_over_them():
-    np.testing.assert_allclose(spread_over_steps(np.array([0.0, 1, 1, 2, 4])), [0, 0.75, 1.25, 2, 4])
-    np.testing.assert_allclose(spread_over_steps(np.array([0.0, 0, 3, 4])), [0.125, 0.375, 3, 4])
+def test_bids_in_steps_may_have_lain_anywhere_in_their_step():
+    steps = recorded_within(np.array([0.0, 1, 1, 2, 4]))
+    np.testing.assert_allclose(steps, [[0, 0.5, 0.5, 1.5, 3.5], [0.5, 1.5, 1.5, 2.5, 4.5]])
     meant = np.array([0.0, 0.0, 0.3123, 0.3124, 0.9])  # nobody rounds to a ten-thousandth part
-    assert np.max(np.abs(spread_over_steps(meant) - meant)) < 1e-4
-    plain = np.array([0.1, 0.2, 0.4])
-    assert spread_over_steps(plain) is plain
-    same = np.array([0.5, 0.5])
-    assert spread_over_steps(same) is same
+    assert np.max(np.abs(recorded_within(meant) - meant)) < 1e-4
+    assert recorded_within(np.array([0.1, 0.2, 0.4])).size == recorded_within(np.array([0.5, 0.5])).size == 0
 
 
 def test_values_not_to_be_used_are_named_wherever_they_are_taken(tmp_path, monkeypatch):

@@ -32,9 +32,6 @@ MOST_LOGARITHM = 500.0
 """Up to this logarithm binomial coefficients are taken as numbers; above it only through their logarithms."""
 
 
-BLOCK = 32
-"""So many numbers are a few vector registers."""
-
 TOGETHER = 4
 """So many bids are looked at together where the best is sought."""
 
@@ -178,50 +175,36 @@ def _used(coefficients, g):  # type: ignore[no-untyped-def]
 
 @compiled
 def _exact_averages(coefficients, cdf, nodes, weights, log_binomials, out):  # type: ignore[no-untyped-def]
-    """`tie_averages` for few bidders. All inner loops run over bids, at all nodes beside each other, on vector registers; rows
-    are filled up to whole `BLOCK`s, since what is left over of a loop is done one by one."""
+    """`tie_averages` for few bidders. All inner loops run over bids, on vector registers."""
     terms, n = coefficients.shape
-    bids, count = out.shape[1], len(nodes)
-    stride = BLOCK * ((bids + BLOCK - 1) // BLOCK)
-    size = count * stride
-    room = np.empty((4, size))
-    q, rest, total, power = room[0], room[1], room[2], room[3]
-    for m in range(count):
-        for b in range(bids):
-            q[m * stride + b] = cdf[b] + nodes[m] * (cdf[b + 1] - cdf[b])
-        for b in range(bids, stride):
-            q[m * stride + b] = 1.0
-    for j in range(size):
-        rest[j] = 1.0 - q[j]
+    bids = out.shape[1]
+    room = np.empty((3, bids))
+    q, total, power = room[0], room[1], room[2]
     for g in range(terms):
         tail = coefficients[g, n - 1]
         used = _used(coefficients, g)
-        if used == 0:
-            for b in range(bids):
-                out[g, b] = tail
-            continue
-        first = np.exp(log_binomials[0]) * (coefficients[g, 0] - tail)
-        if used > 1:
-            scale = np.exp(log_binomials[1]) * (coefficients[g, 1] - tail)
-            for j in range(size):
-                power[j] = rest[j]
-                total[j] = first * q[j] + scale * rest[j]
-        else:
-            for j in range(size):
-                total[j] = first
-        for k in range(2, used):
-            scale = np.exp(log_binomials[k]) * (coefficients[g, k] - tail)
-            for j in range(size):
-                power[j] *= rest[j]
-                total[j] = total[j] * q[j] + scale * power[j]
-        for _ in range(used, n):
-            for j in range(size):
-                total[j] *= q[j]
         for b in range(bids):
-            out[g, b] = weights[0] * total[b]
-        for m in range(1, count):
+            out[g, b] = 0.0 if used > 0 else tail
+        if used == 0:
+            continue
+        scaled = np.exp(log_binomials[:used]) * (coefficients[g, :used] - tail)
+        for m in range(len(nodes)):
             for b in range(bids):
-                out[g, b] += weights[m] * total[m * stride + b]
+                q[b] = cdf[b] + nodes[m] * (cdf[b + 1] - cdf[b])
+                total[b] = scaled[0]
+            if used > 1:
+                for b in range(bids):
+                    power[b] = 1.0 - q[b]
+                    total[b] = total[b] * q[b] + scaled[1] * power[b]
+            for k in range(2, used):
+                for b in range(bids):
+                    power[b] *= 1.0 - q[b]
+                    total[b] = total[b] * q[b] + scaled[k] * power[b]
+            for _ in range(used, n):
+                for b in range(bids):
+                    total[b] *= q[b]
+            for b in range(bids):
+                out[g, b] += weights[m] * total[b]
         for b in range(bids):
             out[g, b] += tail
 

@@ -319,7 +319,7 @@ class Bids:
         turnout: who came, over all kinds; None where everybody did.
         weights: `[contests]` how often each contest counts in the condition, or once.
         held: how many contests of the kind there were, those in which nobody bid included; 0 where that is not told.
-        spread: `[bids]` as `costs`, where bids were recorded in steps with equal ones spread over their step; empty if none is.
+        within: `[2, bids]` between which costs each may have lain before it was recorded in steps; `[2, 0]` if bids were not.
         foretold: `[2, m]` of a first fit at the quantiles of the condition: bids, and the slopes of what is spent by which
             differences are judged, over the slope of the cost; None before there is one.
     """
@@ -331,23 +331,22 @@ class Bids:
     turnout: Turnout | None = None
     weights: Array | None = None
     held: int = 0
-    spread: Array = field(default_factory=lambda: np.zeros(0))
+    within: Array = field(default_factory=lambda: np.zeros((2, 0)))
     foretold: Array | None = None
 
     @classmethod
     def of(cls, kind: Kind, bids: Array, contest: Whole, cost: Cost) -> "Bids":
         order = np.argsort(bids, kind="stable")
         ordered = bids[order]
-        even = spread_over_steps(ordered)
-        spread = np.zeros(0) if even is ordered else np.asarray(cost.cost(even))
-        return cls(kind, np.asarray(cost.cost(ordered)), contest[order], spread=spread)
+        within = np.asarray(cost.cost(recorded_within(ordered)))
+        return cls(kind, np.asarray(cost.cost(ordered)), contest[order], within=within)
 
     def costing(self, cost: Cost) -> "Bids":
         """The same with what bids cost, where what is told as costs are the bids themselves."""
         other = replace(
             self,
             costs=np.asarray(cost.cost(self.costs)),
-            spread=np.asarray(cost.cost(self.spread)) if len(self.spread) else self.spread,
+            within=np.asarray(cost.cost(self.within)),
             groups=tuple(group.costing(cost) for group in self.groups),
         )
         if not self.groups:  # the condition hangs on who took part alone
@@ -358,8 +357,8 @@ class Bids:
         """Those of the contests that are chosen `[contests]`; with fewer quantiles, as there are fewer bids."""
         kept = chosen[self.contest]
         groups = tuple(group.among(chosen) for group in self.groups)
-        spread = self.spread[kept] if len(self.spread) else self.spread
-        return replace(self, costs=self.costs[kept], contest=self.contest[kept], spread=spread, groups=groups)
+        within = self.within[:, kept] if self.within.size else self.within
+        return replace(self, costs=self.costs[kept], contest=self.contest[kept], within=within, groups=groups)
 
     def again(self, weights: Array) -> "Bids":
         """The same with a condition of contests drawn anew: of who came, and of what the others bid."""
@@ -390,13 +389,17 @@ class Bids:
         """`[bids]` how often each counts."""
         return np.ones(len(self.costs)) if weights is None else weights[self.contest]
 
-    def evenly(self) -> "Bids":
-        """The same with equal bids spread over the step in which bids were recorded, where bidders are alike."""
-        if self.groups or not len(self.spread):
-            return self
-        other = replace(self, costs=self.spread)
-        other.__dict__["condition"] = self.condition
-        return other
+    def spent_near(self, foreseen: Array, weights: Array | None = None) -> tuple[Array, float]:
+        """As `spent`, but each bid lies where in its step it is nearest to what is `foreseen` to be spent, `[m]`."""
+        spent, count = self.spent(weights)
+        if self.groups or not self.within.size:
+            return spent, count
+        ends = []
+        for costs in self.within:
+            other = replace(self, costs=costs)
+            other.__dict__["condition"] = self.condition
+            ends.append(other.spent(weights)[0])
+        return np.clip(foreseen, *ends), count
 
     def spent(self, weights: Array | None = None) -> tuple[Array, float]:
         """`[m]` the observed c(b(q))·S(q), and of how many bids; each contest counts `weights` `[contests]` times, or once."""
@@ -416,26 +419,20 @@ class Bids:
         return at, float(below[-1])
 
 
-def spread_over_steps(bids: Array) -> Array:
-    """Bids in order as they may have been before they were recorded in steps, as of whole points.
+def recorded_within(bids: Array) -> Array:
+    """`[2, bids]` between which numbers bids in order may have lain before they were recorded in steps, as of whole points.
 
-    Equal bids are spread evenly over the step that they stand for. The step is the least difference of bids that differ: where
-    bids that tie are no rounding but meant, as at 0 beside bids of any size, it is next to nothing, and they stay together.
+    The step is the least difference of bids that differ. Where bids that tie are no rounding but meant, as at 0 beside bids of
+    any size, it is next to nothing.
 
     Returns:
-        `[bids]`, the same object if no two are equal.
+        `[2, 0]` if no two are equal, or all.
     """
-    if not len(bids):
-        return bids
-    starts = np.flatnonzero(np.diff(bids, prepend=-np.inf) > SAME * bids[-1])
-    if len(starts) in (1, len(bids)):
-        return bids
-    counts = np.diff(np.append(starts, len(bids)))
-    at = np.repeat(bids[starts], counts)
+    starts = np.flatnonzero(np.diff(bids, prepend=-np.inf) > SAME * bids[-1]) if len(bids) else bids
+    if len(starts) in (0, 1, len(bids)):
+        return np.zeros((2, 0))
     step = float(np.diff(bids[starts]).min())
-    low, high = np.maximum(at - step / 2, 0.0), at + step / 2
-    share = (np.arange(len(bids)) - np.repeat(starts, counts) + 0.5) / np.repeat(counts, counts)
-    return np.where(np.repeat(counts, counts) > 1, low + (high - low) * share, bids)
+    return np.array([np.maximum(bids - step / 2, 0.0), bids + step / 2])
 
 
 def _quantile(x: Array) -> Array:

@@ -658,8 +658,9 @@ def judged(bids: Bids, distribution: Distribution, weights: Array | None = None)
 
 def _left(target: Target, distribution: Distribution, weights: Array | None = None) -> Array:
     """`[m + 1]` what a distribution leaves unexplained of bids, in units of standard errors."""
-    spent, count = target.bids.evenly().spent(weights)
-    return target.bids.condition.left(spent, distribution, target.slopes) * np.sqrt(count)
+    condition = target.bids.condition
+    spent, count = target.bids.spent_near(condition.foreseen(distribution), weights)
+    return condition.left(spent, distribution, target.slopes) * np.sqrt(count)
 
 
 def _robust(distribution: Distribution, targets: Sequence[Target]) -> float:
@@ -669,8 +670,8 @@ def _robust(distribution: Distribution, targets: Sequence[Target]) -> float:
     """
     total = 0.0
     for target in targets:
-        spent, _ = target.bids.evenly().spent()
-        size = np.abs(target.residuals(spent - target.bids.condition.foreseen(distribution)))
+        foreseen = target.bids.condition.foreseen(distribution)
+        size = np.abs(target.residuals(target.bids.spent_near(foreseen)[0] - foreseen))
         total += float(np.sum(np.where(size < OUTLYING, size**2, OUTLYING * (2 * size - OUTLYING))))
     return total
 
@@ -697,8 +698,9 @@ def _apart(sample: Sequence[Bids], distribution: Distribution, cost: Cost) -> fl
     squares, sizes = [], []
     for bids in sample:
         condition = bids.condition
-        at, _ = bids.evenly().at_quantiles()
-        seen, told = (np.array([float(cost.bid(x)) for x in costs]) for costs in (at, _foreseen(bids, distribution)))
+        foreseen = condition.foreseen(distribution)
+        costs = bids.spent_near(foreseen)[0] / condition.paid, foreseen / condition.paid
+        seen, told = (np.array([float(cost.bid(x)) for x in part]) for part in costs)
         between = np.concatenate([[0.0], (condition.quantiles[1:] + condition.quantiles[:-1]) / 2, [1.0]])
         squares.append(float(np.diff(between) @ (seen - told) ** 2) / float(np.diff(between) @ seen) ** 2)
         sizes.append(len(bids.costs))

@@ -89,14 +89,15 @@ def cautions(found: EstimatedValues | EstimatedGroups) -> list[str]:
     if not far:
         return []
     if parts[0].power is not None:
-        remedy = "Perhaps ranks need luck (--luck), or bidders do not play an equilibrium."
+        remedy = "Perhaps bids were recorded in coarse steps, ranks need luck (--luck), or bidders do not play an equilibrium."
     else:
         assert isinstance(parts[0].cost, PowerCost)
         power = parts[0].cost.power
         tell = "--cost-power estimate" if any(len(p.kinds) > 1 for p in parts) else "a range, as --cost-power 1:3"
         remedy = (
             f"The cost of a bid b was taken to be b^{numeral(power, 4)}: give allpay estimate another, as --cost-power "
-            f"{1 if power == 2 else 2}, or {tell}. Or ranks need luck (--luck), or bidders do not play an equilibrium."
+            f"{1 if power == 2 else 2}, or {tell}. Or bids were recorded in coarse "
+            "steps, ranks need luck (--luck), or bidders do not play an equilibrium."
         )
     worst = max(far, key=lambda part: part.misfit or 0.0)
     return [
@@ -127,7 +128,8 @@ def doubts(found: EstimatedValues | EstimatedGroups) -> list[str]:
 
 
 FAR = 4.0
-"""A kind of contest is doubted at the top if its bids are so many standard errors off: by chance one estimate in some 2,000."""
+"""A kind of contest is doubted at the top if its bids are so many standard errors off, which chance brings in one of
+600 estimates with six kinds (Student's t with 39 degrees of freedom: contests are drawn anew 40 times)."""
 
 
 def _off(found: EstimatedValues, who: str = "it") -> str:
