@@ -23,6 +23,10 @@ finds the power of the cost of bids from contests that differ in prizes or bidde
 
 counts how often "Do not use these values" is said of values under the power of cost that made the bids, and under others.
 
+    python benchmarks/estimates.py --few [--seeds 40] [--resamples 100]
+
+tells how often bands hold that come from few contests.
+
     python benchmarks/estimates.py --bound
 
 prints how precise any estimate from 400 contests of five can be at most (Cramér–Rao), for whoever knows that values are from a
@@ -295,6 +299,31 @@ def alarms(seeds: int) -> None:
         print(f"| {name} | b^{made:g} | {seeds} | {' | '.join(map(str, told))} |", flush=True)
 
 
+def few(seeds: int, resamples: int) -> None:
+    """How often bands of 90 % hold the truth at quantiles .1 to .9, by how many contests there were."""
+    kinds = {
+        "5 bidders, Beta(2, 3)": (5, (0.5, 0.3, 0.2), Beta(2, 3)),
+        "10, uniform": (10, (0.5, 0.3, 0.2), Uniform(0.0, 1.0)),
+        "3, uniform, the winner takes all": (3, (1.0,), Uniform(0.0, 1.0)),
+    }
+    numbers, levels = (2, 3, 5, 8, 12, 20, 40), np.array(LEVELS)[TOLD]
+    print(f"| contests of | {' | '.join(map(str, numbers))} |\n|---|{'--:|' * len(numbers)}")
+    for name, (n, prizes, values) in kinds.items():
+        game = Setting(Private(values), cost_power=2.0).game(
+            Mechanism((*prizes, *[0.0] * (n - len(prizes))), (1.0,) * n)
+        )
+        truth, cells = values.quantile(levels), []
+        for number in numbers:
+            held = []
+            for seed in range(seeds):
+                past = past_contests([game], number, seed=500 + seed)
+                found = estimate_values(past, cost=PowerCost(2.0), resamples=resamples, seed=seed)
+                low, high = (np.array(end)[TOLD] for end in (found.low, found.high))
+                held.append((low <= truth) & (truth <= high))
+            cells.append(f"{np.mean(held):.2f}")
+        print(f"| {name} | {' | '.join(cells)} |", flush=True)
+
+
 def bound() -> None:
     """The least standard errors of values at some quantiles, as parts of them: of 2,000 bids, if the family is known."""
     at, bids, true, step = np.array([LEVELS[k] for k in TOLD]), 2000, np.log([2.0, 3.0, 1.0]), 1e-4
@@ -357,6 +386,7 @@ def main() -> None:
     parser.add_argument(
         "--alarms", action="store_true", help="how often values are said to explain no bids, and nothing else"
     )
+    parser.add_argument("--few", action="store_true", help="how often bands from few contests hold, and nothing else")
     parser.add_argument("--bound", action="store_true", help="the best that can be, and nothing else")
     given = parser.parse_args()
     if given.bound:
@@ -366,8 +396,8 @@ def main() -> None:
     if given.alarms:
         alarms(given.seeds)
         return
-    if given.groups or given.luck or given.power:
-        for asked, run in ((given.groups, groups), (given.luck, luck), (given.power, power)):
+    if given.groups or given.luck or given.power or given.few:
+        for asked, run in ((given.groups, groups), (given.luck, luck), (given.power, power), (given.few, few)):
             if asked:
                 run(given.seeds, given.resamples)
         return

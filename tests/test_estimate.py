@@ -14,16 +14,16 @@ from allpay.cli import app
 from allpay.contest.game import Game
 from allpay.contest.preferences import PowerCost
 from allpay.contest.success import success
-from allpay.contest.values import Curve, bernstein, distribution, text_of
+from allpay.contest.values import Common, Curve, bernstein, distribution, text_of
 from allpay.errors import AllpayError
-from allpay.estimate.advice import advise, last_year
+from allpay.estimate.advice import advise, advise_in, last_year
 from allpay.estimate.conditions import Condition, Kind, recorded_within
 from allpay.estimate.families import loss_of
 from allpay.estimate.generate import past_contests
 from allpay.estimate.kept import FILE, load, save
 from allpay.estimate.past import Contests
-from allpay.estimate.values import LEVELS, estimate_groups, estimate_values, kinds_of, targets_of
-from allpay.report.estimated import estimate_in_words, last_year_in_words, warnings_of
+from allpay.estimate.values import LEVELS, estimate_groups, estimate_values, kinds_of, tail_of, targets_of
+from allpay.report.estimated import advice_in_words, estimate_in_words, last_year_in_words, study_section, warnings_of
 from allpay.study import DesignSpace
 
 LEVEL = np.array(LEVELS)
@@ -263,7 +263,10 @@ def test_from_a_table_to_the_next_prizes(tmp_path, monkeypatch):
     told = run("estimate", "past.csv", "--cost-power", 2, "--resamples", 4, "--out", "known", "--family", "beta")
     assert told.exit_code == 0, told.output
     assert "80 contests with 5 bidders each" in told.stdout
-    assert "half of the bidders work as if the whole purse (1000 on average)" in told.stdout
+    assert (
+        "if that made the whole purse (1000 on average) theirs for sure: they work as if it were worth more"
+        in told.stdout
+    )
     names = {path.name for path in (tmp_path / "known").iterdir()}
     pages = {"estimate.json", "summary.txt", "values.csv", "study.toml", "figure.png", "figure.pdf"}
     assert names == {*pages, "command.txt"}
@@ -463,6 +466,12 @@ def test_values_not_to_be_used_are_named_wherever_they_are_taken(tmp_path, monke
         assert done.exit_code == 0, done.output
         assert json.loads(done.stdout)["warnings"] == warnings_of(found)
         assert done.stderr.count("allpay: --values-from known: Do not use these values") == 1
+    told = run("design", "--bidders", 5, "--method", "theory", "--values-from", "known").stdout
+    assert "How sure the data make it, and what would have happened last year, is not told. Do not use" in told
+    (tmp_path / "study.toml").write_text(study_section(found))
+    done = run("run", "study.toml", "--method", "theory", "--json")
+    assert json.loads(done.stdout)["warnings"] == warnings_of(found)
+    assert done.stderr.count("allpay: study.toml: Do not use these values") == 1
     other = run("equilibrium", "--weights", "1,0,0", "--json")
     assert "warnings" not in json.loads(other.stdout)
 
@@ -476,12 +485,35 @@ def test_ranges_hold_the_estimate_and_resamples_without_a_formula_are_counted():
     space, setting = DesignSpace("prizes", 5, 2), Setting(Private(Beta(2, 3)), cost_power=2.0)
     draws = (Beta(2, 3), Atoms())
     told = advise(space, setting, "revenue", (0.6, 0.4, 0, 0, 0), draws)
-    assert (len(told.best), told.without) == (1, 1)
+    assert (len(told.best), told.without, told.flat) == (1, 1, 0)
+    same = advise_in(space, [Setting(Common(2.0)), *[setting] * 2], "revenue", (0.6, 0.4, 0, 0, 0))
+    assert (len(same.best), same.without, same.flat) == (2, 0, 1)
+    assert "In 1 more all designs bring the same." in advice_in_words(same, ["the first prize"])
+    none = advise_in(space, [Setting(Common(2.0))] * 2, "revenue", (0.6, 0.4, 0, 0, 0))
+    assert "in all 2 resamples of your contests theory tells no design from another" in advice_in_words(none, [])
     low = replace(found, distribution=Beta(2, 3), draws=(Beta(2, 3, 2.0), Beta(2, 3, 3.0), Atoms()))
     (year,) = last_year(low, space, setting, (0.6, 0.4, 0, 0, 0))
     assert year.within[0][0] == year.new[0]  # below those of both resamples
     assert year.without == 1
     assert "In 1 more resamples theory has no formula." in last_year_in_words([year], 5)
+
+
+def test_bands_of_few_contests_are_wider_than_resamples_scatter():
+    """Of a mean of few normal numbers, with resamples of them, the expanded band holds nearly as often as it says."""
+    rng, held = np.random.default_rng(4), []
+    for count in (5, 12):
+        tail = tail_of(count, 0.9)
+        for _ in range(400):
+            seen = rng.normal(size=count)
+            means = rng.choice(seen, (400, count)).mean(axis=1)
+            low, high = np.quantile(means, [tail, 1 - tail])
+            held.append(low <= 0 <= high)
+    assert 0.86 < np.mean(held) < 0.92
+    assert tail_of(10**6, 0.9) == pytest.approx(0.05, abs=1e-6)
+    few = estimate_values(past_contests(game_of(Beta(2, 3)), 3, seed=1), cost=PowerCost(2), family="beta", resamples=3)
+    assert "Too few contests: 3 do not show how much contests differ" in warnings_of(few)[-1]
+    enough = estimate_values(past_contests(game_of(Beta(2, 3)), 5, seed=1), cost=PowerCost(2), resamples=3)
+    assert not any("Too few" in text for text in warnings_of(enough))
 
 
 class Atoms:

@@ -88,7 +88,7 @@ def test_models_are_told_as_a_table_for_a_paper():
     fits = [Fit(name, {"a": 0.1}, {"a": 0.02}, -9.0, -5.0, 10) for name in ("logit", "joy")]
     known = {"bids": 10, "kinds": (), "folds": 2, "highest": 1.0, "cost_power": 1.0, "left_out": 0, "values": "known"}
     with collected() as tables:
-        fitted_in_words(SimpleNamespace(fits=fits, **known))
+        fitted_in_words(SimpleNamespace(fits=fits, exact=False, **known))
     (table,) = tables
     assert [row[0] for row in table.rows] == ["model", "logit", "joy"]
     assert "10 bids" in table.caption
@@ -186,6 +186,10 @@ def test_a_parameter_at_an_end_of_its_range_is_said():
         {"losses": "highest"},
     )
     found = FittedModels((near,), (), 0, 4, 20, 1.0, "1.0", 1.0)
+    assert not found.exact
+    without = replace(found, fits=(replace(near, at_bounds={"noise": "lowest"}),))
+    assert without.exact
+    assert "None is best. These bids scatter less than the least noise" in fitted_in_words(without)
     assert "At an end of the range in which it was sought: losses of losses (highest, 10)" in fitted_in_words(found)
     assert fitted_values(found)["models"][0]["at_bounds"] == {"losses": "highest"}
     assert "At an end" not in fitted_in_words(replace(found, fits=(replace(near, at_bounds={}),)))

@@ -243,7 +243,7 @@ def test_what_was_read_is_said_in_words(reads):
     assert "the contest from “Race”" in text
     assert "Not used: “a”" in text
     assert "All contests have the same prizes: 9." in text
-    assert "empty, 1 in all, a bidder is taken as registered and absent" in text
+    assert "empty or n/a, 1 in all, a bidder is taken as registered and absent" in text
     assert "Bids of 0: 2" in text
 
 
@@ -286,7 +286,10 @@ BAD = {
         "it has contest.bidder.*separate cells by commas, semicolons, tabs or bars",
     ),
     "no contests": (swapped("contest,", "x,"), "no column of contests"),
-    "no prizes": (swapped(",prize", ",x"), "no column of prizes.*or give the prizes of all contests"),
+    "no prizes": (
+        swapped(",prize", ",x"),
+        "no column of prizes.*--prize, or give one table for all contests with --prizes",
+    ),
     "two bids": (swapped("rank", "bid"), "has two columns 'bid'"),
     "two kinds of bids": ("contest,score,effort,prize\n", "the bid may be 'score' or 'effort': say which"),
     "a gap": ("bid_1,bid_3,prize\n1,2,3\n", "numbered from 1 on.*got 'bid_3' in place 2"),

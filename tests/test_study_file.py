@@ -91,6 +91,7 @@ def test_what_the_template_comments_out_is_the_default_too(tmp_path):
         ("[learner]\nname = 'fictitious'", "did you mean 'fictitious-play'"),
         ("[learner]\nexploration = 5", "fictitious-play has no option 'exploration'"),
         ("[study\nsamples = 9", "is not TOML"),
+        ("warnings = 'so'", "warnings must be a list: got 'so'"),
     ],
 )
 def test_an_error_names_the_file_the_key_the_value_and_the_remedy(tmp_path, text, message):

@@ -440,7 +440,7 @@ def run(
             raise AllpayError(f"{file} is an archive, which is repeated as it is: leave designs and --method out")
         repeat(file, out, workers, scheduler, trust, as_json)
         return
-    study = read_file(file, trust)
+    study = read_file(file, trust, lambda warnings: warn_of(shortened(str(file), 80), warnings))
     if isinstance(study, ScenarioStudy):
         check_splits(designs or ())
         study = with_designs(study, designs or ())
@@ -880,7 +880,10 @@ def contest_of(
     if groups:
         for name in OF_ALL:
             if name in written:
-                raise AllpayError(f"{written[name]} is said for each --group of bidders who differ: leave it out")
+                raise AllpayError(
+                    f"{written[name]} is said for each --group of bidders who differ: leave it out, or write it in a group, as "
+                    "'2: uniform(0,1), cost 2'"
+                )
     number: int | None = None
     text = asked["bidders"]
     if text is not None:
@@ -921,6 +924,7 @@ def known_from(
         raise AllpayError(
             f"--values-from: cannot read {shortened(str(folder), 80)}: {error.strerror}; give the folder of an estimate"
         ) from None
+    named = f"--values-from {shortened(str(folder), 80)}"
     alike = isinstance(found, EstimatedValues)
     lucky = isinstance(found, EstimatedGroups) and found.luck is not None
     said = (*(() if alike else ("attendance",)), *(("luck",) if lucky else ()))
@@ -930,26 +934,26 @@ def known_from(
     if not isinstance(found, EstimatedValues):
         if "group" not in asked:
             raise AllpayError(
-                f"--values-from {shortened(str(folder), 80)} is of bidders who differ, for which this command has no theory: "
+                f"{named} is of bidders who differ, for which this command has no theory: "
                 "take allpay design or allpay compare"
             )
         asked["group"] = group_texts(found)
         if found.luck is not None:
             asked["luck"] = found.luck.text
-        warn_of(folder, warnings_of(found))
+        warn_of(named, warnings_of(found))
         return found
     assert isinstance(found.cost, PowerCost)
     asked["distribution"], asked["cost_power"] = words_of(found.distribution), found.cost.power
     if "attendance" not in written and found.presence < 1 and (asked["bidders"] or "0").isdecimal():
         asked["attendance"] = found.presence
-    warn_of(folder, warnings_of(found))
+    warn_of(named, warnings_of(found))
     return found
 
 
-def warn_of(folder: Path, warnings: Sequence[str]) -> None:
-    """Say on stderr, a line each, what speaks against the values of a folder; `--json` has it as `warnings`."""
+def warn_of(source: str, warnings: Sequence[str]) -> None:
+    """Say on stderr, a line each, what speaks against the values of a source; `--json` has it as `warnings`."""
     for warning in warnings:
-        typer.echo(f"allpay: --values-from {shortened(str(folder), 80)}: {warning}", err=True)
+        typer.echo(f"allpay: {source}: {warning}", err=True)
     WARNINGS.set(tuple(warnings))
 
 

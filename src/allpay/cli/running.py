@@ -476,12 +476,14 @@ def _resampled_words(
 ) -> str:
     """The same for people."""
     from allpay.estimate.values import EstimatedValues
-    from allpay.report.estimated import last_year_in_words
+    from allpay.report.estimated import cautions, doubts, last_year_in_words
 
+    if against := cautions(known):
+        return f"How sure the data make it, and what would have happened last year, is not told. {against[0]}"
     advice, years = found
     drawn = known.draws if isinstance(known, EstimatedValues) else known.parts[0].draws
     sure = [advice_words(study, advice)] if drawn else []
-    return "\n\n".join([*sure, last_year_in_words(years, study.space.bidders)])
+    return "\n\n".join([*doubts(known), *sure, last_year_in_words(years, study.space.bidders)])
 
 
 def advice_words(study: "Study", advice: "Advice | None") -> str:

@@ -158,7 +158,10 @@ def complete_weights(
         if not math.isfinite(w):
             raise AllpayError(f"w must be a finite number for (w, 1−w, 0, …): got {w}")
         if w > 1:
-            raise AllpayError(f"one weight w stands for (w, 1−w, 0, …) and must be at most 1: got {exactly(w)}")
+            raise AllpayError(
+                f"one weight w stands for (w, 1−w, 0, …) and must be at most 1: got {exactly(w)}; give a number "
+                f"for each rank, as {exactly(w)},0"
+            )
         if w < 1.0 - w - ORDER_TOLERANCE:
             raise AllpayError(f"w must be at least 0.5 for (w, 1−w, 0, …): got {exactly(w)}")
         given = (w, round(1.0 - w, 15))

@@ -27,15 +27,17 @@ class Advice:
 
     Attributes:
         design: the weights, and what is chosen beside them.
-        best: `[draws]` the best design of each resample.
+        best: `[draws]` the best design of each resample that has one.
         loss: `[draws]` the part of the best objective that the design loses there.
         without: how many resamples more have no best design, since theory has no formula there.
+        flat: how many resamples more have none, since all designs bring the same there.
     """
 
     design: tuple[float, ...]
     best: tuple[tuple[float, ...], ...]
     loss: tuple[float, ...]
     without: int = 0
+    flat: int = 0
 
     def within(self, share: float = 0.95) -> list[tuple[float, float]]:
         """The range of each number of the best design over this share of the resamples, without as many at either end."""
@@ -117,18 +119,22 @@ def advise_in(
     advance: Callable[[float, float], None] = lambda done, total: None,
 ) -> Advice | None:
     """The same in settings: as many as resamples are looked at. None where theory has a formula in none of them."""
-    best, loss = [], []
+    best, loss, flat = [], [], 0
     drawn = settings[:MOST_DRAWS]
     for done, there in enumerate(drawn):
         found = best_in_theory(space, there, objective)
         advance(done + 1, len(drawn))
         if found is None:
             continue
+        if found.flat:
+            flat += 1
+            continue
         value = float(objective_at(space, there, objective)(space.points(np.array([design], float)))[0][0])
         if np.isfinite(value):
             best.append(found.design)
             loss.append(max(0.0, (found.value - value) / abs(found.value)) if found.value else 0.0)
-    return Advice(tuple(map(float, design)), tuple(best), tuple(loss), len(drawn) - len(best)) if best else None
+    without = len(drawn) - len(best) - flat
+    return Advice(tuple(map(float, design)), tuple(best), tuple(loss), without, flat) if best or flat else None
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,7 @@ class Family:
     high: tuple[float, ...]
     part_of: str = ""
 
+    @np.errstate(over="ignore", invalid="ignore")  # a step of the search may lead too far, and is taken back
     def fit(self, targets: Sequence[Target], begin: Fit | None = None) -> Fit:
         """The nearest of the family: at each shape the best scale is had at once, since what is spent is linear in it."""
         from scipy.optimize import least_squares

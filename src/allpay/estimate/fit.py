@@ -79,6 +79,11 @@ class FittedModels:
     values: str
     cost_power: float
 
+    @property
+    def exact(self) -> bool:
+        """Whether bids scatter less than the least noise of the model that foretells them best, so that none is told apart."""
+        return bool(self.fits) and self.fits[0].at_bounds.get("noise") == "lowest"
+
 
 def fit_models(
     contests: Contests,

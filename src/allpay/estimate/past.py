@@ -286,7 +286,7 @@ class _Layout:
         if prizes and "prize" not in places:
             raise AllpayError(
                 f"{file} has no column of prizes (prize, what each won; or prize_1, prize_2, …, what each rank wins): it has "
-                f"{_listed(header)}; name it, or give the prizes of all contests"
+                f"{_listed(header)}; name it with --prize, or give one table for all contests with --prizes, as 50,30,20"
             )
         for role, columns in places.items():
             if len(columns) > 1 and role not in ("bid", "prize") and (not wide or len(columns) != len(places["bid"])):

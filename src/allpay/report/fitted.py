@@ -87,6 +87,12 @@ def _ends(found: FittedModels) -> list[str]:
 
 def _best(found: FittedModels) -> str:
     best, *others = found.fits
+    if found.exact:
+        return (
+            f"None is best. These bids scatter less than the least noise that models are tried with "
+            f"({best.parameters['noise']:.3g}), as bids do that were computed: people err more. So the models' numbers only "
+            "sharpen that noise, and say nothing of how bidders bid; the bids beside equilibrium, above, do."
+        )
     words = f"{best.model} ({MODELS[best.model].words})"
     text = f"Best by contests left out, in {found.folds} parts: {words}." if others else f"Only one was tried: {words}."
     if others and np.isfinite(best.held_out):
@@ -127,7 +133,7 @@ def fitted_values(found: FittedModels) -> dict[str, Any]:
         for kind in found.kinds
     ]
     same = ("left_out", "folds", "bids", "highest", "values", "cost_power")
-    return {"models": models, "kinds": kinds, **{name: getattr(found, name) for name in same}}
+    return {"models": models, "exact": found.exact, "kinds": kinds, **{name: getattr(found, name) for name in same}}
 
 
 def write_fitted(found: FittedModels, folder: Path) -> list[str]:

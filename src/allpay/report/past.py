@@ -60,7 +60,7 @@ def _bids(told: Read) -> list[str]:
     said = []
     if told.absent:
         cells = "cells of bids are" if told.wide else "bids are"
-        said.append(f"Where {cells} empty, {told.absent:,} in all, a bidder is taken as registered and absent.")
+        said.append(f"Where {cells} empty or n/a, {told.absent:,} in all, a bidder is taken as registered and absent.")
     if told.all_won:
         said.append(
             f"In {_of(told.all_won, 'contest')} with absent bidders all others won: if more prizes were announced, give them "

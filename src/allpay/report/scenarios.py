@@ -45,8 +45,9 @@ def comparison_in_words(found: Comparison, amounts: Amounts | None = None) -> st
     """The answer, a table of what each design loses in each scenario, the designs, and how sure that is; designs as parts of 1,
     or in the unit in which one was given."""
     columns = [each.name for each in found.scenarios]
-    numbered = sum(map(len, columns)) > WIDEST
-    heads = [f"scenario {k}" for k in range(1, len(columns) + 1)] if numbered else columns
+    numbers = [f"scenario {k}" for k in range(1, len(columns) + 1)]
+    numbered = sum(map(len, columns)) > max(WIDEST, sum(map(len, numbers)))
+    heads = numbers if numbered else columns
     rows = [["what each design loses if it is", *heads, "at most", "on average"]]
     rows.append([f"{best_there(found)} brings", *(significant(float(x), 5) for x in found.best), "", ""])
     kept, lost = different(found), found.losses

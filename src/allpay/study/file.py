@@ -110,6 +110,9 @@ name = "fictitious-play"
 MOST_BYTES = 1_000_000
 """A study file is not longer: a list of ten thousand designs is half of that."""
 
+MOST_WARNINGS, MOST_WARNING = 5, 1_000
+"""So many warnings of a file are told, and so many characters of each."""
+
 MUST_BE = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
@@ -499,8 +502,9 @@ OPTIONS = {"prizes": "ranks"}
 
 
 class StudyFile(_Section):
-    """A whole file."""
+    """A whole file. What its `warnings` say is no part of the study, but for whoever runs it."""
 
+    warnings: list[str] = []
     study: StudySection = StudySection()
     game: GameSection = GameSection()
     bidders: list[BidderSection] = []
@@ -650,15 +654,23 @@ def read_study(path: Path, trust: bool = True) -> Study:
     return found
 
 
-def read_file(path: Path, trust: bool = True) -> Study | ScenarioStudy | ExperimentStudy:
+def read_file(
+    path: Path, trust: bool = True, warn: Callable[[Sequence[str]], None] = lambda warnings: None
+) -> Study | ScenarioStudy | ExperimentStudy:
     """The study of a TOML file, of scenarios or experiments if it has some.
+
+    Args:
+        path: of the file.
+        trust: whether a learner that is not allpay's own is imported.
+        warn: is given what the file warns of, if it does.
 
     Raises:
         AllpayError: see `read_study`.
     """
     text = _text(path)
     try:
-        return StudyFile.model_validate(_keys(text)).build(trust)
+        file = StudyFile.model_validate(_keys(text))
+        study = file.build(trust)
     except tomllib.TOMLDecodeError as error:
         several = "; tables that are there several times have two brackets, as [[scenario]]" * ("twice" in str(error))
         raise AllpayError(f"{path} is not TOML: {shortened(str(error), 120)}{several}") from None
@@ -666,6 +678,9 @@ def read_file(path: Path, trust: bool = True) -> Study | ScenarioStudy | Experim
         raise _fault(path, error.errors()[0]) from None
     except AllpayError as error:
         raise AllpayError(f"{path}: {error}") from None
+    if file.warnings:
+        warn([shortened(one_line(text), MOST_WARNING) for text in file.warnings[:MOST_WARNINGS]])
+    return study
 
 
 def _fault(path: Path, fault: Any) -> AllpayError:
@@ -681,7 +696,10 @@ def _fault(path: Path, fault: Any) -> AllpayError:
     text = f"{full} must be {must}: got {given}" if must else f"{full} = {given}: {fault['msg'].lower()}"
     if fault["type"] == "missing":
         text = f"{where} has no {key}: add {key} = 2, how many bidders of this kind there are"
-    elif (fault["type"], inside, table) in (("list_type", False, False), ("model_type", True, True)):
+    elif section in TABLES and (fault["type"], inside, table) in (
+        ("list_type", False, False),
+        ("model_type", True, True),
+    ):
         text = f"{section} is {TABLES[section]}: got {section} = {given}; write [[{section}]]"
     elif fault["type"] == "model_type":
         text = f"{full} is a section: got {full} = {given}; write [{full}]"

@@ -535,8 +535,11 @@ def estimated(folder: Path) -> Page | None:
         answers_in_words,
         cautions,
         doubts,
+        few,
         identification,
         luck_in_words,
+        most_bid,
+        off_in_words,
         over_in_words,
         range_in_words,
     )
@@ -554,18 +557,19 @@ def estimated(folder: Path) -> Page | None:
     ]
     found = parts[0]
     foretold = len(parts) == 1 and all(kind.predicted for kind in found.kinds)  # with luck each value explains its bid
-    few = found.kinds[:MOST_KINDS] if foretold else ()
+    shown = found.kinds[:MOST_KINDS] if foretold else ()
     kinds = [
-        f"{k + 1}: {kind.kind.bidders} bidders, prizes {split_in_words(kind.kind.prizes)}" for k, kind in enumerate(few)
+        f"{k + 1}: {kind.kind.bidders} bidders, prizes {split_in_words(kind.kind.prizes)}"
+        for k, kind in enumerate(shown)
     ]
     lines = [
         {"x": q, "y": b, "kind": name}
-        for name, kind in zip(kinds, few, strict=True)
+        for name, kind in zip(kinds, shown, strict=True)
         for q, b in zip(found.levels, kind.predicted, strict=True)
     ]
     seen = [
         {"x": q, "y": b, "kind": name}
-        for name, kind in zip(kinds, few, strict=True)
+        for name, kind in zip(kinds, shown, strict=True)
         for q, b in zip(found.levels, kind.observed, strict=True)
     ]
     half = list(found.levels).index(0.5)
@@ -574,6 +578,7 @@ def estimated(folder: Path) -> Page | None:
         {
             "who": name,
             "value": float(part.values[half]),
+            "bid": most_bid(part, half),
             "low": part.low[half],
             "high": part.high[half],
             "alike": constant(part.distribution) is not None,
@@ -591,18 +596,19 @@ def estimated(folder: Path) -> Page | None:
             "halves": halves,
             "alike": isinstance(whole, EstimatedValues),
             "cautions": cautions(whole),
-            "doubts": doubts(whole),
+            "doubts": [*doubts(whole), *few(whole)],
             "ranged": range_in_words(whole.open),
             "over": over_in_words(whole.open),
             "bids": sum(part.bids for part in parts),
             "luck": "" if luck is None else luck_in_words(luck, found.confidence),
             "answers": list(dict.fromkeys(map(answers_in_words, parts))),
+            "off": [(name, off_in_words(p)) for name, p in zip(who, parts, strict=True) if p.misfit is not None],
             "known": identification(whole),
             "bidders": found.kinds[0].kind.bidders if len(parts) == 1 and found.kinds else None,
             "charts": {
                 "values": charts.lines(values, labels, who, band=bool(found.draws), zero=True) if values else None,
                 "bids": charts.lines(lines, ("share of bids below", "bid"), kinds, zero=True, marks=seen)
-                if few
+                if shown
                 else None,
             },
         },
