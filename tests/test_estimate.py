@@ -476,6 +476,16 @@ def test_values_not_to_be_used_are_named_wherever_they_are_taken(tmp_path, monke
     assert "warnings" not in json.loads(other.stdout)
 
 
+def test_an_answer_that_is_replaced_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "past.csv").write_text("contest,bid,prize\n1,1,3\n1,2,5\n2,2,3\n2,3,5\n3,2,5\n3,1,3\n")
+    line = ("estimate", "past.csv", "--resamples", 0)
+    assert run(*line).stderr == run(*line).stderr == ""
+    assert "is replaced: allpay estimate past.csv --resamples 0; to keep both" in run(*line, "--cost-power", 2).stderr
+    (tmp_path / "estimate" / "command.txt").write_bytes(b"\xff")
+    assert run(*line).exit_code == 0
+
+
 def test_ranges_hold_the_estimate_and_resamples_without_a_formula_are_counted():
     contests = past_contests(game_of(Beta(2, 3)), 40, seed=2)
     found = estimate_values(contests, cost=PowerCost(2), family="beta", resamples=2)

@@ -7,12 +7,15 @@ from typing import Any
 
 import typer
 
-from allpay.errors import AllpayError, shortened
+from allpay.errors import AllpayError, one_line, shortened
 
 COMMAND, REPORT = "command.txt", "report.html"
 
 BESIDE = {COMMAND, REPORT, *(f"{name}.{kind}" for name in ("figure", "front") for kind in ("svg", "eps"))}
 """What may lie in a folder beside the files of its command."""
+
+MOST = 2**20
+"""Bytes that a command may have, with all that it names."""
 
 PLACES = ("out", "plot", "as_json", "figures", "look", "form")
 """Options that change no answer."""
@@ -51,8 +54,20 @@ def _typed(value: Any) -> str:
 
 
 def write_command(context: typer.Context, folder: Path) -> None:
-    """Keep the command in its folder, if that is there."""
-    from allpay.files import write
+    """Keep the command in its folder, if that is there; whose answer it replaces is said on stderr."""
+    from allpay.files import read_text, write
 
-    if folder.is_dir():
-        write(folder / COMMAND, lambda file: file.write(f"{command_of(context)}\n".encode()))
+    if not folder.is_dir():
+        return
+    kept, command = folder / COMMAND, command_of(context)
+    try:
+        before = read_text(kept, MOST).strip()
+    except (OSError, ValueError):  # there is none, or it is none
+        before = command
+    if before != command:
+        typer.echo(
+            f"allpay: {shortened(str(folder), 80)} had the answer of another command, which is replaced: "
+            f"{shortened(one_line(before), 200)}; to keep both, give --out",
+            err=True,
+        )
+    write(kept, lambda file: file.write(f"{command}\n".encode()))

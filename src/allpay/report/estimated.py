@@ -458,8 +458,8 @@ def _family(found: EstimatedValues) -> str:
     second = next(t for t in found.tried[1:])
     return (
         f"Distribution: {shown}. Of {len(found.tried)} families of distributions it foretells best what was bid in contests "
-        f"left out: its error there is {found.tried[0].held_out:.3g}, where chance alone leaves about 1; next comes "
-        f"{second.family} with {second.held_out:.3g}. {off_in_words(found)}"
+        f"left out, with an error of {found.tried[0].held_out:.3g} before {second.family} with {second.held_out:.3g}. "
+        f"{off_in_words(found)}"
     ).rstrip()
 
 
@@ -696,7 +696,10 @@ def _beware(found: EstimatedValues | EstimatedGroups) -> str:
     if found.open is None:
         return ""
     worlds = found.open.worlds
-    return f"For {worlds[found.open.kept].text}, one point of the range {worlds[0].text} to {worlds[-1].text}."
+    return (
+        f"The {found.open.what} is not known: this is for {worlds[found.open.kept].text}, one point of the range "
+        f"{worlds[0].text} to {worlds[-1].text}."
+    )
 
 
 def _tables(found: EstimatedValues) -> int:
