@@ -8,7 +8,7 @@ import pytest
 from allpay.errors import AllpayError
 from allpay.simplex import candidates, sample_ordered_simplex
 from allpay.surrogate import fit_surrogate
-from allpay.training import train
+from allpay.training import program_for
 
 GRID = candidates(3, 2, 501)
 
@@ -197,6 +197,6 @@ def test_weights_of_another_game_are_refused(fitted):
 
 
 def test_one_compilation_serves_all_fits_of_one_shape(fitted):
-    before = train._cache_size()
+    before = program_for.cache_info().misses
     fit_surrogate(*simulated(half, 0.01, seed=3), seed=8)
-    assert train._cache_size() == before
+    assert program_for.cache_info().misses == before

@@ -2,6 +2,7 @@
 
 import math
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +28,7 @@ from allpay.simulation import Estimate, changes_on_finer_grid
 from allpay.study.store import Store
 from allpay.study.study import CHECKING, CHOOSING, LOOKING, Study
 from allpay.study.sweep import Sweep, run
-from allpay.surrogate import FEWEST_DESIGNS, QUICK, Surrogate, fit_surrogate
+from allpay.surrogate import FEWEST_DESIGNS, QUICK, Surrogate, fit_surrogate, prepare
 from allpay.theory import failure, value_or_reason
 
 if TYPE_CHECKING:
@@ -138,7 +139,11 @@ def design(
     check_devices()
     reporter = reporter or Silent()
     start = time.perf_counter()
-    with reporter.stage(f"{study.space.rule}, {study.learner.name}: bidders learn"):
+    with reporter.stage(f"{study.space.rule}, {study.learner.name}: bidders learn"), ThreadPoolExecutor(1) as beside:
+        if not study.active:  # how many designs there will be is not known
+            beside.submit(
+                prepare, study.samples, study.space.polytope.corners.shape[-1]
+            )  # if it fails, the fit says so
         choose = choose_next if study.active else None
         sweep = run(study, folder, reporter.advance, workers=workers, scheduler=scheduler, choose=choose)
     with reporter.stage(f"{study.space.rule}, {study.learner.name}: fitting, ascending, checking"):

@@ -261,14 +261,24 @@ def fit_surrogate(
     room = _room(len(w))
     target, drawn, unseen, inputs = (_filled(a, room) for a in (rest / size, drawn, unseen, x.T))
     together = np.all(held[:, None] == held, axis=2).astype(np.float32)
-    networks = trained(start, inputs.T, target, drawn, unseen, together, steps, learning_rate)
-    networks = Network(*((*layers[:-1], layers[-1] * np.float32(size)) for layers in networks))
+    found = trained(start, inputs.T, target, drawn, unseen, together, steps, learning_rate)
+    networks = Network(*((*layers[:-1], layers[-1] * np.float32(size)) for layers in found))
 
     fitted = Surrogate(networks, centre, scale, level, unit, 0.0, 0.0, trend, scaled)
     held_out = np.sum(fitted._scaled(fitted._inputs(w)) * held, axis=0) / np.sum(held, axis=0)
     square = float(np.mean((held_out - scaled) ** 2))
     r2 = 1.0 - square if unit > 0 else 0.0
     return replace(fitted, r2=r2, rmse=unit * square**0.5, held_out=level + unit * held_out)
+
+
+def prepare(designs: int, inputs: int) -> None:
+    """Compile what `fit_surrogate` takes with its usual options, for so many designs `[designs, inputs]`: before it is asked
+    for, in a thread beside other work."""
+    from allpay.training import program_for
+
+    usual: Any = fit_surrogate.__kwdefaults__
+    sizes = (inputs, *[usual["width"]] * usual["depth"], 1)
+    program_for(_room(designs), usual["members"], sizes, usual["steps"], usual["learning_rate"])
 
 
 def _resample(designs: int, members: int, folds: int, rng: np.random.Generator) -> tuple[Single, Single, Single]:

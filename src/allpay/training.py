@@ -1,7 +1,8 @@
 """Small networks trained side by side, by JAX: the part of `surrogate` that needs a compiler, loaded when one is fitted."""
 
-from functools import partial
-from typing import Any, TypeVar
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,12 +13,12 @@ from numpy.typing import NDArray
 from allpay.precision import pinned
 
 Single = NDArray[np.float32]
-Networks = TypeVar("Networks")
+Layers = tuple[tuple[Single, ...], tuple[Single, ...]]
 
 
 @pinned
 def trained(
-    start: Networks,
+    start: Layers,
     x: Single,
     y: Single,
     drawn: Single,
@@ -25,7 +26,7 @@ def trained(
     together: Single,
     steps: int,
     learning_rate: float,
-) -> Networks:
+) -> Layers:
     """All members trained side by side, those of a fold each as it was when all of them did best on the designs kept for it.
 
     Args:
@@ -38,8 +39,28 @@ def trained(
         steps: full-batch steps of Adam, its rate falling to 0 along a cosine.
         learning_rate: the rate at the first step.
     """
-    found: Networks = jax.tree.map(np.asarray, train(start, x, y, drawn, unseen, together, steps, learning_rate))
+    sizes = (*(len(matrix[0]) for matrix in start[0]), 1)
+    program = program_for(len(x), len(y), sizes, steps, learning_rate)
+    found: Layers = jax.tree.map(np.asarray, program(tuple(start), x, y, drawn, unseen, together))
     return found
+
+
+@lru_cache(maxsize=16)
+@pinned
+def program_for(designs: int, members: int, sizes: tuple[int, ...], steps: int, learning_rate: float) -> Any:
+    """What `trained` runs, compiled for so many designs and members, whose layers have these sizes, inputs and output too."""
+
+    def numbers(*shape: int) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(shape, np.float32)
+
+    matrices = tuple(numbers(members, a, b) for a, b in pairwise(sizes))
+    biases = tuple(numbers(members, b) for b in sizes[1:])
+    each = numbers(members, designs)
+    lowered = jax.jit(train, static_argnames=("steps", "learning_rate")).lower(
+        *((matrices, biases), numbers(designs, sizes[0]), each, each, each, numbers(members, members)),
+        *(steps, learning_rate),
+    )
+    return lowered.compile()
 
 
 def output(network: Any, x: jax.Array) -> jax.Array:
@@ -50,7 +71,6 @@ def output(network: Any, x: jax.Array) -> jax.Array:
     return (x @ last[0] + last[1])[:, 0]
 
 
-@partial(jax.jit, static_argnames=("steps", "learning_rate"))
 def train(
     start: Any,
     x: jax.Array,

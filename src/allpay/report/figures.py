@@ -198,7 +198,7 @@ def _by_game(results: "Sequence[Result]") -> "list[list[Result]]":
     """The results by rule and continuous game, so that one equilibrium curve serves all of a group."""
     groups: list[tuple[object, list[Result]]] = []
     for result in results:
-        key = (result.sweep.study.space, without_limits(result, grid=False))
+        key = (result.sweep.study.space, without_limits(setting_of(result)))
         same = next((group for other, group in groups if other == key), None)
         if same is None:
             groups.append((key, [result]))

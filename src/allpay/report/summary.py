@@ -23,13 +23,14 @@ from allpay.contest.preferences import Cara, Cost, Crra, LossAverse, PowerCost, 
 from allpay.contest.values import Beta, Common, Curve, Discrete, Distribution, Lognormal, Power, Private, Uniform
 from allpay.errors import AllpayError
 from allpay.frozen import Itself
+from allpay.objectives import Objective, objective
 from allpay.optimum import FLAT, NOTHING, beside_in_words, in_words, share_in_words
 from allpay.outcome import Verdict
 from allpay.report.announced import in_money, share_lost, step_in_words
 from allpay.report.words import keep_table, prizes_in_words, significant, with_error
 from allpay.scalars import numeral, valued
 from allpay.simplex import FEW_ZEROS, looked_at
-from allpay.study.study import DesignSpace, Study
+from allpay.study.study import DesignSpace
 from allpay.theory import Equilibrium, InTheory, equilibrium_or_reason, value_or_reason
 
 if TYPE_CHECKING:  # the pipeline is slow to import, and nothing of it runs here
@@ -147,17 +148,14 @@ def setting_of(result: "Result") -> Setting:
     return setting
 
 
-def without_limits(result: "Result", grid: bool = True) -> Setting:
-    """The same setting with neither a cap on bids nor a ban on overbidding.
-
-    Args:
-        result: whose setting.
-        grid: whether to keep the grids; without them, settings are equal that have the same equilibria.
-    """
-    setting = replace(setting_of(result), max_bid=None, overbidding=True)
-    if grid:
-        return setting
+def without_grid(setting: Setting) -> Setting:
+    """The same setting on the coarsest grids: settings are equal then that have the same equilibria on continuous bids."""
     return replace(setting, bid_levels=3, values=with_levels(setting.values, lambda levels: 1))
+
+
+def without_limits(setting: Setting) -> Setting:
+    """The same, with neither a cap on bids nor a ban on overbidding."""
+    return without_grid(replace(setting, max_bid=None, overbidding=True))
 
 
 class Curves(NamedTuple):
@@ -186,27 +184,30 @@ def equilibrium_curves(result: "Result", designs: Array) -> Curves:
 
 @lru_cache(maxsize=8)
 def _curves(key: "Itself[Result]", shape: tuple[int, ...], numbers: bytes) -> Curves:
-    result, designs = key.thing, np.frombuffer(numbers).reshape(shape)
-    study, own, free = result.sweep.study, setting_of(result), without_limits(result)
-
-    def found(setting: Setting) -> list[Equilibrium | str]:
-        return [equilibrium_or_reason(study.space.game(setting, tuple(weights.tolist()))) for weights in designs]
-
-    def curve(setting: Setting, equilibria: list[Equilibrium | str]) -> Array:
-        return np.array([_in_equilibrium(study, setting, w, e) for w, e in zip(designs, equilibria, strict=True)])
-
-    within = found(own)
-    pooled = np.array([not isinstance(e, str) and e.pooled_from is not None for e in within])
-    inside = curve(own, within)
-    return Curves(inside if own == free else curve(free, found(free)), inside, pooled)
+    study, own = key.thing.sweep.study, setting_of(key.thing)
+    free, _ = _in_theory(study.space, study.objective, without_limits(own), shape, numbers)
+    inside, pooled = _in_theory(study.space, study.objective, without_grid(own), shape, numbers)
+    return Curves(free, inside, pooled)
 
 
-def _in_equilibrium(study: Study, setting: Setting, weights: Array, found: Equilibrium | str) -> float:
-    """The objective in the equilibrium of a design; NaN where it is not known."""
-    if isinstance(found, str):
-        return math.nan
+@lru_cache(maxsize=16)
+def _in_theory(
+    space: DesignSpace, text: str, setting: Setting, shape: tuple[int, ...], numbers: bytes
+) -> tuple[Array, NDArray[np.bool_]]:
+    """`[designs]` the objective in the equilibrium of each design, NaN where it is not known, and whether bids pool there."""
+    worth, pooled, goal = [], [], objective(text)
+    for weights in np.frombuffer(numbers).reshape(shape).tolist():
+        game = space.game(setting, tuple(weights))
+        found = equilibrium_or_reason(game)
+        pooled.append(not isinstance(found, str) and found.pooled_from is not None)
+        worth.append(math.nan if isinstance(found, str) else _brings(goal, game, found))
+    return np.array(worth), np.array(pooled)
+
+
+def _brings(goal: Objective, game: Game, found: Equilibrium) -> float:
+    """The objective in an equilibrium; NaN where it is not known."""
     try:
-        return study.goal.value(InTheory(study.space.game(setting, tuple(weights.tolist())), found))
+        return goal.value(InTheory(game, found))
     except AllpayError:
         return math.nan
 
@@ -684,7 +685,7 @@ def _theory(result: "Result") -> str:
 def _about_limits(result: "Result") -> Iterable[str]:
     """Where the learner's limits on bids keep it from the equilibrium."""
     study, setting = result.sweep.study, setting_of(result)
-    if without_limits(result) == setting:
+    if without_limits(setting) == without_grid(setting):
         return
     designs = study.space.designs(np.concatenate(looked_at(study.space.polytope, 101)))
     curves = equilibrium_curves(result, designs)

@@ -29,6 +29,9 @@ MOST_VALUES = 64
 MOST_ROWS = 2**22
 """In a study of so many rows that this would be passed, fewer values are kept; one at least."""
 
+TOGETHER = 16
+"""So many rounds are looked at together."""
+
 ROUNDING = 1e-9
 """Chances that fall short of a quantile by less reach it."""
 
@@ -57,10 +60,11 @@ def bids_of(outcome: Outcome, first: int = 0, most: int = MOST_VALUES) -> pl.Dat
     numbers = np.empty((designs, rounds, size, 1 + len(QUANTILES)), np.float32)
     values = np.empty((designs, rounds, size))
     for d, game in enumerate(outcome.games):
-        values[d] = np.concatenate([game.value_grids[i][[part[0] for part in rows]] for i, rows in enumerate(kept)])
-        for r, profile in enumerate(outcome.strategy[d]):
-            numbers[d, r] = np.concatenate(
-                [_of_group(game, profile, i, rows) for i, rows in enumerate(kept)]
+        values[d] = np.concatenate([game.value_grids[i][rows[:, 0]] for i, rows in enumerate(kept)])
+        for r in range(0, rounds, TOGETHER):
+            some = outcome.strategy[d, r : r + TOGETHER]
+            numbers[d, r : r + TOGETHER] = np.concatenate(
+                [_of_group(game, some, i, rows) for i, rows in enumerate(kept)], axis=1
             )  # no product of matrices, whose last bits depend on how many threads there are
     runs = designs * rounds
     columns = {
@@ -74,25 +78,26 @@ def bids_of(outcome: Outcome, first: int = 0, most: int = MOST_VALUES) -> pl.Dat
     return pl.DataFrame([pl.Series(name, np.ascontiguousarray(columns[name]), kind) for name, kind in SCHEMA.items()])
 
 
-def _kept(game: Game, most: int) -> list[list[NDArray[np.int64]]]:
-    """For each group, the rows of the value grid of each value that is kept; a group of fewer levels has several for each."""
+def _kept(game: Game, most: int) -> list[NDArray[np.int64]]:
+    """For each group, the rows of the value grid of each value that is kept, `[values, rows]`; a group of fewer levels has
+    several for each."""
     kept = []
     for bidder, _ in game.groups:
         levels = levels_of(bidder.values)
         rows = np.arange(game.value_levels).reshape(levels, -1)
         count = min(levels, most)
-        kept.append(list(rows[((np.arange(count) + 0.5) * levels / count).astype(int)]))
+        kept.append(rows[((np.arange(count) + 0.5) * levels / count).astype(int)])
     return kept
 
 
-def _of_group(game: Game, profile: Array, group: int, rows: list[NDArray[np.int64]]) -> Array:
-    """`[values, 4]` mean and quantiles of the bids of a group at the values of these rows of the grid."""
-    if len(profile) == len(game.groups):
-        own = profile[group]
+def _of_group(game: Game, profiles: Array, group: int, rows: NDArray[np.int64]) -> Array:
+    """`[rounds, values, 4]` mean and quantiles of the bids of a group at the values of these rows of the grid."""
+    if profiles.shape[1] == len(game.groups):
+        own = profiles[:, group]
     else:
         end = int(game.counts[: group + 1].sum())
-        own = profile[end - game.counts[group] : end].mean(axis=0)
-    chances = np.stack([own[part].mean(axis=0) for part in rows])
+        own = profiles[:, end - game.counts[group] : end].mean(axis=1)
+    chances = own[:, rows].mean(axis=2)
     cumulative = np.cumsum(chances, axis=-1)
     places = [np.minimum(np.sum(cumulative < q - ROUNDING, axis=-1), game.bid_levels - 1) for q in QUANTILES]
     return np.stack([np.sum(chances * game.bid_grid, axis=-1), *(game.bid_grid[place] for place in places)], axis=-1)
