@@ -23,6 +23,10 @@ finds the power of the cost of bids from contests that differ in prizes or bidde
 
 counts how often "Do not use these values" is said of values under the power of cost that made the bids, and under others.
 
+    python benchmarks/estimates.py --rounded [--seeds 20] [--resamples 40]
+
+does with bids that were rounded what `--power` does, and tells how near values come at the true power.
+
     python benchmarks/estimates.py --few [--seeds 40] [--resamples 100]
 
 tells how often bands hold that come from few contests.
@@ -244,6 +248,40 @@ def power(seeds: int, resamples: int) -> None:
     told_of_power("500 with 2 tables, normal(0.2)", 2.0, np.array(rows, float), f"{np.median(scales):.3f}")
 
 
+def rounded(seeds: int, resamples: int) -> None:
+    """Contests of five with two tables and values of Beta(2, 3), whose bids are recorded in steps: values at the true power of
+    cost, and the power where it is sought."""
+    estimating.MOST_TESTED_BESIDE_POWER = 0
+    print("| power | step | seeds | values: median size of error | bands hold | power: median | off by | band holds |")
+    print("|--:|--:|--:|---|--:|--:|--:|--:|")
+    values = Beta(2, 3)
+    truth = values.quantile(np.array(LEVELS)[TOLD])
+    for made in (1.0, 1.5, 2.0):
+        setting = Setting(Private(values), cost_power=made)
+        games = [
+            setting.game(Mechanism((*won, *[0.0] * (5 - len(won))), (1.0,) * 5)) for won in ((0.5, 0.3, 0.2), (1.0,))
+        ]
+        for step in (0.0, 0.01, 0.03):
+            errors, held, powers, bands = [], [], [], []
+            for seed in range(seeds):
+                past = past_contests(games, 400, seed=100 + seed)
+                past = replace(past, bid=np.round(past.bid / step) * step) if step else past
+                found = estimate_values(past, cost=PowerCost(made), resamples=resamples, seed=seed)
+                low, high = (np.array(end)[TOLD] for end in (found.low, found.high))
+                errors.append(found.values[TOLD] / truth - 1)
+                held.append((low <= truth) & (truth <= high))
+                sought = estimate_values(past, cost=Sought(), family="curve", resamples=resamples, seed=seed).power
+                assert sought is not None
+                assert sought.band is not None
+                powers.append(sought.number)
+                bands.append(sought.band[0] <= made <= sought.band[1])
+            size = " ".join(f"{x:.1%}" for x in np.median(np.abs(errors), axis=0))
+            off = float(np.median(np.abs(np.array(powers) / made - 1)))
+            cells = [f"{made:g}", f"{step:g}", str(seeds), size, f"{np.mean(held):.2f}"]
+            cells += [f"{np.median(powers):.3f}", f"{off:.1%}", f"{np.mean(bands):.2f}"]
+            print(f"| {' | '.join(cells)} |", flush=True)
+
+
 def lost_with(found: EstimatedValues, truth: Setting) -> float:
     """What the split that is best under an estimate, its power of cost included, loses of the best."""
     space = DesignSpace("prizes", 5, 3)
@@ -386,6 +424,7 @@ def main() -> None:
     parser.add_argument(
         "--alarms", action="store_true", help="how often values are said to explain no bids, and nothing else"
     )
+    parser.add_argument("--rounded", action="store_true", help="bids recorded in steps, and nothing else")
     parser.add_argument("--few", action="store_true", help="how often bands from few contests hold, and nothing else")
     parser.add_argument("--bound", action="store_true", help="the best that can be, and nothing else")
     given = parser.parse_args()
@@ -396,10 +435,10 @@ def main() -> None:
     if given.alarms:
         alarms(given.seeds)
         return
-    if given.groups or given.luck or given.power or given.few:
-        for asked, run in ((given.groups, groups), (given.luck, luck), (given.power, power), (given.few, few)):
-            if asked:
-                run(given.seeds, given.resamples)
+    several = {"groups": groups, "luck": luck, "power": power, "rounded": rounded, "few": few}
+    if asked := [run for name, run in several.items() if getattr(given, name)]:
+        for run in asked:
+            run(given.seeds, given.resamples)
         return
     print(
         "| world | seeds | median error at .1 .3 .5 .7 .9 | median size | bands hold | at all | loss ≤ .5 % | families |"

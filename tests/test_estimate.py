@@ -17,7 +17,7 @@ from allpay.contest.success import success
 from allpay.contest.values import Common, Curve, bernstein, distribution, text_of
 from allpay.errors import AllpayError
 from allpay.estimate.advice import advise, advise_in, last_year
-from allpay.estimate.conditions import Condition, Kind, recorded_within
+from allpay.estimate.conditions import Condition, Kind, before_rounding
 from allpay.estimate.families import loss_of
 from allpay.estimate.generate import past_contests
 from allpay.estimate.kept import FILE, load, save
@@ -445,12 +445,28 @@ def test_what_is_left_unexplained_is_a_step_of_quantiles():
     assert abs(first[0]) > 2 * abs(left[0])  # the lowest quantile, where costs are curved most
 
 
+@pytest.mark.parametrize("power", [0.4, 1.0, 2.0])
+@pytest.mark.parametrize("highest", [20, 100])
+def test_where_bids_lay_before_they_were_rounded_is_found(power, highest):
+    """Bids of which a share (b/highest)^power lies below b, to within chance and a tenth of a step."""
+    bids = highest * np.sort(np.random.default_rng(3).random(4000)) ** (1 / power)
+    low, likely, high = before_rounding(np.round(bids))
+    assert np.all((low <= likely) & (likely <= high))
+    np.testing.assert_allclose(np.round(likely), np.round(bids))
+    inner = slice(100, -200)  # where bids end, half a step may be empty
+    assert np.max(np.abs(likely - bids)[inner]) < 0.4
+    assert np.sqrt(np.mean((likely - bids)[inner] ** 2)) < 0.1
+    if power < 1:  # the lowest, where the distribution is steep
+        at = np.searchsorted(bids, 0.4) // 3
+        assert likely[at] == pytest.approx(bids[at], rel=0.5)  # spread evenly it would be eight times as much
+
+
 def test_bids_in_steps_may_have_lain_anywhere_in_their_step():
-    steps = recorded_within(np.array([0.0, 1, 1, 2, 4]))
-    np.testing.assert_allclose(steps, [[0, 0.5, 0.5, 1.5, 3.5], [0.5, 1.5, 1.5, 2.5, 4.5]])
+    steps = before_rounding(np.array([0.0, 1, 1, 2, 4]))
+    np.testing.assert_allclose(steps[[0, 2]], [[0, 0.5, 0.5, 1.5, 3.5], [0.5, 1.5, 1.5, 2.5, 4.5]])
     meant = np.array([0.0, 0.0, 0.3123, 0.3124, 0.9])  # nobody rounds to a ten-thousandth part
-    assert np.max(np.abs(recorded_within(meant) - meant)) < 1e-4
-    assert recorded_within(np.array([0.1, 0.2, 0.4])).size == recorded_within(np.array([0.5, 0.5])).size == 0
+    assert np.max(np.abs(before_rounding(meant) - meant)) < 1e-4
+    assert before_rounding(np.array([0.1, 0.2, 0.4])).size == before_rounding(np.array([0.5, 0.5])).size == 0
 
 
 def test_values_not_to_be_used_are_named_wherever_they_are_taken(tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ from allpay.app.contest import number_of
 from allpay.app.labels import NAMES, VALUES, told_prizes
 from allpay.app.state import NOTHING, Answer, Best, Contest, Known
 from allpay.objectives import objective
+from allpay.report.words import plainly
 from allpay.scalars import numeral
 
 
@@ -108,9 +109,10 @@ def past_in_words(found: Known, contest: Contest) -> str:
     """What past contests say, and what of the page was assumed; what speaks against it first."""
     cost = f"a bid b costs b^{numeral(contest.cost_power, 4)}"
     luck = "" if contest.luck == "none" else f", with {contest.luck}"
+    middle, low, high = map(plainly, (found.median, found.low, found.high))
     told = (
-        f"{found.contests:,} contests with {found.bids:,} bids: the purse is worth {found.median:.3g} to the bidder in the "
-        f"middle, {found.low:.3g} to {found.high:.3g} with {found.confidence:.0%} confidence, in units of what bids cost, "
+        f"{found.contests:,} contests with {found.bids:,} bids: the purse is worth {middle} to the bidder in the "
+        f"middle, {low} to {high} with {found.confidence:.0%} confidence, in units of what bids cost, "
         f"where {cost}{luck}, as on this page."
     )
     return " ".join([*found.warnings, "The page keeps its own bidders.", told]) if found.warnings else told

@@ -29,6 +29,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
 
 from allpay.contest.preferences import Cost, PowerCost
 from allpay.contest.values import Distribution, bernstein
@@ -49,9 +50,15 @@ FINER = 400
 SAME = 1e-9
 """Bids whose difference is a smaller part of the highest count as equal."""
 
+INSIDE = 16
+"""At so many places in a step in which bids were recorded their distribution is looked up."""
+
 BEYOND_OF_GROUPS = 15.0
 """The same where bids of several groups are matched: what a bid wins is read off the others' bids at one that is off itself,
 which with few bids below it makes the lowest values seem lower (measured: by 10 % at quantile .25 of 500 bids with 3)."""
+
+GOLDEN = (np.sqrt(5) - 1) / 2
+"""Multiples of it, without their whole part, are spread evenly, and in no order."""
 
 NODES = 4
 """Of Gauss–Legendre, between two quantiles."""
@@ -319,7 +326,8 @@ class Bids:
         turnout: who came, over all kinds; None where everybody did.
         weights: `[contests]` how often each contest counts in the condition, or once.
         held: how many contests of the kind there were, those in which nobody bid included; 0 where that is not told.
-        within: `[2, bids]` between which costs each may have lain before it was recorded in steps; `[2, 0]` if bids were not.
+        before: `[3, bids]` what each may have cost before it was recorded in steps, at least, most likely and at most; `[3, 0]`
+            if bids were not.
         foretold: `[2, m]` of a first fit at the quantiles of the condition: bids, and the slopes of what is spent by which
             differences are judged, over the slope of the cost; None before there is one.
     """
@@ -331,22 +339,22 @@ class Bids:
     turnout: Turnout | None = None
     weights: Array | None = None
     held: int = 0
-    within: Array = field(default_factory=lambda: np.zeros((2, 0)))
+    before: Array = field(default_factory=lambda: np.zeros((3, 0)))
     foretold: Array | None = None
 
     @classmethod
     def of(cls, kind: Kind, bids: Array, contest: Whole, cost: Cost) -> "Bids":
-        order = np.argsort(bids, kind="stable")
+        order = np.lexsort((np.modf(np.arange(len(bids)) * GOLDEN)[0], bids))  # equal ones not in the order of contests
         ordered = bids[order]
-        within = np.asarray(cost.cost(recorded_within(ordered)))
-        return cls(kind, np.asarray(cost.cost(ordered)), contest[order], within=within)
+        before = np.asarray(cost.cost(before_rounding(ordered)))
+        return cls(kind, np.asarray(cost.cost(ordered)), contest[order], before=before)
 
     def costing(self, cost: Cost) -> "Bids":
         """The same with what bids cost, where what is told as costs are the bids themselves."""
         other = replace(
             self,
             costs=np.asarray(cost.cost(self.costs)),
-            within=np.asarray(cost.cost(self.within)),
+            before=np.asarray(cost.cost(self.before)),
             groups=tuple(group.costing(cost) for group in self.groups),
         )
         if not self.groups:  # the condition hangs on who took part alone
@@ -357,8 +365,8 @@ class Bids:
         """Those of the contests that are chosen `[contests]`; with fewer quantiles, as there are fewer bids."""
         kept = chosen[self.contest]
         groups = tuple(group.among(chosen) for group in self.groups)
-        within = self.within[:, kept] if self.within.size else self.within
-        return replace(self, costs=self.costs[kept], contest=self.contest[kept], within=within, groups=groups)
+        before = self.before[:, kept] if self.before.size else self.before
+        return replace(self, costs=self.costs[kept], contest=self.contest[kept], before=before, groups=groups)
 
     def again(self, weights: Array) -> "Bids":
         """The same with a condition of contests drawn anew: of who came, and of what the others bid."""
@@ -389,50 +397,70 @@ class Bids:
         """`[bids]` how often each counts."""
         return np.ones(len(self.costs)) if weights is None else weights[self.contest]
 
-    def spent_near(self, foreseen: Array, weights: Array | None = None) -> tuple[Array, float]:
-        """As `spent`, but each bid lies where in its step it is nearest to what is `foreseen` to be spent, `[m]`."""
-        spent, count = self.spent(weights)
-        if self.groups or not self.within.size:
-            return spent, count
-        ends = []
-        for costs in self.within:
-            other = replace(self, costs=costs)
-            other.__dict__["condition"] = self.condition
-            ends.append(other.spent(weights)[0])
-        return np.clip(foreseen, *ends), count
-
     def spent(self, weights: Array | None = None) -> tuple[Array, float]:
         """`[m]` the observed c(b(q))·S(q), and of how many bids; each contest counts `weights` `[contests]` times, or once."""
         costs, count = self.at_quantiles(weights)
         return costs * self.condition.paid, count
 
+    def spent_near(self, foreseen: Array, weights: Array | None = None) -> tuple[Array, float]:
+        """As `spent`, but each bid lies where in its step it is nearest to what is `foreseen` to be spent, `[m]`."""
+        spent, count = self.spent(weights)
+        ends = self.ends_at_quantiles(weights)
+        return (np.clip(foreseen, *(ends * self.condition.paid)), count) if ends.size else (spent, count)
+
     def at_quantiles(self, weights: Array | None = None) -> tuple[Array, float]:
-        """`[m]` the observed c(b(q)), and of how many bids."""
+        """`[m]` the observed c(b(q)), as likely as they were before bids were recorded in steps, and of how many bids."""
         each = self.each(weights)
         if self.groups:
             own = Seen(self.costs, each)
             return own.cost_at(self.condition.quantiles), own.count
-        below = np.cumsum(each)
-        if below[-1] == 0:
+        if each.sum() == 0:
             return np.zeros(len(self.condition.quantiles)), 0.0
-        at = np.interp(self.condition.quantiles, (below - each / 2) / below[-1], self.costs)
-        return at, float(below[-1])
+        return self._at(self.before[1] if self.before.size else self.costs, each), float(each.sum())
+
+    def ends_at_quantiles(self, weights: Array | None = None) -> Array:
+        """`[2, m]` the lowest and the highest c(b(q)) that were recorded so; `[2, 0]` if bids were not recorded in steps."""
+        each = self.each(weights)
+        if self.groups or not self.before.size or each.sum() == 0:
+            return np.zeros((2, 0))
+        return np.array([self._at(costs, each) for costs in self.before[[0, 2]]])
+
+    def _at(self, costs: Array, each: Array) -> Array:
+        """`[m]` of costs in order `[bids]`, each so often, those at the quantiles of the condition."""
+        below = np.cumsum(each)
+        return np.interp(self.condition.quantiles, (below - each / 2) / below[-1], costs)
 
 
-def recorded_within(bids: Array) -> Array:
-    """`[2, bids]` between which numbers bids in order may have lain before they were recorded in steps, as of whole points.
+def before_rounding(bids: Array) -> Array:
+    """`[3, bids]` what bids in order may have been before they were recorded in steps, as of whole points: at least, most
+    likely, and at most.
 
     The step is the least difference of bids that differ. Where bids that tie are no rounding but meant, as at 0 beside bids of
-    any size, it is next to nothing.
+    any size, it is next to nothing. How many bids lie below each end of a step is known, and between ends a smooth rising curve
+    (Fritsch & Butland 1984) tells where in their step bids are likely. Bids below half a step are recorded as 0; their share
+    rises with a power of the bid, as near 0 it does in equilibrium, which the next step shows.
 
     Returns:
-        `[2, 0]` if no two are equal, or all.
+        `[3, 0]` if no two are equal, or all.
     """
     starts = np.flatnonzero(np.diff(bids, prepend=-np.inf) > SAME * bids[-1]) if len(bids) else bids
     if len(starts) in (0, 1, len(bids)):
-        return np.zeros((2, 0))
-    step = float(np.diff(bids[starts]).min())
-    return np.array([np.maximum(bids - step / 2, 0.0), bids + step / 2])
+        return np.zeros((3, 0))
+    at, share = bids[starts], np.append(starts[1:], len(bids)) / len(bids)
+    step = float(np.diff(at).min())
+    low, high = np.maximum(at - step / 2, 0.0), at + step / 2
+    ends, below = np.stack([low, high], axis=1).ravel(), np.stack([starts / len(bids), share], axis=1).ravel()
+    apart = np.diff(ends, prepend=-1.0) > SAME * bids[-1]
+    ends, below = ends[apart], below[apart]
+    inside = ends[:-1, None] + np.arange(INSIDE) / INSIDE * np.diff(ends)[:, None]
+    inside = np.append(inside.ravel(), ends[-1])
+    shares = PchipInterpolator(ends, below)(inside)
+    if at[0] == 0:
+        first = inside < step / 2
+        power = np.log(np.interp(1.5 * step, ends, below) / share[0]) / np.log(3.0)
+        shares[first] = share[0] * (inside[first] / (step / 2)) ** power if power > 0 else share[0]
+    likely = np.interp((np.arange(len(bids)) + 0.5) / len(bids), np.maximum.accumulate(shares), inside)
+    return np.array([np.maximum(bids - step / 2, 0.0), likely, bids + step / 2])
 
 
 def _quantile(x: Array) -> Array:

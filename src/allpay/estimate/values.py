@@ -35,8 +35,9 @@ FOLDS = 5
 OUTLYING = 3.0
 """Residuals of bids left out that are larger, in standard errors, count with less than their square."""
 
-ROUNDS = 3
-"""So often slopes are taken anew from the values that were fitted with the last ones."""
+ROUNDS, ROUNDS_IN_STEPS = 3, 8
+"""So often slopes are taken anew from the values that were fitted with the last ones; and so often where bids were recorded in
+steps, and where they lie in them is taken anew too."""
 
 MIDDLES = (np.arange(400) + 0.5) / 400
 """Quantiles over which bids are averaged."""
@@ -453,22 +454,41 @@ def _cost(sought: Sought, samples: "Sequence[Sequence[Bids]]", weights: Array, b
     All powers are judged by the same slopes. By its own a wrong power can explain bids as well: values that jump make its
     slopes steep, and what is left seem small.
     """
-    seen = [[(again := bids.again(weights), *again.at_quantiles(weights)) for bids in sample] for sample in samples]
+    seen = [
+        [
+            (again := bids.again(weights), *again.at_quantiles(weights), again.ends_at_quantiles(weights))
+            for bids in sample
+        ]
+        for sample in samples
+    ]
 
     def apart(power: float) -> float:
         cost, loss = PowerCost(power), 0.0
         for sample in seen:
-            targets = []
-            for bids, at, count in sample:
+            targets, ends = [], []
+            for bids, at, count, between in sample:
                 if count > 0 and at[-1] > 0:
                     assert bids.foretold is not None
                     first, slopes = bids.foretold
                     spent = np.asarray(cost.cost(at)) * bids.condition.paid
                     targets.append(Target(bids, spent, count, slopes * cost.slope(first)))
-            loss += FIRST.fit(targets).loss if targets else 0.0
+                    ends.append(np.asarray(cost.cost(between)) * (bids.condition.paid if between.size else 1.0))
+            loss += _within(targets, ends) if targets else 0.0
         return loss
 
     return PowerCost(lowest(sought, apart, begin.power if isinstance(begin, PowerCost) else None))
+
+
+def _within(targets: Sequence[Target], ends: Sequence[Array]) -> float:
+    """How far bids are from those of one curve, each where in its step, between its `ends` `[2, m]`, it is nearest to it."""
+    fit = FIRST.fit(targets)
+    for _ in range(ROUNDS if any(between.size for between in ends) else 0):
+        near = []
+        for target, between in zip(targets, ends, strict=True):
+            foreseen = target.bids.condition.foreseen(fit.distribution)
+            near.append(replace(target, spent=np.clip(foreseen, *between)) if between.size else target)
+        fit = FIRST.fit(near)
+    return fit.loss
 
 
 def chosen_families(name: str | None) -> tuple[Smooth | Family, ...]:
@@ -664,23 +684,24 @@ def targets_of(sample: Sequence[Bids], weights: Array) -> list[Target]:
     seen = [(bids, *bids.spent(weights)) for bids in again]
     seen = [(bids, spent, count) for bids, spent, count in seen if count > 0 and spent[-1] > 0]
     targets = [Target(bids, spent, count, np.full(len(spent), spent[-1])) for bids, spent, count in seen]
-    for _ in range(ROUNDS if targets else 0):
+    rounds = ROUNDS_IN_STEPS if any(bids.before.size for bids in again) else ROUNDS
+    for _ in range(rounds if targets else 0):
         targets = [judged(target.bids, FIRST.fit(targets).distribution, weights) for target in targets]
     return targets
 
 
 def judged(bids: Bids, distribution: Distribution, weights: Array | None = None) -> Target:
-    """What is to be explained of bids, with the slopes that values of a distribution give."""
+    """What is to be explained of bids, with the slopes that values of a distribution give; each bid that was recorded in steps
+    lies where in its step it is nearest to what these values foretell."""
     condition = bids.condition
-    slopes = condition.slopes(np.asarray(distribution.quantile(condition.quantiles)), condition.foreseen(distribution))
-    return Target(bids, *bids.spent(weights), slopes)
+    foreseen = condition.foreseen(distribution)
+    slopes = condition.slopes(np.asarray(distribution.quantile(condition.quantiles)), foreseen)
+    return Target(bids, *bids.spent_near(foreseen, weights), slopes)
 
 
-def _left(target: Target, distribution: Distribution, weights: Array | None = None) -> Array:
-    """`[m + 1]` what a distribution leaves unexplained of bids, in units of standard errors."""
-    condition = target.bids.condition
-    spent, count = target.bids.spent_near(condition.foreseen(distribution), weights)
-    return condition.left(spent, distribution, target.slopes) * np.sqrt(count)
+def _left(target: Target, distribution: Distribution) -> Array:
+    """`[m + 1]` what a distribution leaves unexplained of bids that are `judged` by it, in units of standard errors."""
+    return target.bids.condition.left(target.spent, distribution, target.slopes) * np.sqrt(target.count)
 
 
 def _robust(distribution: Distribution, targets: Sequence[Target]) -> float:
@@ -690,8 +711,7 @@ def _robust(distribution: Distribution, targets: Sequence[Target]) -> float:
     """
     total = 0.0
     for target in targets:
-        foreseen = target.bids.condition.foreseen(distribution)
-        size = np.abs(target.residuals(target.bids.spent_near(foreseen)[0] - foreseen))
+        size = np.abs(target.residuals(target.spent - target.bids.condition.foreseen(distribution)))
         total += float(np.sum(np.where(size < OUTLYING, size**2, OUTLYING * (2 * size - OUTLYING))))
     return total
 
@@ -708,7 +728,7 @@ def _misfit(sample: Sequence[Bids], distribution: Distribution, contests: int, r
         drawn = []
         for weights in rng.multinomial(contests, np.full(contests, 1 / contests), size=TEST_DRAWS).astype(float):
             again = [judged(bids.again(weights), distribution, weights) for bids in sample]
-            drawn.append(np.concatenate([_left(target, distribution, weights) for target in again]))
+            drawn.append(np.concatenate([_left(target, distribution) for target in again]))
         variance = np.maximum(1.0, np.nanvar(drawn, axis=0))
     return float(np.mean(left**2 / variance))
 

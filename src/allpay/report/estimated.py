@@ -21,7 +21,7 @@ from allpay.estimate.with_luck import BY_CONDITION
 from allpay.estimate.worlds import Open
 from allpay.report.announced import share_lost
 from allpay.report.look import colour_of, save
-from allpay.report.words import keep_table
+from allpay.report.words import keep_table, plainly
 from allpay.scalars import numeral
 
 if TYPE_CHECKING:
@@ -172,8 +172,8 @@ def range_in_words(found: Open | None) -> list[str]:
         halves = [float(world.values[g].quantile(np.array(0.5))) for world in found.worlds]
         who = "half of the bidders" if len(first.values) == 1 else f"half of group {g + 1}"
         told.append(
-            f"{who} work as if the whole purse were worth more than {min(halves):.3g} to {max(halves):.3g} to them "
-            f"({halves[0]:.3g} with {first.text}, {halves[-1]:.3g} with {last.text})"
+            f"{who} work as if the whole purse were worth more than {plainly(min(halves))} to {plainly(max(halves))} to them "
+            f"({plainly(halves[0])} with {first.text}, {plainly(halves[-1])} with {last.text})"
         )
     return [
         f"Found over a range of the {found.what}{_asked(found)}, which these data do not tell: {'; '.join(told)}, in units "
@@ -252,7 +252,7 @@ def over_in_words(found: Open | None) -> list[str]:
     ]
     rows = [head]
     for world in found.worlds:
-        values = [f"{x:.3g}" for v in world.values for x in v.quantile(np.array(SHOWN))]
+        values = [plainly(x) for v in world.values for x in v.quantile(np.array(SHOWN))]
         rows.append([world.text, *values, split_of(world.best), share_lost(world.loss)])
     keep_table(rows, f"What follows from a range of the {found.what}, which the data do not tell.")
     wide = [max(len(row[k]) for row in rows) for k in range(len(head))]
@@ -293,19 +293,19 @@ def _values(found: EstimatedValues, point: str = "") -> list[str]:
     purse = "the whole purse" if found.purse == 1 else f"the whole purse ({numeral(found.purse)} on average)"
     at = [found.levels.index(q) for q in TOLD]
     told = "; ".join(
-        f"{q:.0%} of bidders below {found.values[k]:.3g} ({found.low[k]:.3g} to {found.high[k]:.3g})"
+        f"{q:.0%} of bidders below {plainly(found.values[k])} ({plainly(found.low[k])} to {plainly(found.high[k])})"
         for q, k in zip(TOLD, at, strict=True)
     )
     worth = (
         (
-            f"half of the bidders value {purse} at more than {found.values[at[2]]:.3g}"
+            f"half of the bidders value {purse} at more than {plainly(found.values[at[2]])}"
             if found.told
-            else f"half of the bidders would bid {most_bid(found, at[2]):.3g} or more if that made {purse} theirs for sure: "
-            f"they work as if it were worth more than {found.values[at[2]]:.3g} to them"
+            else f"half of the bidders would bid {plainly(most_bid(found, at[2]))} or more if that made {purse} theirs for "
+            f"sure: they work as if it were worth more than {plainly(found.values[at[2]])} to them"
         )
         if one is None
-        else f"each bidder would bid up to {most_bid(found, at[2]):.3g} if that made {purse} theirs for sure: they work as if "
-        f"it were worth {one:.3g} to each"
+        else f"each bidder would bid up to {plainly(most_bid(found, at[2]))} if that made {purse} theirs for sure: they work "
+        f"as if it were worth {plainly(one)} to each"
     )
     known = (
         f"Told: {worth}. {found.told:,} values of the table tell this, and no bid has a part in it; {found.bids:,} bids of "
@@ -322,7 +322,7 @@ def _values(found: EstimatedValues, point: str = "") -> list[str]:
         if found.told
         else f"{f'With {point}, one point of the range' if point else 'Found'}: {worth}, "
         f"in units of what bids cost ({cost}). {found.contests:,} contests and {found.bids:,} bids tell this.",
-        f"Their value lies between {found.low[0]:.3g} and {found.high[0]:.3g} ({found.confidence:.0%} range)."
+        f"Their value lies between {plainly(found.low[0])} and {plainly(found.high[0])} ({found.confidence:.0%} range)."
         if found.draws and one is not None
         else f"Values, each with its {found.confidence:.0%} range: {told}."
         if found.draws
@@ -350,7 +350,7 @@ def _values_table(found: EstimatedValues) -> tuple[list[list[str]], str]:
     """What the whole purse is worth to bidders, by the share of those to whom it is worth less."""
     cells = zip(found.levels, found.values.tolist(), found.low, found.high, strict=True)
     bands = bool(found.draws)
-    rows = [[f"{q:.0%}", f"{v:.4g}", *((f"{a:.4g}", f"{b:.4g}") if bands else ())] for q, v, a, b in cells]
+    rows = [[f"{q:.0%}", plainly(v, 4), *((plainly(a, 4), plainly(b, 4)) if bands else ())] for q, v, a, b in cells]
     head = ["share of bidders below", "value", *(("from", "to") if bands else ())]
     sure = f", with {found.confidence:.0%} ranges" if bands else ""
     caption = f"What the whole purse is worth to bidders{_of(found)}, in units of what bids cost{sure}; "
@@ -423,7 +423,7 @@ def _unseen(part: EstimatedValues) -> str:
         return ""
     who = f" of group {shortened(part.group, 40)}" if part.group else ""
     most = float(part.distribution.quantile(np.array(part.zeros)))
-    return f"the values of the {part.zeros:.0%}{who} who bid 0, but that they are at most {most:.3g}"
+    return f"the values of the {part.zeros:.0%}{who} who bid 0, but that they are at most {plainly(most)}"
 
 
 def _known(found: EstimatedValues | EstimatedGroups) -> list[str]:
@@ -580,11 +580,11 @@ def last_year_in_words(told: Sequence[LastYear] | None, bidders: int) -> str:
         each = []
         for k, name in enumerate(("total", "best entry")):
             (mean, error), old, new = kind.seen[k], kind.old[k], kind.new[k]
-            seen = f"the {name} was {mean:.4g} ± {error:.2g} on average (theory: {old:.4g})"
-            within = f" ({kind.within[k][0]:.4g} to {kind.within[k][1]:.4g})" if kind.within else ""
+            seen = f"the {name} was {plainly(mean, 4)} ± {plainly(error, 2)} on average (theory: {plainly(old, 4)})"
+            within = f" ({plainly(kind.within[k][0], 4)} to {plainly(kind.within[k][1], 4)})" if kind.within else ""
             by = f"{new / old - 1:+.1%}" if old > 0 else "more"
             change = f" ({kind.change[k][0]:+.1%} to {kind.change[k][1]:+.1%})" if kind.change else ""
-            each.append(f"{seen}; with this design theory expects {new:.4g}{within}, {by}{change}")
+            each.append(f"{seen}; with this design theory expects {plainly(new, 4)}{within}, {by}{change}")
         lines.append(f"in {where}, {'. And '.join(each)}.")
     ranges = (
         " Ranges hold what is told and 95% of the resamples; the change is theory against theory, with the same purse."

@@ -8,7 +8,7 @@ import numpy as np
 
 from allpay.estimate.behaviour import MODELS
 from allpay.estimate.fit import FittedModels
-from allpay.report.words import keep_table
+from allpay.report.words import keep_table, plainly
 from allpay.scalars import numeral
 
 KEPT = (
@@ -37,14 +37,14 @@ def _theory(found: FittedModels) -> str:
     for kind in found.kinds[:10]:
         where = f"{kind.bidders} bidders, prizes {', '.join(numeral(round(p, 3)) for p in kind.prizes[:4])}"
         where += ", …" if len(kind.prizes) > 4 else ""
-        mean = f"the mean of {kind.bids:,} bids is {kind.observed:.4g}"
+        mean = f"the mean of {kind.bids:,} bids is {plainly(kind.observed, 4)}"
         if kind.theory is None:
             lines.append(f"{where}: {mean}; theory has no formula.")
             continue
         beyond = kind.observed / kind.theory - 1 if kind.theory > 0 else np.inf
         side = "above" if beyond > 0 else "below"
         error = f", {abs(kind.observed - kind.theory) / kind.error:.1f} standard errors" if kind.error > 0 else ""
-        lines.append(f"{where}: {mean}, {abs(beyond):.1%} {side} the {kind.theory:.4g} of equilibrium{error}.")
+        lines.append(f"{where}: {mean}, {abs(beyond):.1%} {side} the {plainly(kind.theory, 4)} of equilibrium{error}.")
     cost = "a bid costs its own amount" if found.cost_power == 1 else f"a bid b costs b^{numeral(found.cost_power)}"
     asked = f"Do bids answer to prizes as theory says, at the values that are known, if {cost} (--cost-power)?"
     return f"{asked}\n" + "\n".join(lines)
@@ -58,7 +58,7 @@ def _table(found: FittedModels) -> str:
         held = fit.held_out / found.bids
         apart = f"{held - best.held_out / found.bids:+.4f}" if fit is not best else ""
         numbers = ", ".join(
-            f"{name} {value:.3g}" + (f" ± {fit.errors[name]:.2g}" if np.isfinite(fit.errors[name]) else "")
+            f"{name} {plainly(value)}" + (f" ± {plainly(fit.errors[name], 2)}" if np.isfinite(fit.errors[name]) else "")
             for name, value in fit.parameters.items()
         )
         told = f"{held:.4f}" if np.isfinite(held) else "–"
@@ -73,7 +73,7 @@ def _table(found: FittedModels) -> str:
 def _ends(found: FittedModels) -> list[str]:
     """The parameters that lie at an end of where they were sought."""
     at = [
-        f"{name} of {fit.model} ({end}, {fit.parameters[name]:.3g})"
+        f"{name} of {fit.model} ({end}, {plainly(fit.parameters[name])})"
         for fit in found.fits
         for name, end in fit.at_bounds.items()
     ]
@@ -90,8 +90,8 @@ def _best(found: FittedModels) -> str:
     if found.exact:
         return (
             f"None is best. These bids scatter less than the least noise that models are tried with "
-            f"({best.parameters['noise']:.3g}), as bids do that were computed: people err more. So the models' numbers only "
-            "sharpen that noise, and say nothing of how bidders bid; the bids beside equilibrium, above, do."
+            f"({plainly(best.parameters['noise'])}), as bids do that were computed: people err more. So the models' numbers "
+            "only sharpen that noise, and say nothing of how bidders bid; the bids beside equilibrium, above, do."
         )
     words = f"{best.model} ({MODELS[best.model].words})"
     text = f"Best by contests left out, in {found.folds} parts: {words}." if others else f"Only one was tried: {words}."
@@ -101,7 +101,7 @@ def _best(found: FittedModels) -> str:
         text += f" It is {gain:.1f} in log likelihood before {others[0].model}, {sure}."
     return (
         f"{text} Parameters are in the money of bids, with standard errors of the likelihood. Assumed: bids up to "
-        f"{found.highest:.4g}, cost b^{numeral(found.cost_power)}, all of one kind."
+        f"{plainly(found.highest, 4)}, cost b^{numeral(found.cost_power)}, all of one kind."
     )
 
 

@@ -47,6 +47,16 @@ def significant(x: float, digits: int = 4) -> str:
     return f"{x:{apart}.{max(0, digits - 1 - math.floor(math.log10(size)))}f}"
 
 
+def plainly(x: float, digits: int = 3) -> str:
+    """A number with so many significant digits, without zeros at its end; a large one as by `significant`.
+
+    >>> [plainly(x) for x in (0.4, 0.05123, 1.25e-6, 1234.5, 2e7, float("nan"))]
+    ['0.4', '0.0512', '1.25e-06', '1234', '20,000,000', 'nan']
+    """
+    text = f"{x:.{digits}g}"
+    return significant(x, digits) if "e+" in text else text
+
+
 def prizes_in_words(count: int, rule: str) -> str:
     """So many prizes, or under the rule `payments` so many ranks that pay.
 
