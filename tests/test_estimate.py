@@ -450,7 +450,7 @@ def test_what_is_left_unexplained_is_a_step_of_quantiles():
 def test_where_bids_lay_before_they_were_rounded_is_found(power, highest):
     """Bids of which a share (b/highest)^power lies below b, to within chance and a tenth of a step."""
     bids = highest * np.sort(np.random.default_rng(3).random(4000)) ** (1 / power)
-    low, likely, high = before_rounding(np.round(bids))
+    low, likely, high = before_rounding(np.round(bids), 1.0)
     assert np.all((low <= likely) & (likely <= high))
     np.testing.assert_allclose(np.round(likely), np.round(bids))
     inner = slice(100, -200)  # where bids end, half a step may be empty
@@ -462,11 +462,15 @@ def test_where_bids_lay_before_they_were_rounded_is_found(power, highest):
 
 
 def test_bids_in_steps_may_have_lain_anywhere_in_their_step():
-    steps = before_rounding(np.array([0.0, 1, 1, 2, 4]))
+    def lain(bids):
+        contests = Contests(np.zeros(len(bids), np.int64), np.array(bids), np.ones((1, 1)))
+        return before_rounding(np.array(bids), contests.step)
+
+    steps = lain([0.0, 1, 1, 2, 4])
     np.testing.assert_allclose(steps[[0, 2]], [[0, 0.5, 0.5, 1.5, 3.5], [0.5, 1.5, 1.5, 2.5, 4.5]])
-    meant = np.array([0.0, 0.0, 0.3123, 0.3124, 0.9])  # nobody rounds to a ten-thousandth part
-    assert np.max(np.abs(before_rounding(meant) - meant)) < 1e-4
-    assert before_rounding(np.array([0.1, 0.2, 0.4])).size == before_rounding(np.array([0.5, 0.5])).size == 0
+    meant = [0.0, 0.0, 0.3123, 0.3124, 0.9]  # nobody rounds to a ten-thousandth part
+    assert np.max(np.abs(lain(meant) - meant)) < 1e-4
+    assert lain([0.1, 0.2, 0.4]).size == lain([0.5, 0.5]).size == 0
 
 
 def test_values_not_to_be_used_are_named_wherever_they_are_taken(tmp_path, monkeypatch):
@@ -554,3 +558,17 @@ def test_beta_values_are_known_at_all_quantiles():
     values = Beta(1.0158299154389672, 0.906178001774011, 2.0).quantile(10.0 ** np.arange(-200, -1, 2.3))
     assert np.all(np.isfinite(values))
     assert np.all(np.diff(values) > 0)
+
+
+def test_coarse_steps_of_bids_are_told():
+    """What was read names the step; ranges are doubted where one step is a third of the mean bid, and not at a tenth."""
+    contests = past_contests(game_of(Beta(2, 3)), 60, seed=2)
+    mean = float(contests.bid.mean())
+    for part, doubted in ((0.1, False), (0.35, True)):
+        step = float(np.round(part * mean, 3))
+        steps = replace(contests, bid=np.round(contests.bid / step) * step)
+        assert steps.step == pytest.approx(step)
+        found = estimate_values(steps, cost=PowerCost(2), resamples=2)
+        assert found.step == pytest.approx(part, rel=0.1)
+        assert any("coarse steps" in text for text in warnings_of(found)) == doubted
+    assert estimate_values(contests, resamples=2).step == 0

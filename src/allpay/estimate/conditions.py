@@ -328,6 +328,7 @@ class Bids:
         held: how many contests of the kind there were, those in which nobody bid included; 0 where that is not told.
         before: `[3, bids]` what each may have cost before it was recorded in steps, at least, most likely and at most; `[3, 0]`
             if bids were not.
+        step: in which bids were recorded; 0 if they were not.
         foretold: `[2, m]` of a first fit at the quantiles of the condition: bids, and the slopes of what is spent by which
             differences are judged, over the slope of the cost; None before there is one.
     """
@@ -340,14 +341,15 @@ class Bids:
     weights: Array | None = None
     held: int = 0
     before: Array = field(default_factory=lambda: np.zeros((3, 0)))
+    step: float = 0.0
     foretold: Array | None = None
 
     @classmethod
-    def of(cls, kind: Kind, bids: Array, contest: Whole, cost: Cost) -> "Bids":
+    def of(cls, kind: Kind, bids: Array, contest: Whole, cost: Cost, step: float) -> "Bids":
         order = np.lexsort((np.modf(np.arange(len(bids)) * GOLDEN)[0], bids))  # equal ones not in the order of contests
         ordered = bids[order]
-        before = np.asarray(cost.cost(before_rounding(ordered)))
-        return cls(kind, np.asarray(cost.cost(ordered)), contest[order], before=before)
+        before = np.asarray(cost.cost(before_rounding(ordered, step)))
+        return cls(kind, np.asarray(cost.cost(ordered)), contest[order], before=before, step=step)
 
     def costing(self, cost: Cost) -> "Bids":
         """The same with what bids cost, where what is told as costs are the bids themselves."""
@@ -431,23 +433,20 @@ class Bids:
         return np.interp(self.condition.quantiles, (below - each / 2) / below[-1], costs)
 
 
-def before_rounding(bids: Array) -> Array:
-    """`[3, bids]` what bids in order may have been before they were recorded in steps, as of whole points: at least, most
-    likely, and at most.
+def before_rounding(bids: Array, step: float) -> Array:
+    """`[3, bids]` what bids in order may have been before they were recorded in steps: at least, most likely, and at most.
 
-    The step is the least difference of bids that differ. Where bids that tie are no rounding but meant, as at 0 beside bids of
-    any size, it is next to nothing. How many bids lie below each end of a step is known, and between ends a smooth rising curve
-    (Fritsch & Butland 1984) tells where in their step bids are likely. Bids below half a step are recorded as 0; their share
-    rises with a power of the bid, as near 0 it does in equilibrium, which the next step shows.
+    How many bids lie below each end of a step is known, and between ends a smooth rising curve (Fritsch & Butland 1984) tells
+    where in their step bids are likely. Bids below half a step are recorded as 0; their share rises with a power of the bid, as
+    near 0 it does in equilibrium, which the next step shows.
 
     Returns:
-        `[3, 0]` if no two are equal, or all.
+        `[3, 0]` if there is no step, or no bid.
     """
-    starts = np.flatnonzero(np.diff(bids, prepend=-np.inf) > SAME * bids[-1]) if len(bids) else bids
-    if len(starts) in (0, 1, len(bids)):
+    if step == 0 or len(bids) == 0:
         return np.zeros((3, 0))
+    starts = np.flatnonzero(np.diff(bids, prepend=-np.inf) > SAME * bids[-1])
     at, share = bids[starts], np.append(starts[1:], len(bids)) / len(bids)
-    step = float(np.diff(at).min())
     low, high = np.maximum(at - step / 2, 0.0), at + step / 2
     ends, below = np.stack([low, high], axis=1).ravel(), np.stack([starts / len(bids), share], axis=1).ravel()
     apart = np.diff(ends, prepend=-1.0) > SAME * bids[-1]

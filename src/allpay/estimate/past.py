@@ -46,6 +46,9 @@ MOST_GROUPS = 100
 SLACK = 1e-9
 """The part by which a bid may pass a limit and still count as within it: rounding."""
 
+TOLD = 0.01
+"""Steps in which bids were recorded are told if they are above such a part of the mean bid."""
+
 UNTOLD = np.iinfo(np.int64).max
 
 Column = str | Sequence[str] | None
@@ -94,6 +97,15 @@ class Contests(ByValue):
         return np.bincount(self.contest[self.there], minlength=self.contests)
 
     @cached_property
+    def step(self) -> float:
+        """In which bids were recorded, as of whole points: the least difference of two that differ; 0 if none are equal, or
+        all. Where those that tie are no rounding but meant, as at 0 beside bids of any size, it is next to nothing."""
+        ordered = np.sort(self.bid[self.there])
+        apart = np.diff(ordered)
+        apart = apart[apart > SLACK * ordered[-1:]]
+        return float(apart.min()) if 0 < len(apart) < len(ordered) - 1 else 0.0
+
+    @cached_property
     def tables(self) -> tuple[tuple[tuple[float, ...], int], ...]:
         """Each table of prizes and how many contests have it, the most frequent first."""
         found, counts = np.unique(self.prizes, axis=0, return_counts=True)
@@ -117,6 +129,7 @@ class Read:
         unranked: bidders with a bid and without a rank; None where there are no ranks.
         ties: bids above 0 that equal another of the same contest.
         zeros: bids of 0.
+        step: in which bids were recorded, as of whole points; 0 if they were not, or in steps below `TOLD` of the mean bid.
         at_cap: bids at the cap; None where there is none.
         all_won: contests in which somebody was absent and all others won: perhaps not all prizes were.
         alone: contests left out, since they have one bidder.
@@ -139,6 +152,7 @@ class Read:
     unranked: int | None
     ties: int
     zeros: int
+    step: float
     at_cap: int | None
     all_won: int
     alone: int
@@ -821,6 +835,7 @@ class _Joined:
             unranked=None if "rank" not in self.held else int(np.sum((self.held["rank"] == 0) & there)),
             ties=int(tied.sum()),
             zeros=int(np.sum(found.bid == 0)),
+            step=found.step if found.step > TOLD * np.mean(found.bid[there]) else 0.0,
             at_cap=None if cap is None else int(np.sum(np.abs(found.bid - cap) <= SLACK * cap)),
             all_won=int(np.sum((found.present < found.registered) & (carrying >= found.present) & (found.present > 0)))
             if "won" in self.held

@@ -123,6 +123,7 @@ class EstimatedValues(Brief, Framed):
         told: how many values the table tells, from which the distribution is; 0 where bids show it.
         misfit: the mean square of what is left unexplained of all bids, where chance leaves 1; None if it was not looked at.
         apart: how far bids are from those foretold at the same quantile, as a part of the mean bid; None as well.
+        step: in which bids were recorded, as a part of the mean bid; 0 if they were not.
     """
 
     distribution: Distribution
@@ -149,6 +150,7 @@ class EstimatedValues(Brief, Framed):
     told: int = 0
     misfit: float | None = None
     apart: float | None = None
+    step: float = 0.0
 
     def __post_init__(self) -> None:
         ends = [holding(*row) for row in zip(self.low, self.high, self.values.tolist(), strict=True)]
@@ -414,6 +416,7 @@ def _estimated(
                 power=power,
                 misfit=_misfit(sample, best.distribution, contests, np.random.default_rng([asked.seed, 13, k])),
                 apart=_apart(sample, best.distribution, cost),
+                step=sample[0].step / float(np.concatenate([bids.bids(cost) for bids in sample]).mean()),
             )
         )
     return told
@@ -519,7 +522,7 @@ def kinds_of(contests: Contests, cost: Cost, purse: float, payments: tuple[float
     for first, rows, held in _alike(contests, contests.registered[:, None]):
         prizes = np.trim_zeros(contests.prizes[first], "b") / purse
         kind = Kind(int(contests.registered[first]), tuple(prizes.tolist()), payments, payments[-1], presence)
-        bids = Bids.of(kind, contests.bid[rows], contests.contest[rows], cost)
+        bids = Bids.of(kind, contests.bid[rows], contests.contest[rows], cost, contests.step)
         found.append(replace(bids, turnout=turnout if presence < 1 else None, held=held))
     return sorted(found, key=lambda bids: -len(bids.costs))
 
@@ -558,7 +561,7 @@ def kinds_of_groups(
         for g in range(groups):
             own = rows & (contests.group == g)
             kind = replace(alike, presence=presences[g], group=g, presences=presences)
-            each.append(Bids.of(kind, contests.bid[own], contests.contest[own], cost))
+            each.append(Bids.of(kind, contests.bid[own], contests.contest[own], cost, contests.step))
         for g, bids in enumerate(each):
             if len(bids.costs):
                 absent = turnout if min(presences) < 1 else None
