@@ -130,8 +130,8 @@ def doubts(found: EstimatedValues | EstimatedGroups) -> list[str]:
 
 
 def narrow(found: EstimatedValues | EstimatedGroups) -> list[str]:
-    """That ranges are too narrow: where there are fewer than `FEW` contests, or bids were recorded in steps above `COARSE` of the
-    mean bid."""
+    """That ranges are too narrow: where there are fewer than `FEW` contests, or bids were recorded in steps above `COARSE` of
+    the mean bid."""
     parts = (found,) if isinstance(found, EstimatedValues) else found.parts
     part, said = max(parts, key=lambda p: p.step), []
     if part.contests < FEW and part.draws:
@@ -141,8 +141,8 @@ def narrow(found: EstimatedValues | EstimatedGroups) -> list[str]:
         )
     if part.step > COARSE and part.draws:
         said.append(
-            f"Bids{_of(part)} are recorded in coarse steps: one step is {part.step:.0%} of the mean bid. What was bid in between "
-            f"is guessed, so the {part.confidence:.0%} ranges may be too narrow."
+            f"Bids{_of(part)} are recorded in coarse steps: one step is {part.step:.0%} of the mean bid. What was bid in "
+            f"between is guessed, so the {part.confidence:.0%} ranges may be too narrow."
         )
     return said
 

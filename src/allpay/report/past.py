@@ -77,9 +77,9 @@ def _bids(told: Read) -> list[str]:
         text = "; ".join(listed)
         said.append(f"{'B' if told.zeros else 'Bids '}{text[1:] if told.zeros else text}.")
     if told.step:
+        half = numeral(told.step / 2, 3)
         said.append(
-            f"Bids are recorded in steps of {numeral(told.step, 3)}, so what was bid may be up to {numeral(told.step / 2, 3)} more "
-            "or less."
+            f"Bids are recorded in steps of {numeral(told.step, 3)}, so what was bid may be up to {half} more or less."
         )
     return said
 
