@@ -63,7 +63,7 @@ from allpay.contest.preferences import PowerCost
 from allpay.contest.success import Noise
 from allpay.contest.values import Curve, Distribution, Lognormal
 from allpay.estimate import values as estimating
-from allpay.estimate.conditions import Condition, Kind
+from allpay.estimate.conditions import Condition, Kind, spread
 from allpay.estimate.generate import past_contests
 from allpay.estimate.power import Sought
 from allpay.estimate.values import LEVELS, EstimatedValues, estimate_groups, estimate_values
@@ -365,7 +365,7 @@ def few(seeds: int, resamples: int) -> None:
 def bound() -> None:
     """The least standard errors of values at some quantiles, as parts of them: of 2,000 bids, if the family is known."""
     at, bids, true, step = np.array([LEVELS[k] for k in TOLD]), 2000, np.log([2.0, 3.0, 1.0]), 1e-4
-    condition = Condition(Kind(5, PRIZES), 2000)
+    condition = Condition(Kind(5, PRIZES), spread(2000))
 
     def values(parameters: np.ndarray, q: np.ndarray) -> np.ndarray:
         return np.asarray(Beta(*np.exp(parameters)).quantile(q))
@@ -378,8 +378,8 @@ def bound() -> None:
     rows = condition.residuals(slopes(lambda p: condition.spent(values(p, condition.nodes))), steep) * np.sqrt(bids)
     moves = slopes(lambda p: values(p, at)) / values(true, at)[:, None]
     for free, known in ((2, "the highest value too"), (3, "the family alone")):
-        spread = np.linalg.inv(rows[:, :free].T @ rows[:, :free])
-        errors = np.sqrt(np.einsum("ti,ij,tj->t", moves[:, :free], spread, moves[:, :free]))
+        inverse = np.linalg.inv(rows[:, :free].T @ rows[:, :free])
+        errors = np.sqrt(np.einsum("ti,ij,tj->t", moves[:, :free], inverse, moves[:, :free]))
         print(f"known: {known}: " + ", ".join(f"{e:.1%} at {q:.1f}" for e, q in zip(errors, at, strict=True)))
 
 

@@ -17,7 +17,7 @@ from allpay.contest.success import success
 from allpay.contest.values import Common, Curve, bernstein, distribution, text_of
 from allpay.errors import AllpayError
 from allpay.estimate.advice import advise, advise_in, last_year
-from allpay.estimate.conditions import Condition, Kind, before_rounding
+from allpay.estimate.conditions import Condition, Kind, in_steps, spread
 from allpay.estimate.families import loss_of
 from allpay.estimate.generate import past_contests
 from allpay.estimate.kept import FILE, load, save
@@ -64,7 +64,7 @@ def without_chance(values, games, bids_each=3000):
 )
 def test_the_condition_is_that_of_the_equilibrium(bidders, prizes, payments, power, presence):
     values = Beta(2, 3, 1.7)
-    condition = Condition(Kind(bidders, prizes, payments, payments[-1], presence), 40)
+    condition = Condition(Kind(bidders, prizes, payments, payments[-1], presence), spread(40))
     found = equilibrium(game_of(values, bidders, prizes, payments, power, presence))
     spent = condition.spent(values.quantile(condition.nodes))
     np.testing.assert_allclose((spent / condition.paid) ** (1 / power), found.bid_at(condition.quantiles), rtol=1e-5)
@@ -427,17 +427,17 @@ def test_of_groups_too_only_the_wrong_model_is_said_to_explain_no_bids():
     for seed in range(4):
         past = past_contests(game, 500, seed=seed)
         assert all(part.explains for part in estimate_groups(past, resamples=0).parts)
-        wrong = estimate_groups(past, cost=PowerCost(0.5), resamples=0)
+        wrong = estimate_groups(past, cost=PowerCost(0.3), resamples=0)
         assert not all(part.explains for part in wrong.parts)
         assert "of group 1" in warnings_of(wrong)[0] or "of group 2" in warnings_of(wrong)[0]
 
 
 def test_what_is_left_unexplained_is_a_step_of_quantiles():
     """Costs that the distribution foretells at other quantiles are off by just these quantiles, and no more than by slopes."""
-    condition, values = Condition(Kind(5, (0.5, 0.3, 0.2)), 8), Uniform(0, 1)
+    condition, values = Condition(Kind(5, (0.5, 0.3, 0.2)), spread(8)), Uniform(0, 1)
     slopes = condition.slopes(values.quantile(condition.quantiles), condition.foreseen(values))
     moved = condition.quantiles + 0.07 * np.exp(-20 * condition.quantiles)
-    spent = np.interp(moved, condition._fine.quantiles, condition._fine.foreseen(values))
+    spent = np.interp(moved, condition.fine.quantiles, condition.fine.foreseen(values))
     left = condition.left(spent, values, slopes)
     steps = condition.residuals(moved - condition.quantiles, np.ones(8))
     first = condition.residuals(spent - condition.foreseen(values), slopes)
@@ -450,9 +450,10 @@ def test_what_is_left_unexplained_is_a_step_of_quantiles():
 def test_where_bids_lay_before_they_were_rounded_is_found(power, highest):
     """Bids of which a share (b/highest)^power lies below b, to within chance and a tenth of a step."""
     bids = highest * np.sort(np.random.default_rng(3).random(4000)) ** (1 / power)
-    low, likely, high = before_rounding(np.round(bids), 1.0)
-    assert np.all((low <= likely) & (likely <= high))
+    likely, edges = in_steps(np.round(bids), 1.0)
     np.testing.assert_allclose(np.round(likely), np.round(bids))
+    steps = np.arange(highest) + 0.5
+    np.testing.assert_allclose(edges, steps[steps > bids[0]])
     inner = slice(100, -200)  # where bids end, half a step may be empty
     assert np.max(np.abs(likely - bids)[inner]) < 0.4
     assert np.sqrt(np.mean((likely - bids)[inner] ** 2)) < 0.1
@@ -461,16 +462,35 @@ def test_where_bids_lay_before_they_were_rounded_is_found(power, highest):
         assert likely[at] == pytest.approx(bids[at], rel=0.5)  # spread evenly it would be eight times as much
 
 
-def test_bids_in_steps_may_have_lain_anywhere_in_their_step():
+def test_in_which_steps_bids_are_recorded_is_seen_from_them():
     def lain(bids):
         contests = Contests(np.zeros(len(bids), np.int64), np.array(bids), np.ones((1, 1)))
-        return before_rounding(np.array(bids), contests.step)
+        return in_steps(np.array(bids), contests.step)
 
-    steps = lain([0.0, 1, 1, 2, 4])
-    np.testing.assert_allclose(steps[[0, 2]], [[0, 0.5, 0.5, 1.5, 3.5], [0.5, 1.5, 1.5, 2.5, 4.5]])
+    np.testing.assert_allclose(lain([0.0, 1, 1, 2, 4])[1], [0.5, 1.5, 2.5, 3.5])
     meant = [0.0, 0.0, 0.3123, 0.3124, 0.9]  # nobody rounds to a ten-thousandth part
-    assert np.max(np.abs(lain(meant) - meant)) < 1e-4
-    assert lain([0.1, 0.2, 0.4]).size == lain([0.5, 0.5]).size == 0
+    assert np.max(np.abs(lain(meant)[0] - meant)) < 1e-4
+    assert lain([0.1, 0.2, 0.4])[1].size == lain([0.5, 0.5])[1].size == 0
+
+
+def test_of_bids_in_steps_those_between_two_steps_tell_values():
+    """Where bids are known between steps alone the values of infinitely many bids come out as if all bids were known; a split
+    of the lowest step, as of 20 equal ones, has as many nodes as it needs."""
+    values, kind = Beta(2, 3), Kind(20, (0.1,) * 10)
+    at = np.array([0.3, 0.55, 0.8])
+    coarse, exact = Condition(kind, at), Condition(kind, np.sort(np.concatenate([spread(200), at])))
+    costs = exact.foreseen(values)[np.searchsorted(exact.quantiles, at)]
+    np.testing.assert_allclose(coarse.foreseen(values), costs, rtol=1e-5)
+    assert len(coarse.nodes) > 2 * len(at)
+    contests = past_contests(game_of(values), 400, seed=3)
+    rounded = replace(contests, bid=np.round(contests.bid / 0.05) * 0.05)  # in 11 steps
+    assert len(np.unique(rounded.bid)) < 12
+    (bids,) = kinds_of(rounded, PowerCost(2), 1.0, (1.0,))
+    between, below = np.sqrt(bids.at_quantiles()[0]), bids.condition.quantiles
+    np.testing.assert_allclose(between, np.round(between / 0.05 - 0.5) * 0.05 + 0.025, atol=1e-3)
+    np.testing.assert_allclose([np.mean(contests.bid < b) for b in between], below, atol=2e-3)
+    found = estimate_values(rounded, cost=PowerCost(2), resamples=0)
+    np.testing.assert_allclose(found.values[4:-1], values.quantile(np.array(LEVELS))[4:-1], rtol=0.1)
 
 
 def test_values_not_to_be_used_are_named_wherever_they_are_taken(tmp_path, monkeypatch):
@@ -560,15 +580,16 @@ def test_beta_values_are_known_at_all_quantiles():
     assert np.all(np.diff(values) > 0)
 
 
-def test_coarse_steps_of_bids_are_told():
-    """What was read names the step; ranges are doubted where one step is a third of the mean bid, and not at a tenth."""
-    contests = past_contests(game_of(Beta(2, 3)), 60, seed=2)
-    mean = float(contests.bid.mean())
-    for part, doubted in ((0.1, False), (0.35, True)):
-        step = float(np.round(part * mean, 3))
-        steps = replace(contests, bid=np.round(contests.bid / step) * step)
-        assert steps.step == pytest.approx(step)
-        found = estimate_values(steps, cost=PowerCost(2), resamples=2)
-        assert found.step == pytest.approx(part, rel=0.1)
-        assert any("coarse steps" in text for text in warnings_of(found)) == doubted
-    assert estimate_values(contests, resamples=2).step == 0
+def test_values_above_the_highest_step_are_said_to_be_guessed():
+    """Where a third of the bids are recorded as the highest nothing tells how high values are there."""
+    game = game_of(Beta(2, 3), bidders=20, prizes=(0.1,) * 10)
+    contests = past_contests(game, 60, seed=2)
+    for steps, guessed in ((20, True), (20_000, False)):
+        step = float(contests.bid.max()) / steps
+        coarse = replace(contests, bid=np.round(contests.bid / step) * step)
+        assert coarse.step == pytest.approx(step)
+        found = estimate_values(coarse, cost=PowerCost(2), resamples=40)
+        assert ("recorded with the highest bid" in estimate_in_words(found)) == guessed
+        assert found.high[-2] / found.low[-2] > (2 if guessed else 1)
+        assert not warnings_of(found)
+    assert estimate_values(contests, cost=PowerCost(2), resamples=2).highest == 0

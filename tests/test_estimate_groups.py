@@ -14,7 +14,7 @@ from allpay.cli.running import answered_by
 from allpay.contest.preferences import PowerCost
 from allpay.errors import AllpayError
 from allpay.estimate.advice import settings_of
-from allpay.estimate.conditions import Against, Condition, Kind, Seen
+from allpay.estimate.conditions import Against, Condition, Kind, Seen, spread
 from allpay.estimate.generate import past_contests
 from allpay.estimate.kept import load, save
 from allpay.estimate.past import Contests
@@ -66,7 +66,7 @@ def test_groups_of_bidders_alike_have_the_condition_of_bidders_alike(presence, p
     seen = [Seen(x, np.ones(len(x))) for x in bids]
     kind = Kind(5, (0.5, 0.3, 0.2), payments, payments[-1], presence)
     of_groups = Kind(5, (0.5, 0.3, 0.2), payments, payments[-1], presence, (2, 3), 1, (presence, presence))
-    one, other = Condition(kind, 30), Against(of_groups, 30, seen)
+    one, other = Condition(kind, spread(30)), Against(of_groups, 30, seen)
     np.testing.assert_allclose(one.quantiles, other.quantiles)
     values = Beta(2, 3)
     spent = [c.spent(values.quantile(c.nodes)) for c in (one, other)]

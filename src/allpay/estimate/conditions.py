@@ -45,13 +45,19 @@ BEYOND = 3.0
 """So many bids are expected below the lowest of these quantiles, and above the highest: extremes are no bridge."""
 
 FINER = 400
-"""Into so many quantiles a condition is cut to look up which of them bids a cost."""
+"""Into so many quantiles a condition is cut to look up which of them bids a cost, and what is bid at any."""
+
+WIDEST = 1 / 12
+"""Quantiles that are further apart, in (2/π)·arcsin √q, have more nodes between them."""
 
 SAME = 1e-9
 """Bids whose difference is a smaller part of the highest count as equal."""
 
 INSIDE = 16
 """At so many places in a step in which bids were recorded their distribution is looked up."""
+
+NOTHING = 1e-3
+"""What was bid counts as 0 where it is likely to have been less than this part of a step."""
 
 BEYOND_OF_GROUPS = 15.0
 """The same where bids of several groups are matched: what a bid wins is read off the others' bids at one that is off itself,
@@ -101,21 +107,26 @@ class Condition:
     """The equilibrium condition of one kind of contest at fixed quantiles.
 
     Attributes:
-        quantiles: `[m]`, equally spaced in (2/π)·arcsin √q, so that both ends are looked at closely.
-        nodes: `[m, NODES]` quantiles between them, and below the first.
-        mass: `[m, NODES]` of Π at the nodes.
+        quantiles: `[m]`, increasing.
+        nodes: `[parts, NODES]` quantiles between them, and below the first.
+        mass: `[parts, NODES]` of Π at the nodes.
         paid: `[m]` S.
     """
 
-    def __init__(self, kind: Kind, count: int) -> None:
+    def __init__(self, kind: Kind, quantiles: Array) -> None:
         self._kind = kind
-        ends = np.arange(count + 1) / (count + 1)
+        self.quantiles = quantiles
+        at = 2 / np.pi * np.arcsin(np.sqrt(quantiles))
+        wide = np.diff(at, prepend=0.0)
+        parts = np.maximum(np.ceil(wide / WIDEST - 1e-9), 1).astype(int)
+        self._last = np.cumsum(parts) - 1  # of the parts below each quantile
+        width = np.repeat(wide / parts, parts)
+        begin = np.cumsum(width) - width
         points, weights = np.polynomial.legendre.leggauss(NODES)
-        x = ends[:-1, None] + (points + 1) / (2 * (count + 1))
+        x = begin[:, None] + width[:, None] * (points + 1) / 2
         rivals = Rivals.of(kind.bidders, kind.presence)
-        self.quantiles = _quantile(ends[1:])
         self.nodes = _quantile(x)
-        step = weights / (2 * (count + 1)) * (np.pi / 2) * np.sin(np.pi * x)
+        step = width[:, None] * weights / 2 * (np.pi / 2) * np.sin(np.pi * x)
         prizes = np.array(kind.prizes)
         self.mass = step * (rivals.rank_slopes(self.nodes, len(prizes)) @ prizes)
         self._slope = rivals.rank_slopes(self.quantiles, len(prizes)) @ prizes
@@ -126,8 +137,8 @@ class Condition:
         self._root = np.sqrt(np.diff(np.concatenate([[0.0], self.quantiles, [1.0]])))
 
     def spent(self, values: Array) -> Array:
-        """∫₀^q v dΠ at the quantiles, `[m, …]`, of values `[m, NODES, …]` at the nodes."""
-        return np.asarray(np.cumsum(np.einsum("mk,mk...->m...", self.mass, values), axis=0))
+        """∫₀^q v dΠ at the quantiles, `[m, …]`, of values `[parts, NODES, …]` at the nodes."""
+        return np.asarray(np.cumsum(np.einsum("mk,mk...->m...", self.mass, values), axis=0)[self._last])
 
     def foreseen(self, distribution: Distribution) -> Array:
         """`[m]` what is spent at the quantiles by bidders whose values are of a distribution."""
@@ -147,7 +158,7 @@ class Condition:
 
     def _found_at(self, costs: Array, distribution: Distribution) -> Array:
         """The quantiles at which bidders bear these costs."""
-        fine = self._fine
+        fine = self.fine
         borne = fine.foreseen(distribution) / fine.paid
         slope = (borne[-1] - borne[-2]) / (fine.quantiles[-1] - fine.quantiles[-2])
         borne = np.concatenate([[0.0], borne, [borne[-1] + slope * (1 - fine.quantiles[-1])]])
@@ -155,8 +166,9 @@ class Condition:
         return np.interp(costs, rising, np.concatenate([[0.0], fine.quantiles, [1.0]]))
 
     @cached_property
-    def _fine(self) -> "Condition":
-        return Condition(self._kind, FINER)
+    def fine(self) -> "Condition":
+        """The same at more quantiles, wherever bids were seen."""
+        return Condition(self._kind, spread(FINER))
 
     def spent_by_increments(self, degree: int) -> Array:
         """`[m, degree + 1]` what is spent where values are a curve and one increment of its coefficients is 1, all others 0.
@@ -200,6 +212,7 @@ class Against(Condition):
         amounts = np.array(kind.prizes)
         extra = np.array(kind.payments) - kind.rest
         self.mass = np.diff(expected(amounts, kind, below))[inside].reshape(count, NODES)
+        self._last = np.arange(count)
         at = slice(NODES, -1, NODES)
         self.paid = kind.rest + expected(extra, kind, below[:, at])
         self._curves: dict[int, Array] = {}
@@ -213,6 +226,11 @@ class Against(Condition):
             own.count, 1.0
         )  # the lowest own bids are off by more than a little
         self._root = np.sqrt(np.maximum(steps, 0.5 / max(own.count, 1.0)) + curved)
+
+    @property
+    def fine(self) -> "Condition":
+        """Itself: what others were seen to bid is no finer."""
+        return self
 
     def slopes(self, values: Array, spent: Array) -> Array:
         moves = values * self._prize_moves - spent / np.maximum(self.paid, 1e-12) * self._pay_moves
@@ -326,9 +344,9 @@ class Bids:
         turnout: who came, over all kinds; None where everybody did.
         weights: `[contests]` how often each contest counts in the condition, or once.
         held: how many contests of the kind there were, those in which nobody bid included; 0 where that is not told.
-        before: `[3, bids]` what each may have cost before it was recorded in steps, at least, most likely and at most; `[3, 0]`
-            if bids were not.
         step: in which bids were recorded; 0 if they were not.
+        likely: `[bids]` what each is likely to have cost before it was recorded so; the costs if it was not.
+        edges: `[k]` what bids between two steps cost, increasing: of these alone it is known how many are below.
         foretold: `[2, m]` of a first fit at the quantiles of the condition: bids, and the slopes of what is spent by which
             differences are judged, over the slope of the cost; None before there is one.
     """
@@ -340,23 +358,25 @@ class Bids:
     turnout: Turnout | None = None
     weights: Array | None = None
     held: int = 0
-    before: Array = field(default_factory=lambda: np.zeros((3, 0)))
     step: float = 0.0
+    likely: Array = field(default_factory=lambda: np.zeros(0))
+    edges: Array = field(default_factory=lambda: np.zeros(0))
     foretold: Array | None = None
 
     @classmethod
     def of(cls, kind: Kind, bids: Array, contest: Whole, cost: Cost, step: float) -> "Bids":
         order = np.lexsort((np.modf(np.arange(len(bids)) * GOLDEN)[0], bids))  # equal ones not in the order of contests
         ordered = bids[order]
-        before = np.asarray(cost.cost(before_rounding(ordered, step)))
-        return cls(kind, np.asarray(cost.cost(ordered)), contest[order], before=before, step=step)
+        likely, edges = (np.asarray(cost.cost(part)) for part in in_steps(ordered, step))
+        return cls(kind, np.asarray(cost.cost(ordered)), contest[order], step=step, likely=likely, edges=edges)
 
     def costing(self, cost: Cost) -> "Bids":
         """The same with what bids cost, where what is told as costs are the bids themselves."""
         other = replace(
             self,
             costs=np.asarray(cost.cost(self.costs)),
-            before=np.asarray(cost.cost(self.before)),
+            likely=np.asarray(cost.cost(self.likely)),
+            edges=np.asarray(cost.cost(self.edges)),
             groups=tuple(group.costing(cost) for group in self.groups),
         )
         if not self.groups:  # the condition hangs on who took part alone
@@ -367,8 +387,8 @@ class Bids:
         """Those of the contests that are chosen `[contests]`; with fewer quantiles, as there are fewer bids."""
         kept = chosen[self.contest]
         groups = tuple(group.among(chosen) for group in self.groups)
-        before = self.before[:, kept] if self.before.size else self.before
-        return replace(self, costs=self.costs[kept], contest=self.contest[kept], before=before, groups=groups)
+        costs, likely = self.costs[kept], self.likely[kept]
+        return replace(self, costs=costs, contest=self.contest[kept], likely=likely, groups=groups)
 
     def again(self, weights: Array) -> "Bids":
         """The same with a condition of contests drawn anew: of who came, and of what the others bid."""
@@ -384,16 +404,22 @@ class Bids:
     @cached_property
     def condition(self) -> Condition:
         beyond = BEYOND_OF_GROUPS if self.groups else BEYOND
-        count = int(np.clip(np.pi / 2 * np.sqrt(len(self.costs) / beyond) - 1, 2, MOST_QUANTILES))
-        if not self.groups:
-            return Condition(self.kind, count)
-        return Against(self.kind, count, [Seen(group.costs, group.each(self.weights)) for group in self.groups])
+        size = len(self.costs)
+        count = int(np.clip(np.pi / 2 * np.sqrt(size / beyond) - 1, 2, MOST_QUANTILES))
+        if self.groups:
+            return Against(self.kind, count, [Seen(group.likely, group.each(self.weights)) for group in self.groups])
+        quantiles, known = spread(count), np.searchsorted(self.costs, self.edges) / max(size, 1)
+        known = known[(known * size >= BEYOND) & ((1 - known) * size >= BEYOND)]
+        if len(known):  # the nearest to each
+            apart = np.abs(np.arcsin(np.sqrt(known)) - np.arcsin(np.sqrt(quantiles))[:, None])
+            quantiles = known[np.unique(np.argmin(apart, axis=1))]
+        return Condition(self.kind, quantiles)
 
     def bids(self, cost: Cost) -> Array:
-        """`[bids]` what was bid, from what it cost."""
+        """`[bids]` what is likely to have been bid, from what it cost."""
         if isinstance(cost, PowerCost):
-            return np.asarray(cost.bid(self.costs))
-        return np.array([cost.bid(float(x)) for x in self.costs])
+            return np.asarray(cost.bid(self.likely))
+        return np.array([cost.bid(float(x)) for x in self.likely])
 
     def each(self, weights: Array | None = None) -> Array:
         """`[bids]` how often each counts."""
@@ -404,47 +430,31 @@ class Bids:
         costs, count = self.at_quantiles(weights)
         return costs * self.condition.paid, count
 
-    def spent_near(self, foreseen: Array, weights: Array | None = None) -> tuple[Array, float]:
-        """As `spent`, but each bid lies where in its step it is nearest to what is `foreseen` to be spent, `[m]`."""
-        spent, count = self.spent(weights)
-        ends = self.ends_at_quantiles(weights)
-        return (np.clip(foreseen, *(ends * self.condition.paid)), count) if ends.size else (spent, count)
-
     def at_quantiles(self, weights: Array | None = None) -> tuple[Array, float]:
         """`[m]` the observed c(b(q)), as likely as they were before bids were recorded in steps, and of how many bids."""
         each = self.each(weights)
         if self.groups:
-            own = Seen(self.costs, each)
+            own = Seen(self.likely, each)
             return own.cost_at(self.condition.quantiles), own.count
         if each.sum() == 0:
             return np.zeros(len(self.condition.quantiles)), 0.0
-        return self._at(self.before[1] if self.before.size else self.costs, each), float(each.sum())
-
-    def ends_at_quantiles(self, weights: Array | None = None) -> Array:
-        """`[2, m]` the lowest and the highest c(b(q)) that were recorded so; `[2, 0]` if bids were not recorded in steps."""
-        each = self.each(weights)
-        if self.groups or not self.before.size or each.sum() == 0:
-            return np.zeros((2, 0))
-        return np.array([self._at(costs, each) for costs in self.before[[0, 2]]])
-
-    def _at(self, costs: Array, each: Array) -> Array:
-        """`[m]` of costs in order `[bids]`, each so often, those at the quantiles of the condition."""
         below = np.cumsum(each)
-        return np.interp(self.condition.quantiles, (below - each / 2) / below[-1], costs)
+        middle = (below - each / 2) / below[-1]
+        return np.interp(self.condition.quantiles, middle, self.likely), float(below[-1])
 
 
-def before_rounding(bids: Array, step: float) -> Array:
-    """`[3, bids]` what bids in order may have been before they were recorded in steps: at least, most likely, and at most.
+def in_steps(bids: Array, step: float) -> tuple[Array, Array]:
+    """`[bids]` what bids in order are likely to have been before they were recorded in steps; and `[k]` bids between two steps.
 
     How many bids lie below each end of a step is known, and between ends a smooth rising curve (Fritsch & Butland 1984) tells
     where in their step bids are likely. Bids below half a step are recorded as 0; their share rises with a power of the bid, as
     near 0 it does in equilibrium, which the next step shows.
 
     Returns:
-        `[3, 0]` if there is no step, or no bid.
+        the bids and `[0]` if there is no step, or no bid.
     """
     if step == 0 or len(bids) == 0:
-        return np.zeros((3, 0))
+        return bids, np.zeros(0)
     starts = np.flatnonzero(np.diff(bids, prepend=-np.inf) > SAME * bids[-1])
     at, share = bids[starts], np.append(starts[1:], len(bids)) / len(bids)
     low, high = np.maximum(at - step / 2, 0.0), at + step / 2
@@ -459,7 +469,13 @@ def before_rounding(bids: Array, step: float) -> Array:
         power = np.log(np.interp(1.5 * step, ends, below) / share[0]) / np.log(3.0)
         shares[first] = share[0] * (inside[first] / (step / 2)) ** power if power > 0 else share[0]
     likely = np.interp((np.arange(len(bids)) + 0.5) / len(bids), np.maximum.accumulate(shares), inside)
-    return np.array([np.maximum(bids - step / 2, 0.0), likely, bids + step / 2])
+    likely[likely < NOTHING * step] = 0.0
+    return likely, ends[(below > 0) & (below < 1)]
+
+
+def spread(count: int) -> Array:
+    """`[count]` quantiles, equally spaced in (2/π)·arcsin √q, so that both ends are looked at closely."""
+    return _quantile(np.arange(1, count + 1) / (count + 1))
 
 
 def _quantile(x: Array) -> Array:

@@ -112,7 +112,7 @@ class _Part(_Model):
     told: Annotated[int, Field(ge=0)] = 0
     misfit: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     apart: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    step: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    highest: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
 class _Kept(_Part):
@@ -202,7 +202,7 @@ def _part_values(estimate: EstimatedValues) -> dict[str, Any]:
         ],
         "misfit": estimate.misfit,
         "apart": estimate.apart,
-        "step": estimate.step,
+        "highest": estimate.highest,
         "draws": [text_of(draw) for draw in estimate.draws],
         "cost_power": estimate.cost.power,
         "cost_scale": estimate.cost.scale,
@@ -321,7 +321,7 @@ def _part(kept: _Part) -> EstimatedValues:
         told=kept.told,
         misfit=kept.misfit,
         apart=kept.apart,
-        step=kept.step,
+        highest=kept.highest,
         presences=tuple(kept.presences),
         power=None if kept.power is None else _power(kept.power),
     )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
-from scipy.special import ndtr, stdtrit
+from scipy.special import chdtri, ndtr, ndtri, stdtrit
 
 from allpay.contest.preferences import Cost, PowerCost
 from allpay.contest.values import Distribution
@@ -35,7 +35,7 @@ FOLDS = 5
 OUTLYING = 3.0
 """Residuals of bids left out that are larger, in standard errors, count with less than their square."""
 
-ROUNDS, ROUNDS_IN_STEPS = 3, 8
+ROUNDS = 3
 """So often slopes are taken anew from the values that were fitted with the last ones; and so often where bids were recorded in
 steps, and where they lie in them is taken anew too."""
 
@@ -55,6 +55,9 @@ MISFIT, APART = 2.0, 0.05
 """A distribution explains no bids where it leaves more than so many times what chance leaves, and they are so far off as well,
 in parts of the mean bid. Of the true one chance leaves 2 in one sample of 84 at 15 quantiles, and of 470 at 25 (χ²). Of many
 bids the least fault of rounding is beyond chance, and does no harm."""
+
+RARE = 0.01
+"""How often chance alone may leave more than `MISFIT` times what it is said to leave."""
 
 NO_PRIZE = 1e-9
 """Neighbouring quantiles win at least this part of the prizes apart, so that slopes between them are finite."""
@@ -123,7 +126,8 @@ class EstimatedValues(Brief, Framed):
         told: how many values the table tells, from which the distribution is; 0 where bids show it.
         misfit: the mean square of what is left unexplained of all bids, where chance leaves 1; None if it was not looked at.
         apart: how far bids are from those foretold at the same quantile, as a part of the mean bid; None as well.
-        step: in which bids were recorded, as a part of the mean bid; 0 if they were not.
+        highest: the part of bids that equal others which are the highest of their kind: of these values it is known that they
+            are no lower.
     """
 
     distribution: Distribution
@@ -150,7 +154,7 @@ class EstimatedValues(Brief, Framed):
     told: int = 0
     misfit: float | None = None
     apart: float | None = None
-    step: float = 0.0
+    highest: float = 0.0
 
     def __post_init__(self) -> None:
         ends = [holding(*row) for row in zip(self.low, self.high, self.values.tolist(), strict=True)]
@@ -180,6 +184,7 @@ class EstimatedValues(Brief, Framed):
             presence=sample[0].kind.presence,
             bids=size,
             zeros=sum(int(np.sum(bids.costs == 0)) for bids in sample) / size,
+            highest=sum(top for bids in sample if (top := int(np.sum(bids.costs == bids.costs[-1]))) > 1) / size,
             **rest,
         )
 
@@ -414,9 +419,10 @@ def _estimated(
                 ),
                 seed=asked.seed,
                 power=power,
-                misfit=_misfit(sample, best.distribution, contests, np.random.default_rng([asked.seed, 13, k])),
+                misfit=_misfit(
+                    sample, asked.families[first], best, contests, np.random.default_rng([asked.seed, 13, k])
+                ),
                 apart=_apart(sample, best.distribution, cost),
-                step=sample[0].step / float(np.concatenate([bids.bids(cost) for bids in sample]).mean()),
             )
         )
     return told
@@ -430,7 +436,7 @@ def _as_seen(samples: "Sequence[Sequence[Bids]]", weights: Array) -> list[list[B
         for bids in sample:
             at, _ = bids.at_quantiles(weights)
             condition = bids.condition
-            spent, won = at * condition.paid, np.cumsum(condition.mass.sum(axis=1))
+            spent, won = at * condition.paid, condition.spent(np.ones(condition.nodes.shape))
             values = np.gradient(spent, won + NO_PRIZE * np.arange(len(won)) * (won[-1] or 1.0))
             slopes = condition.slopes(np.maximum(values, 0.0), spent)
             each.append(replace(bids, foretold=np.array([np.maximum(at, FLATTEST * (at.max() or 1.0)), slopes])))
@@ -444,7 +450,7 @@ def _foretold(samples: "Sequence[Sequence[Bids]]", weights: Array, cost: PowerCo
     for plain, sample in zip(samples, costing(samples, cost), strict=True):
         values, each = FIRST.fit(targets_of(sample, weights)).distribution, []
         for bare, bids in zip(plain, sample, strict=True):
-            costs = _foreseen(bids, values)
+            costs = bids.condition.foreseen(values) / bids.condition.paid
             at = np.asarray(cost.bid(np.maximum(costs, FLATTEST * (costs.max() or 1.0))))
             each.append(replace(bare, foretold=np.array([at, judged(bids, values, weights).slopes / cost.slope(at)])))
         told.append(each)
@@ -457,41 +463,22 @@ def _cost(sought: Sought, samples: "Sequence[Sequence[Bids]]", weights: Array, b
     All powers are judged by the same slopes. By its own a wrong power can explain bids as well: values that jump make its
     slopes steep, and what is left seem small.
     """
-    seen = [
-        [
-            (again := bids.again(weights), *again.at_quantiles(weights), again.ends_at_quantiles(weights))
-            for bids in sample
-        ]
-        for sample in samples
-    ]
+    seen = [[(again := bids.again(weights), *again.at_quantiles(weights)) for bids in sample] for sample in samples]
 
     def apart(power: float) -> float:
         cost, loss = PowerCost(power), 0.0
         for sample in seen:
-            targets, ends = [], []
-            for bids, at, count, between in sample:
+            targets = []
+            for bids, at, count in sample:
                 if count > 0 and at[-1] > 0:
                     assert bids.foretold is not None
                     first, slopes = bids.foretold
                     spent = np.asarray(cost.cost(at)) * bids.condition.paid
                     targets.append(Target(bids, spent, count, slopes * cost.slope(first)))
-                    ends.append(np.asarray(cost.cost(between)) * (bids.condition.paid if between.size else 1.0))
-            loss += _within(targets, ends) if targets else 0.0
+            loss += FIRST.fit(targets).loss if targets else 0.0
         return loss
 
     return PowerCost(lowest(sought, apart, begin.power if isinstance(begin, PowerCost) else None))
-
-
-def _within(targets: Sequence[Target], ends: Sequence[Array]) -> float:
-    """How far bids are from those of one curve, each where in its step, between its `ends` `[2, m]`, it is nearest to it."""
-    fit = FIRST.fit(targets)
-    for _ in range(ROUNDS if any(between.size for between in ends) else 0):
-        near = []
-        for target, between in zip(targets, ends, strict=True):
-            foreseen = target.bids.condition.foreseen(fit.distribution)
-            near.append(replace(target, spent=np.clip(foreseen, *between)) if between.size else target)
-        fit = FIRST.fit(near)
-    return fit.loss
 
 
 def chosen_families(name: str | None) -> tuple[Smooth | Family, ...]:
@@ -597,8 +584,9 @@ def _alike(contests: Contests, bidders: NDArray[np.int64]) -> Iterator[tuple[int
 def explained(bids: Bids, distribution: Distribution, cost: Cost) -> Explained:
     """What was bid in contests of one kind, and what bidders with these values would bid."""
     at = (np.arange(len(bids.costs)) + 0.5) / len(bids.costs)
-    foretold = PchipInterpolator(bids.condition.quantiles, _foreseen(bids, distribution))
-    within = np.clip(LEVELS, *bids.condition.quantiles[[0, -1]])
+    condition = bids.condition.fine
+    foretold = PchipInterpolator(condition.quantiles, condition.foreseen(distribution) / condition.paid)
+    within = np.clip(LEVELS, *condition.quantiles[[0, -1]])
     return Explained(
         bids.kind,
         len(np.unique(bids.contest)),
@@ -669,16 +657,11 @@ def answers_to_prizes(
 
 def mean_beside(bids: Bids, values: Distribution, cost: Cost, weights: Array) -> float:
     """The mean bid over that of bidders with these values in equilibrium, less 1; NaN where they would bid nothing."""
-    each = weights[bids.contest]
-    foretold = np.array([float(cost.bid(x)) for x in _foreseen(bids, values)])
-    mean = float(np.interp(MIDDLES, bids.condition.quantiles, foretold).mean())
+    each, condition = weights[bids.contest], bids.condition.fine
+    foretold = np.array([float(cost.bid(x)) for x in condition.foreseen(values) / condition.paid])
+    mean = float(np.interp(MIDDLES, condition.quantiles, foretold).mean())
     observed = float(each @ bids.bids(cost)) / max(float(each.sum()), 1e-300)
     return observed / mean - 1 if mean > 0 else np.nan
-
-
-def _foreseen(bids: Bids, distribution: Distribution) -> Array:
-    """`[m]` the costs that bidders with these values would bear at the quantiles of a condition."""
-    return np.asarray(bids.condition.foreseen(distribution) / bids.condition.paid)
 
 
 def targets_of(sample: Sequence[Bids], weights: Array) -> list[Target]:
@@ -687,19 +670,17 @@ def targets_of(sample: Sequence[Bids], weights: Array) -> list[Target]:
     seen = [(bids, *bids.spent(weights)) for bids in again]
     seen = [(bids, spent, count) for bids, spent, count in seen if count > 0 and spent[-1] > 0]
     targets = [Target(bids, spent, count, np.full(len(spent), spent[-1])) for bids, spent, count in seen]
-    rounds = ROUNDS_IN_STEPS if any(bids.before.size for bids in again) else ROUNDS
-    for _ in range(rounds if targets else 0):
+    for _ in range(ROUNDS if targets else 0):
         targets = [judged(target.bids, FIRST.fit(targets).distribution, weights) for target in targets]
     return targets
 
 
 def judged(bids: Bids, distribution: Distribution, weights: Array | None = None) -> Target:
-    """What is to be explained of bids, with the slopes that values of a distribution give; each bid that was recorded in steps
-    lies where in its step it is nearest to what these values foretell."""
+    """What is to be explained of bids, with the slopes that values of a distribution give."""
     condition = bids.condition
     foreseen = condition.foreseen(distribution)
     slopes = condition.slopes(np.asarray(distribution.quantile(condition.quantiles)), foreseen)
-    return Target(bids, *bids.spent_near(foreseen, weights), slopes)
+    return Target(bids, *bids.spent(weights), slopes)
 
 
 def _left(target: Target, distribution: Distribution) -> Array:
@@ -719,21 +700,32 @@ def _robust(distribution: Distribution, targets: Sequence[Target]) -> float:
     return total
 
 
-def _misfit(sample: Sequence[Bids], distribution: Distribution, contests: int, rng: np.random.Generator) -> float:
-    """The mean square of what a distribution leaves unexplained of bids, where chance leaves 1.
+def _misfit(
+    sample: Sequence[Bids], family: Smooth | Family, best: Fit, contests: int, rng: np.random.Generator
+) -> float:
+    """The mean square of what the best of a family leaves unexplained of bids, over what chance leaves.
 
-    Of groups, what others were seen to bid moves it by more than standard errors say where bids are few. There contests are
-    drawn anew to see by how much.
+    That is 1, or more where few quantiles are looked at: so much that `MISFIT` times it is exceeded in one sample of 100 at
+    most. Of groups, what others were seen to bid moves it by more than standard errors say where bids are few. There contests
+    are drawn anew to see how much a fit to them leaves otherwise, and mean squares of that are taken as lognormal.
     """
-    left = np.concatenate([_left(judged(bids, distribution), distribution) for bids in sample])
-    variance = np.ones(len(left))
+    left = _all_left(sample, best.distribution, np.ones(contests))
+    chance, variance = float(chdtri(len(left), RARE)) / len(left), np.ones(len(left))
     if any(bids.groups for bids in sample):
         drawn = []
         for weights in rng.multinomial(contests, np.full(contests, 1 / contests), size=TEST_DRAWS).astype(float):
-            again = [judged(bids.again(weights), distribution, weights) for bids in sample]
-            drawn.append(np.concatenate([_left(target, distribution) for target in again]))
+            targets = targets_of(sample, weights)
+            again = family.fit(targets, best) if targets else best
+            drawn.append(_all_left(sample, again.distribution, weights))
         variance = np.maximum(1.0, np.nanvar(drawn, axis=0))
-    return float(np.mean(left**2 / variance))
+        sizes = np.log(np.maximum(np.nanmean((np.array(drawn) - left) ** 2 / variance, axis=1), FLATTEST))
+        chance = max(chance, float(np.exp(np.mean(sizes) + ndtri(1 - RARE) * np.std(sizes, ddof=1))))
+    return float(np.mean(left**2 / variance)) / max(1.0, chance / MISFIT)
+
+
+def _all_left(sample: Sequence[Bids], distribution: Distribution, weights: Array) -> Array:
+    """What a distribution leaves unexplained of all kinds, where each contest counts so many times."""
+    return np.concatenate([_left(judged(bids.again(weights), distribution, weights), distribution) for bids in sample])
 
 
 def _apart(sample: Sequence[Bids], distribution: Distribution, cost: Cost) -> float:
@@ -742,7 +734,7 @@ def _apart(sample: Sequence[Bids], distribution: Distribution, cost: Cost) -> fl
     for bids in sample:
         condition = bids.condition
         foreseen = condition.foreseen(distribution)
-        costs = bids.spent_near(foreseen)[0] / condition.paid, foreseen / condition.paid
+        costs = bids.spent()[0] / condition.paid, foreseen / condition.paid
         seen, told = (np.array([float(cost.bid(x)) for x in part]) for part in costs)
         between = np.concatenate([[0.0], (condition.quantiles[1:] + condition.quantiles[:-1]) / 2, [1.0]])
         squares.append(float(np.diff(between) @ (seen - told) ** 2) / float(np.diff(between) @ seen) ** 2)

@@ -61,7 +61,7 @@ def estimate_in_words(found: EstimatedValues | EstimatedGroups, read: str = "") 
         found: the estimate.
         read: what was read; it stands behind what nobody may miss.
     """
-    first = [*cautions(found), *doubts(found), *narrow(found), *range_in_words(found.open), *([read] if read else [])]
+    first = [*cautions(found), *doubts(found), *few(found), *range_in_words(found.open), *([read] if read else [])]
     point = "" if found.open is None else found.open.worlds[found.open.kept].text
     if isinstance(found, EstimatedValues):
         return "\n\n".join(
@@ -80,7 +80,7 @@ def estimate_in_words(found: EstimatedValues | EstimatedGroups, read: str = "") 
 
 def warnings_of(found: EstimatedValues | EstimatedGroups) -> list[str]:
     """What whoever takes values of an estimate has to know of them, in one line each."""
-    return [*cautions(found), *doubts(found), *narrow(found), *([] if found.open is None else [_one_of(found.open)])]
+    return [*cautions(found), *doubts(found), *few(found), *([] if found.open is None else [_one_of(found.open)])]
 
 
 def cautions(found: EstimatedValues | EstimatedGroups) -> list[str]:
@@ -129,26 +129,16 @@ def doubts(found: EstimatedValues | EstimatedGroups) -> list[str]:
     ]
 
 
-def narrow(found: EstimatedValues | EstimatedGroups) -> list[str]:
-    """That ranges are too narrow: where there are fewer than `FEW` contests, or bids were recorded in steps above `COARSE` of
-    the mean bid."""
-    parts = (found,) if isinstance(found, EstimatedValues) else found.parts
-    part, said = max(parts, key=lambda p: p.step), []
-    if part.contests < FEW and part.draws:
-        said.append(
-            f"Too few contests: {part.contests} do not show how much contests differ, so the {part.confidence:.0%} ranges are "
-            f"much too narrow; take {FEW} contests or more."
-        )
-    if part.step > COARSE and part.draws:
-        said.append(
-            f"Bids{_of(part)} are recorded in coarse steps: one step is {part.step:.0%} of the mean bid. What was bid in "
-            f"between is guessed, so the {part.confidence:.0%} ranges may be too narrow."
-        )
-    return said
+def few(found: EstimatedValues | EstimatedGroups) -> list[str]:
+    """That ranges are too narrow, where there are fewer than `FEW` contests."""
+    part = found if isinstance(found, EstimatedValues) else found.parts[0]
+    if part.contests >= FEW or not part.draws:
+        return []
+    return [
+        f"Too few contests: {part.contests} do not show how much contests differ, so the {part.confidence:.0%} ranges are "
+        f"much too narrow; take {FEW} contests or more."
+    ]
 
-
-COARSE = 0.25
-"""Measured with bids of Beta(2, 3): ranges hold as often as they say with steps of 19 % of the mean bid, and not with 35 %."""
 
 FEW = 5
 """Bands of 90 % from so many contests hold in some 87 % of cases; from 3 in 75 %, and from 2 in half of them."""
@@ -421,8 +411,7 @@ def identification(found: EstimatedValues | EstimatedGroups) -> dict[str, list[s
         unknown.append("whether bids answer to prizes as assumed, since all contests have the same")
     if differ and not known and all(kind.beyond is None for part in parts for kind in part.kinds):
         unknown.append(f"whether bids answer to prizes as assumed{_untested(parts[0])}")
-    zero = [_unseen(part) for part in parts]
-    unknown += [text for text in zero if text]
+    unknown += [text for part in parts for text in (_unseen(part), _above_all(part)) if text]
     assumed = [f"{same}{value}{group}", "bidders bid as in equilibrium", decided, cost]
     return {"identified": told, "assumed": assumed, "not_identified": unknown}
 
@@ -434,6 +423,18 @@ def _unseen(part: EstimatedValues) -> str:
     who = f" of group {shortened(part.group, 40)}" if part.group else ""
     most = float(part.distribution.quantile(np.array(part.zeros)))
     return f"the values of the {part.zeros:.0%}{who} who bid 0, but that they are at most {plainly(most)}"
+
+
+def _above_all(part: EstimatedValues) -> str:
+    """Of those who are recorded with the highest bid, as where bids are recorded in steps, no value is known either."""
+    if part.highest < COUNTED or part.told or constant(part.distribution) is not None:
+        return ""
+    who = f" of group {shortened(part.group, 40)}" if part.group else ""
+    least = float(part.distribution.quantile(np.array(1 - part.highest)))
+    return (
+        f"the values of the {part.highest:.0%}{who} who are recorded with the highest bid, but that they are at least some "
+        f"{plainly(least)}: how much higher they go is guessed from those of the others"
+    )
 
 
 def _known(found: EstimatedValues | EstimatedGroups) -> list[str]:
