@@ -593,3 +593,39 @@ def test_values_above_the_highest_step_are_said_to_be_guessed():
         assert found.high[-2] / found.low[-2] > (2 if guessed else 1)
         assert not warnings_of(found)
         assert estimate_values(contests, cost=PowerCost(2), resamples=2).highest == 0
+
+
+def test_values_of_bidders_in_equilibrium_are_not_said_to_be_sure_for_others(tmp_path, monkeypatch):
+    """Who errs, or is afraid of losses, would have shown other values by the same bids."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "known").mkdir()
+    save(
+        estimate_values(past_contests(game_of(Beta(2, 3)), 40, seed=2), cost=PowerCost(2), resamples=3),
+        tmp_path / "known",
+    )
+    small = ("--samples", 5, "--rounds", 1, "--value-levels", 3, "--bid-levels", 5)
+    for line, why in (
+        (("--learner", "logit-equilibrium", "--noise", 0.1), "here bids are a logit equilibrium"),
+        (("--risk-aversion", 2, "--iterations", 20), "here bidders are not risk-neutral"),
+        (("--iterations", 20), ""),
+    ):
+        done = run("design", "--values-from", "known", *line, *small)
+        assert done.exit_code == 0
+        assert ("How sure the data make it" in done.stdout) == (not why)
+        assert why in done.stderr
+        assert done.stderr.count("would have shown other values") == bool(why)
+
+
+def test_what_chance_alone_would_hardly_leave_is_a_reason_to_doubt_other_prizes():
+    games = [game_of(Beta(2, 3), n, (0.7, 0.3)) for n in (3, 8)]
+    wrong = estimate_values(past_contests(games, 300, seed=4), cost=PowerCost(1.8), family="beta", resamples=1)
+    (kind, other) = wrong.kinds
+    told = replace(wrong, kinds=(replace(kind, beyond=0.03, error=0.01), replace(other, beyond=0.0, error=0.01)))
+    (text,) = warnings_of(told)
+    assert text.startswith("A reason to doubt what follows for other prizes: Bids with")
+    assert (
+        "3% above what the other contests foretell, 3.0 standard errors. By chance alone the kind furthest off is more than 2.2"
+        in text
+    )
+    assert "and this is more: a reason to doubt that" in estimate_in_words(told)
+    assert not warnings_of(replace(told, kinds=(replace(kind, beyond=0.02, error=0.01), told.kinds[1])))

@@ -16,7 +16,7 @@ from allpay.estimate.known import AS_TOLD, estimate_known
 from allpay.estimate.past import Contests
 from allpay.estimate.power import Sought
 from allpay.estimate.values import LEVELS
-from allpay.report.estimated import answers_in_words, estimate_in_words, identification
+from allpay.report.estimated import answers_in_words, estimate_in_words, identification, warnings_of
 
 
 def past(power=2.0, contests=150, seed=1, presence=1.0):
@@ -39,19 +39,19 @@ def test_the_distribution_is_that_of_the_values_told(tmp_path):
     save(found, tmp_path)
     assert load(tmp_path).told == 600
     words = estimate_in_words(load(tmp_path))
-    for text in ("Told: half of the bidders value", "600 values of the table tell this, and no bid has a part in it"):
+    for text in ("Known: half of the bidders value", "600 values of the table tell this, and no bid has a part in it"):
         assert text in words
 
 
 def test_bids_at_known_values_test_the_model_with_one_kind_of_contest():
     right = estimate_known(past(presence=0.8), cost=PowerCost(2), resamples=20)
-    assert "this is within it" in answers_in_words(right)
+    assert "this is less" in answers_in_words(right)
     assert abs(right.presence - 0.8) < 0.05
     contests = past()
     more = Contests(contests.contest, contests.bid * 1.2, contests.prizes, value=contests.value)
     wrong = estimate_known(more, cost=PowerCost(2), resamples=20)
     assert abs(wrong.kinds[0].beyond - 0.2) < 0.05
-    assert "Bids are not those of this equilibrium" in answers_in_words(wrong)
+    assert "Bids are not those of equilibrium at these values" in answers_in_words(wrong)
 
 
 @pytest.mark.parametrize("power", [1.0, 1.5, 2.5])
@@ -134,3 +134,17 @@ def test_bids_that_were_not_allowed_are_refused(tmp_path, ban, said):
     told = run("estimate", tmp_path / "bids.csv", "--max-bid", "0.4", "--resamples", "2", "--out", tmp_path / "found")
     assert told.exit_code == 0
     assert "1 of 6 bids are at the cap of 0.4" in told.stderr
+
+
+def test_bids_far_from_equilibrium_at_known_values_are_doubted_wherever_the_values_are_used(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    wrong, right = (estimate_known(past(), cost=PowerCost(p), resamples=5) for p in (1.0, 2.0))
+    (text,) = warnings_of(wrong)
+    assert text.startswith("Doubt these values: bids are not those of equilibrium at them. Bids with ")
+    assert not warnings_of(right)
+    (tmp_path / "known").mkdir()
+    save(wrong, tmp_path / "known")
+    done = CliRunner().invoke(app, ["design", "--values-from", "known", "--method", "theory"])
+    assert text in done.stderr
+    assert "for 4 bidders, as all past contests had; --bidders names another number" in done.stderr
+    assert text in done.stdout

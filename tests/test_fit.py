@@ -13,7 +13,7 @@ from allpay.cli import app
 from allpay.contest.mechanism import all_pay
 from allpay.contest.preferences import LossAverse, PowerCost
 from allpay.errors import AllpayError
-from allpay.estimate.behaviour import MODELS, Bids, Fit, _at_bounds, fit_behaviour
+from allpay.estimate.behaviour import MODELS, Bids, Fit, _at_bounds, _best_first, fit_behaviour
 from allpay.estimate.fit import FittedModels, fit_models
 from allpay.estimate.generate import as_table, past_contests
 from allpay.estimate.past import Contests
@@ -216,3 +216,46 @@ def test_the_power_of_cost_is_found_where_values_are_not_known_and_contests_diff
         refused = run("fit", *line)
         assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1), refused.output
         assert words in refused.stderr
+
+
+def test_of_models_that_foretell_as_much_that_with_fewest_numbers_is_best(tmp_path, monkeypatch):
+    """Joy of winning that is none is the logit equilibrium itself, whatever rounding says of their likelihoods."""
+    fits = [
+        Fit("joy", {"noise": 0.1, "joy": 0.0}, {"noise": 0.01, "joy": np.nan}, -5.0, -6.0, 20, {"joy": "lowest"}),
+        Fit("logit", {"noise": 0.1}, {"noise": 0.01}, -5.0, -6.001, 20, {}),
+        Fit("level-k", {"noise": 0.1, "level": 1.0}, {"noise": 0.01, "level": 0.1}, -9.0, -9.0, 20, {}),
+    ]
+    order = _best_first(fits, [fit.held_out for fit in fits])
+    assert [fit.model for fit in order] == ["logit", "joy", "level-k"]
+    assert [fit.model for fit in _best_first(fits, [-6.0, -6.2, -9.0])] == ["joy", "logit", "level-k"]
+    words = fitted_in_words(FittedModels(tuple(order), (), 0, 4, 20, 1.0, "1.0", 1.0))
+    assert (
+        "logit (logit equilibrium: better bids are made more often). As good, with more numbers that add nothing: joy."
+        in words
+    )
+
+
+def test_a_fit_has_a_page(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run(
+        "simulate",
+        "--weights",
+        1,
+        "--bidders",
+        3,
+        "--values",
+        "common",
+        "--learner",
+        "logit-equilibrium",
+        "--noise",
+        0.1,
+        "--contests",
+        40,
+        "--out",
+        "lab.csv",
+    )
+    assert run("fit", "lab.csv", "--value", 1, "--model", "logit", "--model", "level-k", "--out", "lab").exit_code == 0
+    assert run("report", "lab").exit_code == 0
+    page = (tmp_path / "lab" / "report.html").read_text()
+    for text in ("How people bid", "Beside theory", "log likelihood per bid below the best", "level-k"):
+        assert text in page

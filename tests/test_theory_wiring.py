@@ -213,7 +213,7 @@ NONE = [
     (Game(pays([1], success=Tullock(1), reserve=0.3), Common()), "the reserve binds"),
     (Game(pays([1], success=Noise("normal", 0.5)), known(1, 0.8, 0.5)), "no formula where ranks are decided by"),
     (Game(pays([1], reserve=0.1), risk_aversion=1), "with a reserve there is a formula for risk-neutral"),
-    (Game(all_pay(3), [(Bidder(utility=LossAverse()), 3)]), "risk-neutral bidders only"),
+    (Game(all_pay(3), [(Bidder(utility=LossAverse()), 3)]), "constant absolute risk aversion only"),
     (Game(all_pay(2), [(Bidder(utility=Crra(0.5, 3)), 1), (Bidder(), 1)]), "all are risk-neutral"),
     (Game(pays([1], reserve=0.1), max_bid=0.3), "above the cap of 0.3"),
     (

@@ -91,6 +91,7 @@ if TYPE_CHECKING:
     from allpay.contest.game import Game, Setting
     from allpay.contest.mechanism import Mechanism
     from allpay.estimate.values import EstimatedGroups, EstimatedValues
+    from allpay.study import Study
     from allpay.theory import Equilibrium
 
 app = typer.Typer(
@@ -321,6 +322,8 @@ def design(
         raise AllpayError("--trust has no effect without a study's folder: what you name yourself is run")
     bidding = named(learner, **{name: asked[name] for name in OF_LEARNERS})
     estimated = known_from(values_from, asked, given_in(context))
+    if estimated is not None and bidders is None and "group" not in given_in(context):
+        asked["bidders"] = bidders_of_most(estimated)
     over, single = varied(asked, may_be_field=True)
     setting, given = contest_of(single, given_in(context), bidding.setting)
     study = Study(
@@ -341,6 +344,13 @@ def design(
         if given_as is not None and len(goals) > 1:
             raise AllpayError(f"{option} has no effect on a front of several objectives: leave it out")
     known = None if len(goals) > 1 else estimated
+    if known is not None and (otherwise := bidding_otherwise(study)):
+        known = None
+        told = (
+            f"the values are those of risk-neutral bidders in equilibrium, and here {otherwise}: bidders of this kind would "
+            "have shown other values, so how sure the data make it is not told"
+        )
+        warn_of(f"--values-from {shortened(str(values_from), 80)}", [*WARNINGS.get(), told], said=len(WARNINGS.get()))
     if one_of("method", method, ("surrogate", "theory")) == "theory":
         for name, option in given_in(context).items():
             if name not in OF_THEORY:
@@ -950,9 +960,38 @@ def known_from(
     return found
 
 
-def warn_of(source: str, warnings: Sequence[str]) -> None:
-    """Say on stderr, a line each, what speaks against the values of a source; `--json` has it as `warnings`."""
-    for warning in warnings:
+def bidders_of_most(found: "EstimatedValues | EstimatedGroups") -> str | None:
+    """How many bidders most past contests had, which is said; None where they are of several groups."""
+    from allpay.estimate.values import EstimatedValues
+
+    if not isinstance(found, EstimatedValues):
+        return None
+    held: dict[int, int] = {}
+    for kind in found.kinds:
+        held[kind.kind.bidders] = held.get(kind.kind.bidders, 0) + kind.contests
+    most = max(held, key=lambda number: held[number])
+    why = "as all past contests had" if len(held) == 1 else "as most past contests had"
+    typer.echo(f"allpay: for {most} bidders, {why}; --bidders names another number", err=True)
+    return str(most)
+
+
+def bidding_otherwise(study: "Study") -> str:
+    """What keeps the bidders of a study from being risk-neutral and in equilibrium, as those of an estimate are; or nothing."""
+    from allpay.contest.attitudes import Expected
+    from allpay.contest.preferences import Neutral
+
+    if behaviour := getattr(study.learner, "behaviour", ""):
+        return f"bids are {behaviour}"
+    bidders = [bidder for bidder, _ in study.game(study.designs[0]).groups]
+    if all(isinstance(b.utility, Neutral) and b.joy == 0 and isinstance(b.attitude, Expected) for b in bidders):
+        return ""
+    return "bidders are not risk-neutral"
+
+
+def warn_of(source: str, warnings: Sequence[str], said: int = 0) -> None:
+    """Say on stderr, a line each, what speaks against the values of a source, unless it was `said`; `--json` has it as
+    `warnings`."""
+    for warning in warnings[said:]:
         typer.echo(f"allpay: {source}: {warning}", err=True)
     WARNINGS.set(tuple(warnings))
 

@@ -26,6 +26,9 @@ SLIPS = 1e-6
 FIRST = 9
 """So many amounts of noise are tried before the best of them is improved on."""
 
+AS_GOOD = 0.05
+"""Models whose log likelihoods are so near count as equally good: what one has more adds nothing."""
+
 FOLDS = 5
 """Into how many parts contests go, each foretold from the others."""
 
@@ -300,7 +303,15 @@ def fit_behaviour(
         scale = dict(zip(MODELS[name].parameters, errors, strict=True))
         found.append(Fit(name, told, scale, -best, held_out, data.bids_in_all, _at_bounds(point, name)))
         advance(number + 1, len(models))
-    return tuple(sorted(found, key=lambda fit: -fit.held_out if parts else -fit.loglikelihood))
+    return tuple(_best_first(found, [fit.held_out if parts else fit.loglikelihood for fit in found]))
+
+
+def _best_first(found: Sequence[Fit], scores: Sequence[float]) -> list[Fit]:
+    """Fits by their log likelihoods; of those that are as good as the best, the one with fewest numbers comes first."""
+    order = sorted(zip(found, scores, strict=True), key=lambda row: -row[1])
+    as_good = [row for row in order if row[1] > order[0][1] - AS_GOOD]
+    first = min(as_good, key=lambda row: len(row[0].parameters))
+    return [first[0], *(row[0] for row in order if row is not first)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,9 +36,9 @@ ROLES = {
     "value": ("value", "valuation"),
     "group": ("group", "kind", "type"),
 }
-"""What a column can be, and what it is usually called; the name may end in id, no or number."""
+"""What a column can be, and what it is usually called; the name may end in id, no, number or name."""
 
-_ENDS = re.compile(r"[ _-]?(?:id|no|nr|number)$")
+_ENDS = re.compile(r"[ _-]?(?:id|no|nr|number|name)$")
 
 MOST_GROUPS = 100
 """A file has no more groups of bidders."""

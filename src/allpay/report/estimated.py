@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from re import sub
 from string import ascii_lowercase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from allpay.errors import shortened
 from allpay.estimate.advice import Advice, LastYear
 from allpay.estimate.families import constant, words_of
 from allpay.estimate.luck import FoundLuck
-from allpay.estimate.values import MISFIT, EstimatedGroups, EstimatedValues
+from allpay.estimate.values import MISFIT, EstimatedGroups, EstimatedValues, Explained
 from allpay.estimate.with_luck import BY_CONDITION
 from allpay.estimate.worlds import Open
 from allpay.report.announced import share_lost
@@ -80,7 +80,8 @@ def estimate_in_words(found: EstimatedValues | EstimatedGroups, read: str = "") 
 
 def warnings_of(found: EstimatedValues | EstimatedGroups) -> list[str]:
     """What whoever takes values of an estimate has to know of them, in one line each."""
-    return [*cautions(found), *doubts(found), *few(found), *([] if found.open is None else [_one_of(found.open)])]
+    said = [*cautions(found), *doubts(found), *reasons_to_doubt(found), *few(found)]
+    return [*said, *([] if found.open is None else [_one_of(found.open)])]
 
 
 def cautions(found: EstimatedValues | EstimatedGroups) -> list[str]:
@@ -90,15 +91,15 @@ def cautions(found: EstimatedValues | EstimatedGroups) -> list[str]:
     if not far:
         return []
     if parts[0].power is not None:
-        remedy = "Perhaps bids were recorded in coarse steps, ranks need luck (--luck), or bidders do not play an equilibrium."
+        remedy = "Perhaps ranks need luck (--luck), or bidders do not play an equilibrium."
     else:
         assert isinstance(parts[0].cost, PowerCost)
         power = parts[0].cost.power
         tell = "--cost-power estimate" if any(len(p.kinds) > 1 for p in parts) else "a range, as --cost-power 1:3"
         remedy = (
             f"The cost of a bid b was taken to be b^{numeral(power, 4)}: give allpay estimate another, as --cost-power "
-            f"{1 if power == 2 else 2}, or {tell}. Or bids were recorded in coarse "
-            "steps, ranks need luck (--luck), or bidders do not play an equilibrium."
+            f"{1 if power == 2 else 2}, or {tell}. Or "
+            "ranks need luck (--luck), or bidders do not play an equilibrium."
         )
     worst = max(far, key=lambda part: part.misfit or 0.0)
     return [
@@ -108,25 +109,60 @@ def cautions(found: EstimatedValues | EstimatedGroups) -> list[str]:
 
 
 def doubts(found: EstimatedValues | EstimatedGroups) -> list[str]:
-    """That bids of one kind of contest are far from what the others foretell, beyond `FAR`, where nothing worse is said."""
-    parts = (found,) if isinstance(found, EstimatedValues) else found.parts
-    if cautions(found):
+    """That bids of one kind of contest are far from what the others, or known values, foretell, beyond `FAR`, where nothing
+    worse is said."""
+    worst = None if cautions(found) else _farthest(found)
+    if worst is None or worst.off <= FAR:
         return []
-    tested = [
-        (p, k, k.beyond, k.error) for p in parts if not p.told for k in p.kinds if k.beyond is not None and k.error
-    ]
-    if not tested:
+    part = worst.part
+    who = (
+        "bids are not those of equilibrium at them"
+        if part.told
+        else "bids do not answer to prizes or rivals as assumed"
+    )
+    return [f"Doubt these values: {who}. {worst.sentence}.{_other_cost(part)}"]
+
+
+def reasons_to_doubt(found: EstimatedValues | EstimatedGroups) -> list[str]:
+    """The same where bids are off by less, but by more than chance in 1 of 20 cases; other prizes are answered by just that."""
+    worst = None if cautions(found) else _farthest(found)
+    if worst is None or worst.off > FAR or worst.off <= _surprising(worst.tests):
         return []
-    part, kind, beyond, error = max(tested, key=lambda row: abs(row[2]) / row[3])
-    if abs(beyond) / error <= FAR:
-        return []
-    where = f"with {kind.kind.bidders} bidders and prizes {_prizes(kind.kind.prizes)}"
-    remedy = "" if part.power is not None else " Perhaps bids cost otherwise: try --cost-power estimate."
     return [
-        f"Doubt these values: bids do not answer to prizes or rivals as assumed. Those{_of(part)} {where} are "
-        f"{abs(beyond):.0%} {'above' if beyond > 0 else 'below'} what the other contests foretell, "
-        f"{abs(beyond) / error:.1f} standard errors.{remedy}"
+        f"A reason to doubt what follows for other prizes: {worst.sentence}. {_bound(worst.tests)}.{_other_cost(worst.part)}"
     ]
+
+
+class _Farthest(NamedTuple):
+    """The kind of contest whose bids are farthest from those foretold, of so many tested."""
+
+    part: EstimatedValues
+    kind: Explained
+    beyond: float
+    off: float
+    tests: int
+
+    @property
+    def sentence(self) -> str:
+        where = f"with {self.kind.kind.bidders} bidders and prizes {_prizes(self.kind.kind.prizes)}"
+        side = "above" if self.beyond > 0 else "below"
+        foretold = "those of equilibrium at these values" if self.part.told else "what the other contests foretell"
+        return (
+            f"Bids{_of(self.part)} {where} are {abs(self.beyond):.0%} {side} {foretold}, {self.off:.1f} standard errors"
+        )
+
+
+def _farthest(found: EstimatedValues | EstimatedGroups) -> _Farthest | None:
+    parts = (found,) if isinstance(found, EstimatedValues) else found.parts
+    tested = [(p, k, k.beyond, k.error) for p in parts for k in p.kinds if k.beyond is not None and k.error]
+    if not tested:
+        return None
+    part, kind, beyond, error = max(tested, key=lambda row: abs(row[2]) / row[3])
+    return _Farthest(part, kind, beyond, abs(beyond) / error, len(tested))
+
+
+def _other_cost(part: EstimatedValues) -> str:
+    return "" if part.power is not None else " Perhaps bids cost otherwise: try --cost-power estimate."
 
 
 def few(found: EstimatedValues | EstimatedGroups) -> list[str]:
@@ -308,7 +344,7 @@ def _values(found: EstimatedValues, point: str = "") -> list[str]:
         f"as if it were worth {plainly(one)} to each"
     )
     known = (
-        f"Told: {worth}. {found.told:,} values of the table tell this, and no bid has a part in it; {found.bids:,} bids of "
+        f"Known: {worth}. {found.told:,} values of the table tell this, and no bid has a part in it; {found.bids:,} bids of "
         f"{found.contests:,} contests are held against it ({cost})."
     )
     keep_table(*_values_table(found))
@@ -399,14 +435,14 @@ def identification(found: EstimatedValues | EstimatedGroups) -> dict[str, list[s
         unknown.append("how much of the scores is luck: with less of it bidders differ more in what they want")
     if luck is None:
         unknown.append(
-            "luck, if what the table has are scores, which bids and luck make together: ability and luck look alike"
+            "luck, if the table has scores: a bid and luck make a score together, and scores alone do not tell which was which"
         )
     if parts[0].power is None and ranged is None and (differ or known):
         cost += "; these contests could tell the power: --cost-power estimate"
     if not differ and not known:
         unknown.append(
-            "the power of the cost of bids: where contests are alike, each above a bound that the bids set explains them, with "
-            "values of its own"
+            "the power of the cost of bids: contests that are alike do not tell it, since another power explains the same bids "
+            "by other values"
         )
         unknown.append("whether bids answer to prizes as assumed, since all contests have the same")
     if differ and not known and all(kind.beyond is None for part in parts for kind in part.kinds):
@@ -490,14 +526,12 @@ def answers_in_words(found: EstimatedValues) -> str:
     kind, beyond, error = max(tested, key=lambda row: abs(row[1]) / row[2])
     where = f"with {kind.kind.bidders} bidders and prizes {_prizes(kind.kind.prizes)}"
     apart = f"bids are {abs(beyond):.1%} {'above' if beyond > 0 else 'below'} what the other kinds foretell"
-    size = f"{abs(beyond) / error:.1f} standard errors; the largest of {len(tested)} kinds"
-    far, bound = abs(beyond) / error > _surprising(len(tested)), _bound(len(tested))
-    verdict = (
-        f"{bound}, and this is beyond it. Bids do not answer to prizes or rivals as assumed: trust the estimate for "
-        "contests like these only."
-        if far
-        else f"{bound}, and this is within it: these data give no reason to doubt that bids answer to prizes and rivals as "
-        "assumed."
+    size = f"{abs(beyond) / error:.1f} standard errors; of the {len(tested)} kinds it is the furthest off"
+    verdict = _verdict(
+        abs(beyond) / error,
+        len(tested),
+        ("bids answer to prizes and rivals as assumed", "Bids do not answer to prizes or rivals as assumed"),
+        "Trust the estimate for contests like these only.",
     )
     return f"{kinds} Tested: {where}, {apart} ({size}). {verdict}"
 
@@ -513,21 +547,28 @@ def _answers_at_known(found: EstimatedValues) -> str:
         )
         return f"Whether bids are those of equilibrium at these values was not tested: {why}."
     kind, beyond, error = max(tested, key=lambda row: abs(row[1]) / row[2])
-    far, bound = abs(beyond) / error > _surprising(len(tested)), _bound(len(tested))
-    most = f"; the largest of {len(tested)} kinds" if len(tested) > 1 else ""
-    verdict = (
-        f"{bound}, and this is beyond it. Bids are not those of this equilibrium: people bid otherwise, or bids cost "
-        "otherwise (--cost-power). allpay fit holds "
-        "models of how people bid against them."
-        if far
-        else f"{bound}, and this is within it: these data give no reason to doubt that bids are those of equilibrium at these "
-        "values."
+    most = f"; of the {len(tested)} kinds it is the furthest off" if len(tested) > 1 else ""
+    verdict = _verdict(
+        abs(beyond) / error,
+        len(tested),
+        ("bids are those of equilibrium at these values", "Bids are not those of equilibrium at these values"),
+        "People may bid otherwise, or bids cost otherwise (--cost-power). allpay fit holds models of how people bid "
+        "against them.",
     )
     return (
         f"Tested: with {kind.kind.bidders} bidders and prizes {_prizes(kind.kind.prizes)}, the mean bid is {abs(beyond):.1%} "
         f"{'above' if beyond > 0 else 'below'} that of equilibrium at these values ({abs(beyond) / error:.1f} standard errors"
         f"{most}). {verdict}"
     )
+
+
+def _verdict(off: float, tests: int, words: tuple[str, str], then: str) -> str:
+    """What so many standard errors say of a model, in its `words` if it holds and if it does not."""
+    if off <= _surprising(tests):
+        return f"{_bound(tests)}, and this is less: these data give no reason to doubt that {words[0]}."
+    if off <= FAR:
+        return f"{_bound(tests)}, and this is more: a reason to doubt that {words[0]}. {then}"
+    return f"{words[1]}: chance alone hardly ever leaves so much. {then}"
 
 
 def _untested(found: EstimatedValues) -> str:
@@ -545,7 +586,8 @@ def _surprising(tests: int) -> float:
 
 
 def _bound(tests: int) -> str:
-    return f"Chance alone exceeds {_surprising(tests):.1f} standard errors in 1 of 20 cases"
+    which = "it" if tests == 1 else "the kind furthest off"
+    return f"By chance alone {which} is more than {_surprising(tests):.1f} standard errors off in 1 of 20 cases"
 
 
 def advice_in_words(advice: Advice, words: Sequence[str]) -> str:
@@ -570,10 +612,16 @@ def advice_in_words(advice: Advice, words: Sequence[str]) -> str:
     ]
     return (
         f"How sure the data make it: over 95% of {draws} resamples of your contests the best design has "
-        f"{', '.join(told[:5])} of the purse. The design recommended loses at most {share_lost(advice.most_lost())} of the "
-        f"best in 95% of them, and {share_lost(max(advice.loss))} in the worst. This is by theory, whose "
-        f"assumptions the data cannot vouch for.{none}"
+        f"{', '.join(told[:5])} of the purse. The design recommended {_losing(advice)}. "
+        f"This is by theory, whose assumptions the data cannot vouch for.{none}"
     )
+
+
+def _losing(advice: Advice) -> str:
+    usual, worst = share_lost(advice.most_lost()), share_lost(max(advice.loss))
+    if usual == worst == share_lost(0.0):
+        return "is the best in all of them, or as good"
+    return f"loses at most {usual} of the best in 95% of them, and {worst} in the worst"
 
 
 def last_year_in_words(told: Sequence[LastYear] | None, bidders: int) -> str:
@@ -598,7 +646,7 @@ def last_year_in_words(told: Sequence[LastYear] | None, bidders: int) -> str:
             each.append(f"{seen}; with this design theory expects {plainly(new, 4)}{within}, {by}{change}")
         lines.append(f"in {where}, {'. And '.join(each)}.")
     ranges = (
-        " Ranges hold what is told and 95% of the resamples; the change is theory against theory, with the same purse."
+        " In brackets: the ranges of 95% of the resamples. The change compares both designs by theory, with the same purse."
         if told[0].within
         else ""
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from allpay.estimate.behaviour import MODELS
+from allpay.estimate.behaviour import AS_GOOD, MODELS
 from allpay.estimate.fit import FittedModels
 from allpay.report.words import keep_table, plainly
 from allpay.scalars import numeral
@@ -50,8 +50,8 @@ def _theory(found: FittedModels) -> str:
     return f"{asked}\n" + "\n".join(lines)
 
 
-def _table(found: FittedModels) -> str:
-    """A row for each model."""
+def _rows(found: FittedModels) -> list[list[str]]:
+    """A head, and a row for each model."""
     best = found.fits[0]
     rows = [["model", "held out, per bid", "beside the best", "log likelihood", "parameters"]]
     for fit in found.fits:
@@ -63,7 +63,16 @@ def _table(found: FittedModels) -> str:
         )
         told = f"{held:.4f}" if np.isfinite(held) else "–"
         rows.append([fit.model, told, apart, f"{fit.loglikelihood:.1f}", numbers])
-    keep_table(rows, f"Models of behaviour by {found.bids:,} bids, the best by contests left out first.")
+    return rows
+
+
+def _caption(found: FittedModels) -> str:
+    return f"Models of behaviour by {found.bids:,} bids, the best by contests left out first."
+
+
+def _table(found: FittedModels) -> str:
+    rows = _rows(found)
+    keep_table(rows, _caption(found))
     wide = [max(len(row[k]) for row in rows) for k in range(4)]
     return "\n".join(
         "  ".join([row[0].ljust(wide[0]), *(row[k].rjust(wide[k]) for k in (1, 2, 3)), row[4]]).rstrip() for row in rows
@@ -80,8 +89,8 @@ def _ends(found: FittedModels) -> list[str]:
     if not at:
         return []
     return [
-        f"At an end of the range in which it was sought: {', '.join(at)}. There a model is no better than without that part, "
-        "or bids ask for more than it allows; standard errors mean nothing."
+        f"At an end of the range in which it was sought: {', '.join(at)}. There that part of a model adds nothing, "
+        "or bids ask for more of it than was tried; standard errors mean nothing."
     ]
 
 
@@ -96,9 +105,13 @@ def _best(found: FittedModels) -> str:
     words = f"{best.model} ({MODELS[best.model].words})"
     text = f"Best by contests left out, in {found.folds} parts: {words}." if others else f"Only one was tried: {words}."
     if others and np.isfinite(best.held_out):
-        gain = best.held_out - others[0].held_out
-        sure = "far ahead" if gain > 5 else "ahead by little: these contests hardly tell the two apart"
-        text += f" It is {gain:.1f} in log likelihood before {others[0].model}, {sure}."
+        equal = [fit.model for fit in others if abs(best.held_out - fit.held_out) < AS_GOOD]
+        gain, sure = best.held_out - others[0].held_out, "far ahead"
+        if equal:
+            text += f" As good, with more numbers that add nothing: {', '.join(equal)}."
+        else:
+            sure = sure if gain > 5 else "ahead by little: these contests hardly tell the two apart"
+            text += f" It is {gain:.1f} in log likelihood before {others[0].model}, {sure}."
     return (
         f"{text} Parameters are in the money of bids, with standard errors of the likelihood. Assumed: bids up to "
         f"{plainly(found.highest, 4)}, cost b^{numeral(found.cost_power)}, all of one kind."
@@ -132,8 +145,20 @@ def fitted_values(found: FittedModels) -> dict[str, Any]:
         }
         for kind in found.kinds
     ]
+    told = {
+        "theory": _theory(found).splitlines(),
+        "best": _best(found) if found.fits else "",
+        "notes": _ends(found),
+        "table": {"caption": _caption(found), "rows": _rows(found)} if found.fits else None,
+    }
     same = ("left_out", "folds", "bids", "highest", "values", "cost_power")
-    return {"models": models, "exact": found.exact, "kinds": kinds, **{name: getattr(found, name) for name in same}}
+    return {
+        "models": models,
+        "exact": found.exact,
+        "kinds": kinds,
+        "told": told,
+        **{name: getattr(found, name) for name in same},
+    }
 
 
 def write_fitted(found: FittedModels, folder: Path) -> list[str]:

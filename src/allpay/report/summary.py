@@ -323,7 +323,7 @@ def _distribution_in_words(distribution: Distribution) -> str:
         case Beta(a, b, high):
             return f"Beta({numeral(a)}, {numeral(b)})" + (f" up to {numeral(high)}" if high != 1 else "")
         case Curve(coefficients):
-            return f"a smooth curve from {numeral(coefficients[0])} to {numeral(coefficients[-1])}"
+            return f"a smooth curve from {numeral(coefficients[0], 3)} to {numeral(coefficients[-1], 3)}"
         case Lognormal(mean, deviation, high):
             return f"lognormal({numeral(mean)}, {numeral(deviation)}) up to {numeral(high)}"
         case Discrete(points):

@@ -170,7 +170,7 @@ def _entry(game: Game, bidder: Bidder) -> Equilibrium | str:
     """Absence, a reserve, a fee or a cost of one's own."""
     m = game.mechanism
     if not isinstance(bidder.utility, Neutral):
-        return f"with {_parts(game) or 'a cost of its own'} there is a formula for risk-neutral bidders only"
+        return _not_neutral(game)
     field, cost = field_of(game, bidder), _cost(game, bidder)
     if isinstance(field, str):
         return field
@@ -237,7 +237,7 @@ def bids_in_prizes(game: Game, counted: Array, ranks: int | None = None) -> Bids
     if m.success.lucky or m.ties != TIES[0]:
         return f"theory has no objective for designs of contests with {_parts(game)}"
     if not isinstance(bidder.utility, Neutral):
-        return f"with {_parts(game) or 'a cost of its own'} there is a formula for risk-neutral bidders only"
+        return _not_neutral(game)
     field, cost, known = field_of(game, bidder), _cost(game, bidder), known_value(bidder)
     if isinstance(field, str):
         return field
@@ -572,6 +572,13 @@ def _unlike_tullock(contest: _Contest, r: float) -> Equilibrium | str:
 
 def _parts(game: Game, *among: str) -> str:
     return " and ".join(part for part in game.parts if part in among or (not among and "groups" not in part))
+
+
+def _not_neutral(game: Game) -> str:
+    parts = _parts(game)
+    if parts:
+        return f"with {parts} there is a formula for risk-neutral bidders only"
+    return "of bidders who are not risk-neutral there are formulas for constant absolute risk aversion only"
 
 
 def known_value(bidder: Bidder) -> float | None:

@@ -1,5 +1,5 @@
 """The pages of all folders but those of studies: a table judged, a sweep, a comparison in scenarios, the best design or a front
-by theory, an estimate, and one design simulated."""
+by theory, an estimate, models fitted to bids, and one design simulated."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
@@ -621,6 +621,56 @@ class _Measured(Kept):
     rounds: list[float]
 
 
+class _FittedModel(Kept):
+    model: str
+    held_out: float | None
+
+
+class _FittedWords(Kept):
+    theory: list[str] = Field(min_length=1, max_length=100)
+    best: str
+    notes: list[str] = Field(max_length=10)
+    table: _Cells | None
+
+
+class _Fitted(Kept):
+    models: list[_FittedModel] = Field(max_length=100)
+    exact: bool
+    bids: int
+    told: _FittedWords
+
+
+def fitted(folder: Path) -> Page | None:
+    """The page of models of behaviour that were fitted to bids."""
+    path = folder / "fit.json"
+    if not path.is_file():
+        return None
+    values = json_in(path)
+    found = parsed(_Fitted, values, path)
+    held = [(each.model, each.held_out) for each in found.models if each.held_out is not None]
+    best = max((x for _, x in held), default=0.0)
+    bars = [
+        {
+            "name": name,
+            "value": (part := max(best - x, 0.0) / found.bids),
+            "told": f"{part:.4f}",
+            "best": k == 0,
+            "end": part,
+        }
+        for k, (name, x) in enumerate(held)
+    ]
+    worth = len(bars) > 1 and not found.exact
+    return Page(
+        "fit.html.j2",
+        "How people bid",
+        {
+            **_again(folder, values),
+            "found": found,
+            "charts": {"bars": charts.bars(bars, "log likelihood per bid below the best") if worth else None},
+        },
+    )
+
+
 class _Simulated(Kept):
     weights: list[float] = Field(max_length=100_000)
     rule: str
@@ -709,7 +759,7 @@ def _learned(folder: Path) -> charts.Chart | None:
     return charts.lines(rows, ("value", "bid"), kinds, band=True, zero=True)
 
 
-PAGES: Sequence[Callable[[Path], Page | None]] = (judged, swept, compared, theory, front, estimated, simulated)
+PAGES: Sequence[Callable[[Path], Page | None]] = (judged, swept, compared, theory, front, estimated, fitted, simulated)
 
 
 def _again(folder: Path, values: Any, seed: int | None = None) -> dict[str, Any]:
