@@ -89,7 +89,7 @@ def test_the_axis_says_what_a_bid_is():
 
     assert axis() == "revenue\n(in units of the highest value)"
     assert "highest value 2" in axis(values=Private(Uniform(0, 2)))
-    assert axis(cost_power=2.0) == "revenue\n(of bids b that cost b^2; highest value 1)"
+    assert axis(cost_power=2.0) == "revenue\n(b costs b²; values up to 1)"
 
 
 def test_a_grid_is_blamed_only_where_rounds_converged():

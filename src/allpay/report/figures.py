@@ -25,6 +25,7 @@ from allpay.report.summary import (
     contest_in_words,
     equilibrium_curves,
     games_in_words,
+    raised,
     setting_of,
     who_in_words,
     without_limits,
@@ -569,7 +570,7 @@ def _game(result: "Result", width: int, lines: int = 2) -> str:
     """Who bids for what, in lines of so many letters; where that is long the caption has it, and this only how many bid."""
     bidders = result.sweep.study.space.bidders
     text = fill(who_in_words(setting_of(result), bidders), width)
-    return text if text.count("\n") < lines else f"{bidders} bidders, see below"
+    return text if text.count("\n") < lines else f"{bidders} bidders"
 
 
 def _captions(results: "Sequence[Result]") -> list[str]:
@@ -591,10 +592,12 @@ def _axis(result: "Result") -> str:
     if goal.units in IN_WORDS:
         return f"{what}\n({IN_WORDS[goal.units]})" if IN_WORDS[goal.units] else what
     if goal.units == BIDS and setting.cost_power != 1:  # a bid is no amount of value: its cost is
-        return f"{what}\n(of bids b that cost b^{setting.cost_power:g}; highest value {numeral(highest)})"
+        return f"{what}\n(b costs {raised(setting.cost_power)}; values up to {numeral(highest, 3)})"
     if isinstance(setting.values, tuple) and any(bidder.cost != PLAIN.cost for bidder, _ in setting.values):
         return f"{what}\n(in units of bids, whose cost differs)"
-    return f"{what}\n(in units of the highest value)" if highest == 1 else f"{what}\n(highest value {numeral(highest)})"
+    return (
+        f"{what}\n(in units of the highest value)" if highest == 1 else f"{what}\n(highest value {numeral(highest, 4)})"
+    )
 
 
 def _settled(result: "Result") -> NDArray[np.bool_]:

@@ -229,7 +229,7 @@ def bidders_in_words(setting: Setting | Game) -> str:
         return "; ".join(f"{count} with {_bidder_in_words(bidder)}" for bidder, count in setting.values)
     words = _values_in_words(setting.values)
     if setting.cost_power != 1:
-        words += f", cost {_raised(setting.cost_power)}"
+        words += f", cost {raised(setting.cost_power)}"
     if setting.risk_aversion != 0:
         words += f", risk aversion {numeral(setting.risk_aversion)}"
     return words
@@ -258,11 +258,11 @@ def _bidder_in_words(bidder: Bidder) -> str:
 def _cost_in_words(cost: Cost) -> str:
     match cost:
         case PowerCost(power, scale):
-            return f"cost {'' if scale == 1 else f'{numeral(scale)}·'}{_raised(power)}"
+            return f"cost {'' if scale == 1 else f'{numeral(scale)}·'}{raised(power)}"
     return "a cost function of its own"
 
 
-def _raised(power: float) -> str:
+def raised(power: float) -> str:
     """The bid to a power."""
     return "b" if power == 1 else f"b{RAISED.get(power, f'^{power:g}')}"
 
@@ -317,15 +317,15 @@ def contest_in_words(setting: Setting | Game) -> list[str]:
 def _distribution_in_words(distribution: Distribution) -> str:
     match distribution:
         case Uniform(low, high):
-            return f"uniform on [{numeral(low)}, {numeral(high)}]"
+            return f"uniform on [{numeral(low, 4)}, {numeral(high, 4)}]"
         case Power(exponent, high):
-            return f"F(v) = v^{exponent:g}" if high == 1 else f"F(v) = (v/{numeral(high)})^{exponent:g}"
+            return f"F(v) = v^{exponent:g}" if high == 1 else f"F(v) = (v/{numeral(high, 4)})^{exponent:g}"
         case Beta(a, b, high):
-            return f"Beta({numeral(a)}, {numeral(b)})" + (f" up to {numeral(high)}" if high != 1 else "")
+            return f"Beta({numeral(a, 4)}, {numeral(b, 4)})" + (f" up to {numeral(high, 4)}" if high != 1 else "")
         case Curve(coefficients):
             return f"a smooth curve from {numeral(coefficients[0], 3)} to {numeral(coefficients[-1], 3)}"
         case Lognormal(mean, deviation, high):
-            return f"lognormal({numeral(mean)}, {numeral(deviation)}) up to {numeral(high)}"
+            return f"lognormal({numeral(mean, 4)}, {numeral(deviation, 4)}) up to {numeral(high, 4)}"
         case Discrete(points):
             return f"{len(points)} from {numeral(points[0])} to {numeral(points[-1])}"
     return "of a distribution of one's own"
