@@ -284,7 +284,7 @@ def rounded(seeds: int, resamples: int) -> None:
 
 
 def at_the_top(seeds: int, resamples: int) -> None:
-    """Equal prizes for half of the bidders, or fewer: many bid nearly the same, which in 20 steps is recorded as the highest."""
+    """Equal prizes for half of the bidders, or fewer: many bid nearly the same, in 20 steps recorded as the highest."""
     kinds = {
         "50 contests of 20, 10 prizes": (50, 20, 10, Beta(2, 3)),
         "100 of 10, 5 prizes": (100, 10, 5, Beta(2, 3)),
@@ -292,7 +292,7 @@ def at_the_top(seeds: int, resamples: int) -> None:
         "200 of 8, 3 prizes": (200, 8, 3, Beta(2, 3)),
     }
     print(
-        "\n| contests | seeds | recorded as the highest | median size of error | bands hold | split loses: median | of 9 in 10 |"
+        "\n| contests | seeds | at the highest | median size of error | bands hold | split loses: median | of 9 in 10 |"
     )
     print("|---|--:|--:|---|--:|--:|--:|")
     for name, (contests, n, prizes, values) in kinds.items():
