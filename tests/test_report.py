@@ -631,7 +631,7 @@ def test_long_titles_go_into_the_caption(prizes):
     )
     study = replace(prizes.sweep.study, setting=Setting(groups, bid_levels=11, reserve=0.1))
     figure = designs_figure([replace(prizes, sweep=replace(prizes.sweep, study=study))])
-    assert figure.axes[0].get_title(loc="left") == "prizes, fictitious-play\n3 bidders, see below"
+    assert figure.axes[0].get_title(loc="left") == "prizes, fictitious-play\n3 bidders"
     caption = " ".join(figure.legends[0].get_children()[0].get_children()[-1].get_text().split())
     assert "prizes: 3 bidders (1 with private values, uniform on [0, 1], cost b^1.5; 2 with private values" in caption
     assert "A bid below the reserve of 0.1 does not count" in caption
