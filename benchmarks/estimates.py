@@ -121,22 +121,26 @@ def groups(seeds: int, resamples: int) -> None:
     """Two bidders whose values are from unlike distributions; the winner takes all."""
     rules = Mechanism((1.0, 0.0), (1.0, 1.0))
     game = Game(rules, [(Bidder(Private(values)), 1) for values in UNLIKE.values()])
-    at, rows = np.array([LEVELS[k] for k in TOLD]), []
-    for seed in range(seeds):
-        found = estimate_groups(past_contests(game, 500, seed=100 + seed), resamples=resamples, seed=seed)
-        rows.append(found.parts)
-    print("| group | seeds | median error at .1 .3 .5 .7 .9 | median size | bands hold |")
-    print("|---|--:|---|---|---|")
-    for k, (name, values) in enumerate(UNLIKE.items()):
-        truth = values.quantile(at)
-        errors = np.array([parts[k].values[TOLD] for parts in rows]) / truth - 1
-        ends = [(np.array(parts[k].low)[TOLD], np.array(parts[k].high)[TOLD]) for parts in rows]
-        held = np.mean([(low <= truth) & (truth <= high) for low, high in ends], axis=0)
-        cells = [
-            *(name, str(seeds), " ".join(f"{x:+.1%}" for x in np.median(errors, axis=0))),
-            *(" ".join(f"{x:.1%}" for x in np.median(abs(errors), axis=0)), " ".join(f"{x:.2f}" for x in held)),
-        ]
-        print(f"| {' | '.join(cells)} |", flush=True)
+    at = np.array([LEVELS[k] for k in TOLD])
+    print("| group | steps | seeds | median error at .1 .3 .5 .7 .9 | median size | bands hold |")
+    print("|---|--:|--:|---|---|---|")
+    for steps in (0.0, 0.1):  # parts of the mean bid
+        rows = []
+        for seed in range(seeds):
+            past = past_contests(game, 500, seed=100 + seed)
+            step = steps * float(past.bid.mean())
+            past = replace(past, bid=np.round(past.bid / step) * step) if step else past
+            rows.append(estimate_groups(past, resamples=resamples, seed=seed).parts)
+        for k, (name, values) in enumerate(UNLIKE.items()):
+            truth = values.quantile(at)
+            errors = np.array([parts[k].values[TOLD] for parts in rows]) / truth - 1
+            ends = [(np.array(parts[k].low)[TOLD], np.array(parts[k].high)[TOLD]) for parts in rows]
+            held = np.mean([(low <= truth) & (truth <= high) for low, high in ends], axis=0)
+            cells = [
+                *(name, f"{steps:g}", str(seeds), " ".join(f"{x:+.1%}" for x in np.median(errors, axis=0))),
+                *(" ".join(f"{x:.1%}" for x in np.median(abs(errors), axis=0)), " ".join(f"{x:.2f}" for x in held)),
+            ]
+            print(f"| {' | '.join(cells)} |", flush=True)
 
 
 def luck(seeds: int, resamples: int) -> None:
