@@ -53,10 +53,10 @@ FIRST = Smooth(8)
 
 MISFIT, APART = 2.0, 0.05
 """A distribution explains no bids where it leaves more than so many times what chance leaves, and they are so far off as well,
-in parts of the mean bid. Of the true one chance leaves 2 in one sample of 84 at 15 quantiles, and of 470 at 25 (χ²). Of many
-bids the least fault of rounding is beyond chance, and does no harm."""
+in parts of the mean bid. Of the true one chance leaves 2 in one sample of 470 at 25 quantiles (χ²). Of many bids the least
+fault of the families is beyond chance, and does no harm."""
 
-RARE = 0.01
+RARE = 0.002
 """How often chance alone may leave more than `MISFIT` times what it is said to leave."""
 
 NO_PRIZE = 1e-9
@@ -705,7 +705,7 @@ def _misfit(
 ) -> float:
     """The mean square of what the best of a family leaves unexplained of bids, over what chance leaves.
 
-    That is 1, or more where few quantiles are looked at: so much that `MISFIT` times it is exceeded in one sample of 100 at
+    That is 1, or more where few quantiles are looked at: so much that `MISFIT` times it is exceeded in one sample of 500 at
     most. Of groups, what others were seen to bid moves it by more than standard errors say where bids are few. There contests
     are drawn anew to see how much a fit to them leaves otherwise, and mean squares of that are taken as lognormal.
     """
