@@ -176,6 +176,9 @@ def few(found: EstimatedValues | EstimatedGroups) -> list[str]:
     ]
 
 
+LONG = 10_000
+"""Numbers from here on have their thousands marked."""
+
 FEW = 5
 """Bands of 90 % from so many contests hold in some 87 % of cases; from 3 in 75 %, and from 2 in half of them."""
 
@@ -741,6 +744,9 @@ def draw_estimate(found: EstimatedValues | EstimatedGroups) -> "Figure":
         title = f"{bids} Bids{who}: observed (dots){', foretold (lines)' if part.kinds[0].predicted else ''}"
         right.set(xlabel="quantile of bids", ylabel="bid", title=title, xlim=(0, 1))
         right.set_ylim(0, None)
+        for axes in (left, right):
+            if axes.get_ylim()[1] >= LONG:
+                axes.yaxis.set_major_formatter("{x:,.0f}")
         if len(part.kinds) > 1:
             right.legend(loc="best")
     if above := _beware(found):
